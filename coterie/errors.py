@@ -1,0 +1,50 @@
+"""What a user can get wrong, as one sentence each.
+
+Every error names the culprit, the numbers in conflict and the usual fix. The command line prints
+the sentence and exits with code 2; nothing on disk has changed by then.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class CoterieError(Exception):
+    """The base of every error that a user's mistake can raise."""
+
+
+class ConfigError(CoterieError):
+    """A name, an option or a hyper-parameter that cannot be used."""
+
+
+class GraphError(CoterieError):
+    """A graph that no team can talk over."""
+
+
+class GameError(CoterieError):
+    """A game that breaks its own promises (spaces, shapes, finite numbers)."""
+
+
+class RunError(CoterieError):
+    """A run folder that is missing, half written, damaged or of another game."""
+
+
+class NonFiniteError(CoterieError):
+    """A quantity became NaN or infinite during training."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:
+    """The error for a name that is not in a catalogue, with the nearest ones.
+
+    >>> print(unknown("algorithm", "dppo", ["dpo", "ippo"]))
+    unknown algorithm 'dppo': did you mean 'dpo' or 'ippo'? `coterie list` shows all.
+    """
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=2, cutoff=0.5)
+    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"known: {', '.join(names)}."
+    return ConfigError(f"unknown {kind} {name!r}: {hint} `coterie list` shows all.")
+
+
+def require(condition: bool, sentence: str, error: type[CoterieError] = ConfigError) -> None:
+    """Raise `error(sentence)` unless `condition` holds."""
+    if not condition:
+        raise error(sentence)

@@ -1,0 +1,209 @@
+"""What a game is: spaces, views, steps, and a way to play many copies at once.
+
+A game is a frozen value whose fields are its options. Arrays that belong to agents are stacked on
+a leading agent axis `N`; rewards are private, one per agent; an episode that *ends* (`terminated`)
+and one that is merely *cut off* (`truncated`) are kept apart, because a learner must look beyond
+the second but not beyond the first.
+"""
+
+import abc
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Key, PyTree
+
+from coterie.errors import GameError, require
+
+
+@dataclass(frozen=True)
+class Discrete:
+    """`size` actions, numbered from 0."""
+
+    size: int
+
+
+@dataclass(frozen=True)
+class Box:
+    """A vector of `size` numbers between `low` and `high` (one number each, or one per entry).
+
+    Agents choose in the normalised range [-1, 1]; `rescale` turns their choice into the game's
+    units, clipping what lies outside.
+    """
+
+    size: int
+    low: float | tuple[float, ...] = -1.0
+    high: float | tuple[float, ...] = 1.0
+
+    def rescale(self, action: Float[Array, "*batch size"]) -> Float[Array, "*batch size"]:
+        """From [-1, 1] to [low, high].
+
+        >>> import jax.numpy as jnp
+        >>> Box(2, 0.0, 1.0).rescale(jnp.array([0.0, 3.0])).tolist()
+        [0.5, 1.0]
+        """
+        low, high = jnp.asarray(self.low), jnp.asarray(self.high)
+        return low + (jnp.clip(action, -1.0, 1.0) + 1.0) * 0.5 * (high - low)
+
+
+Space = Discrete | Box
+
+
+@dataclass(frozen=True)
+class AgentSpec:
+    """What one agent perceives (a vector of `observation` numbers) and what it can do."""
+
+    observation: int
+    action: Space
+
+
+class View(NamedTuple):
+    """What an agent perceives at one step. Fields that do not apply are `None`.
+
+    observation: its own observation, `[..., F]`.
+    action_mask: which of its actions are possible, `[..., A]`; `None` if all always are.
+    present:     whether it is still in the game, `[...]`; `None` if no agent ever leaves early.
+    state:       the global state, `[..., S]`; only for algorithms that declare it.
+    """
+
+    observation: Float[Array, "*batch F"]
+    action_mask: Bool[Array, "*batch A"] | None = None
+    present: Bool[Array, "*batch"] | None = None
+    state: Float[Array, "*batch S"] | None = None
+
+
+class Timestep(NamedTuple):
+    """What a step of the game leads to, before any reset.
+
+    view:       the views after the step (the final ones where an episode is over), `[..., N, ...]`.
+    reward:     each agent's private reward, `[..., N]`.
+    terminated: the episode has ended for this agent; nothing follows, `[..., N]`.
+    truncated:  the episode is cut off for this agent; more would have followed, `[..., N]`.
+    info:       named extra numbers for logs, each `[...]` or `[..., N]`.
+    """
+
+    view: View
+    reward: Float[Array, "*batch N"]
+    terminated: Bool[Array, "*batch N"]
+    truncated: Bool[Array, "*batch N"]
+    info: dict[str, Array]
+
+    @property
+    def over(self) -> Bool[Array, "*batch"]:
+        """The episode is done for every agent."""
+        return jnp.all(self.terminated | self.truncated, axis=-1)
+
+
+class Scene(NamedTuple):
+    """Discs to draw: positions `[M, 2]`, radii `[M]`, and a label for each disc ("agent", ...)."""
+
+    positions: np.ndarray
+    radii: np.ndarray
+    kinds: tuple[str, ...]
+
+
+class VectorGame(abc.ABC):
+    """Several copies of a game, stepped together; an episode that is over restarts at once."""
+
+    copies: int
+
+    @abc.abstractmethod
+    def reset(self, key: Key[Array, ""]) -> tuple[PyTree, View]:
+        """Start all copies; `(state, view)` with views `[G, N, ...]`."""
+
+    @abc.abstractmethod
+    def step(self, state: PyTree, action: Array, key: Key[Array, ""]) -> tuple[PyTree, Timestep, View]:
+        """Play the joint action `[G, N, ...]` (in the game's own units).
+
+        Returns the state, what the step led to (`Timestep`, with final views) and the views to act
+        on next, which belong to a fresh episode wherever the last one is over.
+        """
+
+    @abc.abstractmethod
+    def global_state(self, state: PyTree, view: View) -> Float[Array, "G S"]:
+        """The state of the world, for algorithms that declare it."""
+
+    @property
+    def resumable(self) -> bool:
+        """Whether `state` holds everything, so that a checkpoint can continue in mid-episode."""
+        return True
+
+
+@dataclass(frozen=True)
+class Game(abc.ABC):
+    """A world that a team plays in. A frozen value: its fields are its options."""
+
+    @property
+    @abc.abstractmethod
+    def specs(self) -> tuple[AgentSpec, ...]:
+        """One `AgentSpec` per agent."""
+
+    @abc.abstractmethod
+    def vectorize(self, copies: int) -> VectorGame:
+        """`copies` of this game, stepped together."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The agents' names, for logs and files; never used to decide anything."""
+        return tuple(f"agent-{i}" for i in range(len(self.specs)))
+
+
+@dataclass(frozen=True)
+class JaxGame(Game):
+    """A game written in JAX: pure functions of one copy, batched from outside.
+
+    All agents of a `JaxGame` share observation and action shapes (`View.observation` is `[N, F]`);
+    smaller ones are padded with zeros, and `specs` says what is real.
+    """
+
+    @abc.abstractmethod
+    def reset(self, key: Key[Array, ""]) -> tuple[Any, View]:
+        """A fresh episode: `(state, view)` with views `[N, ...]`."""
+
+    @abc.abstractmethod
+    def step(self, state: Any, action: Array) -> tuple[Any, Timestep]:
+        """Play the joint action (`[N]` integers or `[N, A]` numbers in the game's units)."""
+
+    def global_state(self, state: Any, view: View) -> Float[Array, " S"]:
+        """The state of the world `[S]`: all observations side by side unless a game knows better."""
+        return view.observation.reshape(-1)
+
+    def scene(self, state: Any) -> Scene:
+        """What to draw; games without a picture raise `GameError`."""
+        raise GameError(f"{type(self).__name__} has no picture: give it a `scene(state)` method.")
+
+    def vectorize(self, copies: int) -> VectorGame:
+        require(copies >= 1, f"games must be at least 1, not {copies}.")
+        return Vectorized(self, copies)
+
+
+class Vectorized(VectorGame):
+    """Copies of a `JaxGame`, batched by `vmap`."""
+
+    def __init__(self, game: JaxGame, copies: int):
+        self.game = game
+        self.copies = copies
+
+    def reset(self, key: Key[Array, ""]) -> tuple[PyTree, View]:
+        return jax.vmap(self.game.reset)(jax.random.split(key, self.copies))
+
+    def step(self, state: PyTree, action: Array, key: Key[Array, ""]) -> tuple[PyTree, Timestep, View]:
+        state, timestep = jax.vmap(self.game.step)(state, action)
+        over = timestep.over
+
+        def restart(now: PyTree) -> PyTree:
+            fresh = self.reset(key)
+            return jax.tree.map(lambda new, old: jnp.where(_like(over, new), new, old), fresh, now)
+
+        # Episodes mostly end together, so the fresh ones are drawn only when one is needed.
+        state, view = jax.lax.cond(jnp.any(over), restart, lambda now: now, (state, timestep.view))
+        return state, timestep, view
+
+    def global_state(self, state: PyTree, view: View) -> Float[Array, "G S"]:
+        return jax.vmap(self.game.global_state)(state, view)
+
+
+def _like(flag: Bool[Array, " G"], array: Array) -> Bool[Array, " G *ones"]:
+    return flag.reshape(flag.shape + (1,) * (array.ndim - 1))
