@@ -16,62 +16,11 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
 from coterie.errors import GameError, require
-
-
-@dataclass(frozen=True)
-class Discrete:
-    """`size` actions, numbered from 0."""
-
-    size: int
-
-
-@dataclass(frozen=True)
-class Box:
-    """A vector of `size` numbers between `low` and `high` (one number each, or one per entry).
-
-    Agents choose in the normalised range [-1, 1]; `rescale` turns their choice into the game's
-    units, clipping what lies outside.
-    """
-
-    size: int
-    low: float | tuple[float, ...] = -1.0
-    high: float | tuple[float, ...] = 1.0
-
-    def rescale(self, action: Float[Array, "*batch size"]) -> Float[Array, "*batch size"]:
-        """From [-1, 1] to [low, high].
-
-        >>> import jax.numpy as jnp
-        >>> Box(2, 0.0, 1.0).rescale(jnp.array([0.0, 3.0])).tolist()
-        [0.5, 1.0]
-        """
-        low, high = jnp.asarray(self.low), jnp.asarray(self.high)
-        return low + (jnp.clip(action, -1.0, 1.0) + 1.0) * 0.5 * (high - low)
-
-
-Space = Discrete | Box
-
-
-@dataclass(frozen=True)
-class AgentSpec:
-    """What one agent perceives (a vector of `observation` numbers) and what it can do."""
-
-    observation: int
-    action: Space
-
-
-class View(NamedTuple):
-    """What an agent perceives at one step. Fields that do not apply are `None`.
-
-    observation: its own observation, `[..., F]`.
-    action_mask: which of its actions are possible, `[..., A]`; `None` if all always are.
-    present:     whether it is still in the game, `[...]`; `None` if no agent ever leaves early.
-    state:       the global state, `[..., S]`; only for algorithms that declare it.
-    """
-
-    observation: Float[Array, "*batch F"]
-    action_mask: Bool[Array, "*batch A"] | None = None
-    present: Bool[Array, "*batch"] | None = None
-    state: Float[Array, "*batch S"] | None = None
+from coterie.types import AgentSpec as AgentSpec
+from coterie.types import Box as Box
+from coterie.types import Discrete as Discrete
+from coterie.types import Space as Space
+from coterie.types import View as View
 
 
 class Timestep(NamedTuple):

@@ -1,0 +1,10 @@
+"""Communication graphs: families, weight rules, spectral facts."""
+
+from coterie.graph.families import FAMILIES as FAMILIES
+from coterie.graph.families import family as family
+from coterie.graph.graph import Graph as Graph
+from coterie.graph.graph import from_adjacency as from_adjacency
+from coterie.graph.graph import from_networkx as from_networkx
+from coterie.graph.weights import max_degree as max_degree
+from coterie.graph.weights import metropolis as metropolis
+from coterie.graph.weights import uniform as uniform

@@ -1,0 +1,84 @@
+"""The two distributions that policies choose actions from; batched over leading axes."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, Key
+
+LOG_2PI = 1.8378770664093453
+
+
+class Categorical(NamedTuple):
+    """One of `A` actions; `log_probs` are normalised, and very small where an action is masked."""
+
+    log_probs: Float[Array, "*batch A"]
+
+    @staticmethod
+    def of(
+        logits: Float[Array, "*batch A"], mask: Bool[Array, "*batch A"] | None = None
+    ) -> "Categorical":
+        """From unnormalised logits; a masked action has probability zero and passes no gradient."""
+        if mask is not None:
+            logits = jnp.where(mask, logits, -1e9)
+        return Categorical(jax.nn.log_softmax(logits))
+
+    def sample(self, key: Key[Array, ""]) -> Int[Array, " *batch"]:
+        """Draw one action per element of the batch."""
+        return jax.random.categorical(key, self.log_probs)
+
+    def mode(self) -> Int[Array, " *batch"]:
+        """The most likely action."""
+        return jnp.argmax(self.log_probs, axis=-1)
+
+    def log_prob(self, action: Int[Array, " *batch"]) -> Float[Array, " *batch"]:
+        """`log pi(a)`."""
+        # A masked sum is several times faster than a gather, forwards and backwards.
+        chosen = action[..., None] == jnp.arange(self.log_probs.shape[-1])
+        return jnp.sum(jnp.where(chosen, self.log_probs, 0.0), axis=-1)
+
+    def entropy(self) -> Float[Array, " *batch"]:
+        """`-sum_a pi(a) log pi(a)`, in nats."""
+        return -jnp.sum(jnp.exp(self.log_probs) * self.log_probs, axis=-1)
+
+    def kl(self, other: "Categorical") -> Float[Array, " *batch"]:
+        """`KL(self || other)`, in nats."""
+        return jnp.sum(jnp.exp(self.log_probs) * (self.log_probs - other.log_probs), axis=-1)
+
+
+class Gaussian(NamedTuple):
+    """Independent normal numbers, `D` of them; entries where `real` is false do not count."""
+
+    mean: Float[Array, "*batch D"]
+    log_std: Float[Array, "*batch D"]
+    real: Bool[Array, "*batch D"] | None = None
+
+    def sample(self, key: Key[Array, ""]) -> Float[Array, "*batch D"]:
+        """Draw one action per element of the batch."""
+        return self.mean + jnp.exp(self.log_std) * jax.random.normal(key, self.mean.shape)
+
+    def mode(self) -> Float[Array, "*batch D"]:
+        """The most likely action."""
+        return self.mean
+
+    def log_prob(self, action: Float[Array, "*batch D"]) -> Float[Array, " *batch"]:
+        """`log pi(a)`, the log of a density."""
+        scaled = (action - self.mean) * jnp.exp(-self.log_std)
+        return self._sum(-0.5 * scaled**2 - self.log_std - 0.5 * LOG_2PI)
+
+    def entropy(self) -> Float[Array, " *batch"]:
+        """The differential entropy, in nats."""
+        return self._sum(self.log_std + 0.5 * (1.0 + LOG_2PI) + jnp.zeros_like(self.mean))
+
+    def kl(self, other: "Gaussian") -> Float[Array, " *batch"]:
+        """`KL(self || other)`, in nats, summed over the `D` numbers."""
+        ratio = jnp.exp(2.0 * (self.log_std - other.log_std))
+        shift = ((self.mean - other.mean) * jnp.exp(-other.log_std)) ** 2
+        return self._sum(0.5 * (ratio + shift - 1.0) + other.log_std - self.log_std)
+
+    def _sum(self, terms: Float[Array, "*batch D"]) -> Float[Array, " *batch"]:
+        kept = terms if self.real is None else jnp.where(self.real, terms, 0.0)
+        return jnp.sum(kept, axis=-1)
+
+
+Distribution = Categorical | Gaussian
