@@ -1,0 +1,23 @@
+"""What every test stands on: the CPU, a compilation cache, and checked shapes.
+
+Everything here must happen before `jax` or `coterie` is imported, hence at import time.
+"""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# Recompiling is most of what the tests cost; what was compiled once is kept next to the code.
+os.environ.setdefault(
+    "JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".cache" / "jax-tests")
+)
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+# JAX_NUMPY_RANK_PROMOTION stays as it is: bounds of shape [A] broadcast over batches on purpose.
+
+from jaxtyping import install_import_hook
+
+# Every function and dataclass of the package checks its annotations, shapes included, while the
+# tests run. An `int` is accepted where a `float` is asked for, as type checkers do.
+install_import_hook(
+    "coterie", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
+)
