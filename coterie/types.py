@@ -44,11 +44,15 @@ Space = Discrete | Box
 class AgentSpec:
     """What one agent perceives (a vector of `observation` numbers) and what it can do.
 
-    `state` is the length of the global state, for algorithms that declare it; 0 otherwise.
+    masked: some actions may be impossible at times (`View.action_mask` is given).
+    leaves: it may leave before the others (`View.present` is given).
+    state:  the length of the global state, for algorithms that declare it; 0 otherwise.
     """
 
     observation: int
     action: Space
+    masked: bool = False
+    leaves: bool = False
     state: int = 0
 
 

@@ -1,0 +1,9 @@
+"""Decentralised learning rules, each written from one agent's view."""
+
+from coterie.algorithms.algorithm import Algorithm as Algorithm
+from coterie.algorithms.algorithm import Decision as Decision
+from coterie.algorithms.algorithm import Experience as Experience
+from coterie.algorithms.algorithm import Information as Information
+from coterie.algorithms.dpo import DPO as DPO
+from coterie.algorithms.ippo import IPPO as IPPO
+from coterie.algorithms.iql import IQL as IQL

@@ -31,6 +31,7 @@ class Timestep(NamedTuple):
     terminated: the episode has ended for this agent; nothing follows, `[..., N]`.
     truncated:  the episode is cut off for this agent; more would have followed, `[..., N]`.
     info:       named extra numbers for logs, each `[...]` or `[..., N]`.
+    state:      the global state after the step, `[..., S]`; `None` if the views are all there is.
     """
 
     view: View
@@ -38,6 +39,7 @@ class Timestep(NamedTuple):
     terminated: Bool[Array, "*batch N"]
     truncated: Bool[Array, "*batch N"]
     info: dict[str, Array]
+    state: Float[Array, "*batch S"] | None = None
 
     @property
     def over(self) -> Bool[Array, "*batch"]:
@@ -140,6 +142,7 @@ class Vectorized(VectorGame):
 
     def step(self, state: PyTree, action: Array, key: Key[Array, ""]) -> tuple[PyTree, Timestep, View]:
         state, timestep = jax.vmap(self.game.step)(state, action)
+        timestep = timestep._replace(state=self.global_state(state, timestep.view))
         over = timestep.over
 
         def restart(now: PyTree) -> PyTree:

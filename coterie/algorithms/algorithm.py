@@ -1,0 +1,109 @@
+"""What an algorithm is: three functions of one agent, and a declaration of what it may know."""
+
+import abc
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Protocol
+
+from jaxtyping import Array, Bool, Float, Key, PyTree
+
+from coterie.network import Network
+from coterie.rl.models import Policy
+from coterie.types import AgentSpec, View
+
+Metrics = dict[str, Float[Array, ""]]
+
+
+@dataclass(frozen=True)
+class Information:
+    """What an algorithm is allowed to know. What is not declared is absent from its experience.
+
+    state:   learning sees the global state (`view.state`).
+    actions: learning sees its "own" or everybody's ("joint") actions.
+    reward:  learning is paid its "own" reward or the mean of the "team".
+    sends:   the payloads it may send to neighbours.
+    central: learning happens at a centre that everybody sends everything to; counted as traffic.
+    """
+
+    state: bool = False
+    actions: Literal["own", "joint"] = "own"
+    reward: Literal["own", "team"] = "own"
+    sends: tuple[str, ...] = ()
+    central: bool = False
+
+
+class Decision(Protocol):
+    """What `act` returns: at least the action, in normalised units for a `Box`."""
+
+    @property
+    def action(self) -> Array: ...
+
+
+class Experience(NamedTuple):
+    """One agent's record of `T` steps in `G` games, time first.
+
+    view, decision: what it perceived and decided, `[T, G, ...]`.
+    reward:     its reward, `[T, G]`.
+    terminated: nothing follows this step, `[T, G]`.
+    truncated:  the episode was cut off after this step, `[T, G]`.
+    over:       a new episode begins after this step, `[T, G]`; memories restart.
+    next_view:  what the step led to (the final view where an episode is over), `[T, G, ...]`.
+    memory:     what it remembered before the first step, `[G, ...]`.
+    actions:    everybody's actions `[T, G, N, ...]`, if declared; else `None`.
+    """
+
+    view: View
+    decision: Any
+    reward: Float[Array, "T G"]
+    terminated: Bool[Array, "T G"]
+    truncated: Bool[Array, "T G"]
+    over: Bool[Array, "T G"]
+    next_view: View
+    memory: PyTree
+    actions: Array | None = None
+
+
+@dataclass(frozen=True)
+class Algorithm(abc.ABC):
+    """A learning rule, written from one agent's view; its fields are its hyper-parameters.
+
+    The agent axis appears nowhere: `coterie.network.lift` maps these functions over the team, and
+    `network` is the only way to anybody else.
+    """
+
+    @property
+    @abc.abstractmethod
+    def horizon(self) -> int:
+        """Steps played between two calls of `learn`."""
+
+    @property
+    def information(self) -> Information:
+        """What this algorithm is allowed to know; by default only what is its own."""
+        return Information()
+
+    def check(self, games: int) -> None:  # noqa: B027 (most algorithms run with any number)
+        """Raise `ConfigError` if the hyper-parameters do not fit `games` parallel games."""
+
+    @abc.abstractmethod
+    def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[PyTree, PyTree]:
+        """`(state, memory)`: all that I learn, and what I remember when an episode starts."""
+
+    @abc.abstractmethod
+    def act(
+        self, state: PyTree, memory: PyTree, view: View, key: Key[Array, ""]
+    ) -> tuple[Decision, PyTree]:
+        """Decide in each of `G` games (`view` is `[G, ...]`) and remember."""
+
+    @abc.abstractmethod
+    def learn(
+        self, state: PyTree, experience: Experience, network: Network, key: Key[Array, ""]
+    ) -> tuple[PyTree, Network, Metrics]:
+        """Update my state from my experience; `network` is the only way out."""
+
+    @abc.abstractmethod
+    def policy(self, state: PyTree) -> Policy:
+        """What I play when I no longer learn."""
+
+    @property
+    def plays_mode(self) -> bool:
+        """Whether, once trained, I take the most likely action instead of drawing one."""
+        return False

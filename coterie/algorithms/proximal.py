@@ -1,0 +1,269 @@
+"""What the on-policy methods share: a policy and a critic, improved over a few epochs.
+
+A method adds its surrogate (what a policy is to maximise on a minibatch) and, if it has any, the
+rule that adapts its coefficients.
+"""
+
+import abc
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Float, Key, PyTree
+
+from coterie.algorithms.algorithm import Algorithm, Experience, Metrics
+from coterie.errors import require
+from coterie.network import Network
+from coterie.rl.averages import mean, standardise
+from coterie.rl.distributions import Distribution
+from coterie.rl.models import Body, Critic, Memory, Policy
+from coterie.rl.returns import generalised_advantage
+from coterie.types import AgentSpec, View
+
+
+class Choice(NamedTuple):
+    """An action and the distribution it was drawn from, `[G, ...]`."""
+
+    action: Array
+    distribution: Distribution
+
+
+class Recall(NamedTuple):
+    """What the policy and the critic each remember of an episode."""
+
+    policy: Memory
+    critic: Memory
+
+
+class Learner(NamedTuple):
+    """All that an agent of a proximal method learns."""
+
+    policy: Policy
+    critic: Critic
+    optimizer: PyTree
+    coefficients: PyTree
+
+
+class Sample(NamedTuple):
+    """What one update sees, `[T, G, ...]`: experience with advantages and targets."""
+
+    view: View
+    over: Bool[Array, "T G"]
+    old: Choice
+    advantage: Float[Array, "T G"]
+    target: Float[Array, "T G"]
+    value: Float[Array, "T G"]
+
+
+@dataclass(frozen=True)
+class Proximal(Algorithm):
+    """The hyper-parameters and the update that on-policy methods share."""
+
+    horizon: int = 50
+    """Steps played in every game between two updates."""
+    epochs: int = 5
+    """Passes over the experience in one update."""
+    minibatches: int = 4
+    """Parts that the games are dealt into; one gradient step for each part."""
+    learning_rate: float = 5e-4
+    """Adam's step size for the policy."""
+    critic_learning_rate: float = 5e-4
+    """Adam's step size for the critic."""
+    discount: float = 0.99
+    """gamma: what a reward one step later is worth now."""
+    trace: float = 0.95
+    """lambda of generalised advantage estimation."""
+    entropy: float = 0.01
+    """Weight of the policy's entropy in its objective."""
+    gradient_clip: float = 10.0
+    """Largest norm of each network's gradient."""
+    value_clip: float | None = None
+    """How far a value may move from the old one in one update; no limit by default."""
+    hidden: tuple[int, ...] = (64, 64)
+    """Widths of the dense layers, of the policy and of the critic alike."""
+    activation: Literal["tanh", "relu", "selu", "leaky_relu"] = "relu"
+    """Non-linearity after each dense layer."""
+    recurrent: bool = False
+    """Put a gated recurrent unit after the dense layers, for partial observability."""
+
+    @abc.abstractmethod
+    def surrogate(
+        self,
+        new: Distribution,
+        old: Choice,
+        advantage: Float[Array, "T G"],
+        present: Bool[Array, "T G"] | None,
+        coefficients: PyTree,
+        team: int,
+    ) -> Float[Array, ""]:
+        """What the policy is to maximise on a minibatch; `team` is the number of agents."""
+
+    def start_coefficients(self) -> PyTree:
+        """The coefficients of the surrogate before the first update."""
+        return ()
+
+    def adapt(self, coefficients: PyTree, old: Distribution, new: Distribution) -> PyTree:
+        """The coefficients for the next update, given the policies before and after this one."""
+        return coefficients
+
+    def check(self, games: int) -> None:
+        require(
+            games % self.minibatches == 0,
+            f"{games} games cannot be dealt into {self.minibatches} minibatches evenly: "
+            f"use games that {self.minibatches} divides, or other --minibatches.",
+        )
+
+    def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Learner, Recall]:
+        keys = jax.random.split(key, 4)
+        seen = spec.state or spec.observation
+        width = self.hidden[-1]
+        bodies = [
+            Body.init(k, inputs, self.hidden, self.activation, self.recurrent)
+            for k, inputs in zip(keys, (spec.observation, seen), strict=False)
+        ]
+        policy = Policy.init(keys[2], bodies[0], width, spec.action)
+        critic = Critic.init(keys[3], bodies[1], width)
+        learner = Learner(
+            policy, critic, self._optimizer().init((policy, critic)), self.start_coefficients()
+        )
+        return learner, Recall(policy.body.start(), critic.body.start())
+
+    def act(
+        self, state: Learner, memory: Recall, view: View, key: Key[Array, ""]
+    ) -> tuple[Choice, Recall]:
+        features, remembered = state.policy.body.step(view.observation, memory.policy)
+        distribution = state.policy.choices(features, view)
+        judged = memory.critic
+        if self.recurrent:
+            judged = state.critic.body.step(_judged(view), memory.critic)[1]
+        return Choice(distribution.sample(key), distribution), Recall(remembered, judged)
+
+    def learn(
+        self, state: Learner, experience: Experience, network: Network, key: Key[Array, ""]
+    ) -> tuple[Learner, Network, Metrics]:
+        sample = self._appraise(state.critic, experience)
+        state, losses = self._improve(state, sample, experience.memory, network.size, key)
+        new = self._distribution(state.policy, sample, experience.memory)
+        old, present = sample.old.distribution, sample.view.present
+        metrics = losses | {"kl": mean(old.kl(new), present), "entropy": mean(new.entropy(), present)}
+        adapted = self.adapt(state.coefficients, old, new)
+        return state._replace(coefficients=adapted), network, metrics
+
+    def policy(self, state: Learner) -> Policy:
+        return state.policy
+
+    def _appraise(self, critic: Critic, experience: Experience) -> Sample:
+        """Advantages, and the targets that the critic is to learn."""
+        view, next_view = experience.view, experience.next_view
+        features = critic.body.sequence(_judged(view), experience.memory.critic, experience.over)
+        value = critic.value(features)
+        following = critic.value(critic.body.after(features, _judged(next_view)))
+        ended = experience.terminated | experience.truncated
+        advantage = generalised_advantage(
+            experience.reward,
+            value,
+            following,
+            experience.terminated,
+            ended,
+            self.discount,
+            self.trace,
+        )
+        scaled = standardise(advantage, view.present)
+        return Sample(
+            view, experience.over, experience.decision, scaled, advantage + value, value
+        )
+
+    def _improve(
+        self, state: Learner, sample: Sample, memory: Recall, team: int, key: Key[Array, ""]
+    ) -> tuple[Learner, Metrics]:
+        """Several epochs of gradient steps on minibatches of whole games."""
+        order = jax.random.permutation(key, sample.over.shape[1])
+        parts = (
+            jax.tree.map(lambda x: _deal(x, order, self.minibatches, axis=1), sample),
+            jax.tree.map(lambda x: _deal(x, order, self.minibatches, axis=0), memory),
+        )
+        optimizer = self._optimizer()
+
+        def step(carry: tuple, part: tuple[Sample, Recall]) -> tuple[tuple, Metrics]:
+            models, optimizer_state = carry
+            gradient, metrics = jax.grad(self._loss, has_aux=True)(
+                models, *part, state.coefficients, team
+            )
+            change, optimizer_state = optimizer.update(gradient, optimizer_state)
+            metrics["gradient_norm"] = optax.tree.norm(gradient)
+            return (optax.apply_updates(models, change), optimizer_state), metrics
+
+        def epoch(carry: tuple, _: None) -> tuple[tuple, Metrics]:
+            return jax.lax.scan(step, carry, parts)
+
+        carry = (state.policy, state.critic), state.optimizer
+        (models, optimizer_state), metrics = jax.lax.scan(epoch, carry, None, length=self.epochs)
+        state = Learner(*models, optimizer_state, state.coefficients)
+        return state, jax.tree.map(jnp.mean, metrics)
+
+    def _loss(
+        self,
+        models: tuple[Policy, Critic],
+        sample: Sample,
+        memory: Recall,
+        coefficients: PyTree,
+        team: int,
+    ) -> tuple[Float[Array, ""], Metrics]:
+        policy, critic = models
+        present = sample.view.present
+        new = self._distribution(policy, sample, memory)
+        gain = self.surrogate(new, sample.old, sample.advantage, present, coefficients, team)
+        features = critic.body.sequence(_judged(sample.view), memory.critic, sample.over)
+        error = self._value_error(critic.value(features), sample)
+        critic_loss = mean(error, present)
+        return critic_loss - gain, {"policy_loss": -gain, "critic_loss": critic_loss}
+
+    def _value_error(self, value: Float[Array, "T G"], sample: Sample) -> Float[Array, "T G"]:
+        error = (value - sample.target) ** 2
+        if self.value_clip is None:
+            return error
+        moved = jnp.clip(value - sample.value, -self.value_clip, self.value_clip)
+        return jnp.maximum(error, (sample.value + moved - sample.target) ** 2)
+
+    def _distribution(self, policy: Policy, sample: Sample, memory: Recall) -> Distribution:
+        features = policy.body.sequence(sample.view.observation, memory.policy, sample.over)
+        return policy.choices(features, sample.view)
+
+    def _optimizer(self) -> optax.GradientTransformation:
+        def adam(rate: float) -> optax.GradientTransformation:
+            return optax.chain(
+                optax.clip_by_global_norm(self.gradient_clip), optax.adam(rate, eps=1e-5)
+            )
+
+        rates = adam(self.learning_rate), adam(self.critic_learning_rate)
+        return _side_by_side(*rates)
+
+
+def _judged(view: View) -> Array:
+    """What the critic sees: the global state where it is declared, else the own observation."""
+    return view.observation if view.state is None else view.state
+
+
+def _deal(x: Array, order: Array, parts: int, axis: int) -> Array:
+    """Shuffle the games and deal them into `parts`, on a new leading axis."""
+    shuffled = jnp.take(x, order, axis=axis)
+    shape = (*x.shape[:axis], parts, x.shape[axis] // parts, *x.shape[axis + 1 :])
+    return jnp.moveaxis(shuffled.reshape(shape), axis, 0)
+
+
+def _side_by_side(
+    first: optax.GradientTransformation, second: optax.GradientTransformation
+) -> optax.GradientTransformation:
+    """One transformation for a pair of models, each with its own rule and its own clip."""
+
+    def init(models: tuple) -> tuple:
+        return first.init(models[0]), second.init(models[1])
+
+    def update(gradient: tuple, state: tuple, models: tuple | None = None) -> tuple[tuple, tuple]:
+        one, first_state = first.update(gradient[0], state[0])
+        two, second_state = second.update(gradient[1], state[1])
+        return (one, two), (first_state, second_state)
+
+    return optax.GradientTransformation(init, update)

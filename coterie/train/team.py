@@ -1,0 +1,149 @@
+"""A team in training: everything that one seed of a run carries from block to block."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Int, Key, PyTree
+
+from coterie.algorithms import Algorithm, Information
+from coterie.games.game import Game, VectorGame
+from coterie.graph import Graph
+from coterie.network import Network, lift, networks, stack
+from coterie.train.rollout import Episodes, Stage, open_stage, rollout
+from coterie.train.units import units
+from coterie.types import AgentSpec
+
+
+class Team(NamedTuple):
+    """All that changes while one seed trains; checkpoints hold exactly this.
+
+    agents, start: the agents' states and first memories, `[N, ...]`.
+    keys:      each agent's own random stream, `[N]`.
+    network:   each agent's end of the network, `[N, ...]`.
+    stage:     the games in progress.
+    game_key:  the games' random stream.
+    iteration: updates so far.
+    """
+
+    agents: PyTree
+    start: PyTree
+    keys: Key[Array, " N"]
+    network: Network
+    stage: Stage
+    game_key: Key[Array, ""]
+    iteration: Int[Array, ""]
+
+
+class Report(NamedTuple):
+    """What one iteration tells the host.
+
+    metrics:  the algorithm's numbers, one per agent, `[N]`.
+    bytes:    what each agent sent, `[N]`; `rounds` of exchange likewise.
+    episodes: sums over the episodes that ended.
+    sound:    whether each agent's observations and rewards were finite, `[N]` each.
+    """
+
+    metrics: dict[str, Array]
+    bytes: Int[Array, " N"]
+    rounds: Int[Array, " N"]
+    episodes: Episodes
+    sound: dict[str, Bool[Array, " N"]]
+
+
+def known_specs(
+    game: Game, vector: VectorGame, information: Information
+) -> tuple[AgentSpec, ...]:
+    """The agents' specs, with the global state and the masks that they will really be shown."""
+    games, view = jax.eval_shape(vector.reset, jax.random.key(0))
+    state = 0
+    if information.state:
+        state = jax.eval_shape(vector.global_state, games, view).shape[-1]
+    return tuple(
+        dataclasses.replace(
+            spec,
+            state=state,
+            masked=view.action_mask is not None,
+            leaves=view.present is not None,
+        )
+        for spec in game.specs
+    )
+
+
+def assemble(
+    algorithm: Algorithm, game: Game, vector: VectorGame, graph: Graph, key: Key[Array, ""]
+) -> Team:
+    """A fresh team: every agent its own parameters, optimiser, memory and random stream."""
+    specs = known_specs(game, vector, algorithm.information)
+    agents_key, game_key, stage_key = jax.random.split(key, 3)
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(agents_key, jnp.arange(len(specs)))
+    pairs = [algorithm.init(jax.random.fold_in(k, 0), s) for k, s in zip(keys, specs, strict=True)]
+    agents, start = stack([state for state, _ in pairs]), stack([memory for _, memory in pairs])
+    return Team(
+        agents,
+        start,
+        keys,
+        networks(graph, algorithm.information.sends),
+        open_stage(vector, start, stage_key),
+        game_key,
+        jnp.ones((), jnp.int32),
+    )
+
+
+def iteration(
+    algorithm: Algorithm, game: Game, vector: VectorGame
+) -> Callable[[Team], tuple[Team, Report]]:
+    """One round of the data: play `horizon` steps, cut the experience, learn."""
+    information, scale = algorithm.information, units(game.specs)
+    central = _central_bytes(information, game.specs) * algorithm.horizon * vector.copies
+
+    def iterate(team: Team) -> tuple[Team, Report]:
+        def own_keys(key: Array) -> Array:
+            return jax.random.split(jax.random.fold_in(key, team.iteration), algorithm.horizon + 1)
+
+        keys = jax.vmap(own_keys, out_axes=1)(team.keys)
+        game_keys = own_keys(team.game_key)[1:]
+        stage, experience, episodes = rollout(
+            algorithm.act,
+            information,
+            vector,
+            scale,
+            team.agents,
+            team.start,
+            team.stage,
+            keys[1:],
+            game_keys,
+        )
+        agents, network, metrics = lift(algorithm.learn)(
+            team.agents, experience, team.network.cleared(), keys[0]
+        )
+        team = team._replace(
+            agents=agents, network=network, stage=stage, iteration=team.iteration + 1
+        )
+        sent = network.traffic.values()
+        report = Report(
+            metrics,
+            sum((t.bytes for t in sent), jnp.asarray(central)),
+            sum((t.rounds for t in sent), jnp.zeros_like(network.index)),
+            episodes,
+            {
+                "observation": _sound(experience.view.observation),
+                "reward": _sound(experience.reward),
+            },
+        )
+        return team, report
+
+    return iterate
+
+
+def _sound(values: Array) -> Bool[Array, " N"]:
+    return jnp.isfinite(jnp.sum(jnp.abs(values), axis=tuple(range(1, values.ndim))))
+
+
+def _central_bytes(information: Information, specs: tuple[AgentSpec, ...]) -> list[int]:
+    """What each agent sends per step to a centre: observation, action and reward."""
+    numbered = [1 if not hasattr(s.action, "low") else s.action.size for s in specs]
+    weights = [4 * (s.observation + a + 1) for s, a in zip(specs, numbered, strict=True)]
+    return weights if information.central else [0] * len(specs)

@@ -1,0 +1,42 @@
+"""The border between the agents' normalised units and the game's own."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from coterie.errors import GameError, require
+from coterie.types import AgentSpec, Box
+
+
+class Units(NamedTuple):
+    """The bounds of every agent's actions `[N, D]`, or `None` where actions are numbered."""
+
+    low: Array | None
+    high: Array | None
+
+    def of_game(self, action: Array) -> Array:
+        """Decisions `[N, G, ...]` as the joint actions `[G, N, ...]` that the game expects."""
+        joint = jnp.swapaxes(action, 0, 1)
+        if self.low is None or self.high is None:
+            return joint
+        return self.low + (jnp.clip(joint, -1.0, 1.0) + 1.0) * 0.5 * (self.high - self.low)
+
+
+def units(specs: tuple[AgentSpec, ...]) -> Units:
+    """The units of a team; all its agents must have the same kind of action."""
+    boxes = [spec.action for spec in specs if isinstance(spec.action, Box)]
+    require(
+        len(boxes) in (0, len(specs)),
+        f"{len(boxes)} of {len(specs)} agents have continuous actions and the others discrete "
+        "ones: a team needs one kind; make them all discrete or all continuous.",
+        GameError,
+    )
+    if not boxes:
+        return Units(None, None)
+    width = max(box.size for box in boxes)
+    low, high = np.zeros((2, len(boxes), width), np.float32)
+    for agent, box in enumerate(boxes):
+        low[agent, : box.size], high[agent, : box.size] = box.low, box.high
+    return Units(jnp.asarray(low), jnp.asarray(high))
