@@ -1,0 +1,24 @@
+"""The worlds that teams play in, by name."""
+
+from coterie.games.game import AgentSpec as AgentSpec
+from coterie.games.game import Box as Box
+from coterie.games.game import Discrete as Discrete
+from coterie.games.game import Game as Game
+from coterie.games.game import JaxGame as JaxGame
+from coterie.games.game import Scene as Scene
+from coterie.games.game import Space as Space
+from coterie.games.game import Timestep as Timestep
+from coterie.games.game import VectorGame as VectorGame
+from coterie.games.game import View as View
+from coterie.games.particle import Circle as Circle
+from coterie.games.particle import Line as Line
+from coterie.games.particle import Spread as Spread
+from coterie.games.particle import SpreadFarama as SpreadFarama
+
+CATALOGUE: dict[str, type[Game]] = {
+    "spread": Spread,
+    "spread-farama": SpreadFarama,
+    "line": Line,
+    "circle": Circle,
+}
+"""Every game that a name can stand for."""

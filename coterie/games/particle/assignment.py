@@ -1,56 +1,67 @@
-"""The cheapest way to give every row its own column: exact, jitted, any size.
+"""The cheapest way to give every row of a square its own column: exact, jitted, any size.
 
-Small squares are solved by trying all permutations in one product with a constant; larger ones by
-successive shortest augmenting paths (Jonker & Volgenant 1987; Crouse 2016, "On implementing 2D
-rectangular assignment algorithms"). Both agree with `scipy.optimize.linear_sum_assignment`.
+Agrees with `scipy.optimize.linear_sum_assignment`, on the total always and on the columns wherever
+only one choice is the cheapest.
 """
 
 import functools
 import itertools
-from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, Int
 
 from coterie.games.particle.augmenting import augmenting_paths
 
-ENUMERATE_UP_TO = 6
-"""The size (6: 720 permutations) up to which trying all of them is the faster way."""
+SUBSETS_UP_TO = 7
+"""The size up to which a table over subsets is the faster way (8 doubles the time to compile)."""
 
 
-class Assignment(NamedTuple):
-    """The lowest total cost, and the column each row is given, `[N]`."""
-
-    total: Float[Array, ""]
-    column: Int[Array, " N"]
-
-
-def assign(cost: Float[Array, "N N"]) -> Assignment:
-    """One column for each row, no column twice, at the lowest total cost.
+def assign(cost: Float[Array, "N N"]) -> Int[Array, " N"]:
+    """The column of each row, no column twice, at the lowest total cost.
 
     >>> import jax.numpy as jnp
-    >>> total, column = assign(jnp.array([[1.0, 2.0], [1.0, 5.0]]))
-    >>> float(total), column.tolist()
-    (3.0, [1, 0])
+    >>> assign(jnp.array([[1.0, 2.0], [1.0, 5.0]])).tolist()
+    [1, 0]
+    """
+    return augmenting_paths(cost)
+
+
+def lowest_total(cost: Float[Array, "N N"]) -> Float[Array, ""]:
+    """What the cheapest assignment costs in total.
+
+    >>> import jax.numpy as jnp
+    >>> float(lowest_total(jnp.array([[1.0, 2.0], [1.0, 5.0]])))
+    3.0
     """
     number = cost.shape[0]
-    if number <= ENUMERATE_UP_TO:
-        return _try_all(cost)
-    column = augmenting_paths(cost)
-    return Assignment(jnp.sum(cost[jnp.arange(number), column]), column)
+    if number <= SUBSETS_UP_TO:
+        return _over_subsets(cost)
+    return jnp.sum(cost[jnp.arange(number), assign(cost)])
 
 
-def _try_all(cost: Float[Array, "N N"]) -> Assignment:
-    permutations, chosen = _permutations(cost.shape[0])
-    totals = jnp.matmul(cost.reshape(-1), chosen, precision=jax.lax.Precision.HIGHEST)
-    return Assignment(jnp.min(totals), jnp.asarray(permutations)[jnp.argmin(totals)])
+def _over_subsets(cost: Float[Array, "N N"]) -> Float[Array, ""]:
+    """Dynamic programming (Held & Karp 1962): the first `k` rows share each set of `k` columns.
+
+    N * 2^(N-1) sums and minima between scalars, which compile into one loop over a batch: ten times
+    faster than a product with all N! permutations.
+    """
+    number = cost.shape[0]
+    best = {(): jnp.zeros((), cost.dtype)}
+    for row in range(number):
+        sets = itertools.combinations(range(number), row + 1)
+        best = {columns: _last(best, cost, row, columns) for columns in sets}
+    return best[tuple(range(number))]
 
 
-@functools.cache
-def _permutations(number: int) -> tuple[Int[np.ndarray, "P N"], Float[np.ndarray, "NN P"]]:
-    """All permutations, and for each the cells of a flattened square that it picks (1 or 0)."""
-    permutations = np.array(list(itertools.permutations(range(number))), dtype=np.int32)
-    chosen = permutations[:, :, None] == np.arange(number)
-    return permutations, chosen.reshape(len(permutations), -1).T.astype(np.float32)
+def _last(
+    best: dict[tuple[int, ...], Float[Array, ""]],
+    cost: Float[Array, "N N"],
+    row: int,
+    columns: tuple[int, ...],
+) -> Float[Array, ""]:
+    """The cheapest way for rows `0..row` to share `columns`, whichever of them `row` takes."""
+    ways = (
+        best[columns[:place] + columns[place + 1 :]] + cost[row, column]
+        for place, column in enumerate(columns)
+    )
+    return functools.reduce(jnp.minimum, ways)

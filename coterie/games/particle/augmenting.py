@@ -1,4 +1,8 @@
-"""Assignment by successive shortest augmenting paths, as loops that compile."""
+"""Assignment by successive shortest augmenting paths, as loops that compile.
+
+Jonker & Volgenant (1987, "A shortest augmenting path algorithm for dense and sparse linear
+assignment problems"), without their initial reductions. Unmatched is written as -1.
+"""
 
 from typing import NamedTuple
 
@@ -7,67 +11,89 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 
+class Matching(NamedTuple):
+    """Who has whom, and the prices `[N]` that make every matched cell cost 0 and no cell less."""
+
+    row_of: Int[Array, " N"]
+    column_of: Int[Array, " N"]
+    row_price: Float[Array, " N"]
+    column_price: Float[Array, " N"]
+
+
 class Search(NamedTuple):
-    """A shortest-path search from one unmatched row towards an unmatched column."""
+    """A search for the shortest path from one unmatched row to a free column.
+
+    row, column:  where it stands: the column reached last, and the row matched to it.
+    length:       of the shortest path known to each column, `[N]`.
+    parent:       the row before each column on that path, `[N]`.
+    visited:      the columns whose length is final, `[N]`.
+    steps:        how many those are.
+    """
 
     row: Int[Array, ""]
     column: Int[Array, ""]
     length: Float[Array, " N"]
     parent: Int[Array, " N"]
     visited: Bool[Array, " N"]
-    found: Bool[Array, ""]
+    steps: Int[Array, ""]
 
 
 def augmenting_paths(cost: Float[Array, "N N"]) -> Int[Array, " N"]:
     """The column of each row in a cheapest assignment, in O(N^3).
 
-    Rows enter one at a time. Each looks for the cheapest chain of swaps that ends in a free column,
-    where prices on rows and columns keep every matched cell at a cost of 0 and every other at 0 or
-    more. All loops are bounded, so that a cost that is not finite cannot hang a program.
+    Rows enter one at a time; each takes the cheapest chain of swaps that ends in a free column. All
+    loops are bounded, so that a cost that is not a number gives a wrong answer and not a hang.
     """
     number = cost.shape[0]
-    free = jnp.full(number, -1)
-    prices = jnp.zeros(number, cost.dtype)
-    start = (prices, prices, free, free)
-    return jax.lax.fori_loop(0, number, lambda row, now: _enter(cost, row, *now), start)[3]
+    nobody, nothing = jnp.full(number, -1, jnp.int32), jnp.zeros(number, cost.dtype)
+    empty = Matching(nobody, nobody, nothing, nothing)
+    return jax.lax.fori_loop(0, number, lambda row, now: _enter(cost, row, now), empty).column_of
 
 
-def _enter(
-    cost: Float[Array, "N N"],
-    row: Int[Array, ""],
-    row_price: Float[Array, " N"],
-    column_price: Float[Array, " N"],
-    row_of: Int[Array, " N"],
-    column_of: Int[Array, " N"],
-) -> tuple[Float[Array, " N"], Float[Array, " N"], Int[Array, " N"], Int[Array, " N"]]:
-    """Match one more row: `row_of[column]` and `column_of[row]` are -1 where nothing is matched."""
-    end = _search(cost - row_price[:, None] - column_price, row, row_of)
+def _enter(cost: Float[Array, "N N"], row: Int[Array, ""], now: Matching) -> Matching:
+    """Match one more row, and move the prices so that the new matching is a cheapest one too."""
+    reduced = cost - now.row_price[:, None] - now.column_price
+    end = _search(reduced, row, now.row_of)
     shortest = end.length[end.column]
     slack = jnp.where(end.visited, shortest - end.length, 0.0)
-    owner = jnp.where(end.visited & (row_of >= 0), row_of, row.size * len(row_of))
-    row_price = row_price.at[owner].add(slack, mode="drop").at[row].add(shortest)
-    row_of, column_of = _swap(end, row, row_of, column_of)
-    return row_price, column_price - slack, row_of, column_of
+    raised = jnp.where(now.column_of >= 0, slack[now.column_of], 0.0).at[row].set(shortest)
+    row_of, column_of = _swap(end, now)
+    return Matching(row_of, column_of, now.row_price + raised, now.column_price - slack)
 
 
-def _search(
-    reduced: Float[Array, "N N"], row: Int[Array, ""], row_of: Int[Array, " N"]
-) -> Search:
-    """Dijkstra over the columns, with the `reduced` costs as edges, up to the first free column."""
+def _search(reduced: Float[Array, "N N"], row: Int[Array, ""], row_of: Int[Array, " N"]) -> Search:
+    """Dijkstra over columns: a matched column leads on to its row, a free one ends the search."""
     number = reduced.shape[0]
 
+    def on_the_way(now: Search) -> Bool[Array, ""]:
+        return (now.row >= 0) & (now.steps < number)
+
     def visit(now: Search) -> Search:
-        through = jnp.where(now.found, 0.0, now.length[now.column]) + reduced[now.row]
+        so_far = jnp.where(now.steps > 0, now.length[now.column], 0.0)
+        through = so_far + reduced[now.row]
         shorter = ~now.visited & (through < now.length)
         length = jnp.where(shorter, through, now.length)
-        column = jnp.argmin(jnp.where(now.visited, jnp.inf, length))
-        return Search(
-            row=row_of[column],
-            column=column,
-            length=length,
-            parent=jnp.where(shorter, now.row, now.parent),
-            visited=now.visited.at[column].set(True),
-            found=row_of[column] < 0,
-        )
+        parent = jnp.where(shorter, now.row, now.parent)
+        column = jnp.argmin(jnp.where(now.visited, jnp.inf, length)).astype(jnp.int32)
+        visited = now.visited | (jnp.arange(number) == column)
+        return Search(row_of[column], column, length, parent, visited, now.steps + 1)
 
-    raise NotImplementedError
+    far = jnp.full(number, jnp.inf, reduced.dtype)
+    row = jnp.asarray(row, jnp.int32)
+    start = Search(row, row, far, jnp.full(number, row), jnp.zeros(number, bool), jnp.int32(0))
+    return jax.lax.while_loop(on_the_way, visit, start)
+
+
+def _swap(end: Search, now: Matching) -> tuple[Int[Array, " N"], Int[Array, " N"]]:
+    """Walk the path back to its start, giving each column to the row before it."""
+    number = len(now.row_of)
+
+    def give(walk: tuple[Array, ...]) -> tuple[Array, ...]:
+        column, row_of, column_of, steps = walk
+        row = end.parent[column]
+        given = column_of[row]
+        return given, row_of.at[column].set(row), column_of.at[row].set(column), steps + 1
+
+    start = (end.column, now.row_of, now.column_of, jnp.int32(0))
+    walk = jax.lax.while_loop(lambda w: (w[0] >= 0) & (w[3] < number), give, start)
+    return walk[1], walk[2]

@@ -1,0 +1,67 @@
+"""Cooperative spread as Farama's `mpe2` has it (`simple_spread_v3`)."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key
+
+from coterie.errors import require
+from coterie.games.game import Box, Discrete, Space
+from coterie.games.particle.physics import Order
+from coterie.games.particle.senses import pushes
+from coterie.games.particle.team import ParticleGame, Particles
+
+
+@dataclass(frozen=True)
+class SpreadFarama(ParticleGame):
+    """As many agents as landmarks: be near all of them, and do not touch each other.
+
+    The reward of agent `i` mixes what all share with what is its own,
+    `-(1 - local_ratio) * (sum over landmarks of the distance to the nearest agent)
+    - local_ratio * (number of agents that touch i)`, as in mpe2 1.1 with its options switched off.
+    Agents and landmarks start uniformly in [-1, 1]^2, at rest.
+
+    Discrete actions: rest, -x, +x, -y, +y. Continuous ones are five weights in [0, 1] for the same
+    five, of which the first does nothing.
+    """
+
+    order: Order = "new"
+    """Whether a step moves by the velocity before ("new") or after ("old") the forces act."""
+
+    local_ratio: float = 0.5
+    """The share of an agent's reward that is its own: contacts; the rest is the team's distance."""
+
+    agent_radius: ClassVar[float] = 0.15
+    landmark_radius: ClassVar[float] = 0.05
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        sentence = f"local_ratio must lie between 0 and 1, not {self.local_ratio}: try 0.5."
+        require(0.0 <= self.local_ratio <= 1.0, sentence)
+
+    @property
+    def landmarks(self) -> int:
+        return self.agents
+
+    @property
+    def action(self) -> Space:
+        return Box(5, 0.0, 1.0) if self.continuous else Discrete(5)
+
+    def control(self, action: Array) -> Float[Array, "N 2"]:
+        return pushes(action if self.continuous else jax.nn.one_hot(action, 5))
+
+    def place_landmarks(self, key: Key[Array, ""]) -> Float[Array, "L 2"]:
+        return jax.random.uniform(key, (self.landmarks, 2), minval=-1.0, maxval=1.0)
+
+    def targets(self, state: Particles) -> Float[Array, "N 2"]:
+        return state.landmark
+
+    def judge(
+        self, distance: Float[Array, "N N"], touched: Float[Array, " N"]
+    ) -> tuple[Float[Array, " N"], Float[Array, ""]]:
+        """The mean distance is that from each landmark to the agent nearest to it."""
+        nearest = jnp.min(distance, axis=0)
+        shared = (1 - self.local_ratio) * jnp.sum(nearest)
+        return -shared - self.local_ratio * touched, jnp.mean(nearest)

@@ -1,0 +1,164 @@
+"""What all particle games share: discs that push themselves about for a fixed time."""
+
+import abc
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple, get_args
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, Key
+
+from coterie.errors import require
+from coterie.games.game import AgentSpec, JaxGame, Scene, Space, Timestep, View
+from coterie.games.particle.physics import Bodies, Order, advance, touched
+from coterie.games.particle.senses import distances, observe
+
+SENSITIVITY = 5.0
+"""Force per unit of control."""
+
+NEAR = 0.1
+"""A target is covered when an agent is closer than this."""
+
+
+class Particles(NamedTuple):
+    """The state of one episode of `N` agents and `L` landmarks.
+
+    position: where the agents are, in half arenas, `[N, 2]`.
+    velocity: in half arenas per second, `[N, 2]`.
+    landmark: where the landmarks are, `[L, 2]`.
+    clock:    the number of steps played.
+    """
+
+    position: Float[Array, "N 2"]
+    velocity: Float[Array, "N 2"]
+    landmark: Float[Array, "L 2"]
+    clock: Int[Array, ""]
+
+
+class Discs(NamedTuple):
+    """Equal discs to draw: a label, their positions `[M, 2]` and their radius."""
+
+    kind: str
+    positions: Float[Array, "M 2"]
+    radius: float
+
+
+@dataclass(frozen=True)
+class ParticleGame(JaxGame):
+    """Equal discs of mass 1 that push each other, near landmarks that push nobody.
+
+    An agent perceives, in this order: its velocity, its position, the landmarks relative to it, the
+    other agents relative to it in order of index, and `2 (N - 1)` zeros (the silence of the others,
+    which both the papers' code and mpe2 include).
+    """
+
+    agents: int = 3
+    """How many agents play."""
+
+    continuous: bool = False
+    """Whether actions are vectors of numbers instead of one of five: rest, or a push along an axis."""
+
+    time_limit: int = 25
+    """The number of steps after which an episode is cut off."""
+
+    order: Order = "old"
+    """Whether a step moves by the velocity before ("new") or after ("old") the forces act."""
+
+    agent_radius: ClassVar[float]
+    landmark_radius: ClassVar[float]
+
+    def __post_init__(self) -> None:
+        number, limit, known = self.agents, self.time_limit, get_args(Order)
+        require(number >= 1, f"agents must be at least 1, not {number}: try 3.")
+        require(limit >= 1, f"time_limit must be at least 1, not {limit}: try 25.")
+        require(self.order in known, f"order must be one of {known}, not {self.order!r}.")
+
+    @property
+    def sight(self) -> float | None:
+        """How far agents see; `None` for everything."""
+        return None
+
+    @property
+    @abc.abstractmethod
+    def landmarks(self) -> int:
+        """The number of landmarks `L`."""
+
+    @property
+    @abc.abstractmethod
+    def action(self) -> Space:
+        """What each agent can do."""
+
+    @abc.abstractmethod
+    def control(self, action: Array) -> Float[Array, "N 2"]:
+        """The direction and strength, in [-1, 1] each, that the joint action pushes in."""
+
+    @abc.abstractmethod
+    def place_landmarks(self, key: Key[Array, ""]) -> Float[Array, "L 2"]:
+        """Where the landmarks of a fresh episode are."""
+
+    @abc.abstractmethod
+    def targets(self, state: Particles) -> Float[Array, "N 2"]:
+        """Where the team should be."""
+
+    @abc.abstractmethod
+    def judge(
+        self, distance: Float[Array, "N N"], touched: Float[Array, " N"]
+    ) -> tuple[Float[Array, " N"], Float[Array, ""]]:
+        """`(reward, mean)`: each agent's reward, and the mean distance left, for the logs.
+
+        `distance[i, j]` is how far agent `i` is from target `j`, `touched[i]` the number of others
+        that it overlaps.
+        """
+
+    @property
+    def specs(self) -> tuple[AgentSpec, ...]:
+        size = 4 + 2 * self.landmarks + 4 * (self.agents - 1)
+        return (AgentSpec(size, self.action),) * self.agents
+
+    def reset(self, key: Key[Array, ""]) -> tuple[Particles, View]:
+        ours, theirs = jax.random.split(key)
+        position = jax.random.uniform(ours, (self.agents, 2), minval=-1.0, maxval=1.0)
+        landmark = self.place_landmarks(theirs)
+        state = Particles(position, jnp.zeros_like(position), landmark, jnp.int32(0))
+        return state, self.view(state)
+
+    def step(self, state: Particles, action: Array) -> tuple[Particles, Timestep]:
+        force = SENSITIVITY * self.control(action).astype(state.position.dtype)
+        bodies = Bodies(self.agent_radius)
+        moved = advance(state.position, state.velocity, force, bodies, self.order)
+        state = Particles(*moved, state.landmark, state.clock + 1)
+        distance = distances(state.position, self.targets(state))
+        contact = touched(state.position, bodies)
+        reward, mean = self.judge(distance, contact)
+        info = {
+            "distance": mean,
+            "covered": jnp.mean(jnp.any(distance < NEAR, axis=0), dtype=distance.dtype),
+            "collisions": jnp.sum(contact) / 2,
+        }
+        late = jnp.broadcast_to(state.clock >= self.time_limit, (self.agents,))
+        return state, Timestep(self.view(state), reward, jnp.zeros_like(late), late, info)
+
+    def view(self, state: Particles) -> View:
+        """What every agent perceives, `[N, F]`."""
+        return View(observe(state.position, state.velocity, state.landmark, self.sight))
+
+    def global_state(self, state: Particles, view: View) -> Float[Array, " S"]:
+        """The agents' positions and velocities and the landmarks' positions, `[4 N + 2 L]`."""
+        parts = (state.position, state.velocity, state.landmark)
+        return jnp.concatenate([part.reshape(-1) for part in parts])
+
+    def scene(self, state: Particles) -> Scene:
+        """What lies below comes first: targets, landmarks, agents."""
+        groups = self.discs(state)
+        positions = np.concatenate([np.asarray(group.positions) for group in groups])
+        kinds = [group.kind for group in groups for _ in group.positions]
+        radii = [group.radius for group in groups for _ in group.positions]
+        return Scene(positions, np.array(radii), tuple(kinds))
+
+    def discs(self, state: Particles) -> list[Discs]:
+        """The groups of discs to draw, the lowest first."""
+        return [
+            Discs("landmark", state.landmark, self.landmark_radius),
+            Discs("agent", state.position, self.agent_radius),
+        ]
