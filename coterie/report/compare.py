@@ -1,0 +1,102 @@
+"""Verdicts: does one method end above another, and is it faster?
+
+The rules are the ones that the claims are judged by: "A > B" means that the 95 % interval of A's
+final interquartile mean lies above B's; "A is faster" means that A needs fewer steps to ninety per
+cent of the better method's final value. A verdict that the data do not carry is `undecided`.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from coterie.errors import ConfigError, require
+from coterie.report.curve import Curve
+from coterie.report.statistics import Interval, probability_of_improvement, steps_interval
+
+Verdict = Literal["holds", "does not hold", "undecided"]
+MIN_SEEDS = 3
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What was asked of two curves, the verdict, and the numbers behind it.
+
+    a, b:        the 95 % intervals that were compared (final values, or steps to the level).
+    improvement: how often a seed of `a` ends above one of `b`, with its 95 % interval.
+    """
+
+    question: str
+    verdict: Verdict
+    a: Interval
+    b: Interval
+    improvement: Interval
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.question}: {self.verdict} ({self.reason})"
+
+
+def ends_above(a: Curve, b: Curve, tail: int = 1) -> Comparison:
+    """Does `a` end above `b`? Both are read at the end of the shorter one.
+
+    tail: how many last points of each seed are averaged into its final value.
+
+    >>> import numpy as np
+    >>> high = Curve("high", np.array([0, 1]), np.array([[0, 5], [0, 6], [0, 7]]))
+    >>> low = Curve("low", np.array([0, 1]), np.array([[0, 2], [0, 2], [0, 3]]))
+    >>> print(ends_above(high, low))
+    high ends above low: holds (6 [5, 7] against 2.333 [2, 3] at 1, 3 and 3 seeds)
+    """
+    a, b = _together(a, b)
+    ends = a.final(tail), b.final(tail)
+    verdict = _judge(a, b, ends[0].above(ends[1]), ends[1].above(ends[0]))
+    return _comparison(f"{a.label} ends above {b.label}", verdict, a, b, ends, tail)
+
+
+def faster(a: Curve, b: Curve, fraction: float = 0.9, tail: int = 1) -> Comparison:
+    """Does `a` need fewer steps than `b` to `fraction` of the better one's final value?
+
+    The level is measured from the better one's first value (see `level`). Both curves are read up
+    to the end of the shorter one; a level that is never reached takes infinitely many steps.
+    """
+    a, b = _together(a, b)
+    goal = level(max(a, b, key=lambda curve: curve.final(tail).point), fraction, tail)
+    times = steps_interval(a.steps, a.values, goal), steps_interval(b.steps, b.values, goal)
+    verdict = _judge(a, b, times[1].above(times[0]), times[0].above(times[1]))
+    return _comparison(f"{a.label} is faster than {b.label}", verdict, a, b, times, tail)
+
+
+def level(curve: Curve, fraction: float = 0.9, tail: int = 1) -> float:
+    """The value that lies `fraction` of the way from the curve's first value to its final one.
+
+    For returns that start at zero this is that fraction of the final value; it also means
+    something for returns below zero, of which ninety per cent would be *more* than all.
+    """
+    require(0.0 < fraction <= 1.0, f"fraction must be in (0, 1], not {fraction}.", ConfigError)
+    start = float(curve.line[0])
+    return start + fraction * (curve.final(tail).point - start)
+
+
+def _together(a: Curve, b: Curve) -> tuple[Curve, Curve]:
+    end = float(min(a.steps[-1], b.steps[-1]))
+    return a.until(end), b.until(end)
+
+
+def _judge(a: Curve, b: Curve, yes: bool, no: bool) -> Verdict:
+    if min(a.seeds, b.seeds) < MIN_SEEDS:
+        return "undecided"
+    return "holds" if yes else "does not hold" if no else "undecided"
+
+
+def _comparison(
+    question: str,
+    verdict: Verdict,
+    a: Curve,
+    b: Curve,
+    intervals: tuple[Interval, Interval],
+    tail: int,
+) -> Comparison:
+    reason = (
+        f"{intervals[0]} against {intervals[1]} at {a.steps[-1]:,}, {a.seeds} and {b.seeds} seeds"
+    )
+    ends = [curve.values[:, -tail:].mean(axis=1) for curve in (a, b)]
+    return Comparison(question, verdict, *intervals, probability_of_improvement(*ends), reason)
