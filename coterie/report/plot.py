@@ -1,0 +1,186 @@
+"""Learning curves as figures: an interquartile mean over seeds and its 95 % interval.
+
+Drawn with matplotlib's objects on an Agg canvas: no display, no global state. The suffix of the
+file chooses the format.
+"""
+
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator
+
+from coterie.errors import RunError, require
+from coterie.report.curve import Curve
+from coterie.report.files import whole
+from coterie.report.words import short
+
+SUFFIXES = (".png", ".pdf", ".svg")
+# Okabe and Ito's colours, told apart with every common colour blindness; yellow is too pale here.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#3B3B3B")
+_DASHES = ("-", (0, (4, 1.5)), (0, (1, 1.2)))  # once the colours are used up
+_GREY = "#6B6B6B"
+_LOOK: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": _GREY,
+    "axes.labelcolor": "#222222",
+    "xtick.color": _GREY,
+    "ytick.color": _GREY,
+    "axes.linewidth": 0.7,
+    "axes.grid": True,
+    "grid.color": "#E6E6E6",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "lines.linewidth": 1.6,
+    "lines.solid_capstyle": "round",
+    "pdf.fonttype": 42,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "coterie",
+}
+
+
+def plot_curves(
+    curves: Sequence[Curve],
+    path: str | Path,
+    title: str | None = None,
+    ylabel: str = "return",
+    xlabel: str = "game steps",
+    references: Mapping[str, float] | None = None,
+    smooth: int = 1,
+) -> Path:
+    """Draw `curves` into one figure at `path` (PNG, PDF or SVG) and return the path.
+
+    xlabel:     what `Curve.steps` counts; a label with "bytes" in it gives kB, MB, ...
+    references: named values drawn as dashed horizontal lines, such as a known optimum.
+    smooth:     average over so many points; stated in the figure. By default nothing is smoothed.
+    """
+    return plot_panels({"": curves}, path, title, ylabel, xlabel, references, smooth)
+
+
+def plot_panels(
+    panels: Mapping[str, Sequence[Curve]],
+    path: str | Path,
+    title: str | None = None,
+    ylabel: str | Mapping[str, str] = "",
+    xlabel: str = "game steps",
+    references: Mapping[str, float] | None = None,
+    smooth: int = 1,
+    columns: int = 3,
+) -> Path:
+    """Draw one panel for each entry of `panels`, named by its key, with one legend for all.
+
+    A label keeps its colour in all panels. `ylabel` may differ from panel to panel; the other
+    arguments are those of `plot_curves`.
+    """
+    everything = [curve for curves in panels.values() for curve in curves]
+    require(len(everything) > 0, f"there is no curve to draw into {str(path)!r}.", RunError)
+    with matplotlib.rc_context(_LOOK), whole(path, SUFFIXES) as part:
+        figure, axes = _grid(len(panels), columns)
+        styles = _styles(curve.label for curve in everything)
+        for axis, (name, curves) in zip(axes, panels.items(), strict=False):
+            _draw(axis, curves, styles, references or {}, smooth)
+            axis.set_title(name, loc="left", fontsize="medium")
+            axis.set_ylabel(ylabel if isinstance(ylabel, str) else ylabel.get(name, ""))
+            _scale(axis, xlabel)
+        _around(figure, axes, title, _caption(everything, smooth))
+        figure.savefig(part, dpi=200, metadata=_undated(part.suffix))
+    return Path(path)
+
+
+def _grid(count: int, columns: int) -> tuple[Figure, list[Axes]]:
+    columns = min(count, columns)
+    rows = -(-count // columns)
+    width, height = (4.6, 3.3) if count == 1 else (2.5 * columns + 0.6, 2.1 * rows + 0.8)
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for spare in axes[count:]:
+        spare.remove()
+    return figure, axes[:count]
+
+
+def _styles(labels: Iterable[str]) -> dict[str, dict]:
+    def style(i: int) -> dict:
+        dash = _DASHES[i // len(PALETTE) % len(_DASHES)]
+        return {"color": PALETTE[i % len(PALETTE)], "linestyle": dash}
+
+    return {label: style(i) for i, label in enumerate(dict.fromkeys(labels))}
+
+
+def _draw(
+    axis: Axes,
+    curves: Sequence[Curve],
+    styles: Mapping[str, dict],
+    references: Mapping[str, float],
+    smooth: int,
+) -> None:
+    for name, value in references.items():
+        axis.axhline(value, color=_GREY, linewidth=0.9, linestyle=(0, (5, 3)), zorder=1)
+        place = {"xytext": (0, 2), "textcoords": "offset points", "ha": "right", "va": "bottom"}
+        axis.annotate(
+            name, (1, value), xycoords=("axes fraction", "data"), color=_GREY, fontsize=8, **place
+        )
+    for curve in curves:
+        point, low, high = (curve.smoothed(smooth) if smooth > 1 else curve).band
+        style, dot = styles[curve.label], "o" if len(point) == 1 else None
+        axis.fill_between(curve.steps, low, high, color=style["color"], alpha=0.18, linewidth=0)
+        axis.plot(curve.steps, point, label=curve.label, marker=dot, **style)
+
+
+def _scale(axis: Axes, xlabel: str) -> None:
+    axis.margins(x=0.01)
+    axis.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+    axis.xaxis.set_major_formatter(
+        EngFormatter(unit="B")
+        if "bytes" in xlabel
+        else FuncFormatter(lambda count, _: short(count))
+    )
+    axis.set_xlabel(xlabel)
+
+
+def _around(figure: Figure, axes: Sequence[Axes], title: str | None, caption: str) -> None:
+    if title:
+        figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=10)
+    caption = textwrap.fill(caption, int(18 * figure.get_figwidth()))
+    entries = {str(line.get_label()): line for axis in axes for line in axis.lines if _named(line)}
+    if len(entries) == 1 and title:  # the title says it already
+        figure.supxlabel(caption, fontsize=7, color=_GREY)
+        return
+    legend = figure.legend(
+        entries.values(),
+        entries.keys(),
+        title=caption,
+        title_fontsize=7,
+        loc="outside lower center",
+        ncols=max(1, min(len(entries), int(figure.get_figwidth() / 1.15))),
+        frameon=False,
+        handlelength=1.6,
+        columnspacing=1.4,
+    )
+    legend.get_title().set_color(_GREY)
+
+
+def _named(line: Line2D) -> bool:
+    return not str(line.get_label()).startswith("_")  # matplotlib's names for lines without one
+
+
+def _caption(curves: Sequence[Curve], smooth: int) -> str:
+    seeds = sorted({curve.seeds for curve in curves})
+    count = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]}–{seeds[-1]}"
+    text = f"{count} seed{'s' if seeds[-1] > 1 else ''}"
+    if seeds[-1] > 1:
+        text = f"interquartile mean and 95 % interval, {text}"
+    notes = dict.fromkeys(curve.note for curve in curves if curve.note)
+    stated = [f"smoothed over {smooth} points"] if smooth > 1 else []
+    return "; ".join([text, *stated, *notes])
+
+
+def _undated(suffix: str) -> dict[str, None]:
+    """The same data give the same file, whenever it is drawn."""
+    return {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(suffix.lower(), {})
