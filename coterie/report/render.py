@@ -1,0 +1,164 @@
+"""Moving and still pictures of a team at play.
+
+Pictures are drawn from `Scene`s, or made from the frames that a host game paints itself. Files are
+written whole or not at all.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from coterie.errors import ConfigError, GameError, require
+from coterie.games.game import Scene
+from coterie.report.canvas import DARK, PALE, Canvas, Stage, agents, blend, colour_of, fit
+from coterie.report.files import whole
+
+TRAIL = 10  # steps that a moving agent's trail reaches back
+HOLD = 700  # milliseconds that the end of an episode stays
+COLOURS = 128
+
+
+def animate(
+    scenes: Sequence[Scene],
+    path: str | Path,
+    title: str | None = None,
+    fps: float = 10,
+    returns: Sequence[float] | np.ndarray | None = None,
+    starts: Sequence[int] = (0,),
+    width: int = 480,
+) -> Path:
+    """A GIF of `scenes` at `path`: agents as coloured discs with trails, all else in grey.
+
+    returns: the return up to each scene, shown above it.
+    starts:  the scenes at which episodes begin, the first being 0; the end of an episode is held
+             for a moment, and a line at the bottom shows where in which episode one is.
+
+    `GameError` for scenes that cannot be drawn together, `ConfigError` for a wrong option.
+    """
+    stage = fit(scenes, width)
+    _check(len(scenes), starts, returns)
+    wait = _wait(fps)
+    bounds = [*starts, len(scenes)]
+    images, waits = [], []
+    for episode, (start, end) in enumerate(pairwise(bounds)):
+        for now in range(start, end):
+            past = scenes[max(start, now - TRAIL) : now + 1]
+            number = f"episode {episode + 1}" if len(starts) > 1 else ""
+            total = f"return {returns[now]:.1f}".replace("-", "−") if returns is not None else ""
+            status = "   ".join(part for part in (number, f"step {now - start}", total) if part)
+            image = _moving(stage, past).finish(title or "", status)
+            images.append(_progress(image, now, bounds))
+            waits.append(wait)
+        waits[-1] += HOLD
+    return _save(images, waits, path)
+
+
+def still(
+    scenes: Sequence[Scene], path: str | Path, title: str | None = None, width: int = 480
+) -> Path:
+    """A PNG of one episode: rings where the agents began, their ways, discs where they ended."""
+    stage = fit(scenes, width)
+    canvas, first, last = Canvas(stage), scenes[0], scenes[-1]
+    canvas.ground(last)
+    for number, i in enumerate(agents(last)):
+        colour = colour_of(number)
+        canvas.ring(first.positions[i], float(first.radii[i]), blend(colour, 0.45))
+        canvas.trail(np.array([scene.positions[i] for scene in scenes]), colour)
+    _team(canvas, last)
+    image = canvas.finish(title or "", f"{len(scenes) - 1} steps")
+    with whole(path, [".png"]) as part:
+        image.save(part, optimize=True)
+    return Path(path)
+
+
+def animate_frames(
+    frames: Sequence[np.ndarray], path: str | Path, fps: float = 10, width: int = 480
+) -> Path:
+    """A GIF of frames `[H, W, 3]` (0 to 255) that a game painted, no wider than `width`."""
+    require(len(frames) > 0, "there is no frame to show: play at least one step.", GameError)
+    wait, shape = _wait(fps), np.shape(frames[0])
+    for i, frame in enumerate(frames):
+        require(
+            np.shape(frame) == shape and len(shape) == 3 and shape[2] == 3,
+            f"frame {i} is {list(np.shape(frame))}; all must be [H, W, 3] and of one size.",
+            GameError,
+        )
+    images = [Image.fromarray(np.asarray(frame, np.uint8)) for frame in frames]
+    if shape[1] > width:
+        size = width, max(1, round(shape[0] * width / shape[1]))
+        images = [image.resize(size, Image.Resampling.LANCZOS) for image in images]
+    return _save(images, [wait] * len(images), path)
+
+
+def _moving(stage: Stage, past: Sequence[Scene]) -> Canvas:
+    """The last of `past`, with trails through the ones before."""
+    canvas = Canvas(stage)
+    canvas.ground(past[-1])
+    for number, i in enumerate(agents(past[-1])):
+        canvas.trail(np.array([scene.positions[i] for scene in past]), colour_of(number))
+    _team(canvas, past[-1])
+    return canvas
+
+
+def _team(canvas: Canvas, scene: Scene) -> None:
+    for number, i in enumerate(agents(scene)):
+        canvas.disc(scene.positions[i], float(scene.radii[i]), colour_of(number))
+    canvas.marks(scene)
+
+
+def _progress(image: Image.Image, now: int, bounds: Sequence[int]) -> Image.Image:
+    """A thin line at the bottom, one piece for each episode, dark up to now."""
+    draw, gap = ImageDraw.Draw(image), 3
+    left, right, y = 10, image.width - 10, image.height - 6
+    scale = (right - left) / bounds[-1]
+    for start, end in pairwise(bounds):
+        begin, stop = left + start * scale, left + end * scale - gap
+        draw.rectangle([begin, y, max(begin, stop), y + 2], PALE)
+        if now >= start:
+            done = left + min(now + 1, end) * scale - gap
+            draw.rectangle([begin, y, max(begin, done), y + 2], DARK)
+    return image
+
+
+def _save(images: Sequence[Image.Image], waits: Sequence[int], path: str | Path) -> Path:
+    """A GIF with one palette for all frames, so that only what moves takes space."""
+    palette = _sheet(images).quantize(COLOURS, Image.Quantize.MEDIANCUT)
+    flat = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
+    with whole(path, [".gif"]) as part:
+        flat[0].save(
+            part, save_all=True, append_images=flat[1:], duration=list(waits), loop=0, optimize=True
+        )
+    return Path(path)
+
+
+def _sheet(images: Sequence[Image.Image], most: int = 2_000_000) -> Image.Image:
+    """All images below each other, thinned out to about `most` pixels."""
+    wide, high = images[0].size
+    thin = max(1.0, (wide * high * len(images) / most) ** 0.5)
+    wide, high = max(1, round(wide / thin)), max(1, round(high / thin))
+    sheet = Image.new("RGB", (wide, high * len(images)))
+    for i, image in enumerate(images):
+        sheet.paste(image.resize((wide, high), Image.Resampling.NEAREST), (0, i * high))
+    return sheet
+
+
+def _wait(fps: float) -> int:
+    require(0 < fps <= 50, f"fps must be above 0 and at most 50 in a GIF, not {fps}.", ConfigError)
+    return round(100 / fps) * 10
+
+
+def _check(count: int, starts: Sequence[int], returns: Sequence[float] | np.ndarray | None) -> None:
+    rising = len(starts) > 0 and all(a < b for a, b in pairwise([*starts, count]))
+    require(
+        rising and starts[0] == 0,
+        f"starts must rise from 0 and stay below the {count} scenes, not {list(starts)}.",
+        ConfigError,
+    )
+    require(
+        returns is None or len(returns) == count,
+        f"there are {0 if returns is None else len(returns)} returns for {count} scenes.",
+        ConfigError,
+    )
