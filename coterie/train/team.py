@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Int, Key, PyTree
 
 from coterie.algorithms import Algorithm, Information
@@ -14,7 +15,7 @@ from coterie.graph import Graph
 from coterie.network import Network, lift, networks, stack
 from coterie.train.rollout import Episodes, Stage, open_stage, rollout
 from coterie.train.units import units
-from coterie.types import AgentSpec
+from coterie.types import AgentSpec, Box
 
 
 class Team(NamedTuple):
@@ -125,7 +126,7 @@ def iteration(
         sent = network.traffic.values()
         report = Report(
             metrics,
-            sum((t.bytes for t in sent), jnp.asarray(central)),
+            sum((t.bytes for t in sent), jnp.asarray(central, jnp.int32)),
             sum((t.rounds for t in sent), jnp.zeros_like(network.index)),
             episodes,
             {
@@ -142,8 +143,9 @@ def _sound(values: Array) -> Bool[Array, " N"]:
     return jnp.isfinite(jnp.sum(jnp.abs(values), axis=tuple(range(1, values.ndim))))
 
 
-def _central_bytes(information: Information, specs: tuple[AgentSpec, ...]) -> list[int]:
-    """What each agent sends per step to a centre: observation, action and reward."""
-    numbered = [1 if not hasattr(s.action, "low") else s.action.size for s in specs]
-    weights = [4 * (s.observation + a + 1) for s, a in zip(specs, numbered, strict=True)]
-    return weights if information.central else [0] * len(specs)
+def _central_bytes(information: Information, specs: tuple[AgentSpec, ...]) -> np.ndarray:
+    """What each agent sends per step to a centre, `[N]`: observation, action and reward."""
+    if not information.central:
+        return np.zeros(len(specs), np.int32)
+    actions = [s.action.size if isinstance(s.action, Box) else 1 for s in specs]
+    return np.array([4 * (s.observation + a + 1) for s, a in zip(specs, actions, strict=True)])

@@ -1,0 +1,121 @@
+"""Everything that has a name: algorithms and games, by the names that users type."""
+
+import dataclasses
+import importlib
+from typing import Any
+
+from coterie.algorithms import DPO, IPPO, IQL, Algorithm
+from coterie.centralized import MAPPO
+from coterie.errors import ConfigError, unknown
+from coterie.games import CATALOGUE as GAMES
+from coterie.games.game import Game
+
+ALGORITHMS: dict[str, Algorithm] = {
+    "dpo": DPO(),
+    "dpo-code": DPO(
+        root_penalty=1.0,
+        penalty=1.0,
+        share_of_team=False,
+        root_of="state",
+        adapt_by="separate",
+        value_clip=0.2,
+    ),
+    "dpo-no-kl": DPO(penalty=0.0),
+    "ippo": IPPO(),
+    "ippo-kl": DPO(root_penalty=0.0),
+    "iql": IQL(),
+    "mappo": MAPPO(),
+}
+
+
+PETTINGZOO = "pettingzoo:"
+
+
+def make_algorithm(name: str, **options: Any) -> Algorithm:
+    """The algorithm of a name (or of a path `module:Class`), with some of its fields changed.
+
+    >>> make_algorithm("ippo", clip=0.1).clip
+    0.1
+    """
+    if ":" in name:
+        return changed(_imported(name, Algorithm)(), options)
+    if name not in ALGORITHMS:
+        raise unknown("algorithm", name, ALGORITHMS)
+    return changed(ALGORITHMS[name], options)
+
+
+def algorithm_name(algorithm: Algorithm) -> str:
+    """The catalogue's name that comes nearest to these hyper-parameters, or the class's path.
+
+    >>> algorithm_name(DPO(root_penalty=0.0, learning_rate=0.1))
+    'ippo-kl'
+    """
+    kin = [name for name, preset in ALGORITHMS.items() if type(preset) is type(algorithm)]
+    if not kin:
+        return path_of(algorithm)
+    return min(kin, key=lambda name: len(differences(ALGORITHMS[name], algorithm)))
+
+
+def make_game(name: str, **options: Any) -> Game:
+    """The game of a name, of `pettingzoo:<factory>` or of a path `module:Class`.
+
+    >>> make_game("spread", agents=5).agents
+    5
+    """
+    if name.startswith(PETTINGZOO):
+        return changed(_pettingzoo(name.removeprefix(PETTINGZOO)), options)
+    kind = _imported(name, Game) if ":" in name else GAMES.get(name)
+    if kind is None:
+        raise unknown("game", name, [*GAMES, f"{PETTINGZOO}<factory>"])
+    return changed(kind(), options)
+
+
+def game_name(game: Game) -> str:
+    """The name that `make_game` would make this kind of game from."""
+    if hasattr(game, "factory"):
+        return f"{PETTINGZOO}{game.factory}"
+    known = [name for name, kind in GAMES.items() if type(game) is kind]
+    return known[0] if known else path_of(game)
+
+
+def differences(value: Any, other: Any) -> dict[str, Any]:
+    """The fields of `other` that differ from those of `value`, of the same class."""
+    fields = {f.name: getattr(other, f.name) for f in dataclasses.fields(other)}
+    return {name: new for name, new in fields.items() if new != getattr(value, name)}
+
+
+def changed(value: Any, options: dict[str, Any]) -> Any:
+    """A frozen value with some fields changed; a `ConfigError` names a field it does not have."""
+    known = [field.name for field in dataclasses.fields(value)]
+    for name in options:
+        if name not in known:
+            raise unknown("option", name, known)
+    return dataclasses.replace(value, **{name: _frozen(v) for name, v in options.items()})
+
+
+def path_of(value: Any) -> str:
+    """The import path of a value's class, `module:Class`."""
+    return f"{type(value).__module__}:{type(value).__qualname__}"
+
+
+def _pettingzoo(factory: str) -> Game:
+    try:
+        from coterie.games.pettingzoo import PettingZooGame
+    except ImportError:
+        raise ConfigError("this game needs PettingZoo: pip install 'coterie[pettingzoo]'.") from None
+    return PettingZooGame(factory)
+
+
+def _imported(path: str, kind: type) -> type:
+    module, _, name = path.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"cannot import {path!r} ({error}): check the path and PYTHONPATH.") from None
+    if not (isinstance(found, type) and issubclass(found, kind)):
+        raise ConfigError(f"{path!r} is not a coterie {kind.__name__}: derive it from that class.")
+    return found
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value

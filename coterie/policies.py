@@ -1,0 +1,147 @@
+"""One policy file per agent: an observation goes in, an action comes out, nobody else is needed."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from coterie.errors import RunError, require
+from coterie.files import from_arrays, read_arrays, to_arrays, write_arrays
+from coterie.rl.models import Body, Policy
+from coterie.types import AgentSpec, Box, Discrete, Space, View
+
+FORMAT = "coterie policy 1"
+
+
+@dataclasses.dataclass(frozen=True)
+class PolicyCard:
+    """What a policy file says of its policy, enough to build it again.
+
+    name:     the agent's name.
+    game:     the game it was trained for.
+    observation, hidden, activation, recurrent: the shape of its network.
+    action:   its action space, in the game's units.
+    greedy:   whether it takes its most likely action (Q-learning) or draws one.
+    """
+
+    name: str
+    game: str
+    observation: int
+    action: Space
+    hidden: tuple[int, ...]
+    activation: str
+    recurrent: bool
+    greedy: bool
+
+
+def card(name: str, game: str, spec: AgentSpec, policy: Policy, greedy: bool) -> PolicyCard:
+    """The card of a trained policy."""
+    body = policy.body
+    hidden = tuple(int(layer.bias.shape[0]) for layer in body.layers)
+    return PolicyCard(
+        name,
+        game,
+        spec.observation,
+        spec.action,
+        hidden,
+        body.activation,
+        body.cell is not None,
+        greedy,
+    )
+
+
+def save_policy(path: Path, policy: Policy, about: PolicyCard) -> None:
+    """Write one agent's policy, whole or not at all."""
+    kind = "box" if isinstance(about.action, Box) else "discrete"
+    described = {"format": FORMAT, "kind": kind, **dataclasses.asdict(about)}
+    write_arrays(path, to_arrays(policy), {"policy": json.dumps(described)})
+
+
+class TrainedPolicy:
+    """A trained policy: call it with an observation and it answers with an action.
+
+    It remembers the episode if its network is recurrent: call `reset` when a new one starts.
+    """
+
+    def __init__(self, policy: Policy, about: PolicyCard, greedy: bool, seed: int):
+        self.card = about
+        self._policy = policy
+        self._greedy = greedy
+        self._key = jax.random.key(seed)
+        self._decide = jax.jit(self._answer)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the episode."""
+        self._memory = self._policy.body.start()
+
+    def __call__(
+        self, observation: Float[np.ndarray, " F"], action_mask: np.ndarray | None = None
+    ) -> int | np.ndarray:
+        """The action for an observation `[F]`: a number, or a vector in the game's units."""
+        seen = np.asarray(observation, np.float32)
+        require(
+            seen.shape == (self.card.observation,),
+            f"{self.card.name} perceives {self.card.observation} numbers, "
+            f"but the observation has shape {seen.shape}.",
+        )
+        self._key, key = jax.random.split(self._key)
+        mask = None if action_mask is None else jnp.asarray(action_mask, bool)
+        action, self._memory = self._decide(self._memory, View(jnp.asarray(seen), mask), key)
+        return int(action) if isinstance(self.card.action, Discrete) else np.asarray(action)
+
+    def _answer(self, memory: Any, view: View, key: Array) -> tuple[Array, Any]:
+        features, memory = self._policy.body.step(view.observation, memory)
+        choices = self._policy.choices(features, view)
+        action = choices.mode() if self._greedy else choices.sample(key)
+        space = self.card.action
+        return (space.rescale(action) if isinstance(space, Box) else action), memory
+
+
+def load_policy(path: str | Path, greedy: bool | None = None, seed: int = 0) -> TrainedPolicy:
+    """Load one agent's policy file.
+
+    greedy: take the most likely action instead of drawing one; by default as it was trained
+            (policies draw, Q-learning takes the best).
+    seed:   of the random stream that it draws from.
+
+    Raises `RunError` if the file is missing, damaged or not a policy.
+    """
+    policy, about = read_policy(path)
+    return TrainedPolicy(policy, about, about.greedy if greedy is None else greedy, seed)
+
+
+def read_policy(path: str | Path) -> tuple[Policy, PolicyCard]:
+    """The network in a policy file, and what the file says of it."""
+    arrays, metadata = read_arrays(Path(path))
+    described = json.loads(metadata.get("policy", "{}"))
+    if described.get("format") != FORMAT:
+        raise RunError(f"{path} is not a policy file of this version ({FORMAT}).")
+    about = _read_card(described)
+    return from_arrays(arrays, _blank(about), str(path)), about
+
+
+def _read_card(described: dict[str, Any]) -> PolicyCard:
+    fields = {field.name: described[field.name] for field in dataclasses.fields(PolicyCard)}
+    bounds = {k: tuple(v) if isinstance(v, list) else v for k, v in fields["action"].items()}
+    fields["action"] = Box(**bounds) if described["kind"] == "box" else Discrete(**bounds)
+    fields["hidden"] = tuple(fields["hidden"])
+    return PolicyCard(**fields)
+
+
+def _blank(about: PolicyCard) -> Policy:
+    """A policy of the right shape, numbers to be filled in."""
+
+    def build() -> Policy:
+        key = jax.random.key(0)
+        body = Body.init(key, about.observation, about.hidden, about.activation, about.recurrent)
+        policy = Policy.init(key, body, about.hidden[-1], about.action)
+        return policy
+
+    return eqx.filter_eval_shape(build)

@@ -1,0 +1,199 @@
+"""Train: blocks of compiled iterations with a host in between. The one loop for every algorithm."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import jax
+import numpy as np
+
+from coterie.games.game import VectorGame
+from coterie.graph import family
+from coterie.network import unstack
+from coterie.policies import card, save_policy
+from coterie.train.checkpoint import checkpoints, load_checkpoint, save_checkpoint
+from coterie.train.evaluate import evaluator
+from coterie.train.metrics import Row, Table, evaluation_row, require_sound, training_row
+from coterie.train.rollout import open_stage
+from coterie.train.run import Run
+from coterie.train.settings import is_due
+from coterie.train.team import Team, assemble, iteration, known_specs
+from coterie.train.units import units
+
+
+class Watcher(Protocol):
+    """Whoever wants to see a run while it happens."""
+
+    def trained(self, seed: int, steps: int, row: Row) -> None:
+        """A block is done."""
+
+    def evaluated(self, seed: int, steps: int, row: Row) -> None:
+        """An evaluation is done."""
+
+    def stopping(self) -> bool:
+        """Whether the run should stop after this block."""
+
+
+class Silent:
+    """A watcher that does not look."""
+
+    def trained(self, seed: int, steps: int, row: Row) -> None: ...
+
+    def evaluated(self, seed: int, steps: int, row: Row) -> None: ...
+
+    def stopping(self) -> bool:
+        return False
+
+
+@dataclass
+class Repetition:
+    """One seed of a run while it trains."""
+
+    seed: int
+    team: Team
+    block: int = 0
+    seconds: float = 0.0
+
+
+class Trainer:
+    """A run in progress: what is compiled, and the repetitions that it is compiled for."""
+
+    def __init__(self, run: Run, watcher: Watcher | None = None):
+        self.run = run
+        self.watcher = watcher or Silent()
+        algorithm, game, settings = run.algorithm, run.game, run.settings
+        algorithm.check(settings.games)
+        self.names = game.names
+        self.graph = family(settings.graph, len(game.specs))
+        self.vector = game.vectorize(settings.games)
+        self.blocks = settings.blocks(algorithm.horizon)
+        self.block_steps = settings.block_steps(algorithm.horizon)
+        self.specs = known_specs(game, self.vector, algorithm.information)
+        self._advance = jax.jit(self._block(), donate_argnums=0)
+        play = evaluator(
+            game.vectorize(settings.evaluation_games), units(game.specs), algorithm.plays_mode
+        )
+        self._evaluate = jax.jit(lambda team, key: play(self._policies(team), key))
+
+    def fresh(self, seed: int) -> Repetition:
+        """A repetition before its first block."""
+        run = self.run
+        team = assemble(run.algorithm, run.game, self.vector, self.graph, jax.random.key(seed))
+        return Repetition(seed, self._placed(seed, team))
+
+    def restored(self, seed: int) -> Repetition:
+        """A repetition as its latest checkpoint left it, its tables cut back to there."""
+        found = checkpoints(self.run.checkpoints(seed))
+        repetition = self.fresh(seed)
+        if found:
+            team, progress = load_checkpoint(found[-1], repetition.team)
+            repetition = Repetition(
+                seed, self._placed(seed, team), int(progress["block"]), progress["seconds"]
+            )
+        for path in (self.run.metrics(seed), self.run.evaluations(seed)):
+            Table(path).cut(repetition.block * self.block_steps)
+        return repetition
+
+    def train(self, repetitions: list[Repetition]) -> bool:
+        """Train until every repetition is done; False if the watcher stopped it before."""
+        while waiting := [r for r in repetitions if r.block < self.blocks]:
+            self._train_block(waiting)
+            if self.watcher.stopping():
+                for repetition in waiting:
+                    self._keep(repetition)
+                return False
+        return True
+
+    def _train_block(self, repetitions: list[Repetition]) -> None:
+        started = time.perf_counter()
+        reports = []
+        for repetition in repetitions:
+            # Only dispatched here: repetitions on different devices run at the same time.
+            repetition.team, report = self._advance(repetition.team)
+            reports.append(report)
+        for repetition, report in zip(repetitions, reports, strict=True):
+            report = self._fetched(report)
+            require_sound(report, self.names, repetition.block * self.run.settings.block + 1)
+            repetition.block += 1
+            self._log(repetition, training_row(report, self.names), time.perf_counter() - started)
+        for repetition in repetitions:
+            self._look(repetition)
+
+    def _log(self, repetition: Repetition, row: Row, seconds: float) -> None:
+        repetition.seconds += seconds
+        steps = repetition.block * self.block_steps
+        timed = {"steps": float(steps), "seconds": round(repetition.seconds, 3), **row}
+        Table(self.run.metrics(repetition.seed)).append(timed)
+        self.watcher.trained(repetition.seed, steps, timed)
+
+    def _look(self, repetition: Repetition) -> None:
+        """Evaluate and write a checkpoint where one is due."""
+        settings, block = self.run.settings, repetition.block
+        if is_due(settings.evaluations, block, self.blocks):
+            self._score(repetition)
+        if is_due(settings.checkpoints, block, self.blocks):
+            self._keep(repetition)
+
+    def _score(self, repetition: Repetition) -> None:
+        steps = repetition.block * self.block_steps
+        key = jax.random.fold_in(jax.random.key(repetition.seed), 2**31 + repetition.block)
+        scores = self._fetched(self._evaluate(repetition.team, key))
+        row = {"steps": float(steps), **evaluation_row(scores, self.names)}
+        Table(self.run.evaluations(repetition.seed)).append(row)
+        self.watcher.evaluated(repetition.seed, steps, row)
+
+    def _keep(self, repetition: Repetition) -> None:
+        """Write a checkpoint and the policies; games that cannot be saved start afresh."""
+        if not self.vector.resumable:
+            repetition.team = self._restaged(repetition.team)
+        progress = {"block": repetition.block, "seconds": repetition.seconds}
+        save_checkpoint(self.run.checkpoints(repetition.seed), repetition.team, progress)
+        self._export(repetition)
+
+    def _export(self, repetition: Repetition) -> None:
+        algorithm, game = self.run.algorithm, self.run.game
+        policies = jax.device_get(self._policies(repetition.team))
+        for agent, (name, spec) in enumerate(zip(self.names, self.specs, strict=True)):
+            like = jax.eval_shape(
+                lambda spec=spec: algorithm.policy(algorithm.init(jax.random.key(0), spec)[0])
+            )
+            mine = unstack(policies, agent, like)
+            about = card(name, self.run.world, spec, mine, algorithm.plays_mode)
+            save_policy(self.run.policy_file(repetition.seed, name), mine, about)
+
+    def _restaged(self, team: Team) -> Team:
+        key = jax.random.fold_in(team.game_key, 2**31 + team.iteration)
+        return team._replace(stage=open_stage(self.vector, team.start, key))
+
+    def _policies(self, team: Team) -> Any:
+        return jax.vmap(self.run.algorithm.policy)(team.agents)
+
+    def _block(self) -> Callable[[Team], tuple[Team, Any]]:
+        step = iteration(self.run.algorithm, self.run.game, self.vector)
+
+        def block(team: Team) -> tuple[Team, Any]:
+            return jax.lax.scan(lambda t, _: step(t), team, None, length=self.run.settings.block)
+
+        return block
+
+    def _placed(self, seed: int, team: Team) -> Team:
+        devices = jax.local_devices()
+        return jax.device_put(team, devices[(seed - self.run.settings.seed) % len(devices)])
+
+    def _fetched(self, values: Any) -> Any:
+        return jax.tree.map(np.asarray, jax.device_get(values))
+
+
+def train(run: Run, watcher: Watcher | None = None) -> bool:
+    """Train a new run in its own folder; False if it was stopped before the end."""
+    trainer = Trainer(run, watcher)
+    run.create()
+    return trainer.train([trainer.fresh(seed) for seed in run.seeds])
+
+
+def resume(run: Run, watcher: Watcher | None = None) -> bool:
+    """Continue a run from its latest checkpoints, bit for bit as if it had never stopped."""
+    trainer = Trainer(run, watcher)
+    return trainer.train([trainer.restored(seed) for seed in run.seeds])

@@ -1,0 +1,114 @@
+"""What a block of training tells: rows of numbers for a table, checked for soundness."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from coterie.errors import NonFiniteError
+from coterie.files import write_whole
+from coterie.train.evaluate import Scores
+from coterie.train.team import Report
+
+Row = dict[str, float]
+
+
+def training_row(report: Report, names: tuple[str, ...]) -> Row:
+    """One row for a block: means over its iterations, for the team and for every agent.
+
+    The team's return is the mean of its agents' returns; it is blank (NaN) when no episode ended.
+    """
+    episodes = report.episodes
+    count = int(np.sum(episodes.count))
+    per = 1.0 / count if count else np.nan
+    row = {"episodes": float(count), "length": float(np.sum(episodes.length)) * per}
+    row |= _for_all("return", np.sum(episodes.returns, axis=0) * per, names)
+    for name, values in episodes.info.items():
+        row[name] = float(np.mean(np.sum(values, axis=0)) * per)
+    for name, values in sorted(report.metrics.items()):
+        row |= _for_all(name, np.mean(values, axis=0), names)
+    row |= _for_all("bytes", np.sum(report.bytes, axis=0), names)
+    row["rounds"] = float(np.max(np.sum(report.rounds, axis=0)))
+    return row
+
+
+def evaluation_row(scores: Scores, names: tuple[str, ...]) -> Row:
+    """One row for an evaluation: means over its episodes."""
+    row = _for_all("return", np.mean(scores.returns, axis=0), names)
+    row["length"] = float(np.mean(scores.lengths))
+    for name, values in scores.info.items():
+        row[name] = float(np.mean(values))
+    return row
+
+
+def require_sound(report: Report, names: tuple[str, ...], first: int) -> None:
+    """Raise `NonFiniteError` naming the agent and the quantity that is no longer finite.
+
+    first: the number of the report's first iteration.
+    """
+    for name, flags in report.sound.items():
+        _require_finite(np.where(flags, 0.0, np.nan), name, names, first)
+    for name, values in report.metrics.items():
+        _require_finite(np.asarray(values), name, names, first)
+
+
+def _require_finite(values: np.ndarray, name: str, names: tuple[str, ...], first: int) -> None:
+    bad = np.argwhere(~np.isfinite(values))
+    if len(bad) == 0:
+        return
+    when, agent = bad[0]
+    advice = (
+        "run `coterie check` on the game"
+        if name in ("observation", "reward")
+        else "lower --learning-rate or --gradient-clip"
+    )
+    raise NonFiniteError(
+        f"agent {agent} ({names[agent]}): {name} is not finite in update {first + when}; "
+        f"{advice}. The last checkpoint is from before."
+    )
+
+
+def _for_all(name: str, values: np.ndarray, names: tuple[str, ...]) -> Row:
+    each = {f"{name}/{agent}": float(v) for agent, v in zip(names, values, strict=True)}
+    return {name: float(np.mean(values)), **each}
+
+
+class Table:
+    """A CSV file that grows by rows; what was written is never lost, half rows never appear."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def append(self, row: Row) -> None:
+        """Add a row; the first one decides the columns."""
+        fresh = not self.path.exists()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(row), lineterminator="\n")
+        if fresh:
+            writer.writeheader()
+        writer.writerow({name: _short(value) for name, value in row.items()})
+        with self.path.open("a") as file:
+            file.write(text.getvalue())
+
+    def cut(self, steps: int) -> None:
+        """Forget the rows after `steps` game steps, before a run is resumed from there."""
+        if not self.path.exists():
+            return
+        header, *lines = self.path.read_text().splitlines(keepends=True)
+        kept = [line for line in lines if float(line.split(",", 1)[0]) <= steps]
+        write_whole(self.path, "".join([header, *kept]))
+
+
+def read_table(path: Path) -> dict[str, np.ndarray]:
+    """The columns of a table; blanks are NaN."""
+    with path.open() as file:
+        rows: list[dict[str, Any]] = list(csv.DictReader(file))
+    names = list(rows[0]) if rows else []
+    return {n: np.array([float(row[n]) if row[n] else np.nan for row in rows]) for n in names}
+
+
+def _short(value: float) -> str:
+    return "" if np.isnan(value) else f"{value:.9g}"

@@ -1,0 +1,89 @@
+"""Watching a run in a terminal: a bar with the return, the speed and the time left."""
+
+import signal
+import threading
+import time
+from types import FrameType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from coterie.train.metrics import Row
+from coterie.train.run import Run
+
+
+class Bar:
+    """A watcher that shows a bar and asks the run to stop, cleanly, at Ctrl-C.
+
+    Use it as a context; a second Ctrl-C interrupts at once.
+    """
+
+    def __init__(self, run: Run, total: int, done: int = 0, console: Console | None = None):
+        self.console = console or Console(stderr=True)
+        self._run = run
+        self._total = total * run.settings.seeds
+        self._steps: dict[int, int] = {}
+        self._already = done
+        self._returns: dict[int, float] = {}
+        self._stop = False
+        self._started = time.perf_counter()
+        self._first: int | None = None
+        self._bar = Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[facts]}"),
+            TimeRemainingColumn(elapsed_when_finished=True),
+            console=self.console,
+        )
+
+    def __enter__(self) -> "Bar":
+        self._task = self._bar.add_task(
+            self._run.title, total=self._total, completed=self._already, facts="compiling ..."
+        )
+        if self.console.is_terminal:
+            self._bar.start()
+        if threading.current_thread() is threading.main_thread():
+            self._previous = signal.signal(signal.SIGINT, self._interrupt)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, self._previous)
+
+    def trained(self, seed: int, steps: int, row: Row) -> None:
+        """Move the bar."""
+        self._steps[seed] = steps
+        if row["return"] == row["return"]:
+            self._returns[seed] = row["return"]
+        self._bar.update(self._task, completed=sum(self._steps.values()), facts=self._facts())
+
+    def evaluated(self, seed: int, steps: int, row: Row) -> None:
+        """Without a terminal, a line for each evaluation stands in for the bar."""
+        if not self.console.is_terminal:
+            self.console.print(
+                f"{self._run.title}, seed {seed}: {steps:,} steps, return {row['return']:.2f}",
+                highlight=False,
+            )
+
+    def stopping(self) -> bool:
+        """Whether Ctrl-C was pressed."""
+        return self._stop
+
+    def _facts(self) -> str:
+        steps = sum(self._steps.values())
+        now = time.perf_counter()
+        if self._first is None:
+            # The first block is mostly compilation and says nothing about speed.
+            self._first, self._started = steps, now
+        speed = (steps - self._first) / max(now - self._started, 1e-9)
+        returns = list(self._returns.values())
+        value = f"return {sum(returns) / len(returns):.2f}" if returns else "no episode over yet"
+        return f"{value} · {speed:,.0f} steps/s"
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        if self._stop:
+            raise KeyboardInterrupt
+        self._stop = True
+        self._bar.update(self._task, facts="stopping after this block ...")

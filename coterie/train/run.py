@@ -1,0 +1,131 @@
+"""A run on disk: its configuration, its numbers, its checkpoints, one policy file per agent."""
+
+import dataclasses
+import json
+import platform
+import re
+import time
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from coterie.algorithms import Algorithm
+from coterie.catalogue import algorithm_name, game_name, make_algorithm, make_game
+from coterie.errors import RunError, require
+from coterie.files import read_json, write_whole
+from coterie.games.game import Game
+from coterie.train.settings import Settings
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Run:
+    """Who learns what, how, and where it is written."""
+
+    folder: Path
+    method: str
+    algorithm: Algorithm
+    world: str
+    game: Game
+    settings: Settings
+
+    @property
+    def title(self) -> str:
+        """A short name for plots."""
+        return f"{self.method} on {self.world}"
+
+    @property
+    def seeds(self) -> range:
+        """The seeds of its repetitions."""
+        return range(self.settings.seed, self.settings.seed + self.settings.seeds)
+
+    def seed_folder(self, seed: int) -> Path:
+        """Where one repetition lives."""
+        return self.folder / f"seed-{seed}"
+
+    def checkpoints(self, seed: int) -> Path:
+        """Where its checkpoints are."""
+        return self.seed_folder(seed) / "checkpoints"
+
+    def metrics(self, seed: int) -> Path:
+        """Its training numbers, one row per block."""
+        return self.seed_folder(seed) / "metrics.csv"
+
+    def evaluations(self, seed: int) -> Path:
+        """Its evaluations, one row each."""
+        return self.seed_folder(seed) / "evaluation.csv"
+
+    def policy_file(self, seed: int, agent: str) -> Path:
+        """One agent's trained policy."""
+        return self.seed_folder(seed) / "policies" / f"{agent}.safetensors"
+
+    def create(self) -> None:
+        """Make the folder and write the configuration; refuses a folder that is in use."""
+        require(
+            not self.folder.exists() or not any(self.folder.iterdir()),
+            f"{self.folder} already exists: choose another --folder, or `coterie resume` it.",
+            RunError,
+        )
+        write_whole(self.folder / "run.json", json.dumps(self.describe(), indent=2) + "\n")
+
+    def describe(self) -> dict[str, Any]:
+        """The configuration, enough to repeat the run."""
+        return {
+            "format": FORMAT,
+            "algorithm": {"name": self.method, **_fields(self.algorithm)},
+            "game": {"name": self.world, **_fields(self.game)},
+            "settings": _fields(self.settings),
+            "versions": {
+                "coterie": version("coterie"),
+                "jax": version("jax"),
+                "python": platform.python_version(),
+            },
+        }
+
+
+def new_run(
+    algorithm: str | Algorithm,
+    game: str | Game,
+    settings: Settings,
+    folder: str | Path | None = None,
+) -> Run:
+    """A run that is not yet on disk; by default in `runs/<algorithm>-<game>-<time>`."""
+    method = algorithm if isinstance(algorithm, str) else algorithm_name(algorithm)
+    world = game if isinstance(game, str) else game_name(game)
+    rule = make_algorithm(algorithm) if isinstance(algorithm, str) else algorithm
+    played = make_game(game) if isinstance(game, str) else game
+    if folder is None:
+        plain = re.sub(r"[^A-Za-z0-9]+", "-", f"{method}-{world}")
+        folder = Path("runs") / f"{plain}-{time.strftime('%Y%m%d-%H%M%S')}"
+    return Run(Path(folder), method, rule, world, played, settings)
+
+
+def open_run(folder: str | Path) -> Run:
+    """The run in a folder; `RunError` if it is not one, is half written or damaged."""
+    folder = Path(folder)
+    require(folder.is_dir(), f"{folder} is not a folder: name one that `coterie train` made.", RunError)
+    described = read_json(folder / "run.json")
+    try:
+        require(
+            described["format"] == FORMAT,
+            f"{folder} was written in format {described['format']}; this version reads {FORMAT}.",
+            RunError,
+        )
+        algorithm, game = dict(described["algorithm"]), dict(described["game"])
+        method, world = algorithm.pop("name"), game.pop("name")
+        return Run(
+            folder,
+            method,
+            make_algorithm(method, **algorithm),
+            world,
+            make_game(world, **game),
+            Settings(**described["settings"]),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise RunError(f"{folder / 'run.json'} is not a run's configuration: {error}.") from None
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}

@@ -1,0 +1,60 @@
+"""How a run is trained: budgets, seeds, and how often the host looks in."""
+
+from dataclasses import dataclass
+
+from coterie.errors import require
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options of a run that are neither the algorithm's nor the game's."""
+
+    steps: int = 1_000_000
+    """Game steps to train for, summed over the parallel games; rounded up to whole blocks."""
+    games: int = 64
+    """Games played side by side."""
+    seeds: int = 1
+    """Independent repetitions: seeds `seed`, `seed + 1`, ..."""
+    seed: int = 0
+    """The first seed; a seed decides every random number of its repetition."""
+    graph: str = "ring"
+    """Who may talk to whom: ring, line, star, grid, complete or none."""
+    block: int = 10
+    """Updates compiled into one block; the host looks in between blocks."""
+    evaluations: int = 20
+    """How often the team is evaluated, evenly spread over the run, the end included."""
+    evaluation_games: int = 64
+    """Episodes in one evaluation, in games and with random numbers of their own."""
+    checkpoints: int = 5
+    """How many checkpoints are written, evenly spread over the run, the end included."""
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "games", "seeds", "block", "evaluation_games"):
+            value = getattr(self, name)
+            require(value >= 1, f"{name} must be at least 1, not {value}.")
+        for name in ("evaluations", "checkpoints"):
+            value = getattr(self, name)
+            require(value >= 1, f"{name} must be at least 1 (the end counts), not {value}.")
+        require(0 <= self.seed < 2**31, f"seed must be in [0, 2^31), not {self.seed}.")
+
+    def blocks(self, horizon: int) -> int:
+        """Blocks in the run, for an algorithm that learns every `horizon` steps.
+
+        >>> Settings(steps=100_000, games=10, block=10).blocks(horizon=100)
+        10
+        """
+        return -(-self.steps // (horizon * self.games * self.block))
+
+    def block_steps(self, horizon: int) -> int:
+        """Game steps in one block."""
+        return horizon * self.games * self.block
+
+
+def is_due(times: int, block: int, blocks: int) -> bool:
+    """Whether something that happens `times` times in `blocks` blocks happens after this one.
+
+    >>> [is_due(2, block, 5) for block in (1, 2, 3, 4, 5)]
+    [False, False, True, False, True]
+    """
+    times = min(times, blocks)
+    return (block * times) // blocks > ((block - 1) * times) // blocks
