@@ -76,6 +76,14 @@ class VectorGame(abc.ABC):
     def global_state(self, state: PyTree, view: View) -> Float[Array, "G S"]:
         """The state of the world, for algorithms that declare it."""
 
+    def close(self, state: PyTree) -> None:  # noqa: B027 (most games have nothing to do)
+        """Let go of what `state` holds outside JAX; traced or not. It cannot be stepped again."""
+
+    @property
+    def failure(self) -> GameError | None:
+        """Why the game failed inside a compiled program, which can only say that it did."""
+        return None
+
     @property
     def resumable(self) -> bool:
         """Whether `state` holds everything, so that a checkpoint can continue in mid-episode."""

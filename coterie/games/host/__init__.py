@@ -1,0 +1,1 @@
+"""Games that live outside JAX, in worker processes. NumPy only: a worker never imports JAX."""

@@ -1,0 +1,131 @@
+"""From a dotted path to a `ParallelEnv`: whoever wrote the game wrote the factory."""
+
+import difflib
+import importlib
+import pkgutil
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from coterie.errors import GameError, require
+
+Options = tuple[tuple[str, Any], ...]
+
+EXTRA = ("pettingzoo", "mpe2", "gymnasium")
+
+
+def build(factory: str, options: Options, **more: Any) -> Any:
+    """A fresh `ParallelEnv` from `factory`, called with `options` (and `more`)."""
+    make = resolve(factory)
+    arguments = {**dict(options), **more}
+    try:
+        env = make(**arguments)
+    except Exception as error:
+        given = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
+        raise GameError(f"{factory}({given}) failed: {describe(error)}.") from error
+    _require_parallel(factory, env)
+    return env
+
+
+def resolve(factory: str) -> Callable[..., Any]:
+    """What `factory` names: `module` (its `parallel_env`), `module:function` or `module.function`.
+
+    >>> resolve("math.sqrt")(4.0), resolve("math:sqrt")(9.0)
+    (2.0, 3.0)
+    """
+    module, colon, attribute = factory.partition(":")
+    found = _attribute(_module(module), attribute, factory) if colon else _module_or_member(factory)
+    if isinstance(found, ModuleType):
+        found = _attribute(found, "parallel_env", factory)
+    require(callable(found), f"{factory} is not a function that makes a ParallelEnv.", GameError)
+    return found
+
+
+def describe(error: BaseException) -> str:
+    """An exception as part of a sentence: its type, its text and where it was raised.
+
+    >>> describe(KeyError("lamp"))
+    "KeyError: 'lamp'"
+    """
+    text = f"{type(error).__name__}: {error}".strip().rstrip(".")
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return text
+    return f"{text} ({trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno})"
+
+
+def _module_or_member(path: str) -> Any:
+    parent, _, member = path.rpartition(".")
+    try:
+        return _module(path)
+    except _NoModule:
+        if not parent or not hasattr(_module(parent), member):
+            raise
+        return getattr(_module(parent), member)
+
+
+class _NoModule(GameError):
+    """The module itself is missing, not something that it imports."""
+
+
+def _module(path: str) -> ModuleType:
+    try:
+        return importlib.import_module(path)
+    except ModuleNotFoundError as error:
+        if error.name in EXTRA:
+            raise GameError(
+                f"{path} needs {error.name}, which is not installed: "
+                "pip install 'coterie[pettingzoo]'."
+            ) from None
+        if error.name is not None and (path == error.name or path.startswith(error.name + ".")):
+            raise _NoModule(_no_module(path)) from None
+        raise GameError(f"importing {path} failed: {describe(error)}.") from error
+    except Exception as error:
+        raise GameError(f"importing {path} failed: {describe(error)}.") from error
+
+
+def _no_module(path: str) -> str:
+    """The sentence for a module that does not exist, with the nearest names of its package."""
+    parent, _, name = path.rpartition(".")
+    siblings = [module.name for module in pkgutil.iter_modules(_folders(parent))]
+    near = difflib.get_close_matches(name, siblings, n=2, cutoff=0.5)
+    if not near:
+        return f"no module named {path}: is its folder on the Python path?"
+    return f"no module named {path}: did you mean {' or '.join(f'{parent}.{n}' for n in near)}?"
+
+
+def _folders(package: str) -> list[str]:
+    if not package:
+        return []
+    try:
+        return list(getattr(importlib.import_module(package), "__path__", []))
+    except ImportError:
+        return []
+
+
+def _attribute(module: ModuleType, name: str, factory: str) -> Any:
+    require(
+        hasattr(module, name),
+        f"{factory}: module {module.__name__} has no {name!r}; name a function that returns a "
+        "ParallelEnv, as in my.module:make.",
+        GameError,
+    )
+    return getattr(module, name)
+
+
+def _require_parallel(factory: str, env: Any) -> None:
+    require(
+        not hasattr(env, "agent_selection") and not hasattr(env, "agent_iter"),
+        f"{factory} makes an environment in which agents move in turn (AECEnv): "
+        "wrap it with pettingzoo.utils.conversions.aec_to_parallel.",
+        GameError,
+    )
+    needed = ("possible_agents", "reset", "step", "observation_space", "action_space")
+    for name in needed:
+        require(
+            hasattr(env, name),
+            f"{factory} makes a {type(env).__name__} without {name!r}: it must be a ParallelEnv.",
+            GameError,
+        )

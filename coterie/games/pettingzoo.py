@@ -1,0 +1,151 @@
+"""Games written for PettingZoo, or for its interface, in the same compiled training loop.
+
+`step` leaves the compiled program through an ordered callback; worker processes play all copies
+and answer in shared memory. Everything random in a game follows from the seeds it is reset with,
+and these follow from the keys: the same keys give the same bits, however many workers there are.
+"""
+
+import functools
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.experimental import io_callback
+from jaxtyping import Array, Float, Key, PyTree, UInt32
+
+from coterie.errors import GameError, require
+from coterie.games.game import Game, Timestep, VectorGame
+from coterie.games.host.factory import Options, build
+from coterie.games.host.layout import MASK, Layout, measure, record
+from coterie.games.host.sessions import ANSWERS, Sessions, count_workers, shapes
+from coterie.games.host.workers import Workers, require_plain
+from coterie.types import AgentSpec, Box, Discrete, View
+
+
+@dataclass(frozen=True)
+class PettingZooGame(Game):
+    """A game that a factory of PettingZoo's `ParallelEnv`s makes.
+
+    factory:  `"mpe2.simple_spread_v3"` (a module with `parallel_env`), `"my.module:function"` or
+              `"my.module.function"`.
+    options:  what the factory is called with: `(("N", 3), ("max_cycles", 25))`, plain values.
+    workers:  how many processes play; as many as there are cores, and no more than copies, if None.
+    deadline: how many seconds a step of all copies may take before the game counts as hung.
+    """
+
+    factory: str
+    options: Options = ()
+    workers: int | None = None
+    deadline: float = 60.0
+
+    @property
+    def specs(self) -> tuple[AgentSpec, ...]:
+        layout = self.layout
+        if layout.discrete:
+            actions = [Discrete(size) for size in layout.actions]
+        else:
+            sizes = zip(layout.actions, layout.bounds, strict=True)
+            actions = [Box(size, low, high) for size, (low, high) in sizes]
+        pairs = zip(layout.observations, actions, strict=True)
+        return tuple(AgentSpec(observation, action) for observation, action in pairs)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(str(agent) for agent in self.layout.agents)
+
+    @property
+    def layout(self) -> Layout:
+        """The sizes of the game; it is built once to find them."""
+        return _layout(self.factory, self.options)
+
+    def vectorize(self, copies: int) -> "HostVector":
+        require(copies >= 1, f"games must be at least 1, not {copies}.")
+        require(
+            self.workers is None or self.workers >= 1,
+            f"workers must be at least 1, not {self.workers}.",
+        )
+        return HostVector(self, copies)
+
+    def build(self) -> Any:
+        """A fresh `ParallelEnv`, in this process."""
+        return build(self.factory, self.options)
+
+    def render_env(self) -> Any:
+        """A fresh `ParallelEnv` whose `render()` gives a picture `[H, W, 3]`."""
+        return build(self.factory, self.options, render_mode="rgb_array")
+
+
+@functools.lru_cache(maxsize=64)
+def _layout(factory: str, options: Options) -> Layout:
+    env = build(factory, options)
+    try:
+        return measure(env)
+    finally:
+        env.close()
+
+
+class HostVector(VectorGame):
+    """Copies of a `PettingZooGame`, played by worker processes.
+
+    A state is a number that stands for a set of copies in the workers, so that one vector game, and
+    one compiled program, serves several seeds. Ordered callbacks cannot be batched: play seeds one
+    after the other (`lax.map`, a loop), and on one device.
+    """
+
+    def __init__(self, game: PettingZooGame, copies: int):
+        require_plain(game.options)
+        layout = game.layout
+        number = count_workers(game.workers, copies)
+        told = (game.factory, game.options, layout, copies, number, game.deadline)
+        self.copies = copies
+        self.info = layout.info
+        self.sessions = Sessions(functools.partial(Workers, *told))
+        self.shapes = shapes(record(layout), copies, jax.ShapeDtypeStruct)
+
+    @property
+    def resumable(self) -> bool:
+        return False
+
+    @property
+    def failure(self) -> GameError | None:
+        return self.sessions.failure
+
+    def reset(self, key: Key[Array, ""]) -> tuple[PyTree, View]:
+        results = (jax.ShapeDtypeStruct((), jnp.int32), self.shapes["next"])
+        state, view = io_callback(self.sessions.start, results, self._seeds(key), ordered=True)
+        return state, _view(view)
+
+    def step(
+        self, state: PyTree, action: Array, key: Key[Array, ""]
+    ) -> tuple[PyTree, Timestep, View]:
+        told = (state, action.astype(self.shapes["action"].dtype), self._seeds(key))
+        results = {name: self.shapes[name] for name in ANSWERS}
+        given = io_callback(self.sessions.step, results, *told, ordered=True)
+        flags = (given["reward"], given["terminated"], given["truncated"])
+        info = {name: given["info"][..., k] for k, name in enumerate(self.info)}
+        return state, Timestep(_view(given["view"]), *flags, info), _view(given["next"])
+
+    def close(self, state: PyTree) -> None:
+        io_callback(self.sessions.close, None, state, ordered=True)
+
+    def global_state(self, state: PyTree, view: View) -> Float[Array, "G S"]:
+        """All observations side by side."""
+        return view.observation.reshape(self.copies, -1)
+
+    def _seeds(self, key: Key[Array, ""]) -> UInt32[Array, " G"]:
+        """One seed per copy. 31 bits: some games pass them on to C as signed integers."""
+        return jax.random.bits(key, (self.copies,), jnp.uint32) >> 1
+
+
+def _view(fields: dict[str, Array]) -> View:
+    return View(fields["observation"], fields.get(MASK), fields["present"])
+
+
+def _unexpected(entry: logging.LogRecord) -> bool:
+    """Whether JAX should log an exception of a callback: a `GameError` is reported by the loop."""
+    return not (entry.exc_info and isinstance(entry.exc_info[1], GameError))
+
+
+logging.getLogger("jax._src.callback").addFilter(_unexpected)
