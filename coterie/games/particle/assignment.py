@@ -46,7 +46,7 @@ def _over_subsets(cost: Float[Array, "N N"]) -> Float[Array, ""]:
     faster than a product with all N! permutations.
     """
     number = cost.shape[0]
-    best = {(): jnp.zeros((), cost.dtype)}
+    best: dict[tuple[int, ...], Float[Array, ""]] = {(): jnp.zeros((), cost.dtype)}
     for row in range(number):
         sets = itertools.combinations(range(number), row + 1)
         best = {columns: _last(best, cost, row, columns) for columns in sets}

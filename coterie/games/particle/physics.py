@@ -79,7 +79,7 @@ def contact_forces(position: Float[Array, "M 2"], bodies: Bodies) -> Float[Array
     incidence, reach = pairs(len(position), bodies)
     gap = _times(incidence, position)
     distance = length(gap[:, 0], gap[:, 1])
-    push = STIFFNESS * _softened(reach - distance) / distance
+    push = STIFFNESS * _softened(distance, reach) / distance
     return _times(incidence.T, push[:, None] * gap)
 
 
@@ -104,9 +104,9 @@ def advance(
     return jnp.where(free, moved, position), jnp.where(free, pushed, velocity)
 
 
-def _softened(overlap: Float[Array, " P"]) -> Float[Array, " P"]:
-    """`overlap` where it is positive and 0 where it is negative, rounded off over `MARGIN`."""
-    scaled = overlap / MARGIN
+def _softened(distance: Float[Array, " P"], reach: Float[np.ndarray, " P"]) -> Float[Array, " P"]:
+    """How deep each pair overlaps, and 0 where it does not, rounded off over `MARGIN`."""
+    scaled = -(distance - reach) / MARGIN
     return MARGIN * (jnp.maximum(scaled, 0.0) + jnp.log1p(jnp.exp(-jnp.abs(scaled))))
 
 

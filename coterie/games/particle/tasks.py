@@ -61,12 +61,9 @@ class Line(Formation):
         return 2
 
     def place_landmarks(self, key: Key[Array, ""]) -> Float[Array, "L 2"]:
-        """All 72 turns are tried at once and the first that fits is taken (one always does)."""
         where, direction = jax.random.split(key)
         first = jax.random.uniform(where, (2,), minval=-0.25, maxval=0.25)
-        angle = jax.random.uniform(direction, maxval=2 * jnp.pi) + TURN * jnp.arange(72)
-        ends = first + SPAN * around(angle)
-        return jnp.stack([first, ends[jnp.argmax(jnp.all(jnp.abs(ends) < 1.0, axis=-1))]])
+        return jnp.stack([first, line_end(first, jax.random.uniform(direction, maxval=2 * jnp.pi))])
 
     def targets(self, state: Particles) -> Float[Array, "N 2"]:
         start, end = state.landmark
@@ -107,6 +104,16 @@ class Circle(Formation):
 
     def discs(self, state: Particles) -> list[Discs]:
         return [Discs("target", self.targets(state), self.landmark_radius), *super().discs(state)]
+
+
+def line_end(first: Float[Array, "2"], angle: Float[Array, ""]) -> Float[Array, "2"]:
+    """The point 1.25 from `first` at `angle`, turned by 5 degrees at a time until it is inside.
+
+    All 72 turns are tried at once, and the first that fits is taken; from any place nearer to the
+    middle than 1/4 along each axis, one does.
+    """
+    ends = first + SPAN * around(angle + TURN * jnp.arange(72))
+    return ends[jnp.argmax(jnp.all(jnp.abs(ends) < 1.0, axis=-1))]
 
 
 def around(angle: Float[Array, " N"]) -> Float[Array, "N 2"]:

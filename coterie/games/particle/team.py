@@ -57,7 +57,7 @@ class ParticleGame(JaxGame):
     """How many agents play."""
 
     continuous: bool = False
-    """Whether actions are vectors of numbers instead of one of five: rest, or a push along an axis."""
+    """Whether actions are vectors of numbers, not one of five: rest, or a push along an axis."""
 
     time_limit: int = 25
     """The number of steps after which an episode is cut off."""
