@@ -95,6 +95,7 @@ def test_frames_keep_their_colours_and_shrink_to_the_width(tmp_path):
     frames = [np.full((60, 120, 3), (10 * i, 100, 200), np.uint8) for i in range(10)]
     found = list(frames_of(animate_frames(frames, tmp_path / "x.gif", fps=10, width=60)))
     assert [picture.shape for picture, _ in found] == [(30, 60, 3)] * 10
+    assert {wait for _, wait in found} == {100}
     colours = np.array([picture[9, 9] for picture, _ in found])
     assert np.abs(colours - [frame[0, 0] for frame in frames]).max() < 8
 
