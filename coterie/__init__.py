@@ -1,0 +1,33 @@
+"""Coterie: teams that learn without a centre, talking only to their neighbours on a graph."""
+
+from coterie.algorithms import DPO as DPO
+from coterie.algorithms import IPPO as IPPO
+from coterie.algorithms import IQL as IQL
+from coterie.algorithms import Algorithm as Algorithm
+from coterie.algorithms import Experience as Experience
+from coterie.algorithms import Information as Information
+from coterie.api import compare as compare
+from coterie.api import evaluate as evaluate
+from coterie.api import plot_run as plot_run
+from coterie.api import plot_runs as plot_runs
+from coterie.api import resume as resume
+from coterie.api import train as train
+from coterie.api import watch as watch
+from coterie.catalogue import make_algorithm as make_algorithm
+from coterie.catalogue import make_game as make_game
+from coterie.centralized import MAPPO as MAPPO
+from coterie.errors import CoterieError as CoterieError
+from coterie.games import Circle as Circle
+from coterie.games import Game as Game
+from coterie.games import JaxGame as JaxGame
+from coterie.games import Line as Line
+from coterie.games import Spread as Spread
+from coterie.games import SpreadFarama as SpreadFarama
+from coterie.graph import Graph as Graph
+from coterie.graph import family as family
+from coterie.network import Network as Network
+from coterie.network import lift as lift
+from coterie.policies import load_policy as load_policy
+from coterie.train.run import Run as Run
+from coterie.train.run import open_run as open_run
+from coterie.train.settings import Settings as Settings

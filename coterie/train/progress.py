@@ -18,12 +18,10 @@ class Bar:
     Use it as a context; a second Ctrl-C interrupts at once.
     """
 
-    def __init__(self, run: Run, total: int, done: int = 0, console: Console | None = None):
+    def __init__(self, run: Run, console: Console | None = None):
         self.console = console or Console(stderr=True)
         self._run = run
-        self._total = total * run.settings.seeds
         self._steps: dict[int, int] = {}
-        self._already = done
         self._returns: dict[int, float] = {}
         self._stop = False
         self._started = time.perf_counter()
@@ -39,7 +37,7 @@ class Bar:
 
     def __enter__(self) -> "Bar":
         self._task = self._bar.add_task(
-            self._run.title, total=self._total, completed=self._already, facts="compiling ..."
+            self._run.title, total=self._run.steps * len(self._run.seeds), facts="compiling ..."
         )
         if self.console.is_terminal:
             self._bar.start()

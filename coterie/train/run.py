@@ -61,13 +61,23 @@ class Run:
         """One agent's trained policy."""
         return self.seed_folder(seed) / "policies" / f"{agent}.safetensors"
 
-    def create(self) -> None:
-        """Make the folder and write the configuration; refuses a folder that is in use."""
+    @property
+    def steps(self) -> int:
+        """The game steps of one repetition, rounded up to whole blocks."""
+        horizon = self.algorithm.horizon
+        return self.settings.blocks(horizon) * self.settings.block_steps(horizon)
+
+    def require_new(self) -> None:
+        """Raise `RunError` if the folder is in use."""
         require(
-            not self.folder.exists() or not any(self.folder.iterdir()),
+            not self.folder.exists() or (self.folder.is_dir() and not any(self.folder.iterdir())),
             f"{self.folder} already exists: choose another --folder, or `coterie resume` it.",
             RunError,
         )
+
+    def create(self) -> None:
+        """Make the folder and write the configuration; refuses a folder that is in use."""
+        self.require_new()
         write_whole(self.folder / "run.json", json.dumps(self.describe(), indent=2) + "\n")
 
     def describe(self) -> dict[str, Any]:

@@ -1,0 +1,138 @@
+"""The user's verbs in Python; the command line says the same ones."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from coterie.algorithms import Algorithm
+from coterie.catalogue import algorithm_name
+from coterie.errors import RunError, require
+from coterie.files import write_whole
+from coterie.games.game import Game, JaxGame
+from coterie.report.curve import Curve
+from coterie.report.plot import plot_curves, plot_panels
+from coterie.report.render import animate, animate_frames, still
+from coterie.report.table import summary_table, to_csv
+from coterie.results import curve, frames, scenes
+from coterie.train import loop
+from coterie.train.evaluate import Scores
+from coterie.train.progress import Bar
+from coterie.train.run import Run, new_run, open_run
+from coterie.train.settings import Settings
+
+PANELS = ("return", "entropy", "kl", "critic_loss", "policy_loss", "gradient_norm", "bytes")
+
+
+def train(
+    algorithm: str | Algorithm,
+    game: str | Game,
+    settings: Settings = Settings(),  # noqa: B008 (frozen)
+    folder: str | Path | None = None,
+    console: Console | None = None,
+) -> Run:
+    """Train a team and leave a run folder with its numbers, checkpoints, plots and policies.
+
+    algorithm, game: names (`coterie list`) or values: `DPO(horizon=25)`, `Spread(agents=5)`.
+    folder:  where to write; by default `runs/<algorithm>-<game>-<time>`.
+    console: where to show progress; standard error by default.
+
+    Raises `ConfigError`, `GameError` or `RunError` with one sentence before anything is written.
+
+    >>> run = train("dpo", "spread", Settings(steps=100, games=2, block=1))  # doctest: +SKIP
+    """
+    return _follow(new_run(algorithm, game, settings, folder), loop.train, console)
+
+
+def resume(folder: str | Path, console: Console | None = None) -> Run:
+    """Continue a run from its latest checkpoints, bit for bit as if it had never stopped."""
+    return _follow(open_run(folder), loop.resume, console)
+
+
+def compare(
+    algorithms: Sequence[str | Algorithm] | Mapping[str, Algorithm],
+    game: str | Game,
+    settings: Settings = Settings(seeds=5),  # noqa: B008 (frozen)
+    folder: str | Path = "runs/comparison",
+    console: Console | None = None,
+) -> list[Curve]:
+    """Train several algorithms on one game, with the same seeds and budget; plot and tabulate them.
+
+    algorithms: names or values, or a mapping from labels to values.
+    """
+    pairs = algorithms.items() if isinstance(algorithms, Mapping) else map(_labelled, algorithms)
+    named = list(pairs)
+    require(len({n for n, _ in named}) == len(named), "each algorithm needs a label of its own.")
+    runs = [new_run(a, game, settings, Path(folder) / name) for name, a in named]
+    for run in runs:
+        run.require_new()
+    for run in runs:
+        _follow(run, loop.train, console)
+    return plot_runs(runs, Path(folder) / "comparison.png")
+
+
+def evaluate(folder: str | Path, episodes: int = 256, key: int = 0) -> dict[int, Scores]:
+    """Play `episodes` games with the trained team of every seed, from its policy files."""
+    from coterie.results import score
+
+    run = open_run(folder)
+    return {seed: score(run, seed, episodes, key) for seed in run.seeds}
+
+
+def plot_runs(runs: Sequence[Run], path: str | Path, column: str = "return") -> list[Curve]:
+    """Curves of one column of several runs, as a picture and, beside it, a table (`.csv`)."""
+    curves = [curve(run, column, label=run.folder.name if len(runs) > 1 else None) for run in runs]
+    worlds = sorted({run.world for run in runs})
+    plot_curves(curves, path, title=" and ".join(worlds), ylabel=column)
+    write_whole(Path(path).with_suffix(".csv"), to_csv(summary_table(curves)))
+    return curves
+
+
+def plot_run(run: Run) -> list[Path]:
+    """The pictures of one run: its learning curve, and its training numbers agent by agent."""
+    folder = run.folder / "plots"
+    plot_runs([run], folder / "return.png")
+    panels = {}
+    for name in PANELS:
+        try:
+            each = [curve(run, f"{name}/{a}", a, training=True) for a in run.game.names]
+        except RunError:
+            continue  # not every algorithm has every number
+        panels[name] = each
+    plot_panels(panels, folder / "agents.png", title=run.title)
+    return [folder / "return.png", folder / "agents.png"]
+
+
+def watch(folder: str | Path, seed: int | None = None, episodes: int = 3) -> list[Path]:
+    """Show a trained team at play: a moving picture (GIF) and, where possible, a still (PNG)."""
+    run = open_run(folder)
+    chosen = run.settings.seed if seed is None else seed
+    require(
+        chosen in run.seeds,
+        f"{run.folder} has seeds {run.seeds.start} to {run.seeds.stop - 1}, not {chosen}.",
+        RunError,
+    )
+    moving, standing = run.folder / "plots" / "team.gif", run.folder / "plots" / "team.png"
+    if not isinstance(run.game, JaxGame):
+        animate_frames([f for key in range(episodes) for f in frames(run, chosen, key)], moving)
+        return [moving]
+    played = [scenes(run, chosen, key) for key in range(episodes)]
+    starts = [sum(map(len, played[:i])) for i in range(episodes)]
+    animate([s for episode in played for s in episode], moving, run.title, starts=starts)
+    still(played[0], standing, run.title)
+    return [moving, standing]
+
+
+def _labelled(algorithm: str | Algorithm) -> tuple[str, str | Algorithm]:
+    name = algorithm if isinstance(algorithm, str) else algorithm_name(algorithm)
+    return name, algorithm
+
+
+def _follow(run: Run, work: object, console: Console | None) -> Run:
+    with Bar(run, console) as bar:
+        finished = work(run, bar)
+    if finished:
+        plot_run(run)
+    else:
+        bar.console.print(f"Stopped. Continue with: coterie resume {run.folder}")
+    return run

@@ -1,0 +1,273 @@
+"""The command line: `coterie VERB ...`. Options come from the dataclasses themselves."""
+
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, make_dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+from rich.console import Console
+
+from coterie.errors import CoterieError, require, unknown
+
+USAGE = """\
+usage: coterie VERB ...
+
+  train ALGORITHM GAME       train a team; `coterie train dpo spread --help` shows the options
+  compare ALGORITHM... GAME  train several algorithms on one game; curves and a table
+  resume RUN                 continue a run that was stopped
+  evaluate RUN               play games with a trained team
+  plot RUN...                draw learning curves
+  watch RUN                  a moving picture of a trained team
+  check GAME                 play a game at random and say what is wrong with it
+  list                       every algorithm and game
+
+A first run, about a minute:  coterie train dpo spread --steps 300000
+Algorithms and games by name (`coterie list`), `pettingzoo:mpe2.simple_spread_v3` for any
+PettingZoo game, or `module:Class` for your own."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one verb; a user's mistake is one sentence on standard error and exit code 2."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given or given[0] in ("-h", "--help"):
+        print(USAGE)
+        sys.exit(0 if given else 2)
+    verb, *rest = given
+    try:
+        if verb not in VERBS:
+            raise unknown("verb", verb, VERBS)
+        VERBS[verb](rest)
+    except CoterieError as error:
+        print(f"coterie: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _train(arguments: list[str]) -> None:
+    names, options = _split(arguments, "train ALGORITHM GAME", 2)
+    method, world = names
+    from coterie.catalogue import make_algorithm, make_game
+
+    parts = {"algorithm": make_algorithm(method), "game": make_game(world)}
+    chosen = _parse(f"train {method} {world}", parts, options, seeds=1)
+    _prepare(chosen.settings.seeds)
+    from coterie.api import train
+
+    run = train(chosen.algorithm, chosen.game, chosen.settings, chosen.folder)
+    print(f"{run.folder}: numbers, plots, checkpoints and one policy file per agent")
+
+
+def _compare(arguments: list[str]) -> None:
+    names, options = _split(arguments, "compare ALGORITHM ALGORITHM... GAME", 3, more=True)
+    *methods, world = names
+    from coterie.catalogue import make_algorithm, make_game
+
+    require(len(set(methods)) == len(methods), f"{' '.join(methods)}: name each algorithm once.")
+    parts = {_identifier(name): make_algorithm(name) for name in methods}
+    chosen = _parse(f"compare {' '.join(names)}", {**parts, "game": make_game(world)}, options, 5)
+    _prepare(chosen.settings.seeds)
+    from coterie.api import compare
+    from coterie.report.table import summary_table, to_rich
+
+    folder = chosen.folder or Path("runs") / _plain(f"compare-{'-'.join(names)}")
+    rules = {name: getattr(chosen, _identifier(name)) for name in methods}
+    curves = compare(rules, chosen.game, chosen.settings, folder)
+    Console().print(to_rich(summary_table(curves), world))
+    print(f"{folder}/comparison.png and .csv")
+
+
+def _resume(arguments: list[str]) -> None:
+    (folder,), options = _split(arguments, "resume RUN", 1)
+    _refuse(options, "resume RUN")
+    from coterie.train.run import open_run
+
+    _prepare(open_run(folder).settings.seeds)
+    from coterie.api import resume
+
+    print(f"{resume(folder).folder}: done")
+
+
+def _evaluate(arguments: list[str]) -> None:
+    (folder,), options = _split(arguments, "evaluate RUN", 1)
+    chosen = tyro.cli(Evaluate, args=options, prog="coterie evaluate RUN")
+    _prepare(1)
+    from coterie.api import evaluate
+
+    for seed, scores in evaluate(folder, chosen.episodes, chosen.key).items():
+        each = " ".join(f"{value:.2f}" for value in scores.returns.mean(axis=0))
+        info = " ".join(f"{name} {value.mean():.3g}" for name, value in scores.info.items())
+        print(
+            f"seed {seed}: return {scores.returns.mean():.2f} (agents: {each}) "
+            f"over {chosen.episodes} episodes of {scores.lengths.mean():.1f} steps; {info}"
+        )
+
+
+def _plot(arguments: list[str]) -> None:
+    folders, options = _split(arguments, "plot RUN...", 1, more=True)
+    chosen = tyro.cli(Plot, args=options, prog="coterie plot RUN...")
+    from coterie.api import plot_run, plot_runs
+    from coterie.report.table import summary_table, to_rich
+    from coterie.train.run import open_run
+
+    runs = [open_run(folder) for folder in folders]
+    if len(runs) == 1 and chosen.out is None:
+        print(*plot_run(runs[0]), sep="\n")
+        return
+    out = chosen.out or Path("comparison.png")
+    curves = plot_runs(runs, out, chosen.column)
+    Console().print(to_rich(summary_table(curves)))
+    print(out)
+
+
+def _watch(arguments: list[str]) -> None:
+    (folder,), options = _split(arguments, "watch RUN", 1)
+    chosen = tyro.cli(Watch, args=options, prog="coterie watch RUN")
+    _prepare(1)
+    from coterie.api import watch
+
+    print(*watch(folder, chosen.seed, chosen.episodes), sep="\n")
+
+
+def _check(arguments: list[str]) -> None:
+    (name,), options = _split(arguments, "check GAME", 1)
+    from coterie.catalogue import make_game
+
+    chosen = _parse_only(f"check {name}", {"game": make_game(name)}, options)
+    from coterie.games.check import check_game
+
+    found = check_game(chosen.game)
+    print(*(found or [f"{name}: nothing wrong found"]), sep="\n")
+    sys.exit(2 if found else 0)
+
+
+def _list(arguments: list[str]) -> None:
+    _refuse(arguments, "list")
+    from coterie.catalogue import ALGORITHMS, GAMES, PETTINGZOO
+
+    print("algorithms")
+    for name, algorithm in ALGORITHMS.items():
+        print(f"  {name:<15} {_summary(type(algorithm))}")
+    print("games")
+    for name, game in GAMES.items():
+        print(f"  {name:<15} {_summary(game)}")
+    print(f"  {PETTINGZOO + '...':<15} Any PettingZoo ParallelEnv, as pettingzoo:package.module.")
+
+
+def _parse(prog: str, parts: dict[str, Any], options: list[str], seeds: int) -> Any:
+    """The options of a training verb: those of its parts, of the run, and the folder."""
+    from coterie.train.settings import Settings
+
+    return _parse_only(prog, {**parts, "settings": Settings(seeds=seeds)}, options, folder=True)
+
+
+def _parse_only(
+    prog: str, parts: dict[str, Any], options: list[str], folder: bool = False
+) -> Any:
+    """Options from frozen values: their fields, with their present numbers as defaults.
+
+    The parts `algorithm`, `game` and `settings` need no prefix; others have their name for one.
+    """
+    declared: list[Any] = []
+    for name, value in parts.items():
+        plain = name in ("algorithm", "game", "settings")
+        kind = Annotated[type(value), tyro.conf.arg(name="" if plain else name)]
+        declared.append((name, kind, field(default=value)))
+    if folder:
+        about = tyro.conf.arg(help="Where to write; must be new. By default a folder in runs/.")
+        declared.append(("folder", Annotated[Path | None, about], field(default=None)))
+    return tyro.cli(make_dataclass("Options", declared), args=options, prog=f"coterie {prog}")
+
+
+def _split(
+    arguments: list[str], usage: str, count: int, more: bool = False
+) -> tuple[list[str], list[str]]:
+    """Leading names and the options after them."""
+    flags = [i for i, word in enumerate(arguments) if word.startswith("-")]
+    end = flags[0] if flags else len(arguments)
+    names, options = arguments[:end], arguments[end:]
+    if options[:1] in (["-h"], ["--help"]) and len(names) < count:
+        print(f"usage: coterie {usage} [options]\n\nSee `coterie list` for the names.")
+        sys.exit(0)
+    require(
+        len(names) == count or (more and len(names) > count),
+        f"usage: coterie {usage} [options]; got {len(names)} name(s): {' '.join(names)}",
+    )
+    return names, options
+
+
+def _refuse(options: list[str], usage: str) -> None:
+    if options in (["-h"], ["--help"]):
+        print(f"usage: coterie {usage}")
+        sys.exit(0)
+    require(not options, f"coterie {usage} takes no option {' '.join(options)}.")
+
+
+def _prepare(seeds: int) -> None:
+    """Before JAX starts: a device for each seed, as far as there are cores, and a warm cache."""
+    import jax
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    jax.config.update("jax_num_cpu_devices", max(1, min(seeds, cores or 1)))
+    home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "coterie"
+    if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+        jax.config.update("jax_compilation_cache_dir", str(home))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+def _identifier(name: str) -> str:
+    return _plain(name).replace("-", "_")
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "-", name)
+
+
+def _summary(kind: type) -> str:
+    return (kind.__doc__ or "").strip().splitlines()[0]
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Play games with a trained team."""
+
+    episodes: int = 256
+    """How many episodes."""
+    key: int = 0
+    """The seed of the games and of the agents' choices."""
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Draw learning curves."""
+
+    column: str = "return"
+    """Which column of the evaluations."""
+    out: Path | None = None
+    """The picture; its suffix decides the format. One run has its own place in its folder."""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Draw a trained team at play."""
+
+    seed: int | None = None
+    """Which repetition; the first by default."""
+    episodes: int = 3
+    """How many episodes."""
+
+
+VERBS: dict[str, Callable[[list[str]], None]] = {
+    "train": _train,
+    "compare": _compare,
+    "resume": _resume,
+    "evaluate": _evaluate,
+    "plot": _plot,
+    "watch": _watch,
+    "check": _check,
+    "list": _list,
+}
