@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float
 
 from coterie.errors import require
 from coterie.games.game import Box, Discrete, Space
@@ -52,8 +52,8 @@ class SpreadFarama(ParticleGame):
     def control(self, action: Array) -> Float[Array, "N 2"]:
         return pushes(action if self.continuous else jax.nn.one_hot(action, 5))
 
-    def place_landmarks(self, key: Key[Array, ""]) -> Float[Array, "L 2"]:
-        return jax.random.uniform(key, (self.landmarks, 2), minval=-1.0, maxval=1.0)
+    def place_landmarks(self, chance: Float[Array, "L 2"]) -> Float[Array, "L 2"]:
+        return chance
 
     def targets(self, state: Particles) -> Float[Array, "N 2"]:
         return state.landmark

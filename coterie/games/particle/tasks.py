@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float
 
 from coterie.games.particle.formation import Formation
 from coterie.games.particle.team import Discs, Particles
@@ -35,8 +34,8 @@ class Spread(Formation):
     def landmarks(self) -> int:
         return self.agents
 
-    def place_landmarks(self, key: Key[Array, ""]) -> Float[Array, "L 2"]:
-        return jax.random.uniform(key, (self.landmarks, 2), minval=-1.0, maxval=1.0)
+    def place_landmarks(self, chance: Float[Array, "L 2"]) -> Float[Array, "L 2"]:
+        return chance
 
     def targets(self, state: Particles) -> Float[Array, "N 2"]:
         return state.landmark
@@ -60,10 +59,9 @@ class Line(Formation):
     def landmarks(self) -> int:
         return 2
 
-    def place_landmarks(self, key: Key[Array, ""]) -> Float[Array, "L 2"]:
-        where, direction = jax.random.split(key)
-        first = jax.random.uniform(where, (2,), minval=-0.25, maxval=0.25)
-        return jnp.stack([first, line_end(first, jax.random.uniform(direction, maxval=2 * jnp.pi))])
+    def place_landmarks(self, chance: Float[Array, "L 2"]) -> Float[Array, "L 2"]:
+        first, angle = chance[0] / 4, jnp.pi * chance[1, 0]
+        return jnp.stack([first, line_end(first, angle)])
 
     def targets(self, state: Particles) -> Float[Array, "N 2"]:
         start, end = state.landmark
@@ -92,8 +90,8 @@ class Circle(Formation):
     def landmarks(self) -> int:
         return 1
 
-    def place_landmarks(self, key: Key[Array, ""]) -> Float[Array, "L 2"]:
-        return jax.random.uniform(key, (1, 2), minval=-0.25, maxval=0.25)
+    def place_landmarks(self, chance: Float[Array, "L 2"]) -> Float[Array, "L 2"]:
+        return chance / 4
 
     def targets(self, state: Particles) -> Float[Array, "N 2"]:
         x, y = (state.position - state.landmark).T

@@ -94,8 +94,8 @@ class ParticleGame(JaxGame):
         """The direction and strength, in [-1, 1] each, that the joint action pushes in."""
 
     @abc.abstractmethod
-    def place_landmarks(self, key: Key[Array, ""]) -> Float[Array, "L 2"]:
-        """Where the landmarks of a fresh episode are."""
+    def place_landmarks(self, chance: Float[Array, "L 2"]) -> Float[Array, "L 2"]:
+        """Where the landmarks of a fresh episode are, by numbers drawn uniformly from [-1, 1]."""
 
     @abc.abstractmethod
     def targets(self, state: Particles) -> Float[Array, "N 2"]:
@@ -117,9 +117,9 @@ class ParticleGame(JaxGame):
         return (AgentSpec(size, self.action),) * self.agents
 
     def reset(self, key: Key[Array, ""]) -> tuple[Particles, View]:
-        ours, theirs = jax.random.split(key)
-        position = jax.random.uniform(ours, (self.agents, 2), minval=-1.0, maxval=1.0)
-        landmark = self.place_landmarks(theirs)
+        discs = self.agents + self.landmarks
+        chance = jax.random.uniform(key, (discs, 2), minval=-1.0, maxval=1.0)
+        position, landmark = chance[: self.agents], self.place_landmarks(chance[self.agents :])
         state = Particles(position, jnp.zeros_like(position), landmark, jnp.int32(0))
         return state, self.view(state)
 
