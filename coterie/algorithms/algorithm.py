@@ -2,7 +2,7 @@
 
 import abc
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
@@ -31,6 +31,7 @@ class Information:
     central: bool = False
 
 
+@runtime_checkable
 class Decision(Protocol):
     """What `act` returns: at least the action, in normalised units for a `Box`."""
 

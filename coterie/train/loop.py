@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -23,6 +23,7 @@ from coterie.train.team import Team, assemble, iteration, known_specs
 from coterie.train.units import units
 
 
+@runtime_checkable
 class Watcher(Protocol):
     """Whoever wants to see a run while it happens."""
 
