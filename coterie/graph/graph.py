@@ -25,7 +25,7 @@ class Graph:
     """
 
     adjacency: Adjacency
-    weights: Weights
+    weights: Float[np.ndarray, "rows columns"]
 
     def __post_init__(self) -> None:
         _check_adjacency(self.adjacency)
@@ -84,6 +84,12 @@ class Graph:
         self.require_connected()
         if self.contraction <= tolerance:
             return 1
+        require(
+            self.contraction < 1.0 - 1e-12,
+            f"averaging with these weights may never agree (it keeps {self.contraction:.6g} of a "
+            "disagreement): use the `metropolis` or `max_degree` rule.",
+            GraphError,
+        )
         return int(np.ceil(np.log(tolerance) / np.log(self.contraction)))
 
     def require_connected(self) -> "Graph":
@@ -122,7 +128,7 @@ def from_adjacency(
         GraphError,
     )
     linked = matrix > 0
-    chosen = weights(linked) if callable(weights) else np.asarray(weights, dtype=float)
+    chosen = weights(linked) if callable(weights) else np.array(weights, dtype=float)
     return Graph(linked, chosen)
 
 
@@ -143,13 +149,13 @@ def _check_adjacency(adjacency: np.ndarray) -> None:
     loops = np.flatnonzero(np.diag(adjacency))
     require(
         loops.size == 0,
-        f"agent {loops[:1]} is linked to itself: leave the diagonal at 0.",
+        f"agent {_first(loops)} is linked to itself: leave the diagonal at 0.",
         GraphError,
     )
     one_way = np.argwhere(adjacency & ~adjacency.T)
     require(
         len(one_way) == 0,
-        f"link {one_way[:1].tolist()} exists in one direction only: make the matrix symmetric.",
+        f"link {_first(one_way)} exists in one direction only: make the matrix symmetric.",
         GraphError,
     )
 
@@ -168,7 +174,7 @@ def _check_weights(weights: np.ndarray, adjacency: np.ndarray) -> None:
     rows = weights.sum(axis=1)
     worst = int(np.argmax(np.abs(rows - 1.0)))
     require(
-        abs(rows[worst] - 1.0) < 1e-6,
+        bool(abs(rows[worst] - 1.0) < 1e-6),
         f"the mixing weights of agent {worst} sum to {rows[worst]:.6g}, not 1: "
         "give the rest to the agent itself.",
         GraphError,
@@ -176,6 +182,10 @@ def _check_weights(weights: np.ndarray, adjacency: np.ndarray) -> None:
     strangers = np.argwhere((weights > 0) & ~adjacency & ~np.eye(len(adjacency), dtype=bool))
     require(
         len(strangers) == 0,
-        f"agents {strangers[:1].tolist()} have a mixing weight but no link: add it, or set 0.",
+        f"agents {_first(strangers)} have a mixing weight but no link: add it, or set 0.",
         GraphError,
     )
+
+
+def _first(found: np.ndarray) -> str:
+    return ", ".join(str(row) for row in found[:1].tolist())
