@@ -102,7 +102,9 @@ def _pettingzoo(factory: str) -> Game:
     try:
         from coterie.games.pettingzoo import PettingZooGame
     except ImportError:
-        raise ConfigError("this game needs PettingZoo: pip install 'coterie[pettingzoo]'.") from None
+        raise ConfigError(
+            "this game needs PettingZoo: pip install 'coterie[pettingzoo]'."
+        ) from None
     return PettingZooGame(factory)
 
 
@@ -111,7 +113,9 @@ def _imported(path: str, kind: type) -> type:
     try:
         found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
-        raise ConfigError(f"cannot import {path!r} ({error}): check the path and PYTHONPATH.") from None
+        raise ConfigError(
+            f"cannot import {path!r} ({error}): check the path and PYTHONPATH."
+        ) from None
     if not (isinstance(found, type) and issubclass(found, kind)):
         raise ConfigError(f"{path!r} is not a coterie {kind.__name__}: derive it from that class.")
     return found

@@ -165,9 +165,7 @@ def _parse(prog: str, parts: dict[str, Any], options: list[str], seeds: int) -> 
     return _parse_only(prog, {**parts, "settings": Settings(seeds=seeds)}, options, folder=True)
 
 
-def _parse_only(
-    prog: str, parts: dict[str, Any], options: list[str], folder: bool = False
-) -> Any:
+def _parse_only(prog: str, parts: dict[str, Any], options: list[str], folder: bool = False) -> Any:
     """Options from frozen values: their fields, with their present numbers as defaults.
 
     The parts `algorithm`, `game` and `settings` need no prefix; others have their name for one.

@@ -40,7 +40,9 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:
     """
     names = list(known)
     near = difflib.get_close_matches(name, names, n=2, cutoff=0.5)
-    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"known: {', '.join(names)}."
+    hint = (
+        f"did you mean {' or '.join(map(repr, near))}?" if near else f"known: {', '.join(names)}."
+    )
     return ConfigError(f"unknown {kind} {name!r}: {hint} `coterie list` shows all.")
 
 

@@ -1,6 +1,5 @@
 """What finished runs say: their tables as curves, their teams as pictures and scores."""
 
-
 from typing import Any
 
 import jax
@@ -19,7 +18,9 @@ from coterie.train.run import Run
 from coterie.train.units import units
 
 
-def curve(run: Run, column: str = "return", label: str | None = None, training: bool = False) -> Curve:
+def curve(
+    run: Run, column: str = "return", label: str | None = None, training: bool = False
+) -> Curve:
     """One column of a run over all its seeds, from its evaluations (or its training table)."""
     tables = []
     for seed in run.seeds:
@@ -115,5 +116,3 @@ def frames(run: Run, seed: int, key: int = 0) -> list[np.ndarray]:
 
 def _flat(observation: Any) -> np.ndarray:
     return np.asarray(observation, np.float32).reshape(-1)
-
-

@@ -1,12 +1,14 @@
 """Decentralised policy optimisation: a surrogate every agent can improve without the others."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from coterie.algorithms.proximal import Choice, Proximal
+from coterie.algorithms.algorithm import Metrics
+from coterie.algorithms.proximal import Choice, Proximal, Sample
 from coterie.rl.averages import mean
 from coterie.rl.distributions import Distribution
 
@@ -71,14 +73,23 @@ class DPO(Proximal):
         )
 
     def adapt(
-        self, coefficients: Penalties, old: Distribution, new: Distribution
-    ) -> Penalties:
-        divergence = old.kl(new)
-        measured, target = jnp.mean(divergence), self.divergence_target
-        linear = self._adapted(coefficients.linear, measured / target)
+        self, coefficients: Penalties, sample: Sample, policy: Callable[[], Distribution]
+    ) -> tuple[Penalties, Metrics]:
+        divergence, present = sample.old.distribution.kl(policy()), sample.view.present
+        measured = mean(divergence, present)
+        excess = measured / self.divergence_target
+        root_excess = excess
         if self.adapt_by == "separate":
-            measured, target = self._root(divergence, None), target**0.5
-        return Penalties(self._adapted(coefficients.root, measured / target), linear)
+            root_excess = mean(smooth_root(divergence), present) / self.divergence_target**0.5
+        adapted = Penalties(
+            self._adapted(coefficients.root, root_excess),
+            self._adapted(coefficients.linear, excess),
+        )
+        return adapted, {
+            "kl": measured,
+            "root_penalty": adapted.root,
+            "penalty": adapted.linear,
+        }
 
     def _root(
         self, divergence: Float[Array, "T G"], present: Bool[Array, "T G"] | None
@@ -87,9 +98,7 @@ class DPO(Proximal):
             return mean(smooth_root(divergence), present)
         return smooth_root(mean(divergence, present))
 
-    def _adapted(
-        self, coefficient: Float[Array, ""], excess: Float[Array, ""]
-    ) -> Float[Array, ""]:
+    def _adapted(self, coefficient: Float[Array, ""], excess: Float[Array, ""]) -> Float[Array, ""]:
         step = jnp.where(excess > self.tolerance, self.factor, 1.0)
         step = jnp.where(excess < 1.0 / self.tolerance, 1.0 / self.factor, step)
         # A coefficient that vanished, or overflowed, could never come back.

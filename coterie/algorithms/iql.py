@@ -132,7 +132,9 @@ class IQL(Algorithm):
 
         def update(student: Student, key: Key[Array, ""]) -> tuple[Student, Metrics]:
             updated, metrics = self._update(student, replay.sample(stored, key, self.batch))
-            return jax.tree.map(lambda new, old: jnp.where(ready, new, old), updated, student), metrics
+            return jax.tree.map(
+                lambda new, old: jnp.where(ready, new, old), updated, student
+            ), metrics
 
         keys = jax.random.split(key, self.updates)
         student, metrics = jax.lax.scan(update, state.student, keys)
@@ -161,9 +163,7 @@ class IQL(Algorithm):
         metrics["gradient_norm"] = optax.tree.norm(gradient)
         return Student(values, target, optimizer, updates), metrics
 
-    def _target(
-        self, student: Student, stream: Segment, memory: Memory
-    ) -> Float[Array, "T B"]:
+    def _target(self, student: Student, stream: Segment, memory: Memory) -> Float[Array, "T B"]:
         """`r + gamma Q_target(o', argmax_a Q(o', a))`, nothing after a terminated step."""
 
         def following(network: Policy) -> Float[Array, "T B A"]:

@@ -5,6 +5,7 @@ rule that adapts its coefficients.
 """
 
 import abc
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -104,9 +105,14 @@ class Proximal(Algorithm):
         """The coefficients of the surrogate before the first update."""
         return ()
 
-    def adapt(self, coefficients: PyTree, old: Distribution, new: Distribution) -> PyTree:
-        """The coefficients for the next update, given the policies before and after this one."""
-        return coefficients
+    def adapt(
+        self, coefficients: PyTree, sample: Sample, policy: Callable[[], Distribution]
+    ) -> tuple[PyTree, Metrics]:
+        """The coefficients for the next update, and what there is to say of them.
+
+        policy: the new policy at every step; evaluated only by methods that look at it.
+        """
+        return coefficients, {}
 
     def check(self, games: int) -> None:
         require(
@@ -144,12 +150,13 @@ class Proximal(Algorithm):
         self, state: Learner, experience: Experience, network: Network, key: Key[Array, ""]
     ) -> tuple[Learner, Network, Metrics]:
         sample = self._appraise(state.critic, experience)
-        state, losses = self._improve(state, sample, experience.memory, network.size, key)
-        new = self._distribution(state.policy, sample, experience.memory)
-        old, present = sample.old.distribution, sample.view.present
-        metrics = losses | {"kl": mean(old.kl(new), present), "entropy": mean(new.entropy(), present)}
-        adapted = self.adapt(state.coefficients, old, new)
-        return state._replace(coefficients=adapted), network, metrics
+        state, metrics = self._improve(state, sample, experience.memory, network.size, key)
+        coefficients, more = self.adapt(
+            state.coefficients,
+            sample,
+            lambda: self._distribution(state.policy, sample, experience.memory),
+        )
+        return state._replace(coefficients=coefficients), network, metrics | more
 
     def policy(self, state: Learner) -> Policy:
         return state.policy
@@ -171,14 +178,12 @@ class Proximal(Algorithm):
             self.trace,
         )
         scaled = standardise(advantage, view.present)
-        return Sample(
-            view, experience.over, experience.decision, scaled, advantage + value, value
-        )
+        return Sample(view, experience.over, experience.decision, scaled, advantage + value, value)
 
     def _improve(
         self, state: Learner, sample: Sample, memory: Recall, team: int, key: Key[Array, ""]
     ) -> tuple[Learner, Metrics]:
-        """Several epochs of gradient steps on minibatches of whole games."""
+        """Several epochs of gradient steps on minibatches of whole games; metrics of the last."""
         order = jax.random.permutation(key, sample.over.shape[1])
         parts = (
             jax.tree.map(lambda x: _deal(x, order, self.minibatches, axis=1), sample),
@@ -201,7 +206,7 @@ class Proximal(Algorithm):
         carry = (state.policy, state.critic), state.optimizer
         (models, optimizer_state), metrics = jax.lax.scan(epoch, carry, None, length=self.epochs)
         state = Learner(*models, optimizer_state, state.coefficients)
-        return state, jax.tree.map(jnp.mean, metrics)
+        return state, jax.tree.map(lambda each: jnp.mean(each[-1]), metrics)
 
     def _loss(
         self,
@@ -218,7 +223,13 @@ class Proximal(Algorithm):
         features = critic.body.sequence(_judged(sample.view), memory.critic, sample.over)
         error = self._value_error(critic.value(features), sample)
         critic_loss = mean(error, present)
-        return critic_loss - gain, {"policy_loss": -gain, "critic_loss": critic_loss}
+        metrics = {
+            "policy_loss": -gain,
+            "critic_loss": critic_loss,
+            "kl": mean(sample.old.distribution.kl(new), present),
+            "entropy": mean(new.entropy(), present),
+        }
+        return critic_loss - gain, metrics
 
     def _value_error(self, value: Float[Array, "T G"], sample: Sample) -> Float[Array, "T G"]:
         error = (value - sample.target) ** 2

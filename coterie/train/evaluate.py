@@ -61,9 +61,7 @@ def evaluator(
             games, view, memory, scores, key = carry
             act_key, game_key, key = jax.random.split(key, 3)
             shown = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), view._replace(state=None))
-            action, memory = lift(play)(
-                policies, memory, shown, jax.random.split(act_key, agents)
-            )
+            action, memory = lift(play)(policies, memory, shown, jax.random.split(act_key, agents))
             games, timestep, view = vector.step(games, scale.of_game(action), game_key)
             running = ~scores.ended
             kept = {

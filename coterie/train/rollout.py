@@ -43,7 +43,9 @@ def open_stage(vector: VectorGame, memory: PyTree, key: Key[Array, ""]) -> Stage
     """Fresh games; `memory` is what each agent remembers at the start of an episode, `[N, ...]`."""
     games, view = vector.reset(key)
     copies, agents = view.observation.shape[:2]
-    spread = jax.tree.map(lambda m: jnp.broadcast_to(m[:, None], (agents, copies, *m.shape[1:])), memory)
+    spread = jax.tree.map(
+        lambda m: jnp.broadcast_to(m[:, None], (agents, copies, *m.shape[1:])), memory
+    )
     return Stage(games, view, spread, jnp.zeros((copies, agents)), jnp.zeros(copies, jnp.int32))
 
 

@@ -115,7 +115,9 @@ def new_run(
 def open_run(folder: str | Path) -> Run:
     """The run in a folder; `RunError` if it is not one, is half written or damaged."""
     folder = Path(folder)
-    require(folder.is_dir(), f"{folder} is not a folder: name one that `coterie train` made.", RunError)
+    require(
+        folder.is_dir(), f"{folder} is not a folder: name one that `coterie train` made.", RunError
+    )
     described = read_json(folder / "run.json")
     try:
         require(

@@ -54,9 +54,7 @@ class Report(NamedTuple):
     sound: dict[str, Bool[Array, " N"]]
 
 
-def known_specs(
-    game: Game, vector: VectorGame, information: Information
-) -> tuple[AgentSpec, ...]:
+def known_specs(game: Game, vector: VectorGame, information: Information) -> tuple[AgentSpec, ...]:
     """The agents' specs, with the global state and the masks that they will really be shown."""
     games, view = jax.eval_shape(vector.reset, jax.random.key(0))
     state = 0
