@@ -51,7 +51,7 @@ class DPO(Proximal):
     """Adapt both penalties by D (eq. 20), or beta_1 by the mean root against sqrt(d_target)."""
 
     def start_coefficients(self) -> Penalties:
-        return Penalties(jnp.asarray(self.root_penalty), jnp.asarray(self.penalty))
+        return Penalties(jnp.float32(self.root_penalty), jnp.float32(self.penalty))
 
     def surrogate(
         self,
