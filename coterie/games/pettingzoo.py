@@ -17,7 +17,7 @@ from jaxtyping import Array, Float, Key, PyTree, UInt32
 
 from coterie.errors import GameError, require
 from coterie.games.game import Game, Timestep, VectorGame
-from coterie.games.host.factory import Options, build
+from coterie.games.host.factory import Options, build, describe
 from coterie.games.host.layout import MASK, Layout, measure, record
 from coterie.games.host.sessions import ANSWERS, Sessions, count_workers, shapes
 from coterie.games.host.workers import Workers, require_plain
@@ -82,6 +82,10 @@ def _layout(factory: str, options: Options) -> Layout:
     env = build(factory, options)
     try:
         return measure(env)
+    except GameError:
+        raise
+    except Exception as error:
+        raise GameError(f"{factory} cannot be reset: {describe(error)}.") from error
     finally:
         env.close()
 

@@ -4,6 +4,7 @@ What a compiled program calls back: JAX hands over its arrays, NumPy arrays are 
 """
 
 import os
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -37,6 +38,7 @@ class Sessions:
         self._workers: Workers | None = None
         self._sets: OrderedDict[int, int] = OrderedDict()  # the set of each state, stalest first
         self._count = 0
+        self._one_at_a_time = threading.Lock()  # there is one set of records for all states
 
     def start(self, seeds: Any) -> tuple[np.int32, Any]:
         """Begin with one seed per copy: the new state, and the first views."""
@@ -84,7 +86,8 @@ class Sessions:
     def _guard(self, call: Callable[..., Any], *given: Any) -> Any:
         """Keep a failure for whoever catches JAX's version of it; the workers are gone by then."""
         try:
-            return call(*given)
+            with self._one_at_a_time:
+                return call(*given)
         except GameError as error:
             self.failure = error
             self._forget()
