@@ -8,6 +8,7 @@ timed alone, too. Nothing else is in the bound: no game, no sampling, no advanta
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import jax
@@ -32,7 +33,7 @@ FORMS = {"forward": "bi,io->bo", "weight": "bi,bo->io", "input": "bo,io->bi"}
 def products(rows: int, sizes: Sequence[int], backward: bool) -> list[Product]:
     """The dense products of one pass of `rows` samples through layers of these sizes."""
     found = []
-    for depth, (inputs, outputs) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for depth, (inputs, outputs) in enumerate(pairwise(sizes)):
         found.append(Product(rows, inputs, outputs, "forward"))
         if backward:
             found.append(Product(rows, inputs, outputs, "weight"))
@@ -41,52 +42,94 @@ def products(rows: int, sizes: Sequence[int], backward: bool) -> list[Product]:
     return found
 
 
-def seconds_alone(agents: int, counted: Counter[Product]) -> float:
-    """The time of all counted products, each at the best rate it reaches alone."""
-    return sum(count * _best(agents, product) for product, count in counted.items())
+class Alone:
+    """A compiled computation that is timed on its own, as often as one asks."""
+
+    def __init__(self, function: Callable, arguments: list, share: float):
+        self._run = jax.jit(function).lower(*arguments).compile()
+        self._arguments = arguments
+        self._share = share
+        self._taken: list[float] = []
+
+    def measure(self, repeats: int = 5) -> None:
+        """Time it a few more times."""
+        for _ in range(repeats):
+            began = time.perf_counter()
+            jax.block_until_ready(self._run(*self._arguments))
+            self._taken.append(time.perf_counter() - began)
+
+    @property
+    def seconds(self) -> float:
+        """The median time of the share of it that was asked for."""
+        return self._share * float(np.median(self._taken))
 
 
-def activation_seconds(agents: int, rows: int, width: int, backward: bool) -> float:
-    """The time of one layer's tanh, with its derivative if `backward`."""
-    x = [_numbers((agents, rows, width), seed) for seed in range(SIDE_BY_SIDE)]
-    forward = _time(lambda *xs: tuple(jnp.tanh(y) for y in xs), x) / SIDE_BY_SIDE
-    if not backward:
-        return forward
-    pairs = list(zip(x, reversed(x), strict=True))
-    derived = _time(lambda *ps: tuple(g * (1 - y * y) for y, g in ps), pairs) / SIDE_BY_SIDE
-    return forward + derived
+class Part:
+    """One line of the bound: things that are computed so many times, each in its fastest way."""
+
+    def __init__(self) -> None:
+        self._ways: list[tuple[int, list[Alone]]] = []
+
+    def add(self, count: int, *ways: Alone) -> None:
+        """Something that is computed `count` times, in one of several ways."""
+        self._ways.append((count, list(ways)))
+
+    def measure(self) -> None:
+        """Time everything once more."""
+        for _, ways in self._ways:
+            for way in ways:
+                way.measure()
+
+    @property
+    def seconds(self) -> float:
+        """All of it, each at its best rate."""
+        return sum(count * min(way.seconds for way in ways) for count, ways in self._ways)
 
 
-def _best(agents: int, product: Product) -> float:
+def dense(agents: int, counted: Counter[Product]) -> Part:
+    """The counted products, for all agents at once or one by one, whichever is faster."""
+    part = Part()
+    for product, count in counted.items():
+        part.add(count, *_ways(agents, product))
+    return part
+
+
+def activations(agents: int, counted: Counter[tuple[int, int, bool]]) -> Part:
+    """Counted layers of tanh, `(rows, width, backward)`, with the derivative if `backward`."""
+    part = Part()
+    for (rows, width, backward), count in counted.items():
+        x = [_numbers((agents, rows, width), seed) for seed in range(SIDE_BY_SIDE)]
+        part.add(count, Alone(lambda *xs: [jnp.tanh(y) for y in xs], x, 1 / SIDE_BY_SIDE))
+        if backward:
+            y = list(zip(x, reversed(x), strict=True))
+            derive = Alone(lambda *ps: [g * (1 - t * t) for t, g in ps], y, 1 / SIDE_BY_SIDE)
+            part.add(count, derive)
+    return part
+
+
+def _ways(agents: int, product: Product) -> tuple[Alone, Alone]:
     rows, inner, columns, form = product
     shapes = {"b": rows, "i": inner, "o": columns}
     left, right = FORMS[form].split("->")[0].split(",")
     a, b = tuple(shapes[s] for s in left), tuple(shapes[s] for s in right)
     batched = [(_numbers((agents, *a), i), _numbers((agents, *b), i)) for i in range(SIDE_BY_SIDE)]
     single = [(x[0], y[0]) for x, y in batched]
-    together = _time(lambda *ps: tuple(_multiply(form, True, *p) for p in ps), batched)
-    apart = agents * _time(lambda *ps: tuple(_multiply(form, False, *p) for p in ps), single)
-    return min(together, apart) / SIDE_BY_SIDE
+
+    def together(*pairs: tuple) -> list:
+        return [_multiply(form, "n", *pair) for pair in pairs]
+
+    def apart(*pairs: tuple) -> list:
+        return [_multiply(form, "", *pair) for pair in pairs]
+
+    one = 1 / SIDE_BY_SIDE
+    return Alone(together, batched, one), Alone(apart, single, agents * one)
 
 
-def _multiply(form: str, batched: bool, x: jax.Array, y: jax.Array) -> jax.Array:
+def _multiply(form: str, n: str, x: jax.Array, y: jax.Array) -> jax.Array:
     inputs, output = FORMS[form].split("->")
     left, right = inputs.split(",")
-    n = "n" if batched else ""
     return jnp.einsum(f"{n}{left},{n}{right}->{n}{output}", x, y)
 
 
 def _numbers(shape: tuple[int, ...], seed: int) -> jax.Array:
     return jnp.asarray(np.random.default_rng(seed).normal(size=shape), jnp.float32)
-
-
-def _time(function: Callable, arguments: list, repeats: int = 15) -> float:
-    """The median seconds of one call."""
-    compiled = jax.jit(function).lower(*arguments).compile()
-    jax.block_until_ready(compiled(*arguments))
-    taken = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        jax.block_until_ready(compiled(*arguments))
-        taken.append(time.perf_counter() - start)
-    return float(np.median(taken))
