@@ -155,7 +155,7 @@ def test_numbers_in_infos_are_passed_on_and_workers_never_import_jax():
     assert not timestep.info["jax"].any()
 
 
-def test_the_game_can_import_the_whole_package():
+def test_the_game_finds_the_whole_package():
     _, timestep, _ = play(make("worlds:Ladder").vectorize(2), np.zeros((1, 2, 3), np.int32))
     assert timestep.info["real"].all()
 
@@ -176,7 +176,8 @@ def test_boxes_of_unequal_size_and_own_bounds():
 def test_masks_of_the_game_are_used(where):
     game = make("worlds:Masked", where=where)
     assert game.specs == (AgentSpec(1, Discrete(3)),) * 2
-    first, _, following = play(game.vectorize(1), np.zeros((4, 1, 2), np.int32))
+    first, timestep, following = play(game.vectorize(1), np.zeros((4, 1, 2), np.int32))
+    assert timestep.view.action_mask.sum(-1)[:, 0, 0].tolist() == [1, 1, 1, 3]  # nobody acts there
     assert first.action_mask[0].argmax(-1).tolist() == [0, 0]
     assert following.action_mask.sum(-1).tolist() == [[[1, 1]]] * 4
     assert following.action_mask[:, 0, 0].argmax(-1).tolist() == [1, 2, 0, 0]

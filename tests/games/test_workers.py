@@ -154,3 +154,19 @@ def alive(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def test_games_are_closed_with_their_state_and_with_their_worker(tmp_path):
+    options = (("path", str(tmp_path / "closed")),)
+    vector = PettingZooGame("worlds:Closing", options, workers=2).vectorize(2)
+    states = [vector.reset(jax.random.key(k))[0] for k in range(2)]
+    before = closed(tmp_path)
+    vector.close(states[0])
+    jax.effects_barrier()
+    assert closed(tmp_path) == before + 2
+    vector.sessions._workers.close()
+    assert closed(tmp_path) == before + 4
+
+
+def closed(folder):
+    return len((folder / "closed").read_text())

@@ -1,5 +1,6 @@
 """Small worlds for PettingZoo's interface whose every number can be worked out by hand."""
 
+import importlib.util
 import os
 import sys
 import time
@@ -7,8 +8,6 @@ import time
 import numpy as np
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary
 from pettingzoo import ParallelEnv
-
-import coterie
 
 LENGTH = 4
 
@@ -51,7 +50,8 @@ class Ladder(ParallelEnv):
         return {agent: seen[agent] for agent in agents}
 
     def infos(self):
-        real = getattr(coterie, "__file__", None) is not None
+        spec = importlib.util.find_spec("coterie")
+        real = spec is not None and str(spec.origin).endswith("__init__.py")
         return {
             agent: {"time": self.time, "jax": "jax" in sys.modules, "real": real, "note": "text"}
             for agent in self.agents
@@ -182,3 +182,15 @@ class Faulty(Ladder):
 
     def deserts(self, *rest):
         self.agents.remove("cy")
+
+
+class Closing(Ladder):
+    """Writes a letter into a file when it is closed."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.path = path
+
+    def close(self):
+        with open(self.path, "a") as file:
+            file.write("x")

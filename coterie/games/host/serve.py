@@ -5,6 +5,7 @@ or the sentence that says what went wrong. Arrays never cross the pipe and nothi
 """
 
 import ast
+import contextlib
 import mmap
 import signal
 import struct
@@ -49,13 +50,13 @@ def serve(pipe: int, memory: int) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
     connection = Connection(pipe)
+    job = Job.read(connection.recv_bytes())
+    worker = Copies(job, np.frombuffer(mmap.mmap(memory, 0), record(job.layout), job.copies))
     try:
-        job = Job.read(connection.recv_bytes())
-        worker = Copies(job, np.frombuffer(mmap.mmap(memory, 0), record(job.layout), job.copies))
         while True:
             connection.send_bytes(worker.answer(*COMMAND.unpack(connection.recv_bytes())))
     except (EOFError, ConnectionError):
-        return
+        worker.close()
 
 
 class Copies:
@@ -103,6 +104,12 @@ class Copies:
     def _build(self, row: int) -> Copy:
         env = build(self.job.factory, self.job.options)
         return Copy(env, self.job.layout, self.records, row)
+
+    def close(self) -> None:
+        """Let all games go; what they still raise is of no interest to anybody."""
+        with contextlib.suppress(Exception):
+            for number in list(self.sets):
+                self._close(number)
 
     def _close(self, number: int) -> None:
         for copy in self.sets.pop(number, []):

@@ -29,7 +29,7 @@ PACKAGE = Path(__file__).parents[2]
 
 # The package is entered past its `__init__`, which would import JAX; the game finds the real one.
 BOOT = """
-import signal, sys, types
+import os, signal, sys, types
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 sys.path[:] = {path!r}
 for name, folder in {packages!r}:
@@ -39,7 +39,11 @@ from coterie.games.host.serve import serve
 for name in [name for name in sys.modules if name.partition(".")[0] == "coterie"]:
     del sys.modules[name]
 serve({pipe}, {memory})
+sys.stdout.flush(), sys.stderr.flush(), os._exit(0)  # taking modules apart can take seconds
 """
+
+CLOSING = 5.0
+"""How many seconds the games have to close before their workers are ended."""
 
 PARTS: tuple[tuple[str, ...], ...] = ((), ("games",), ("games", "host"))
 
@@ -88,12 +92,13 @@ class Workers:
         try:
             return worker.answer(max(limit - time.monotonic(), 0.0))
         except TimeoutError:
+            worker.process.kill()
             return (
                 f"{self._where(worker.job)}: no answer for {self.deadline:g} s; "
                 "if that is how long it takes, give the game a longer deadline."
             )
         except (EOFError, ConnectionError):
-            code = worker.end(patience=5.0)
+            code = worker.end(CLOSING)
             how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
             return f"{self._where(worker.job)}: its worker process ended {how}."
 
@@ -182,6 +187,6 @@ def _close(workers: list[Worker]) -> None:
     """Workers end when their pipe does; one that does not is ended."""
     for worker in workers:
         worker.pipe.close()
-    limit = time.monotonic() + 1.0
+    limit = time.monotonic() + CLOSING
     for worker in workers:
         worker.end(max(limit - time.monotonic(), 0.0))
