@@ -36,38 +36,6 @@ class Dense(eqx.Module):
         return x @ self.weight + self.bias
 
 
-class Recurrence(eqx.Module):
-    """A gated recurrent unit (Cho et al. 2014) as wide as its input.
-
-    Its half that depends on the input alone is separate, so that a whole stream's worth of it is
-    one product.
-    """
-
-    inputs: Dense
-    hidden: Dense
-
-    @staticmethod
-    def init(key: Key[Array, ""], width: int) -> "Recurrence":
-        """A fresh unit."""
-        keys = jax.random.split(key)
-        return Recurrence(*(Dense.init(k, width, 3 * width, 1.0) for k in keys))
-
-    @property
-    def width(self) -> int:
-        """How many numbers it remembers."""
-        return self.hidden.weight.shape[-2]
-
-    def step(
-        self, driven: Float[Array, "*batch H3"], memory: Float[Array, "*batch H"]
-    ) -> Float[Array, "*batch H"]:
-        """The next memory, from `driven = inputs(x)`."""
-        reset, keep, new = jnp.split(driven, 3, axis=-1)
-        reset_h, keep_h, new_h = jnp.split(self.hidden(memory), 3, axis=-1)
-        kept = jax.nn.sigmoid(keep + keep_h)
-        candidate = jnp.tanh(new + jax.nn.sigmoid(reset + reset_h) * new_h)
-        return candidate + kept * (memory - candidate)
-
-
 class Body(eqx.Module):
     """Dense layers and, for partial observability, a gated recurrent unit after them.
 
@@ -76,7 +44,7 @@ class Body(eqx.Module):
     """
 
     layers: tuple[Dense, ...]
-    cell: Recurrence | None
+    cell: eqx.nn.GRUCell | None
     activation: str = eqx.field(static=True)
 
     @staticmethod
@@ -87,12 +55,12 @@ class Body(eqx.Module):
         keys = jax.random.split(key, len(hidden) + 1)
         sizes = zip(keys[1:], (inputs, *hidden[:-1]), hidden, strict=True)
         layers = tuple(Dense.init(k, i, o, 2.0**0.5) for k, i, o in sizes)
-        cell = Recurrence.init(keys[0], hidden[-1]) if recurrent else None
+        cell = eqx.nn.GRUCell(hidden[-1], hidden[-1], key=keys[0]) if recurrent else None
         return Body(layers, cell, activation)
 
     def start(self) -> Memory:
         """The memory at the start of an episode."""
-        return () if self.cell is None else jnp.zeros(self.cell.width)
+        return () if self.cell is None else jnp.zeros(self.cell.hidden_size)
 
     def step(
         self, x: Float[Array, "*batch I"], memory: Memory
@@ -101,7 +69,7 @@ class Body(eqx.Module):
         features = self._dense(x)
         if self.cell is None:
             return features, memory
-        hidden = self.cell.step(self.cell.inputs(features), memory)
+        hidden = _batched(self.cell, features.ndim - 1)(features, memory)
         return hidden, hidden
 
     def sequence(
@@ -111,14 +79,14 @@ class Body(eqx.Module):
         features = self._dense(x)
         if self.cell is None:
             return features
-        cell = self.cell
+        cell = _batched(self.cell, features.ndim - 2)
 
         def advance(hidden: Array, step: tuple[Array, Array]) -> tuple[Array, Array]:
-            driven, over_t = step
-            hidden = cell.step(driven, hidden)
+            inputs, over_t = step
+            hidden = cell(inputs, hidden)
             return jnp.where(over_t[..., None], 0.0, hidden), hidden
 
-        return jax.lax.scan(advance, memory, (cell.inputs(features), over))[1]
+        return jax.lax.scan(advance, memory, (features, over))[1]
 
     def after(
         self, features: Float[Array, "*batch H"], x: Float[Array, "*batch I"]
@@ -172,3 +140,9 @@ class Critic(eqx.Module):
     def value(self, features: Float[Array, "*batch H"]) -> Float[Array, " *batch"]:
         """The value, given the body's features."""
         return self.head(features)[..., 0]
+
+
+def _batched(function: Callable[..., Array], axes: int) -> Callable[..., Array]:
+    for _ in range(axes):
+        function = jax.vmap(function)
+    return function
