@@ -200,7 +200,7 @@ class Proximal(Algorithm):
             metrics["gradient_norm"] = optax.tree.norm(gradient)
             return (optax.apply_updates(models, change), optimizer_state), metrics
 
-        def epoch(carry: tuple, _: None) -> tuple[tuple, Metrics]:
+        def epoch(carry: tuple, _: None) -> tuple[tuple, dict[str, Array]]:
             return jax.lax.scan(step, carry, parts)
 
         carry = (state.policy, state.critic), state.optimizer

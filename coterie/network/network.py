@@ -60,6 +60,12 @@ class Network(eqx.Module):
         `x_i + sum_j w_ij (x_j - x_i)` over the neighbours `j` that are heard, so that the weight
         of one that is not goes to the agent's own value. No gradient flows through a message.
         """
+        for leaf in jax.tree.leaves(value):
+            if not jnp.issubdtype(leaf.dtype, jnp.inexact):
+                raise ConfigError(
+                    f"payload {payload!r} holds {leaf.dtype} numbers, which have no average of "
+                    "their own kind: mix floating-point numbers, or use `neighbours`."
+                )
         heard, network = self.neighbours(value, payload)
 
         def average(own: Array, others: Array) -> Array:
@@ -113,15 +119,24 @@ def networks(graph: Graph, payloads: tuple[str, ...] = (), devices: int = 1) -> 
         neighbour[agent, : found.size] = found
         linked[agent, : found.size] = True
     weight = np.where(linked, np.take_along_axis(graph.weights, neighbour, axis=1), 0.0)
-    zeros = jnp.zeros(graph.size, jnp.int32)
-    return Network(
-        index=jnp.arange(graph.size),
-        neighbour=jnp.asarray(neighbour, jnp.int32),
-        weight=jnp.asarray(weight, jnp.float32),
-        linked=jnp.asarray(linked),
-        traffic={payload: Traffic(zeros, zeros) for payload in payloads},
-        size=graph.size,
-        axes=(AGENTS,) if devices == 1 else (AGENTS, DEVICES),
+
+    def one(index: Array, neighbour: Array, weight: Array, linked: Array) -> Network:
+        nothing = Traffic(jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32))
+        return Network(
+            index,
+            neighbour,
+            weight,
+            linked,
+            traffic=dict.fromkeys(payloads, nothing),
+            size=graph.size,
+            axes=(AGENTS,) if devices == 1 else (AGENTS, DEVICES),
+        )
+
+    return jax.vmap(one)(
+        jnp.arange(graph.size),
+        jnp.asarray(neighbour, jnp.int32),
+        jnp.asarray(weight, jnp.float32),
+        jnp.asarray(linked),
     )
 
 

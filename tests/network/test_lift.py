@@ -1,0 +1,44 @@
+"""From one agent to a team: padding, and the same results however the agents are spread."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from coterie.catalogue import ALGORITHMS
+from coterie.errors import ConfigError
+from coterie.network import agent_mesh, stack, unstack
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_stack_pads_with_zeros_at_the_end_and_unstack_cuts_back():
+    small = {"w": jnp.array([[1.0, 2.0]]), "n": jnp.array(5)}
+    large = {"w": jnp.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), "n": jnp.array(6)}
+    team = stack([small, large])
+    assert team["w"].tolist() == [[[1, 2, 0], [0, 0, 0]], [[1, 2, 3], [4, 5, 6]]]
+    assert team["n"].tolist() == [5, 6]
+    for index, like in enumerate([small, large]):
+        back = unstack(team, index, like)
+        assert {k: v.tolist() for k, v in back.items()} == {k: v.tolist() for k, v in like.items()}
+
+
+def test_agents_that_do_not_fit_the_devices_are_refused():
+    with pytest.raises(ConfigError, match="3 agents cannot be split evenly over 2 devices"):
+        agent_mesh(3, jax.devices() * 2)
+
+
+def test_several_devices_give_the_same_as_one():
+    """In a process of its own, because the number of devices is fixed when jax starts."""
+    script = Path(__file__).with_name("several_devices.py")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run(
+        [sys.executable, script], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    compared = ["exchange", *ALGORITHMS, "gossip"]
+    assert done.stdout.splitlines() == [f"{name}: the same" for name in compared]

@@ -1,0 +1,223 @@
+"""What the contract and probe tests share: small algorithms, a noisy game, one lesson to learn."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import PyTree
+
+from coterie.algorithms import IPPO, Algorithm, Experience, Information
+from coterie.catalogue import ALGORITHMS
+from coterie.games.game import AgentSpec, Box, Discrete, JaxGame, Timestep, View
+from coterie.graph import Graph, family
+from coterie.network import Network, lift
+from coterie.train.rollout import rollout
+from coterie.train.team import Team, assemble
+from coterie.train.units import units
+
+SMALL = {
+    "hidden": (8,),
+    "horizon": 6,
+    "epochs": 2,
+    "minibatches": 2,
+    "updates": 2,
+    "batch": 4,
+    "capacity": 12,
+    "warmup": 4,
+    "target_every": 3,
+    "exploration_steps": 100,
+}
+
+
+def with_options(algorithm: Algorithm, **options: Any) -> Algorithm:
+    """The algorithm with those of the options that it has."""
+    known = {field.name for field in dataclasses.fields(algorithm)}
+    chosen = {name: value for name, value in options.items() if name in known}
+    return dataclasses.replace(algorithm, **chosen)
+
+
+@dataclasses.dataclass(frozen=True)
+class Gossip(IPPO):
+    """IPPO that is paid what its neighbourhood earns on average and averages its critic.
+
+    The smallest algorithm that sends something: one exchange of rewards, `rounds` of critics.
+    """
+
+    rounds: int = 1
+
+    @property
+    def information(self) -> Information:
+        return Information(sends=("reward", "critic"))
+
+    def learn(self, state, experience, network, key):
+        reward, network = network.mix(experience.reward, "reward")
+        experience = experience._replace(reward=reward)
+        state, network, metrics = super().learn(state, experience, network, key)
+
+        def exchange(carry, _):
+            critic, network = carry
+            return network.mix(critic, "critic"), None
+
+        (critic, network), _ = jax.lax.scan(
+            exchange, (state.critic, network), None, length=self.rounds
+        )
+        return state._replace(critic=critic), network, metrics
+
+
+NOISE = np.random.default_rng(0).normal(size=(64, 4, 12)).astype(np.float32)
+
+
+@dataclasses.dataclass(frozen=True)
+class Babble(JaxGame):
+    """Noise: unequal agents see random numbers, leave at random and do nothing to each other.
+
+    sizes:  how many numbers each agent sees, and how many actions it has (or numbers in one).
+    Agents with an even index leave by being terminated, the others by being truncated. The noise
+    comes from a table (drawing it would have to be compiled); the key picks where it starts.
+    """
+
+    sizes: tuple[tuple[int, int], ...] = ((2, 2), (3, 4), (2, 3), (3, 2))
+    box: bool = False
+    limit: int = 4
+
+    @property
+    def specs(self):
+        space = Box if self.box else Discrete
+        return tuple(AgentSpec(seen, space(actions)) for seen, actions in self.sizes)
+
+    def reset(self, key):
+        state = jax.random.randint(key, (), 0, 64), jnp.int32(0), jnp.ones(len(self.sizes), bool)
+        return state, self.view(state[0], state[2])
+
+    def step(self, state, action):
+        row, clock, present = state
+        agents, noise = len(self.sizes), self.noise(row)
+        chosen = jnp.sum(action.reshape(agents, -1).astype(jnp.float32), axis=-1)
+        gone, late = ~present | (noise[:, 0] < -1.0), clock + 1 >= self.limit
+        even = np.arange(agents) % 2 == 0
+        flags = gone & even, (gone & ~even) | late
+        view = self.view(row + 1, ~gone)
+        return (row + 1, clock + 1, ~gone), Timestep(view, noise[:, 1] + 0.3 * chosen, *flags, {})
+
+    def view(self, row, present):
+        noise = self.noise(row)
+        seen, actions = (max(column) for column in zip(*self.sizes, strict=True))
+        real = np.arange(seen) < np.array(self.sizes)[:, :1]
+        able = np.arange(actions) < np.array(self.sizes)[:, 1:]
+        some = (noise[:, 8 : 8 + actions] < 0.5) | (np.arange(actions) == 0)
+        observation = jnp.where(real, noise[:, 4 : 4 + seen], 0.0)
+        return View(observation, jnp.asarray(able) if self.box else able & some, present)
+
+    def global_state(self, state, view):
+        return self.noise(state[0])[0, :3]
+
+    def noise(self, row):
+        return jnp.asarray(NOISE)[row % 64, : len(self.sizes)]
+
+
+class Lesson(NamedTuple):
+    """One agent axis on everything that `learn` takes, after two updates have been made."""
+
+    agents: PyTree
+    experience: Experience
+    network: Network
+    keys: Any
+
+
+class Class(NamedTuple):
+    """A lesson, the compiled `learn` of a whole team, and the team it was made with."""
+
+    lesson: Lesson
+    learn: Callable[..., Any]
+    team: Team
+
+
+@functools.cache
+def taught(algorithm: Algorithm, game: JaxGame = Babble(), graph: Graph | None = None) -> Class:
+    """A team that has played and learned twice, about to learn a third time."""
+    graph = graph or family("line", len(game.specs))
+    vector = game.vectorize(4)
+    team = assemble(algorithm, game, vector, graph, jax.random.key(0))
+    learn = jax.jit(lift(algorithm.learn))
+    experience = jax.jit(functools.partial(played, algorithm, game))(team)
+    keys = jax.vmap(lambda key: jax.random.split(key, 3), out_axes=1)(team.keys)
+    agents = team.agents
+    for key in keys[:2]:
+        agents, _, _ = learn(agents, experience, team.network, key)
+    return Class(Lesson(agents, experience, team.network, keys[2]), learn, team)
+
+
+def played(algorithm: Algorithm, game: JaxGame, team: Team) -> Experience:
+    """What a team experiences in one `horizon`, `[N, T, G, ...]`."""
+    agent_keys = jax.vmap(lambda key: jax.random.split(key, algorithm.horizon), out_axes=1)(
+        team.keys
+    )
+    return rollout(
+        algorithm.act,
+        algorithm.information,
+        game.vectorize(4),
+        units(game.specs),
+        team.agents,
+        team.start,
+        team.stage,
+        agent_keys,
+        jax.random.split(team.game_key, algorithm.horizon),
+    )[1]
+
+
+def catalogue(recurrent: bool) -> dict[str, Algorithm]:
+    """Every algorithm and `Gossip`, small; or those that can have a memory, with one."""
+    small = {
+        name: with_options(algorithm, **SMALL)
+        for name, algorithm in (ALGORITHMS | {"gossip": Gossip()}).items()
+    }
+    if not recurrent:
+        return small
+    return {
+        name: dataclasses.replace(algorithm, recurrent=True)
+        for name, algorithm in small.items()
+        if hasattr(algorithm, "recurrent")
+    }
+
+
+def leaves(tree: PyTree) -> dict[str, np.ndarray]:
+    """The arrays of a tree by their paths; keys as their bits."""
+    flat = jax.tree_util.tree_flatten_with_path(tree)[0]
+    return {jax.tree_util.keystr(path): np.asarray(_plain(leaf)) for path, leaf in flat}
+
+
+def touched(before: PyTree, after: PyTree) -> set[int]:
+    """The agents for whom any bit differs between two trees with a leading agent axis."""
+    pairs = list(zip(leaves(before).values(), leaves(after).values(), strict=True))
+    agents = range(len(pairs[0][0]))
+    return {i for i in agents if any(a[i].tobytes() != b[i].tobytes() for a, b in pairs)}
+
+
+def perturbed(leaf: Any, agent: int) -> Any:
+    """`leaf` `[N, ...]` with every number of one agent changed."""
+    mine = leaf[agent]
+    if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        return leaf.at[agent].set(jax.random.fold_in(mine, 1))
+    if leaf.dtype == bool:
+        return leaf.at[agent].set(~mine)
+    return leaf.at[agent].set(mine + jnp.ones((), leaf.dtype))
+
+
+def assert_same(one: PyTree, other: PyTree, tolerance: float = 0.0) -> None:
+    """Two trees are equal: bit for bit, or within a tolerance (absolute and relative)."""
+    a, b = leaves(one), leaves(other)
+    assert a.keys() == b.keys()
+    for path in a:
+        if tolerance and np.issubdtype(a[path].dtype, np.inexact):
+            np.testing.assert_allclose(a[path], b[path], tolerance, tolerance, err_msg=path)
+        else:
+            assert a[path].tobytes() == b[path].tobytes(), path
+
+
+def _plain(leaf: Any) -> Any:
+    is_key = jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+    return jax.random.key_data(leaf) if is_key else leaf
