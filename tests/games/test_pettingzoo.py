@@ -231,14 +231,15 @@ def test_states_are_played_side_by_side_without_a_second_compilation():
 def test_the_stalest_state_makes_room_and_says_so():
     vector = make("worlds:Echo").vectorize(1)
     vector.sessions.alive = 2
-    states = [vector.reset(jax.random.key(k))[0] for k in range(3)]
-    action = jnp.zeros((1, 2, 3))
-    for state in states[1:]:
-        jax.block_until_ready(vector.step(state, action, jax.random.key(0)))
-    assert len(vector.sessions._workers.workers) == 1
+    states = [vector.reset(jax.random.key(k))[0] for k in range(2)]
+    action, key = jnp.zeros((1, 2, 3)), jax.random.key(0)
+    jax.block_until_ready(vector.step(states[0], action, key))
+    states.append(vector.reset(key)[0])
+    for state in (states[0], states[2]):
+        jax.block_until_ready(vector.step(state, action, key))
     with pytest.raises(jax.errors.JaxRuntimeError):
-        jax.block_until_ready(vector.step(states[0], action, jax.random.key(0)))
-    assert "state 1 is no longer played: it was closed, or more than 2" in str(vector.failure)
+        jax.block_until_ready(vector.step(states[1], action, key))
+    assert "state 2 is no longer played: it was closed, or more than 2" in str(vector.failure)
 
 
 def test_large_actions_do_not_stop_the_callback():
