@@ -1,8 +1,10 @@
 """The user's verbs in Python; the command line says the same ones."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
 from rich.console import Console
 
 from coterie.algorithms import Algorithm
@@ -11,14 +13,16 @@ from coterie.errors import RunError, require
 from coterie.files import write_whole
 from coterie.games.game import Game, JaxGame
 from coterie.report.curve import Curve
+from coterie.report.files import whole
 from coterie.report.plot import plot_curves, plot_panels
 from coterie.report.render import animate, animate_frames, still
 from coterie.report.table import summary_table, to_csv
 from coterie.results import curve, frames, scenes
 from coterie.train import loop
 from coterie.train.evaluate import Scores
+from coterie.train.loop import Watcher
 from coterie.train.progress import Bar
-from coterie.train.run import Run, new_run, open_run
+from coterie.train.run import Run, file_name, new_run, open_run
 from coterie.train.settings import Settings
 
 PANELS = ("return", "entropy", "kl", "critic_loss", "policy_loss", "gradient_norm", "bytes")
@@ -59,22 +63,40 @@ def compare(
     """Train several algorithms on one game, with the same seeds and budget; plot and tabulate them.
 
     algorithms: names or values, or a mapping from labels to values.
+
+    Stopped by Ctrl-C it returns no curves; the same call continues it.
     """
     pairs = algorithms.items() if isinstance(algorithms, Mapping) else map(_labelled, algorithms)
     named = list(pairs)
     require(len({n for n, _ in named}) == len(named), "each algorithm needs a label of its own.")
-    runs = [new_run(a, game, settings, Path(folder) / name) for name, a in named]
+    runs = [new_run(a, game, settings, Path(folder) / file_name(name)) for name, a in named]
+    begun = [run for run in runs if run.folder.exists()]
+    for run in begun:
+        _require_same(run)
     for run in runs:
-        run.require_new()
+        loop.rehearse(run)
     for run in runs:
-        _follow(run, loop.train, console)
+        _follow(run, loop.resume if run in begun else loop.train, console)
+        if not run.finished:
+            return []
     return plot_runs(runs, Path(folder) / "comparison.png")
+
+
+def _require_same(run: Run) -> None:
+    """A comparison that was stopped goes on if it is the same one."""
+    require(
+        (run.folder / "run.json").is_file() and open_run(run.folder).owner(0) == run.owner(0),
+        f"{run.folder} already exists and is not a part of this comparison: choose another "
+        "--folder.",
+        RunError,
+    )
 
 
 def evaluate(folder: str | Path, episodes: int = 256, key: int = 0) -> dict[int, Scores]:
     """Play `episodes` games with the trained team of every seed, from its policy files."""
     from coterie.results import score
 
+    require(episodes >= 1, f"episodes must be at least 1, not {episodes}.")
     run = open_run(folder)
     return {seed: score(run, seed, episodes, key) for seed in run.seeds}
 
@@ -113,9 +135,13 @@ def watch(folder: str | Path, seed: int | None = None, episodes: int = 3) -> lis
         RunError,
     )
     moving, standing = run.folder / "plots" / "team.gif", run.folder / "plots" / "team.png"
+    require(episodes >= 1, f"episodes must be at least 1, not {episodes}.")
     if not isinstance(run.game, JaxGame):
-        animate_frames([f for key in range(episodes) for f in frames(run, chosen, key)], moving)
-        return [moving]
+        shown = [frames(run, chosen, key) for key in range(episodes)]
+        animate_frames([frame for episode in shown for frame in episode], moving)
+        with whole(standing, [".png"]) as part:
+            Image.fromarray(np.asarray(shown[0][-1], np.uint8)).save(part)
+        return [moving, standing]
     played = [scenes(run, chosen, key) for key in range(episodes)]
     starts = [sum(map(len, played[:i])) for i in range(episodes)]
     animate([s for episode in played for s in episode], moving, run.title, starts=starts)
@@ -128,11 +154,11 @@ def _labelled(algorithm: str | Algorithm) -> tuple[str, str | Algorithm]:
     return name, algorithm
 
 
-def _follow(run: Run, work: object, console: Console | None) -> Run:
+def _follow(run: Run, work: Callable[[Run, Watcher], bool], console: Console | None) -> Run:
     with Bar(run, console) as bar:
         finished = work(run, bar)
     if finished:
         plot_run(run)
     else:
-        bar.console.print(f"Stopped. Continue with: coterie resume {run.folder}")
+        bar.say(f"Stopped. Continue with: coterie resume {run.folder}")
     return run

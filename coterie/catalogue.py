@@ -72,8 +72,9 @@ def make_game(name: str, **options: Any) -> Game:
 
 def game_name(game: Game) -> str:
     """The name that `make_game` would make this kind of game from."""
-    if hasattr(game, "factory"):
-        return f"{PETTINGZOO}{game.factory}"
+    factory = getattr(game, "factory", None)
+    if factory is not None:
+        return f"{PETTINGZOO}{factory}"
     known = [name for name, kind in GAMES.items() if type(game) is kind]
     return known[0] if known else path_of(game)
 

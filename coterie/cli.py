@@ -1,5 +1,7 @@
 """The command line: `coterie VERB ...`. Options come from the dataclasses themselves."""
 
+import contextlib
+import io
 import os
 import re
 import sys
@@ -11,7 +13,7 @@ from typing import Annotated, Any
 import tyro
 from rich.console import Console
 
-from coterie.errors import CoterieError, require, unknown
+from coterie.errors import ConfigError, CoterieError, require, unknown
 
 USAGE = """\
 usage: coterie VERB ...
@@ -44,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except CoterieError as error:
         print(f"coterie: {error}", file=sys.stderr)
         sys.exit(2)
+    except OSError as error:
+        print(f"coterie: {error.filename}: {error.strerror}.", file=sys.stderr)
+        sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -59,7 +64,8 @@ def _train(arguments: list[str]) -> None:
     from coterie.api import train
 
     run = train(chosen.algorithm, chosen.game, chosen.settings, chosen.folder)
-    print(f"{run.folder}: numbers, plots, checkpoints and one policy file per agent")
+    if run.finished:
+        print(f"{run.folder}: numbers, plots, checkpoints and one policy file per agent")
 
 
 def _compare(arguments: list[str]) -> None:
@@ -77,6 +83,9 @@ def _compare(arguments: list[str]) -> None:
     folder = chosen.folder or Path("runs") / _plain(f"compare-{'-'.join(names)}")
     rules = {name: getattr(chosen, _identifier(name)) for name in methods}
     curves = compare(rules, chosen.game, chosen.settings, folder)
+    if not curves:
+        print("The same command goes on with the comparison.", file=sys.stderr)
+        return
     Console().print(to_rich(summary_table(curves), world))
     print(f"{folder}/comparison.png and .csv")
 
@@ -89,12 +98,13 @@ def _resume(arguments: list[str]) -> None:
     _prepare(open_run(folder).settings.seeds)
     from coterie.api import resume
 
-    print(f"{resume(folder).folder}: done")
+    if resume(folder).finished:
+        print(f"{folder}: done")
 
 
 def _evaluate(arguments: list[str]) -> None:
     (folder,), options = _split(arguments, "evaluate RUN", 1)
-    chosen = tyro.cli(Evaluate, args=options, prog="coterie evaluate RUN")
+    chosen = _read(Evaluate, options, "evaluate RUN")
     _prepare(1)
     from coterie.api import evaluate
 
@@ -109,7 +119,7 @@ def _evaluate(arguments: list[str]) -> None:
 
 def _plot(arguments: list[str]) -> None:
     folders, options = _split(arguments, "plot RUN...", 1, more=True)
-    chosen = tyro.cli(Plot, args=options, prog="coterie plot RUN...")
+    chosen = _read(Plot, options, "plot RUN...")
     from coterie.api import plot_run, plot_runs
     from coterie.report.table import summary_table, to_rich
     from coterie.train.run import open_run
@@ -126,7 +136,7 @@ def _plot(arguments: list[str]) -> None:
 
 def _watch(arguments: list[str]) -> None:
     (folder,), options = _split(arguments, "watch RUN", 1)
-    chosen = tyro.cli(Watch, args=options, prog="coterie watch RUN")
+    chosen = _read(Watch, options, "watch RUN")
     _prepare(1)
     from coterie.api import watch
 
@@ -139,10 +149,11 @@ def _check(arguments: list[str]) -> None:
 
     chosen = _parse_only(f"check {name}", {"game": make_game(name)}, options)
     from coterie.games.check import check_game
+    from coterie.games.checks.rules import HINT
 
     found = check_game(chosen.game)
     print(*(found or [f"{name}: nothing wrong found"]), sep="\n")
-    sys.exit(2 if found else 0)
+    sys.exit(2 if any(not sentence.startswith(HINT) for sentence in found) else 0)
 
 
 def _list(arguments: list[str]) -> None:
@@ -178,7 +189,29 @@ def _parse_only(prog: str, parts: dict[str, Any], options: list[str], folder: bo
     if folder:
         about = tyro.conf.arg(help="Where to write; must be new. By default a folder in runs/.")
         declared.append(("folder", Annotated[Path | None, about], field(default=None)))
-    return tyro.cli(make_dataclass("Options", declared), args=options, prog=f"coterie {prog}")
+    return _read(make_dataclass("Options", declared), options, prog)
+
+
+def _read(kind: Any, options: list[str], prog: str) -> Any:
+    """A `kind` from the options; what is wrong with them as one sentence."""
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return tyro.cli(kind, args=options, prog=f"coterie {prog}")
+    except SystemExit as end:
+        if not end.code:
+            raise
+        raise ConfigError(f"{_gist(said.getvalue())}; see coterie {prog} --help.") from None
+
+
+def _gist(box: str) -> str:
+    """What the box that tyro draws around an error says first, and the names it proposes."""
+    lines = [line.strip("│ ") for line in box.splitlines() if line.startswith("│")]
+    rules = [i for i, line in enumerate(lines) if line.startswith("─")]
+    first = " ".join(lines[: rules[0]] if rules else lines).rstrip(".")
+    meant = [line.split()[0].rstrip(",") for line in lines[1:] if line.startswith("--")]
+    proposed = meant if any("you meant" in line for line in lines) else []
+    return f"{first} (did you mean {' or '.join(proposed)}?)" if proposed else first
 
 
 def _split(

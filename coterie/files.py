@@ -16,32 +16,58 @@ from jaxtyping import Array, PyTree
 from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 
-from coterie.errors import RunError
+from coterie.errors import RunError, require
 
 Arrays = dict[str, np.ndarray]
+
+PART = ".part-"
+"""How the names of unfinished files and folders begin."""
+
+REMEDY = "restore it from a copy, or delete its checkpoint to go on from the one before"
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
     """Write a file so that a reader finds the old content or the new, never a part of it."""
     data = content.encode() if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".part-", delete=False) as part:
-        part.write(data)
-        part.flush()
-        os.fsync(part.fileno())
-    os.chmod(part.name, 0o644)
-    os.replace(part.name, path)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=PART, delete=False) as part:
+        try:
+            part.write(data)
+            part.flush()
+            os.fsync(part.fileno())
+            os.chmod(part.name, 0o644)
+            os.replace(part.name, path)
+        except BaseException:
+            os.unlink(part.name)
+            raise
+    _sync(path.parent)
 
 
 def write_folder(path: Path, fill: Callable[[Path], None]) -> None:
     """Fill a folder so that a reader finds all of its files or no folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(dir=path.parent, prefix=".part-"))
-    fill(part)
-    if path.exists():
-        shutil.rmtree(path)
-    os.chmod(part, 0o755)
-    os.replace(part, path)
+    part = Path(tempfile.mkdtemp(dir=path.parent, prefix=PART))
+    old = part.with_name(f"{part.name}-old")
+    try:
+        fill(part)
+        os.chmod(part, 0o755)
+        _sync(part)
+        if path.exists():
+            os.replace(path, old)
+        os.replace(part, path)
+        _sync(path.parent)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a process left unfinished in `folder` when it was killed."""
+    for part in list(folder.rglob(f"{PART}*")):
+        if part.is_dir():
+            shutil.rmtree(part, ignore_errors=True)
+        else:
+            part.unlink(missing_ok=True)
 
 
 def read_json(path: Path) -> Any:
@@ -50,7 +76,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text())
     except FileNotFoundError:
         raise RunError(f"{path} is missing: the folder is not a run, or half written.") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise RunError(f"{path} is damaged: {error}; restore it from a copy.") from None
 
 
@@ -77,11 +103,12 @@ def from_arrays(arrays: Arrays, like: PyTree, where: str) -> PyTree:
 
 
 def write_arrays(path: Path, arrays: Arrays, metadata: dict[str, str]) -> None:
-    """Write arrays with their hashes in one safetensors file."""
+    """Write arrays in one safetensors file: a hash of each, and one of all that is said of them."""
     hashes = {name: digest(array) for name, array in arrays.items()}
-    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     header = metadata | {"sha256": json.dumps(hashes)}
-    write_whole(path, safetensors.save(contiguous, header))
+    data = safetensors.save(contiguous, header | {"seal": _seal(header)})
+    write_whole(path, _in_order(data))
 
 
 def read_arrays(path: Path) -> tuple[Arrays, dict[str, str]]:
@@ -90,16 +117,45 @@ def read_arrays(path: Path) -> tuple[Arrays, dict[str, str]]:
         data = path.read_bytes()
         arrays = safetensors.load(data)
         length = int.from_bytes(data[:8], "little")
-        metadata = json.loads(data[8 : 8 + length]).get("__metadata__", {})
-        hashes = json.loads(metadata["sha256"])
+        metadata = json.loads(data[8 : 8 + length])["__metadata__"]
+        sealed = metadata.pop("seal") == _seal(metadata)
+        hashes = dict(json.loads(metadata.pop("sha256")))
     except FileNotFoundError:
         raise RunError(f"{path} is missing: the folder is half written or not a run.") from None
-    except (SafetensorError, KeyError, ValueError, OSError) as error:
-        raise RunError(f"{path} is damaged ({error}): use an older checkpoint or a copy.") from None
-    for name, array in arrays.items():
-        if digest(array) != hashes.get(name):
-            raise RunError(f"{path} is damaged in array {name}: use an older checkpoint or a copy.")
+    except (SafetensorError, KeyError, TypeError, ValueError, OSError, RecursionError) as error:
+        why = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise RunError(f"{path} is damaged, or not one of ours ({why}): {REMEDY}.") from None
+    require(sealed, f"{path} is damaged in its header: {REMEDY}.", RunError)
+    for name in sorted(arrays.keys() | hashes.keys()):
+        if name not in arrays or digest(arrays[name]) != hashes.get(name):
+            raise RunError(f"{path} is damaged in array {name}: {REMEDY}.")
     return arrays, metadata
+
+
+def _in_order(data: bytes) -> bytes:
+    """The same safetensors file with its header sorted, so that equal content is equal bytes."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8 : 8 + length]), sort_keys=True).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + data[8 + length :]
+
+
+def _seal(header: dict[str, str]) -> str:
+    """SHA-256 of everything in a header but its seal."""
+    said = json.dumps({name: header[name] for name in header if name != "seal"}, sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def _sync(folder: Path) -> None:
+    """Have the names in a folder survive a power cut, where the system can do that."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def digest(array: np.ndarray) -> str:
@@ -108,15 +164,15 @@ def digest(array: np.ndarray) -> str:
     return hashlib.sha256(kind + np.ascontiguousarray(array).tobytes()).hexdigest()
 
 
-def _plain(leaf: Array) -> Array:
+def _plain(leaf: Any) -> Any:
     return jax.random.key_data(leaf) if _is_key(leaf) else leaf
 
 
-def _is_key(leaf: Array) -> bool:
+def _is_key(leaf: Any) -> bool:
     return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
-def _revive(array: np.ndarray, like: Array, where: str) -> Array:
+def _revive(array: np.ndarray, like: Any, where: str) -> Array:
     wanted = jax.eval_shape(_plain, like)
     if array.shape != wanted.shape or array.dtype != wanted.dtype:
         raise RunError(

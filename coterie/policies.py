@@ -91,8 +91,14 @@ class TrainedPolicy:
             f"{self.card.name} perceives {self.card.observation} numbers, "
             f"but the observation has shape {seen.shape}.",
         )
-        self._key, key = jax.random.split(self._key)
         mask = None if action_mask is None else jnp.asarray(action_mask, bool)
+        if mask is not None:
+            require(
+                mask.shape == (self.card.action.size,),
+                f"{self.card.name} has {self.card.action.size} actions, "
+                f"but the mask has shape {mask.shape}.",
+            )
+        self._key, key = jax.random.split(self._key)
         action, self._memory = self._decide(self._memory, View(jnp.asarray(seen), mask), key)
         return int(action) if isinstance(self.card.action, Discrete) else np.asarray(action)
 
@@ -120,16 +126,26 @@ def load_policy(path: str | Path, greedy: bool | None = None, seed: int = 0) -> 
 def read_policy(path: str | Path) -> tuple[Policy, PolicyCard]:
     """The network in a policy file, and what the file says of it."""
     arrays, metadata = read_arrays(Path(path))
-    described = json.loads(metadata.get("policy", "{}"))
-    if described.get("format") != FORMAT:
-        raise RunError(f"{path} is not a policy file of this version ({FORMAT}).")
-    about = _read_card(described)
-    return from_arrays(arrays, _blank(about), str(path)), about
+    try:
+        described = json.loads(metadata.get("policy", "{}"))
+        require(
+            described.get("format") == FORMAT,
+            f"{path} is not a policy file of this version ({FORMAT}).",
+            RunError,
+        )
+        about = _read_card(described)
+        like = _blank(about)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RunError(f"{path} does not describe a policy: {error!r}.") from None
+    return from_arrays(arrays, like, str(path)), about
 
 
 def _read_card(described: dict[str, Any]) -> PolicyCard:
     fields = {field.name: described[field.name] for field in dataclasses.fields(PolicyCard)}
-    bounds = {k: tuple(v) if isinstance(v, list) else v for k, v in fields["action"].items()}
+    bounds: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in fields["action"].items()
+    }
     fields["action"] = Box(**bounds) if described["kind"] == "box" else Discrete(**bounds)
     fields["hidden"] = tuple(fields["hidden"])
     return PolicyCard(**fields)

@@ -3,16 +3,16 @@
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from coterie.errors import GameError, RunError, require
-from coterie.games.game import JaxGame, Scene
+from coterie.games.game import JaxGame, Scene, Space
+from coterie.games.host.layout import mask_of, sense
 from coterie.network import lift, stack
-from coterie.policies import load_policy, read_policy
+from coterie.policies import PolicyCard, load_policy, read_policy
 from coterie.report.curve import Curve, gather
 from coterie.rl.models import Policy
-from coterie.train.evaluate import LONGEST, Scores, decide, evaluator
+from coterie.train.evaluate import LONGEST, Scores, decide, evaluator, explained
 from coterie.train.metrics import read_table
 from coterie.train.run import Run
 from coterie.train.units import units
@@ -50,15 +50,38 @@ def wall_time(run: Run) -> float | None:
 
 def trained_team(run: Run, seed: int) -> Policy:
     """The policies of a trained team, stacked `[N, ...]`, read from its policy files."""
-    return stack([read_policy(run.policy_file(seed, name))[0] for name in run.game.names])
+    return stack([_policy_of(run, seed, agent) for agent in range(len(run.game.specs))])
+
+
+def _policy_of(run: Run, seed: int, agent: int) -> Policy:
+    name, spec = run.game.names[agent], run.game.specs[agent]
+    path = run.policy_file(seed, name)
+    policy, about = read_policy(path)
+    wanted, found = (name, spec.observation, spec.action), (about.name, *_sizes(about))
+    require(
+        found == wanted,
+        f"{path} is of {_sized(*found)}, not of {_sized(*wanted)}: "
+        "it was swapped, or run.json was changed.",
+        RunError,
+    )
+    return policy
+
+
+def _sizes(about: PolicyCard) -> tuple[int, Space]:
+    return about.observation, about.action
+
+
+def _sized(name: str, observation: int, action: Space) -> str:
+    return f"{name} with {observation} numbers to see and {action}"
 
 
 def score(run: Run, seed: int, episodes: int, key: int = 0) -> Scores:
     """Play `episodes` games with a trained team."""
     vector = run.game.vectorize(episodes)
     play = evaluator(vector, units(run.game.specs), run.algorithm.plays_mode)
-    scores = jax.jit(play)(trained_team(run, seed), jax.random.key(key))
-    return jax.tree.map(np.asarray, scores)
+    with explained(vector):
+        scores = jax.jit(play)(trained_team(run, seed), jax.random.key(key))
+        return jax.tree.map(np.asarray, scores)
 
 
 def scenes(run: Run, seed: int, key: int = 0) -> list[Scene]:
@@ -68,7 +91,7 @@ def scenes(run: Run, seed: int, key: int = 0) -> list[Scene]:
         raise GameError(f"{run.world} draws itself: use `frames`.")
     team, scale, greedy = trained_team(run, seed), units(game.specs), run.algorithm.plays_mode
     agents = len(game.specs)
-    memory = stack([read_policy(run.policy_file(seed, n))[0].body.start() for n in game.names])
+    memory = stack([_policy_of(run, seed, agent).body.start() for agent in range(agents)])
     alone = jax.tree.map(lambda m: m[:, None], memory)
 
     @jax.jit
@@ -96,23 +119,28 @@ def scenes(run: Run, seed: int, key: int = 0) -> list[Scene]:
 def frames(run: Run, seed: int, key: int = 0) -> list[np.ndarray]:
     """One episode of a trained team in a game that draws itself, as pictures `[H, W, 3]`."""
     game: Any = run.game
+    trained_team(run, seed)
     env = game.render_env()
     players = {
         agent: load_policy(run.policy_file(seed, name), seed=key + i)
         for i, (agent, name) in enumerate(zip(env.possible_agents, game.names, strict=True))
     }
-    seen, infos = env.reset(seed=key)
-    pictures = [env.render()]
-    while env.agents and len(pictures) <= LONGEST:
-        actions = {
-            agent: players[agent](_flat(seen[agent]), infos[agent].get("action_mask"))
-            for agent in env.agents
-        }
-        seen, *_, infos = env.step(actions)
-        pictures.append(env.render())
-    env.close()
+    senses = {agent: sense(agent, env.observation_space(agent)) for agent in players}
+
+    def choose(agent: Any, seen: Any, info: Any) -> Any:
+        choice = players[agent](senses[agent].encode(seen), mask_of(seen, info))
+        space = env.action_space(agent)
+        if isinstance(choice, int):
+            return choice + int(space.start)
+        return np.clip(choice.reshape(space.shape), space.low, space.high).astype(space.dtype)
+
+    try:
+        seen, infos = env.reset(seed=key)
+        pictures = [env.render()]
+        while env.agents and len(pictures) <= LONGEST:
+            actions = {a: choose(a, seen[a], infos.get(a, {})) for a in env.agents}
+            seen, *_, infos = env.step(actions)
+            pictures.append(env.render())
+    finally:
+        env.close()
     return pictures
-
-
-def _flat(observation: Any) -> np.ndarray:
-    return np.asarray(observation, np.float32).reshape(-1)

@@ -65,7 +65,9 @@ class VectorGame(abc.ABC):
         """Start all copies; `(state, view)` with views `[G, N, ...]`."""
 
     @abc.abstractmethod
-    def step(self, state: PyTree, action: Array, key: Key[Array, ""]) -> tuple[PyTree, Timestep, View]:
+    def step(
+        self, state: PyTree, action: Array, key: Key[Array, ""]
+    ) -> tuple[PyTree, Timestep, View]:
         """Play the joint action `[G, N, ...]` (in the game's own units).
 
         Returns the state, what the step led to (`Timestep`, with final views) and the views to act
@@ -148,7 +150,9 @@ class Vectorized(VectorGame):
     def reset(self, key: Key[Array, ""]) -> tuple[PyTree, View]:
         return jax.vmap(self.game.reset)(jax.random.split(key, self.copies))
 
-    def step(self, state: PyTree, action: Array, key: Key[Array, ""]) -> tuple[PyTree, Timestep, View]:
+    def step(
+        self, state: PyTree, action: Array, key: Key[Array, ""]
+    ) -> tuple[PyTree, Timestep, View]:
         state, timestep = jax.vmap(self.game.step)(state, action)
         timestep = timestep._replace(state=self.global_state(state, timestep.view))
         over = timestep.over

@@ -5,6 +5,7 @@ and answer in shared memory. Everything random in a game follows from the seeds 
 and these follow from the keys: the same keys give the same bits, however many workers there are.
 """
 
+import ast
 import functools
 import logging
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from coterie.games.game import Game, Timestep, VectorGame
 from coterie.games.host.factory import Options, build, describe
 from coterie.games.host.layout import MASK, Layout, measure, record
 from coterie.games.host.sessions import ANSWERS, Sessions, count_workers, shapes
-from coterie.games.host.workers import Workers, require_plain
+from coterie.games.host.workers import Workers
 from coterie.types import AgentSpec, Box, Discrete, View
 
 
@@ -30,15 +31,41 @@ class PettingZooGame(Game):
 
     factory:  `"mpe2.simple_spread_v3"` (a module with `parallel_env`), `"my.module:function"` or
               `"my.module.function"`.
-    options:  what the factory is called with: `(("N", 3), ("max_cycles", 25))`, plain values.
-    workers:  how many processes play; as many as there are cores, and no more than copies, if None.
-    deadline: how many seconds a step of all copies may take before the game counts as hung.
     """
 
     factory: str
-    options: Options = ()
+    """What makes the game."""
+    options: tuple[str, ...] = ()
+    """What the factory is called with: N=3 max_cycles=25; Python's plain values, or else text."""
     workers: int | None = None
+    """How many processes play; as many as there are cores, and no more than games, if None."""
     deadline: float = 60.0
+    """How many seconds a step of all games may take before the game counts as hung."""
+
+    def __post_init__(self) -> None:
+        names = [name for name, _ in self.arguments]
+        for name in names:
+            require(
+                all("=" in option for option in self.options)
+                and name.isidentifier()
+                and names.count(name) == 1,
+                f"options are name=value, each name once, not {' '.join(self.options)!r}.",
+            )
+        require(
+            self.workers is None or self.workers >= 1,
+            f"workers must be at least 1, not {self.workers}.",
+        )
+        require(self.deadline > 0, f"deadline must be more than 0 seconds, not {self.deadline:g}.")
+
+    @property
+    def arguments(self) -> Options:
+        """The options as the factory is given them, by name.
+
+        >>> PettingZooGame("mpe2.simple_spread_v3", ("N=3", "shape=(2, 3)", "map=maze")).arguments
+        (('N', 3), ('shape', (2, 3)), ('map', 'maze'))
+        """
+        pairs = (option.partition("=") for option in self.options)
+        return tuple((name.strip(), _value(text)) for name, _, text in pairs)
 
     @property
     def specs(self) -> tuple[AgentSpec, ...]:
@@ -58,23 +85,19 @@ class PettingZooGame(Game):
     @property
     def layout(self) -> Layout:
         """The sizes of the game; it is built once to find them."""
-        return _layout(self.factory, self.options)
+        return _layout(self.factory, self.arguments)
 
     def vectorize(self, copies: int) -> "HostVector":
         require(copies >= 1, f"games must be at least 1, not {copies}.")
-        require(
-            self.workers is None or self.workers >= 1,
-            f"workers must be at least 1, not {self.workers}.",
-        )
         return HostVector(self, copies)
 
     def build(self) -> Any:
         """A fresh `ParallelEnv`, in this process."""
-        return build(self.factory, self.options)
+        return build(self.factory, self.arguments)
 
     def render_env(self) -> Any:
         """A fresh `ParallelEnv` whose `render()` gives a picture `[H, W, 3]`."""
-        return build(self.factory, self.options, render_mode="rgb_array")
+        return build(self.factory, self.arguments, render_mode="rgb_array")
 
 
 @functools.lru_cache(maxsize=64)
@@ -99,10 +122,9 @@ class HostVector(VectorGame):
     """
 
     def __init__(self, game: PettingZooGame, copies: int):
-        require_plain(game.options)
         layout = game.layout
         number = count_workers(game.workers, copies)
-        told = (game.factory, game.options, layout, copies, number, game.deadline)
+        told = (game.factory, game.arguments, layout, copies, number, game.deadline)
         self.copies = copies
         self.info = layout.info
         self.sessions = Sessions(functools.partial(Workers, *told))
@@ -141,6 +163,14 @@ class HostVector(VectorGame):
     def _seeds(self, key: Key[Array, ""]) -> UInt32[Array, " G"]:
         """One seed per copy. 31 bits: some games pass them on to C as signed integers."""
         return jax.random.bits(key, (self.copies,), jnp.uint32) >> 1
+
+
+def _value(text: str) -> Any:
+    """A plain value from text, or the text."""
+    try:
+        return ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text.strip()
 
 
 def _view(fields: dict[str, Array]) -> View:

@@ -1,17 +1,20 @@
 """Checkpoints: one file per agent and one for the world they play in, every array hashed."""
 
 import json
+import shutil
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 from jaxtyping import PyTree
 
 from coterie.errors import RunError
-from coterie.files import from_arrays, read_arrays, read_json, to_arrays, write_arrays, write_folder
+from coterie.files import REMEDY, from_arrays, read_arrays, to_arrays, write_arrays, write_folder
 from coterie.train.team import Team
 
 KEPT = 2
+
+Owner = dict[str, Any]
 
 
 class Parts(NamedTuple):
@@ -21,10 +24,11 @@ class Parts(NamedTuple):
     world: PyTree
 
 
-def save_checkpoint(folder: Path, team: Team, progress: dict[str, float]) -> Path:
+def save_checkpoint(folder: Path, team: Team, progress: dict[str, float], owner: Owner) -> Path:
     """Write `folder/<iteration>`, whole or not at all, and keep the latest two.
 
     progress: numbers of the host that must continue, too; JSON.
+    owner:    which run and repetition this is; every file says whose it is.
     """
     iteration = int(team.iteration)
     path = folder / f"{iteration:09d}"
@@ -34,14 +38,14 @@ def save_checkpoint(folder: Path, team: Team, progress: dict[str, float]) -> Pat
     def fill(part: Path) -> None:
         for agent in range(count):
             mine = jax.tree.map(lambda x, agent=agent: x[agent], parts.agents)
-            write_arrays(part / f"agent-{agent}.safetensors", to_arrays(mine), {})
-        write_arrays(part / "world.safetensors", to_arrays(parts.world), {})
-        manifest = {"iteration": iteration, "agents": count, "progress": progress}
-        (part / "manifest.json").write_text(json.dumps(manifest, indent=1))
+            said = {"of": _of(owner, iteration, f"agent {agent}")}
+            write_arrays(part / f"agent-{agent}.safetensors", to_arrays(mine), said)
+        said = {"of": _of(owner, iteration, "the world"), "progress": json.dumps(progress)}
+        write_arrays(part / "world.safetensors", to_arrays(parts.world), said)
 
     write_folder(path, fill)
     for old in checkpoints(folder)[:-KEPT]:
-        _remove(old)
+        shutil.rmtree(old, ignore_errors=True)
     return path
 
 
@@ -50,28 +54,36 @@ def checkpoints(folder: Path) -> list[Path]:
     return sorted(p for p in folder.glob("*") if p.is_dir() and p.name.isdigit())
 
 
-def load_checkpoint(path: Path, like: Team) -> tuple[Team, dict[str, float]]:
+def load_checkpoint(path: Path, like: Team, owner: Owner) -> tuple[Team, dict[str, float]]:
     """The team in a checkpoint, and the host's progress.
 
     like: a fresh team of the same configuration.
 
-    Raises `RunError` naming the file and the array that is missing, damaged or of another run.
+    Raises `RunError` naming the file and the array that is missing, damaged or somebody else's.
     """
-    manifest = read_json(path / "manifest.json")
-    count = len(like.keys)
-    if manifest.get("agents") != count:
-        raise RunError(f"{path} holds {manifest.get('agents')} agents, but the game has {count}.")
-    parts = _cut(like)
+
+    def read(name: str, who: str, like: PyTree) -> tuple[PyTree, dict[str, str]]:
+        arrays, said = read_arrays(path / name)
+        wanted = _of(owner, int(path.name), who)
+        if said.get("of") != wanted:
+            raise RunError(
+                f"{path / name} is of {said.get('of')}, not of {wanted}: it was swapped, or "
+                f"run.json was changed; {REMEDY}."
+            )
+        return from_arrays(arrays, like, str(path / name)), said
+
+    parts, count = _cut(like), len(like.keys)
     mine = jax.tree.map(lambda x: x[0], parts.agents)
-    agents = [_read(path / f"agent-{i}.safetensors", mine) for i in range(count)]
-    world = _read(path / "world.safetensors", parts.world)
+    agents = [read(f"agent-{i}.safetensors", f"agent {i}", mine)[0] for i in range(count)]
+    world, said = read("world.safetensors", "the world", parts.world)
     stacked = jax.tree.map(lambda *x: jax.numpy.stack(x), *agents)
-    return _join(Parts(stacked, world)), manifest["progress"]
+    return _join(Parts(stacked, world)), json.loads(said["progress"])
 
 
-def _read(path: Path, like: PyTree) -> PyTree:
-    arrays, _ = read_arrays(path)
-    return from_arrays(arrays, like, str(path))
+def _of(owner: Owner, iteration: int, who: str) -> str:
+    """Whose a file is, in words."""
+    where = " of ".join(f"{key} {value}" for key, value in owner.items())
+    return f"{who} at update {iteration - 1} of {where}"
 
 
 def _cut(team: Team) -> Parts:
@@ -83,9 +95,3 @@ def _join(parts: Parts) -> Team:
     agents, start, keys, network, memory = parts.agents
     stage, game_key, iteration = parts.world
     return Team(agents, start, keys, network, stage._replace(memory=memory), game_key, iteration)
-
-
-def _remove(path: Path) -> None:
-    for file in path.iterdir():
-        file.unlink()
-    path.rmdir()

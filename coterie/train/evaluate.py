@@ -1,6 +1,7 @@
 """Play without learning: what a trained team is worth, in games of its own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import jax
@@ -92,6 +93,18 @@ def evaluator(
         return jax.lax.while_loop(playing, step, (games, view, memory, scores, key))[3]
 
     return evaluate
+
+
+@contextmanager
+def explained(*games: VectorGame) -> Iterator[None]:
+    """Where a compiled program can only say that it failed, raise what the game said."""
+    try:
+        yield
+    except jax.errors.JaxRuntimeError:
+        for game in games:
+            if game.failure is not None:
+                raise game.failure from None
+        raise
 
 
 def _nothing(policies: Policy, copies: int) -> Array:

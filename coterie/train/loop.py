@@ -3,21 +3,32 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Bool, PyTree
 
-from coterie.games.game import VectorGame
+from coterie.errors import GameError, require
+from coterie.files import sweep
 from coterie.graph import family
 from coterie.network import unstack
 from coterie.policies import card, save_policy
 from coterie.train.checkpoint import checkpoints, load_checkpoint, save_checkpoint
-from coterie.train.evaluate import evaluator
-from coterie.train.metrics import Row, Table, evaluation_row, require_sound, training_row
+from coterie.train.evaluate import evaluator, explained
+from coterie.train.metrics import (
+    Events,
+    Row,
+    Table,
+    evaluation_row,
+    require_sound,
+    require_sound_state,
+    require_tensorboard,
+    training_row,
+)
 from coterie.train.rollout import open_stage
-from coterie.train.run import Run
+from coterie.train.run import Run, file_name
 from coterie.train.settings import is_due
 from coterie.train.team import Team, assemble, iteration, known_specs
 from coterie.train.units import units
@@ -35,6 +46,7 @@ class Watcher(Protocol):
 
     def stopping(self) -> bool:
         """Whether the run should stop after this block."""
+        ...
 
 
 class Silent:
@@ -56,6 +68,8 @@ class Repetition:
     team: Team
     block: int = 0
     seconds: float = 0.0
+    kept: int = 0
+    """The block after which its latest checkpoint was written."""
 
 
 class Trainer:
@@ -67,16 +81,25 @@ class Trainer:
         algorithm, game, settings = run.algorithm, run.game, run.settings
         algorithm.check(settings.games)
         self.names = game.names
+        files = [file_name(name) for name in self.names]
+        require(
+            len(set(files)) == len(files),
+            f"agents need different names for their files, not {', '.join(self.names)}.",
+            GameError,
+        )
+        if settings.tensorboard:
+            require_tensorboard()
         self.graph = family(settings.graph, len(game.specs))
         self.vector = game.vectorize(settings.games)
         self.blocks = settings.blocks(algorithm.horizon)
         self.block_steps = settings.block_steps(algorithm.horizon)
         self.specs = known_specs(game, self.vector, algorithm.information)
+        self.judged = game.vectorize(settings.evaluation_games)
+        play = evaluator(self.judged, units(game.specs), algorithm.plays_mode)
         self._advance = jax.jit(self._block(), donate_argnums=0)
-        play = evaluator(
-            game.vectorize(settings.evaluation_games), units(game.specs), algorithm.plays_mode
-        )
         self._evaluate = jax.jit(lambda team, key: play(self._policies(team), key))
+        self._sound = jax.jit(_sound)
+        self._events: dict[int, Events] = {}
 
     def fresh(self, seed: int) -> Repetition:
         """A repetition before its first block."""
@@ -89,23 +112,29 @@ class Trainer:
         found = checkpoints(self.run.checkpoints(seed))
         repetition = self.fresh(seed)
         if found:
-            team, progress = load_checkpoint(found[-1], repetition.team)
-            repetition = Repetition(
-                seed, self._placed(seed, team), int(progress["block"]), progress["seconds"]
-            )
+            like, owner = self._savable(repetition.team), self.run.owner(seed)
+            team, progress = load_checkpoint(found[-1], like, owner)
+            repetition.team = self._placed(seed, self._restaged(team))
+            repetition.block = repetition.kept = int(progress["block"])
+            repetition.seconds = progress["seconds"]
+            self._export(repetition)
         for path in (self.run.metrics(seed), self.run.evaluations(seed)):
             Table(path).cut(repetition.block * self.block_steps)
         return repetition
 
     def train(self, repetitions: list[Repetition]) -> bool:
         """Train until every repetition is done; False if the watcher stopped it before."""
-        while waiting := [r for r in repetitions if r.block < self.blocks]:
-            self._train_block(waiting)
-            if self.watcher.stopping():
-                for repetition in waiting:
-                    self._keep(repetition)
-                return False
-        return True
+        try:
+            while waiting := [r for r in repetitions if r.block < self.blocks]:
+                self._train_block(waiting)
+                if self.watcher.stopping():
+                    for repetition in waiting:
+                        self._keep(repetition)
+                    break
+        finally:
+            for events in self._events.values():
+                events.close()
+        return all(repetition.block == self.blocks for repetition in repetitions)
 
     def _train_block(self, repetitions: list[Repetition]) -> None:
         started = time.perf_counter()
@@ -127,6 +156,7 @@ class Trainer:
         steps = repetition.block * self.block_steps
         timed = {"steps": float(steps), "seconds": round(repetition.seconds, 3), **row}
         Table(self.run.metrics(repetition.seed)).append(timed)
+        self._tell(repetition, "training", timed)
         self.watcher.trained(repetition.seed, steps, timed)
 
     def _look(self, repetition: Repetition) -> None:
@@ -139,22 +169,42 @@ class Trainer:
 
     def _score(self, repetition: Repetition) -> None:
         steps = repetition.block * self.block_steps
+        self._require_sound(repetition)
         key = jax.random.fold_in(jax.random.key(repetition.seed), 2**31 + repetition.block)
         scores = self._fetched(self._evaluate(repetition.team, key))
         row = {"steps": float(steps), **evaluation_row(scores, self.names)}
         Table(self.run.evaluations(repetition.seed)).append(row)
+        self._tell(repetition, "evaluation", row)
         self.watcher.evaluated(repetition.seed, steps, row)
 
     def _keep(self, repetition: Repetition) -> None:
-        """Write a checkpoint and the policies; games that cannot be saved start afresh."""
-        if not self.vector.resumable:
-            repetition.team = self._restaged(repetition.team)
+        """Write a checkpoint and the policies, unless they are; games may have to start afresh."""
+        if repetition.kept == repetition.block:
+            return
+        self._require_sound(repetition)
+        repetition.team = self._restaged(repetition.team)
+        team, seed = self._savable(repetition.team), repetition.seed
         progress = {"block": repetition.block, "seconds": repetition.seconds}
-        save_checkpoint(self.run.checkpoints(repetition.seed), repetition.team, progress)
+        save_checkpoint(self.run.checkpoints(seed), team, progress, self.run.owner(seed))
+        repetition.kept = repetition.block
         self._export(repetition)
 
+    def _require_sound(self, repetition: Repetition) -> None:
+        sound = self._fetched(self._sound(repetition.team.agents))
+        require_sound_state(sound, self.names, repetition.block * self.run.settings.block)
+
+    def _tell(self, repetition: Repetition, kind: str, row: Row) -> None:
+        """Write a row for TensorBoard, if it is wanted."""
+        if not self.run.settings.tensorboard:
+            return
+        seed = repetition.seed
+        if seed not in self._events:
+            after = repetition.kept * self.block_steps
+            self._events[seed] = Events(self.run.seed_folder(seed) / "tensorboard", after)
+        self._events[seed].append(kind, row)
+
     def _export(self, repetition: Repetition) -> None:
-        algorithm, game = self.run.algorithm, self.run.game
+        algorithm = self.run.algorithm
         policies = jax.device_get(self._policies(repetition.team))
         for agent, (name, spec) in enumerate(zip(self.names, self.specs, strict=True)):
             like = jax.eval_shape(
@@ -165,8 +215,15 @@ class Trainer:
             save_policy(self.run.policy_file(repetition.seed, name), mine, about)
 
     def _restaged(self, team: Team) -> Team:
-        key = jax.random.fold_in(team.game_key, 2**31 + team.iteration)
+        """Games that a checkpoint cannot hold start afresh there, stopped or not."""
+        if self.vector.resumable:
+            return team
+        key = jax.random.fold_in(team.game_key, np.uint32(2**31 + int(team.iteration)))
         return team._replace(stage=open_stage(self.vector, team.start, key))
+
+    def _savable(self, team: Team) -> Team:
+        """A team without what only this process understands."""
+        return team if self.vector.resumable else team._replace(stage=team.stage._replace(games=()))
 
     def _policies(self, team: Team) -> Any:
         return jax.vmap(self.run.algorithm.policy)(team.agents)
@@ -180,21 +237,45 @@ class Trainer:
         return block
 
     def _placed(self, seed: int, team: Team) -> Team:
-        devices = jax.local_devices()
+        devices = jax.local_devices() if self.vector.resumable else jax.local_devices()[:1]
         return jax.device_put(team, devices[(seed - self.run.settings.seed) % len(devices)])
 
     def _fetched(self, values: Any) -> Any:
         return jax.tree.map(np.asarray, jax.device_get(values))
 
 
+def rehearse(run: Run) -> None:
+    """Raise what `train` would raise of the configuration, at next to no cost."""
+    trainer = Trainer(run)
+    for spec in trainer.specs:
+        jax.eval_shape(lambda spec=spec: run.algorithm.init(jax.random.key(0), spec))
+
+
 def train(run: Run, watcher: Watcher | None = None) -> bool:
     """Train a new run in its own folder; False if it was stopped before the end."""
+    run.require_new()
     trainer = Trainer(run, watcher)
-    run.create()
-    return trainer.train([trainer.fresh(seed) for seed in run.seeds])
+    with explained(trainer.vector, trainer.judged):
+        repetitions = [trainer.fresh(seed) for seed in run.seeds]
+        run.create()
+        return trainer.train(repetitions)
 
 
 def resume(run: Run, watcher: Watcher | None = None) -> bool:
     """Continue a run from its latest checkpoints, bit for bit as if it had never stopped."""
     trainer = Trainer(run, watcher)
-    return trainer.train([trainer.restored(seed) for seed in run.seeds])
+    sweep(run.folder)
+    with explained(trainer.vector, trainer.judged):
+        return trainer.train([trainer.restored(seed) for seed in run.seeds])
+
+
+def _sound(agents: PyTree) -> dict[str, Bool[Array, " N"]]:
+    """Whether each array of the agents' states is finite."""
+    named = jax.tree_util.tree_flatten_with_path(agents)[0]
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="."): jnp.all(
+            jnp.isfinite(leaf), axis=tuple(range(1, leaf.ndim))
+        )
+        for path, leaf in named
+        if jnp.issubdtype(leaf.dtype, jnp.floating)
+    }

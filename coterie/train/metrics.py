@@ -1,18 +1,22 @@
 """What a block of training tells: rows of numbers for a table, checked for soundness."""
 
 import csv
+import importlib.util
 import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from coterie.errors import NonFiniteError
+from coterie.errors import NonFiniteError, RunError, require
 from coterie.files import write_whole
 from coterie.train.evaluate import Scores
 from coterie.train.team import Report
 
 Row = dict[str, float]
+
+GAME = "run `coterie check` on the game"
+RATES = "lower --learning-rate or --gradient-clip"
 
 
 def training_row(report: Report, names: tuple[str, ...]) -> Row:
@@ -49,24 +53,30 @@ def require_sound(report: Report, names: tuple[str, ...], first: int) -> None:
     first: the number of the report's first iteration.
     """
     for name, flags in report.sound.items():
-        _require_finite(np.where(flags, 0.0, np.nan), name, names, first)
+        _require_finite(np.where(flags, 0.0, np.nan), name, names, first, GAME)
     for name, values in report.metrics.items():
-        _require_finite(np.asarray(values), name, names, first)
+        _require_finite(np.asarray(values), name, names, first, RATES)
 
 
-def _require_finite(values: np.ndarray, name: str, names: tuple[str, ...], first: int) -> None:
+def require_sound_state(sound: dict[str, np.ndarray], names: tuple[str, ...], updates: int) -> None:
+    """Raise `NonFiniteError` naming the agent and the array that is no longer finite.
+
+    sound: whether each of the agents' arrays is finite, `[N]`.
+    """
+    for name, flags in sound.items():
+        _require_finite(np.where(flags, 0.0, np.nan)[None], name, names, updates, RATES)
+
+
+def _require_finite(
+    values: np.ndarray, name: str, names: tuple[str, ...], first: int, advice: str
+) -> None:
     bad = np.argwhere(~np.isfinite(values))
     if len(bad) == 0:
         return
     when, agent = bad[0]
-    advice = (
-        "run `coterie check` on the game"
-        if name in ("observation", "reward")
-        else "lower --learning-rate or --gradient-clip"
-    )
     raise NonFiniteError(
         f"agent {agent} ({names[agent]}): {name} is not finite in update {first + when}; "
-        f"{advice}. The last checkpoint is from before."
+        f"{advice}; checkpoints hold only what was finite."
     )
 
 
@@ -97,17 +107,65 @@ class Table:
         """Forget the rows after `steps` game steps, before a run is resumed from there."""
         if not self.path.exists():
             return
-        header, *lines = self.path.read_text().splitlines(keepends=True)
-        kept = [line for line in lines if float(line.split(",", 1)[0]) <= steps]
-        write_whole(self.path, "".join([header, *kept]))
+        # A process that was killed may have left a part of a line at the end.
+        whole = [li for li in _text(self.path).splitlines(keepends=True) if li.endswith("\n")]
+        if not whole:
+            return self.path.unlink()
+        header, *lines = whole
+        kept = [line for line in lines if _number(line.split(",", 1)[0], self.path) <= steps]
+        return write_whole(self.path, "".join([header, *kept]))
+
+
+class Events:
+    """The same rows for TensorBoard.
+
+    after: rows of steps beyond it, of an earlier process, are to be forgotten.
+    """
+
+    def __init__(self, folder: Path, after: int):
+        from tensorboardX import SummaryWriter
+
+        self._writer = SummaryWriter(str(folder), purge_step=after + 1)
+
+    def append(self, kind: str, row: Row) -> None:
+        """Add a row of `kind`, the number of steps first."""
+        for name, value in row.items():
+            if name != "steps" and not np.isnan(value):
+                self._writer.add_scalar(f"{kind}/{name}", value, int(row["steps"]))
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._writer.close()
+
+
+def require_tensorboard() -> None:
+    """Raise `ConfigError` if TensorBoard's files cannot be written here."""
+    require(
+        importlib.util.find_spec("tensorboardX") is not None,
+        "--tensorboard needs tensorboardX: pip install 'coterie[tensorboard]'.",
+    )
 
 
 def read_table(path: Path) -> dict[str, np.ndarray]:
     """The columns of a table; blanks are NaN."""
-    with path.open() as file:
-        rows: list[dict[str, Any]] = list(csv.DictReader(file))
-    names = list(rows[0]) if rows else []
-    return {n: np.array([float(row[n]) if row[n] else np.nan for row in rows]) for n in names}
+    rows: list[dict[Any, Any]] = list(csv.DictReader(io.StringIO(_text(path))))
+    names = [name for name in rows[0] if name] if rows else []
+    return {n: np.array([_number(row[n], path) for row in rows]) for n in names}
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunError(f"{path} cannot be read ({error}): restore it from a copy.") from None
+
+
+def _number(text: str | None, path: Path) -> float:
+    try:
+        return float(text) if text else np.nan
+    except ValueError:
+        raise RunError(f"{path} holds {text!r} where a number belongs.") from None
 
 
 def _short(value: float) -> str:

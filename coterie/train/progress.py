@@ -27,7 +27,7 @@ class Bar:
         self._started = time.perf_counter()
         self._first: int | None = None
         self._bar = Progress(
-            TextColumn("[bold]{task.description}"),
+            TextColumn("{task.description}", style="bold", markup=False),
             BarColumn(),
             TaskProgressColumn(),
             TextColumn("{task.fields[facts]}"),
@@ -46,7 +46,8 @@ class Bar:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+        if self.console.is_terminal:
+            self._bar.stop()
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, self._previous)
 
@@ -60,10 +61,11 @@ class Bar:
     def evaluated(self, seed: int, steps: int, row: Row) -> None:
         """Without a terminal, a line for each evaluation stands in for the bar."""
         if not self.console.is_terminal:
-            self.console.print(
-                f"{self._run.title}, seed {seed}: {steps:,} steps, return {row['return']:.2f}",
-                highlight=False,
-            )
+            self.say(f"{self._run.title}, seed {seed}: {steps:,} steps, return {row['return']:.2f}")
+
+    def say(self, sentence: str) -> None:
+        """Print a line as it is: whole, so that it can be copied."""
+        self.console.print(sentence, highlight=False, markup=False, soft_wrap=True)
 
     def stopping(self) -> bool:
         """Whether Ctrl-C was pressed."""

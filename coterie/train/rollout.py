@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
-from coterie.algorithms import Algorithm, Experience, Information
+from coterie.algorithms import Experience, Information
 from coterie.games.game import Timestep, VectorGame
 from coterie.network import lift
 from coterie.train.units import Units

@@ -1,6 +1,7 @@
 """A run on disk: its configuration, its numbers, its checkpoints, one policy file per agent."""
 
 import dataclasses
+import hashlib
 import json
 import platform
 import re
@@ -12,7 +13,7 @@ from typing import Any
 
 from coterie.algorithms import Algorithm
 from coterie.catalogue import algorithm_name, game_name, make_algorithm, make_game
-from coterie.errors import RunError, require
+from coterie.errors import CoterieError, RunError, require
 from coterie.files import read_json, write_whole
 from coterie.games.game import Game
 from coterie.train.settings import Settings
@@ -59,7 +60,20 @@ class Run:
 
     def policy_file(self, seed: int, agent: str) -> Path:
         """One agent's trained policy."""
-        return self.seed_folder(seed) / "policies" / f"{agent}.safetensors"
+        return self.seed_folder(seed) / "policies" / f"{file_name(agent)}.safetensors"
+
+    def owner(self, seed: int) -> dict[str, Any]:
+        """What tells the files of one repetition from those of any other."""
+        described = {key: self.describe()[key] for key in ("algorithm", "game", "settings")}
+        text = json.dumps(described, sort_keys=True)
+        return {"seed": seed, "run": hashlib.sha256(text.encode()).hexdigest()[:16]}
+
+    @property
+    def finished(self) -> bool:
+        """Whether every repetition has been trained to the end."""
+        settings, horizon = self.settings, self.algorithm.horizon
+        last = f"{settings.blocks(horizon) * settings.block + 1:09d}"
+        return all((self.checkpoints(seed) / last).is_dir() for seed in self.seeds)
 
     @property
     def steps(self) -> int:
@@ -107,7 +121,7 @@ def new_run(
     rule = make_algorithm(algorithm) if isinstance(algorithm, str) else algorithm
     played = make_game(game) if isinstance(game, str) else game
     if folder is None:
-        plain = re.sub(r"[^A-Za-z0-9]+", "-", f"{method}-{world}")
+        plain = file_name(f"{method}-{world}")
         folder = Path("runs") / f"{plain}-{time.strftime('%Y%m%d-%H%M%S')}"
     return Run(Path(folder), method, rule, world, played, settings)
 
@@ -135,8 +149,21 @@ def open_run(folder: str | Path) -> Run:
             make_game(world, **game),
             Settings(**described["settings"]),
         )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise RunError(f"{folder / 'run.json'} is not a run's configuration: {error}.") from None
+    except RunError:
+        raise
+    except CoterieError as error:
+        raise RunError(f"{folder / 'run.json'}: {error}") from None
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RunError(f"{folder / 'run.json'} is not a run's configuration: {error!r}.") from None
+
+
+def file_name(name: str) -> str:
+    """A name as part of a file's name.
+
+    >>> file_name("../red team/1")
+    '..-red-team-1'
+    """
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name)
 
 
 def _fields(value: Any) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """How a run is trained: budgets, seeds, and how often the host looks in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from coterie.errors import require
 
@@ -27,15 +27,25 @@ class Settings:
     """Episodes in one evaluation, in games and with random numbers of their own."""
     checkpoints: int = 5
     """How many checkpoints are written, evenly spread over the run, the end included."""
+    tensorboard: bool = False
+    """Write the numbers for TensorBoard, too (needs the extra `tensorboard`)."""
 
     def __post_init__(self) -> None:
+        for name in COUNTS:
+            value = getattr(self, name)
+            whole = isinstance(value, int) and not isinstance(value, bool)
+            require(whole, f"{name} must be a whole number, not {value!r}.")
         for name in ("steps", "games", "seeds", "block", "evaluation_games"):
             value = getattr(self, name)
             require(value >= 1, f"{name} must be at least 1, not {value}.")
         for name in ("evaluations", "checkpoints"):
             value = getattr(self, name)
             require(value >= 1, f"{name} must be at least 1 (the end counts), not {value}.")
-        require(0 <= self.seed < 2**31, f"seed must be in [0, 2^31), not {self.seed}.")
+        last = self.seed + self.seeds - 1
+        require(
+            0 <= self.seed <= last < 2**31,
+            f"seeds must be in [0, 2^31), not {self.seed} to {last}.",
+        )
 
     def blocks(self, horizon: int) -> int:
         """Blocks in the run, for an algorithm that learns every `horizon` steps.
@@ -48,6 +58,9 @@ class Settings:
     def block_steps(self, horizon: int) -> int:
         """Game steps in one block."""
         return horizon * self.games * self.block
+
+
+COUNTS = tuple(field.name for field in fields(Settings) if field.type is int)
 
 
 def is_due(times: int, block: int, blocks: int) -> bool:

@@ -116,7 +116,7 @@ def iteration(
             game_keys,
         )
         agents, network, metrics = lift(algorithm.learn)(
-            team.agents, experience, team.network.cleared(), keys[0]
+            team.agents, experience, jax.vmap(Network.cleared)(team.network), keys[0]
         )
         team = team._replace(
             agents=agents, network=network, stage=stage, iteration=team.iteration + 1

@@ -247,7 +247,7 @@ def test_sound_games_outside_jax_have_nothing_to_report():
 
 @pytest.mark.parametrize("name", HOST)
 def test_each_fault_of_a_game_outside_jax_is_seen(name):
-    game = PettingZooGame(f"{__name__}:broken", (("name", name),))
+    game = PettingZooGame(f"{__name__}:broken", (f"name={name}",))
     assert_one(check_game(game, longest=300), HOST[name][1])
 
 

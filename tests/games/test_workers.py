@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 
 from coterie.errors import GameError
+from coterie.games.host import workers
 from coterie.games.host.episode import Copy
 from coterie.games.host.layout import measure, record
+from coterie.games.host.sessions import count_workers
 from coterie.games.pettingzoo import PettingZooGame
 
 HERE = Path(__file__).parent
@@ -26,7 +28,7 @@ def worlds_can_be_imported(monkeypatch):
 
 
 def faulty(fault, deadline=60.0):
-    game = PettingZooGame("worlds:Faulty", (("fault", fault),), workers=1, deadline=deadline)
+    game = PettingZooGame("worlds:Faulty", (f"fault={fault}",), workers=1, deadline=deadline)
     return game.vectorize(2)
 
 
@@ -100,7 +102,7 @@ CHECKS = {
 
 @pytest.mark.parametrize("fault", CHECKS)
 def test_what_is_checked_at_every_step(fault):
-    env = PettingZooGame("worlds:Faulty", (("fault", fault),)).build()
+    env = PettingZooGame("worlds:Faulty", (f"fault={fault}",)).build()
     layout = measure(env)
     copy = Copy(env, layout, np.zeros(1, record(layout)), 0)
     copy.start()
@@ -157,7 +159,7 @@ def alive(pid):
 
 
 def test_games_are_closed_with_their_state_and_with_their_worker(tmp_path):
-    options = (("path", str(tmp_path / "closed")),)
+    options = (f"path={tmp_path / 'closed'}",)
     vector = PettingZooGame("worlds:Closing", options, workers=2).vectorize(2)
     states = [vector.reset(jax.random.key(k))[0] for k in range(2)]
     before = closed(tmp_path)
@@ -168,5 +170,20 @@ def test_games_are_closed_with_their_state_and_with_their_worker(tmp_path):
     assert closed(tmp_path) == before + 4
 
 
+def test_a_game_that_does_not_close_is_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr(workers, "CLOSING", 0.1)
+    options = (("path", str(tmp_path / "closed")), ("hangs", True))
+    vector = PettingZooGame("worlds:Closing", options, workers=1).vectorize(1)
+    jax.block_until_ready(vector.reset(jax.random.key(0)))
+    team = vector.sessions._workers
+    team.close()
+    assert team.workers[0].process.returncode == -9
+
+
 def closed(folder):
     return len((folder / "closed").read_text())
+
+
+@pytest.mark.parametrize(("wanted", "copies", "number"), [(3, 16, 3), (8, 2, 2), (None, 1, 1)])
+def test_there_are_no_more_workers_than_copies(wanted, copies, number):
+    assert count_workers(wanted, copies) == number

@@ -5,7 +5,6 @@ main module is imported again, so that a script needs no `if __name__ == "__main
 touches an accelerator. Shared memory is an unnamed file: nothing stays behind, however we end.
 """
 
-import ast
 import mmap
 import os
 import subprocess
@@ -20,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from coterie.errors import GameError, require
+from coterie.errors import GameError
 from coterie.games.host.factory import Options
 from coterie.games.host.layout import Layout, record
 from coterie.games.host.serve import COMMAND, Job
@@ -77,6 +76,11 @@ class Workers:
             jobs = [Job(factory, options, layout, copies, *pair) for pair in pairwise(cuts)]
             self.workers = [Worker(job, file.fileno()) for job in jobs]
         self.close = weakref.finalize(self, _close, self.workers)
+
+    @property
+    def gone(self) -> bool:
+        """Whether they have been closed; a failure of one of them closes all."""
+        return not self.close.alive
 
     def command(self, what: int, number: int) -> None:
         """Have all workers do `what` with set `number`; `GameError` if one fails, dies or hangs."""
@@ -153,24 +157,6 @@ class Worker:
         except subprocess.TimeoutExpired:
             self.process.kill()
             return self.process.wait()
-
-
-def require_plain(options: Options) -> None:
-    """Options travel as text to the processes that build the game."""
-    for key, value in options:
-        require(
-            _plain(value),
-            f"option {key}={value!r} is not a plain value (numbers, text, None, tuples): "
-            "the game is built anew in each worker, so write a factory that makes it there.",
-            GameError,
-        )
-
-
-def _plain(value: Any) -> bool:
-    try:
-        return ast.literal_eval(repr(value)) == value
-    except (ValueError, SyntaxError):
-        return False
 
 
 def _shared_file(size: int) -> Any:

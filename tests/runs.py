@@ -1,0 +1,200 @@
+"""What the tests of whole runs share: a small game, small algorithms, and looks at run folders."""
+
+import contextlib
+import hashlib
+import io
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from coterie.catalogue import make_algorithm
+from coterie.cli import main
+from coterie.errors import require
+from coterie.files import read_arrays
+from coterie.games.game import AgentSpec, Box, Discrete, JaxGame, Scene, Timestep, View
+from coterie.train import loop
+from coterie.train.checkpoint import checkpoints
+from coterie.train.run import Run, new_run
+from coterie.train.settings import Settings
+
+SETTINGS = Settings(
+    steps=240, games=4, block=2, evaluations=2, evaluation_games=3, checkpoints=5
+)  # five blocks of 2 updates of 6 steps in 4 games
+BLOCKS = 5
+SMALL = {
+    "hidden": (8,),
+    "horizon": 6,
+    "epochs": 1,
+    "minibatches": 2,
+    "updates": 2,
+    "batch": 4,
+    "capacity": 12,
+    "warmup": 4,
+    "target_every": 3,
+}
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Pond(JaxGame):
+    """Agents drift on a line for six steps and are paid to stand at 0.
+
+    box:     actions are vectors in bounds of their own.
+    masked:  the one action or the other is impossible.
+    unequal: all but agent 0 see one number less, and have one action less.
+    broken:  the step at which agent 1's reward turns NaN; never, if 0.
+    """
+
+    agents: int = 2
+    box: bool = False
+    masked: bool = False
+    unequal: bool = False
+    broken: int = 0
+
+    def __post_init__(self):
+        require(self.agents >= 1, f"agents must be at least 1, not {self.agents}.")
+
+    @property
+    def specs(self):
+        return tuple(self.spec(int(self.unequal and agent > 0)) for agent in range(self.agents))
+
+    def spec(self, less):
+        size = 3 - less
+        box = Box(size, (-2.0, 0.0, -1.0)[:size], (2.0, 1.0, 3.0)[:size])
+        return AgentSpec(2 - less, box if self.box else Discrete(size))
+
+    def reset(self, key):
+        state = jax.random.normal(key, (self.agents,)), jnp.int32(0)
+        return state, self.view(state)
+
+    def view(self, state):
+        place, clock = state
+        seen = jnp.stack([place, jnp.full(self.agents, clock / 6.0)], axis=-1)
+        sizes = np.array([(s.observation, s.action.size) for s in self.specs])
+        able = np.arange(3) < sizes[:, 1:]
+        barred = self.masked & (jnp.arange(3) == clock % 2)
+        mask = able & ~barred if self.masked or self.unequal else None
+        return View(jnp.where(np.arange(2) < sizes[:, :1], seen, 0.0), mask)
+
+    def step(self, state, action):
+        place, clock = state
+        push = action.reshape(self.agents, -1)[:, 0].astype(jnp.float32) - (not self.box)
+        place, clock = place + 0.3 * push, clock + 1
+        wrong = (jnp.arange(self.agents) == 1) & (clock == self.broken)
+        reward = jnp.where(wrong, jnp.nan, -jnp.abs(place))
+        never, late = jnp.zeros(self.agents, bool), jnp.full(self.agents, clock >= 6)
+        return (place, clock), Timestep(
+            self.view((place, clock)), reward, never, late, {"far": jnp.abs(place)}
+        )
+
+    def scene(self, state):
+        places = np.stack([np.asarray(state[0]), np.zeros(self.agents)], axis=-1)
+        return Scene(places, np.full(self.agents, 0.1), ("agent",) * self.agents)
+
+
+def small(name: str, **options):
+    """An algorithm of the catalogue with small networks."""
+    known = {field.name for field in fields(make_algorithm(name))}
+    return make_algorithm(name, **{k: v for k, v in SMALL.items() if k in known}, **options)
+
+
+class Stop:
+    """A watcher that stops the run after some blocks and keeps what it was told."""
+
+    def __init__(self, after: int = 10**9):
+        self.after, self.rows, self.evaluations = after, [], []
+
+    def trained(self, seed, steps, row):
+        self.rows.append((seed, steps, row))
+
+    def evaluated(self, seed, steps, row):
+        self.evaluations.append((seed, steps, row))
+
+    def stopping(self):
+        return len(self.rows) >= self.after
+
+
+def trained(folder, algorithm="dpo", game=Pond(), settings=SETTINGS, stop=10**9, **options) -> Run:
+    """A run of a small algorithm, stopped after some blocks."""
+    run = new_run(small(algorithm, **options), game, settings, folder)
+    finished = loop.train(run, Stop(stop))
+    assert finished == run.finished == (stop >= BLOCKS or settings is not SETTINGS)
+    return run
+
+
+def last_arrays(run: Run, seed: int = 0) -> dict[str, str]:
+    """The SHA-256 of every array in the latest checkpoint of a repetition."""
+    hashes = {}
+    for file in sorted(checkpoints(run.checkpoints(seed))[-1].glob("*.safetensors")):
+        for name, array in read_arrays(file)[0].items():
+            hashes[f"{file.name} {name}"] = hashlib.sha256(array.tobytes()).hexdigest()
+    return hashes
+
+
+def policies(run: Run, seed: int = 0) -> dict[str, bytes]:
+    """The policy files of a repetition."""
+    return {p.name: p.read_bytes() for p in (run.seed_folder(seed) / "policies").iterdir()}
+
+
+def tables(run: Run, seed: int = 0) -> dict[str, list[list[str]]]:
+    """The tables of a repetition, without the seconds."""
+    found = {}
+    for path in (run.metrics(seed), run.evaluations(seed)):
+        rows = [line.split(",") for line in path.read_text().splitlines()]
+        timed = rows[0].index("seconds") if "seconds" in rows[0] else len(rows[0])
+        found[path.name] = [row[:timed] + row[timed + 1 :] for row in rows]
+    return found
+
+
+def assert_same_run(one: Run, other: Run, seed: int = 0) -> None:
+    """Two repetitions ended with the same bits."""
+    assert last_arrays(one, seed) == last_arrays(other, seed)
+    assert policies(one, seed) == policies(other, seed)
+    assert tables(one, seed) == tables(other, seed)
+
+
+def listing(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder."""
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def refused(arguments: list[str]) -> str:
+    """The one sentence with which the command line refuses something, nothing on disk changed."""
+    before = listing(Path.cwd())
+    err, out = io.StringIO(), io.StringIO()
+    with (
+        contextlib.redirect_stderr(err),
+        contextlib.redirect_stdout(out),
+        pytest.raises(SystemExit) as ended,
+    ):
+        main(arguments)
+    assert ended.value.code == 2, err.getvalue()
+    assert listing(Path.cwd()) == before
+    assert out.getvalue() == ""
+    (line,) = err.getvalue().splitlines()
+    assert line.startswith("coterie: ")
+    return line.removeprefix("coterie: ")
+
+
+def python(code: str, *arguments: str, cwd: Path | None = None, devices: int = 1):
+    """Run code in a process of its own; its output."""
+    paths = [str(ROOT), str(ROOT / "tests" / "games")]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "JAX_NUM_CPU_DEVICES": str(devices)}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        env=env,
+        cwd=cwd,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
