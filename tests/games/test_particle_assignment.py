@@ -8,7 +8,7 @@ from scipy.optimize import linear_sum_assignment
 
 from coterie.games.particle.assignment import assign, lowest_total
 
-SIZES = [1, 2, 3, 5, 7, 8, 20]
+SIZES = [1, 2, 3, 5, 8, 9, 20]
 
 
 def squares(size: int) -> np.ndarray:
