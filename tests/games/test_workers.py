@@ -172,7 +172,7 @@ def test_games_are_closed_with_their_state_and_with_their_worker(tmp_path):
 
 def test_a_game_that_does_not_close_is_ended(tmp_path, monkeypatch):
     monkeypatch.setattr(workers, "CLOSING", 0.1)
-    options = (("path", str(tmp_path / "closed")), ("hangs", True))
+    options = (f"path={tmp_path / 'closed'}", "hangs=True")
     vector = PettingZooGame("worlds:Closing", options, workers=1).vectorize(1)
     jax.block_until_ready(vector.reset(jax.random.key(0)))
     team = vector.sessions._workers

@@ -150,8 +150,6 @@ def time_limit(episodes: list[Episode]) -> list[str]:
 def difference(first: Episode, second: Episode) -> str | None:
     """Where two episodes part, as part of a sentence; `None` if nowhere."""
     for step, (one, two) in enumerate(zip(first.moments, second.moments, strict=False)):
-        if one.inside != two.inside:
-            return f"at step {step} {list(one.inside)} act next, then {list(two.inside)}"
         for what in GIVEN:
             here, there = getattr(one, what), getattr(two, what)
             for agent in here:

@@ -54,7 +54,10 @@ class Sessions:
 
     def _start(self, seeds: np.ndarray) -> tuple[np.int32, Any]:
         self.failure = None
-        workers = self._workers = self._workers or self.hire()
+        if self._workers is None or self._workers.gone:
+            self._sets.clear()
+            self._workers = self.hire()
+        workers = self._workers
         workers.records["seed"] = seeds
         self._count += 1
         self._sets[self._count] = self._take_set()
@@ -62,7 +65,7 @@ class Sessions:
         return np.int32(self._count), _copied(workers.records["next"])
 
     def _step(self, state: int, action: np.ndarray, seeds: np.ndarray) -> dict[str, Any]:
-        if self._workers is None or state not in self._sets:
+        if self._workers is None or self._workers.gone or state not in self._sets:
             raise GameError(
                 f"state {state} is no longer played: it was closed, or more than {self.alive} "
                 "states were begun since; reset the game to go on."
@@ -74,7 +77,7 @@ class Sessions:
         return {name: _copied(records[name]) for name in ANSWERS}
 
     def _close(self, state: int) -> None:
-        if self._workers is not None and state in self._sets:
+        if self._workers is not None and not self._workers.gone and state in self._sets:
             self._workers.command(CLOSE, self._sets.pop(state))
 
     def _take_set(self) -> int:
@@ -84,20 +87,13 @@ class Sessions:
         return min(set(range(self.alive)) - set(self._sets.values()))
 
     def _guard(self, call: Callable[..., Any], *given: Any) -> Any:
-        """Keep a failure for whoever catches JAX's version of it; the workers are gone by then."""
+        """Keep a failure for whoever catches JAX's version of it."""
         try:
             with self._one_at_a_time:
                 return call(*given)
         except GameError as error:
             self.failure = error
-            self._forget()
             raise
-
-    def _forget(self) -> None:
-        if self._workers is not None:
-            self._workers.close()
-        self._workers = None
-        self._sets.clear()
 
 
 def count_workers(wanted: int | None, copies: int) -> int:
