@@ -243,7 +243,8 @@ def _prepare(seeds: int) -> None:
     import jax
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    jax.config.update("jax_num_cpu_devices", max(1, min(seeds, cores or 1)))
+    with contextlib.suppress(RuntimeError):  # JAX has started: it keeps the devices it has
+        jax.config.update("jax_num_cpu_devices", max(1, min(seeds, cores or 1)))
     home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "coterie"
     if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
         jax.config.update("jax_compilation_cache_dir", str(home))

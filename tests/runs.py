@@ -1,11 +1,15 @@
 """What the tests of whole runs share: a small game, small algorithms, and looks at run folders."""
 
+import atexit
 import contextlib
+import functools
 import hashlib
 import io
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -21,7 +25,7 @@ from coterie.files import read_arrays
 from coterie.games.game import AgentSpec, Box, Discrete, JaxGame, Scene, Timestep, View
 from coterie.train import loop
 from coterie.train.checkpoint import checkpoints
-from coterie.train.run import Run, new_run
+from coterie.train.run import Run, new_run, open_run
 from coterie.train.settings import Settings
 
 SETTINGS = Settings(
@@ -121,12 +125,28 @@ class Stop:
         return len(self.rows) >= self.after
 
 
-def trained(folder, algorithm="dpo", game=Pond(), settings=SETTINGS, stop=10**9, **options) -> Run:
-    """A run of a small algorithm, stopped after some blocks."""
-    run = new_run(small(algorithm, **options), game, settings, folder)
-    finished = loop.train(run, Stop(stop))
-    assert finished == run.finished == (stop >= BLOCKS or settings is not SETTINGS)
+def trained(folder, algorithm="dpo", game=None, settings=SETTINGS, stop=10**9, **options):
+    """A run of a small algorithm (on a pond), stopped after some blocks."""
+    run = new_run(small(algorithm, **options), game or Pond(), settings, folder)
+    watcher = Stop(stop)
+    assert loop.train(run, watcher) == run.finished == (len(watcher.rows) < stop)
     return run
+
+
+SHELF = tempfile.TemporaryDirectory(prefix="coterie-tests-")
+atexit.register(SHELF.cleanup)
+
+
+@functools.cache
+def finished(algorithm="dpo", game=None, settings=SETTINGS, **options) -> Run:
+    """A finished run that many tests read and none changes."""
+    return trained(tempfile.mkdtemp(dir=SHELF.name) + "/run", algorithm, game, settings, **options)
+
+
+def copied(run: Run, folder: Path) -> Run:
+    """The same run in a folder that may be changed."""
+    shutil.copytree(run.folder, folder)
+    return open_run(folder)
 
 
 def last_arrays(run: Run, seed: int = 0) -> dict[str, str]:
@@ -183,15 +203,19 @@ def refused(arguments: list[str]) -> str:
     return line.removeprefix("coterie: ")
 
 
+def environment(devices: int = 1) -> dict[str, str]:
+    """The environment of a process that finds the package, the tests and their games."""
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "games")])
+    return {**os.environ, "PYTHONPATH": paths, "JAX_NUM_CPU_DEVICES": str(devices)}
+
+
 def python(code: str, *arguments: str, cwd: Path | None = None, devices: int = 1):
     """Run code in a process of its own; its output."""
-    paths = [str(ROOT), str(ROOT / "tests" / "games")]
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "JAX_NUM_CPU_DEVICES": str(devices)}
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
         capture_output=True,
         text=True,
-        env=env,
+        env=environment(devices),
         cwd=cwd,
         timeout=300,
         check=False,
