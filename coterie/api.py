@@ -13,7 +13,7 @@ from coterie.errors import RunError, require
 from coterie.files import write_whole
 from coterie.games.game import Game, JaxGame
 from coterie.report.curve import Curve
-from coterie.report.files import whole
+from coterie.report.files import picture
 from coterie.report.plot import plot_curves, plot_panels
 from coterie.report.render import animate, animate_frames, still
 from coterie.report.table import summary_table, to_csv
@@ -139,7 +139,7 @@ def watch(folder: str | Path, seed: int | None = None, episodes: int = 3) -> lis
     if not isinstance(run.game, JaxGame):
         shown = [frames(run, chosen, key) for key in range(episodes)]
         animate_frames([frame for episode in shown for frame in episode], moving)
-        with whole(standing, [".png"]) as part:
+        with picture(standing, [".png"]) as part:
             Image.fromarray(np.asarray(shown[0][-1], np.uint8)).save(part)
         return [moving, standing]
     played = [scenes(run, chosen, key) for key in range(episodes)]

@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import os
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ import tyro
 from rich.console import Console
 
 from coterie.errors import ConfigError, CoterieError, require, unknown
+from coterie.startup import prepare
 
 USAGE = """\
 usage: coterie VERB ...
@@ -60,7 +60,7 @@ def _train(arguments: list[str]) -> None:
 
     parts = {"algorithm": make_algorithm(method), "game": make_game(world)}
     chosen = _parse(f"train {method} {world}", parts, options, seeds=1)
-    _prepare(chosen.settings.seeds)
+    prepare(chosen.settings.seeds)
     from coterie.api import train
 
     run = train(chosen.algorithm, chosen.game, chosen.settings, chosen.folder)
@@ -76,7 +76,7 @@ def _compare(arguments: list[str]) -> None:
     require(len(set(methods)) == len(methods), f"{' '.join(methods)}: name each algorithm once.")
     parts = {_identifier(name): make_algorithm(name) for name in methods}
     chosen = _parse(f"compare {' '.join(names)}", {**parts, "game": make_game(world)}, options, 5)
-    _prepare(chosen.settings.seeds)
+    prepare(chosen.settings.seeds)
     from coterie.api import compare
     from coterie.report.table import summary_table, to_rich
 
@@ -95,7 +95,7 @@ def _resume(arguments: list[str]) -> None:
     _refuse(options, "resume RUN")
     from coterie.train.run import open_run
 
-    _prepare(open_run(folder).settings.seeds)
+    prepare(open_run(folder).settings.seeds)
     from coterie.api import resume
 
     if resume(folder).finished:
@@ -105,7 +105,7 @@ def _resume(arguments: list[str]) -> None:
 def _evaluate(arguments: list[str]) -> None:
     (folder,), options = _split(arguments, "evaluate RUN", 1)
     chosen = _read(Evaluate, options, "evaluate RUN")
-    _prepare(1)
+    prepare(1)
     from coterie.api import evaluate
 
     for seed, scores in evaluate(folder, chosen.episodes, chosen.key).items():
@@ -137,7 +137,7 @@ def _plot(arguments: list[str]) -> None:
 def _watch(arguments: list[str]) -> None:
     (folder,), options = _split(arguments, "watch RUN", 1)
     chosen = _read(Watch, options, "watch RUN")
-    _prepare(1)
+    prepare(1)
     from coterie.api import watch
 
     print(*watch(folder, chosen.seed, chosen.episodes), sep="\n")
@@ -236,19 +236,6 @@ def _refuse(options: list[str], usage: str) -> None:
         print(f"usage: coterie {usage}")
         sys.exit(0)
     require(not options, f"coterie {usage} takes no option {' '.join(options)}.")
-
-
-def _prepare(seeds: int) -> None:
-    """Before JAX starts: a device for each seed, as far as there are cores, and a warm cache."""
-    import jax
-
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    with contextlib.suppress(RuntimeError):  # JAX has started: it keeps the devices it has
-        jax.config.update("jax_num_cpu_devices", max(1, min(seeds, cores or 1)))
-    home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "coterie"
-    if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
-        jax.config.update("jax_compilation_cache_dir", str(home))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
 def _identifier(name: str) -> str:

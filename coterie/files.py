@@ -5,7 +5,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,21 +27,27 @@ PART = ".part-"
 REMEDY = "restore it from a copy, or delete its checkpoint to go on from the one before"
 
 
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A place to write to, which becomes `path` when the block ends well and vanishes otherwise."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=PART, suffix=path.suffix)
+    part = Path(name)
+    try:
+        yield part
+        os.fsync(handle)
+        os.chmod(part, 0o644)
+        os.replace(part, path)
+        _sync(path.parent)
+    finally:
+        os.close(handle)
+        part.unlink(missing_ok=True)
+
+
 def write_whole(path: Path, content: bytes | str) -> None:
     """Write a file so that a reader finds the old content or the new, never a part of it."""
-    data = content.encode() if isinstance(content, str) else content
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=PART, delete=False) as part:
-        try:
-            part.write(data)
-            part.flush()
-            os.fsync(part.fileno())
-            os.chmod(part.name, 0o644)
-            os.replace(part.name, path)
-        except BaseException:
-            os.unlink(part.name)
-            raise
-    _sync(path.parent)
+    with whole(path) as part:
+        part.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def write_folder(path: Path, fill: Callable[[Path], None]) -> None:

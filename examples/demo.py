@@ -7,7 +7,9 @@ and its own reward. About a minute on two cores.
 import time
 
 import coterie
+from coterie.startup import prepare
 
+prepare()
 folder = f"runs/demo-{time.strftime('%Y%m%d-%H%M%S')}"
 algorithm = coterie.DPO(horizon=25, learning_rate=1e-3, critic_learning_rate=1e-3)
 run = coterie.train(algorithm, coterie.Spread(agents=3), coterie.Settings(steps=1_500_000), folder)

@@ -17,7 +17,7 @@ from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator
 
 from coterie.errors import RunError, require
 from coterie.report.curve import Curve
-from coterie.report.files import whole
+from coterie.report.files import picture
 from coterie.report.words import short
 
 SUFFIXES = (".png", ".pdf", ".svg")
@@ -81,7 +81,7 @@ def plot_panels(
     """
     everything = [curve for curves in panels.values() for curve in curves]
     require(len(everything) > 0, f"there is no curve to draw into {str(path)!r}.", RunError)
-    with matplotlib.rc_context(_LOOK), whole(path, SUFFIXES) as part:
+    with matplotlib.rc_context(_LOOK), picture(path, SUFFIXES) as part:
         figure, axes = _grid(len(panels), columns)
         styles = _styles(curve.label for curve in everything)
         for axis, (name, curves) in zip(axes, panels.items(), strict=False):

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from coterie.errors import ConfigError, GameError, require
 from coterie.games.game import Scene
 from coterie.report.canvas import DARK, PALE, Canvas, Stage, agents, blend, colour_of, fit
-from coterie.report.files import whole
+from coterie.report.files import picture
 
 TRAIL = 10  # steps that a moving agent's trail reaches back
 HOLD = 700  # milliseconds that the end of an episode stays
@@ -69,7 +69,7 @@ def still(
         canvas.trail(np.array([scene.positions[i] for scene in scenes]), colour)
     _team(canvas, last)
     image = canvas.finish(title or "", f"{len(scenes) - 1} steps")
-    with whole(path, [".png"]) as part:
+    with picture(path, [".png"]) as part:
         image.save(part, optimize=True)
     return Path(path)
 
@@ -127,7 +127,7 @@ def _save(images: Sequence[Image.Image], waits: Sequence[int], path: str | Path)
     """A GIF with one palette for all frames, so that only what moves takes space."""
     palette = _sheet(images).quantize(COLOURS, Image.Quantize.MEDIANCUT)
     flat = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
-    with whole(path, [".gif"]) as part:
+    with picture(path, [".gif"]) as part:
         flat[0].save(
             part, save_all=True, append_images=flat[1:], duration=list(waits), loop=0, optimize=True
         )
