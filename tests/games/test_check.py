@@ -145,6 +145,17 @@ class MasksAll(Sound):
         return {agent: {"action_mask": mask} for agent in agents}
 
 
+class Picky(Sound):
+    """Only one action is possible, another one after every step."""
+
+    def tell(self, agents):
+        return {agent: {"action_mask": np.arange(3) == self.time % 3} for agent in agents}
+
+    def step(self, actions):
+        assert set(actions.values()) == {self.time % 3}
+        return super().step(actions)
+
+
 class Mixed(Sound):
     def action_space(self, agent):
         return GymDiscrete(3) if agent == "a" else GymBox(-1.0, 1.0, (2,))
@@ -241,6 +252,7 @@ def test_sound_games_outside_jax_have_nothing_to_report():
         quiet = check_game(PettingZooGame(factory))
         assert [s for s in quiet if "give the same episode" not in s] == []
     assert check_game(PettingZooGame(f"{__name__}:Sound")) == []
+    assert check_game(PettingZooGame(f"{__name__}:Picky")) == []
     assert check_game(PettingZooGame("mpe2.simple_spread_v3")) == []
     assert check_game(PettingZooGame("mpe2.simple_speaker_listener_v4")) == []
 
@@ -386,6 +398,20 @@ class Slide(Walk):
         return state, Timestep(self.view(state), reward, cut & False, cut, {"right": right})
 
 
+@dataclass(frozen=True)
+class Choosy(Walk):
+    """Only one action is possible, another one after every step."""
+
+    def view(self, place):
+        only = jnp.arange(3) == place.time % 2
+        return super().view(place)._replace(action_mask=jnp.stack([only] * 3))
+
+    def step(self, state, action):
+        following, timestep = super().step(state, action)
+        right = jnp.all(action == state.time % 2)
+        return following, timestep._replace(reward=jnp.where(right, timestep.reward, jnp.nan))
+
+
 JAX = {
     "branches": "step cannot be compiled: it needs the value of an array .*Bool",
     "raises": "step raised ValueError: no such lamp",
@@ -409,7 +435,7 @@ JAX = {
 }
 
 
-@pytest.mark.parametrize("game", [Walk(), Slide()])
+@pytest.mark.parametrize("game", [Walk(), Slide(), Choosy()])
 def test_sound_games_in_jax_have_nothing_to_report(game):
     assert check_game(game) == []
 
