@@ -129,7 +129,10 @@ class Lesson(NamedTuple):
 
 
 class Class(NamedTuple):
-    """A lesson, the compiled `learn` of a whole team, and the team it was made with."""
+    """A lesson, the compiled `learn` of a whole team, and the team it was made with.
+
+    The lesson is in numpy, where changing an array needs no compilation (but the keys cannot be).
+    """
 
     lesson: Lesson
     learn: Callable[..., Any]
@@ -148,6 +151,7 @@ def taught(algorithm: Algorithm, game: JaxGame = Babble(), graph: Graph | None =
     agents = team.agents
     for key in keys[:2]:
         agents, _, _ = learn(agents, experience, team.network, key)
+    agents, experience = jax.device_get((agents, experience))
     return Class(Lesson(agents, experience, team.network, keys[2]), learn, team)
 
 
@@ -199,12 +203,17 @@ def touched(before: PyTree, after: PyTree) -> set[int]:
 
 def perturbed(leaf: Any, agent: int) -> Any:
     """`leaf` `[N, ...]` with every number of one agent changed."""
-    mine = leaf[agent]
     if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-        return leaf.at[agent].set(jax.random.fold_in(mine, 1))
+        return leaf.at[agent].set(jax.random.fold_in(leaf[agent], 1))
+    changed = np.array(leaf)
+    mine = changed[agent]
     if leaf.dtype == bool:
-        return leaf.at[agent].set(~mine)
-    return leaf.at[agent].set(mine + jnp.ones((), leaf.dtype))
+        changed[agent] = ~mine
+    elif np.issubdtype(leaf.dtype, np.inexact):  # not the same everywhere: a softmax would not care
+        changed[agent] = mine + np.linspace(0.5, 1.5, mine.size).reshape(mine.shape)
+    else:
+        changed[agent] = mine + 1
+    return changed
 
 
 def assert_same(one: PyTree, other: PyTree, tolerance: float = 0.0) -> None:

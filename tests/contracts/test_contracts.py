@@ -1,0 +1,330 @@
+"""What every algorithm promises by being in the catalogue."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from coterie.errors import ConfigError
+from coterie.graph import family, from_adjacency, uniform
+from coterie.network import lift, networks, stack, unstack
+from coterie.train.team import assemble, iteration, known_specs
+from coterie.types import AgentSpec, Box
+from tests.support import (
+    SMALL,
+    Babble,
+    Gossip,
+    Lesson,
+    assert_same,
+    catalogue,
+    perturbed,
+    played,
+    taught,
+    touched,
+    with_options,
+)
+
+PLAIN = catalogue(recurrent=False)
+EVERY = PLAIN | {f"{name}-recurrent": a for name, a in catalogue(recurrent=True).items()}
+LONERS = {name: a for name, a in EVERY.items() if not a.information.sends}
+J = 1  # the agent that is disturbed
+
+
+def every(cases):
+    return pytest.mark.parametrize("algorithm", cases.values(), ids=cases)
+
+
+def disturbances(lesson, agent):
+    """The lesson with one array of one agent changed, for every array but the network's."""
+    flat, shape = jax.tree_util.tree_flatten_with_path(lesson._replace(network=None))
+    arrays = [leaf for _, leaf in flat]
+    for place, (path, leaf) in enumerate(flat):
+        changed = [*arrays[:place], perturbed(leaf, agent), *arrays[place + 1 :]]
+        name = jax.tree_util.keystr(path)
+        yield name, jax.tree.unflatten(shape, changed)._replace(network=lesson.network)
+
+
+def leaks(learn, lesson, agent=J):
+    """Whom each array of one agent reaches besides itself: `{array: agents}`, empty if nobody."""
+    before = learn(*lesson)
+    reached = {
+        name: touched(before, learn(*other)) - {agent}
+        for name, other in disturbances(lesson, agent)
+    }
+    return {name: agents for name, agents in reached.items() if agents}
+
+
+@every(LONERS)
+def test_nothing_leaks(algorithm):
+    """Not one bit of another agent's update depends on what I have, saw, did or was paid."""
+    lesson, learn, _ = taught(algorithm)
+    assert leaks(learn, lesson) == {}
+    # The check would notice: what is changed does matter to the agent itself.
+    before = learn(*lesson)
+    mattering = [n for n, other in disturbances(lesson, J) if touched(before, learn(*other)) == {J}]
+    for part in (".agents", ".view.observation", ".next_view", ".reward", "terminated"):
+        assert any(part in name for name in mattering), part
+
+
+def peeking(mine, experience, network, key):
+    everybody = jax.lax.pmean(experience.reward, "agents")
+    return mine + jnp.mean(experience.reward - everybody), network, {}
+
+
+def closing_over(lesson):
+    def learn(mine, reward):
+        return mine + jnp.mean(reward - jnp.mean(lesson.experience.reward, axis=0))
+
+    return lift(learn)(lesson.agents, lesson.experience.reward), lesson.network, {}
+
+
+@pytest.mark.parametrize(
+    "learn",
+    [lift(peeking), lambda *lesson: closing_over(Lesson(*lesson))],
+    ids=["pmean", "closure"],
+)
+def test_the_leak_check_bites(learn):
+    lesson = taught(PLAIN["ippo"]).lesson._replace(agents=jnp.zeros(4))
+    assert leaks(jax.jit(learn), lesson) == {".experience.reward": {0, 2, 3}}
+
+
+@pytest.mark.parametrize("rounds", [0, 1, 2])
+def test_after_k_exchanges_an_agent_has_reached_k_hops(rounds):
+    """Rewards are exchanged once and critics `rounds` times, on a line of four."""
+    lesson, learn, _ = taught(with_options(Gossip(rounds=rounds), **SMALL))
+    before = learn(*lesson)
+    reached = {n: touched(before, learn(*other)) for n, other in disturbances(lesson, 0)}
+    within = {k: set(range(min(k, 3) + 1)) for k in range(4)}
+    assert reached[".experience.reward"] == within[1 + rounds]
+    assert reached[".agents.critic.head.bias"] == within[rounds]
+    assert reached[".agents.policy.head.bias"] == {0}
+    assert all(agents <= within[1 + rounds] for agents in reached.values())
+
+
+@every(LONERS)
+def test_in_a_game_without_contact_agents_live_apart(algorithm):
+    """The whole round, play included: nobody's parameters, past or random stream reach another.
+
+    Only an algorithm with a centre, which pays everybody the team's reward, is told the difference.
+    """
+    game = Babble()
+    _, _, team = taught(algorithm)
+    round_ = rounds_of(algorithm, game)
+    parts = [
+        lambda t: t._replace(agents=jax.tree.map(lambda x: jnp.asarray(perturbed(x, J)), t.agents)),
+        lambda t: t._replace(keys=perturbed(t.keys, J)),
+    ]
+    before, report = round_(team)
+    for part in parts:
+        after, told = round_(part(team))
+        reached = touched(
+            (before.agents, report.metrics, before.stage.memory),
+            (after.agents, told.metrics, after.stage.memory),
+        )
+        assert reached == (set(range(4)) if algorithm.information.central else {J})
+
+
+@functools.cache
+def rounds_of(algorithm, game):
+    return jax.jit(iteration(algorithm, game, game.vectorize(4)))
+
+
+def test_random_streams_are_each_agents_own():
+    """They differ, and more agents do not change those that were there."""
+    small, large = Babble(sizes=((2, 2),) * 2), Babble(sizes=((2, 2),) * 4)
+    algorithm = PLAIN["ippo"]
+    few, many = (
+        assemble(algorithm, g, g.vectorize(1), family("ring", len(g.sizes)), jax.random.key(7))
+        for g in (small, large)
+    )
+    assert len(np.unique(jax.random.key_data(many.keys), axis=0)) == 4
+    assert_same((few.keys, few.agents), jax.tree.map(lambda x: x[:2], (many.keys, many.agents)))
+    weights = many.agents.policy.body.layers[0].weight
+    assert len(np.unique(weights, axis=0)) == 4
+
+
+@every(EVERY)
+def test_a_second_round_compiles_nothing_and_repeats_itself(algorithm):
+    _, _, team = taught(algorithm)
+    round_ = rounds_of(algorithm, Babble())
+    first, again = round_(team), round_(team)
+    assert_same(first, again)
+    round_(first[0])
+    assert round_._cache_size() == 1
+
+
+ORDER = np.array([2, 0, 3, 1])
+
+
+@every(PLAIN)
+def test_other_names_for_the_agents_give_the_same(algorithm):
+    (agents, experience, _, keys), learn, _ = taught(algorithm)
+    line = family("line", 4)
+    renamed = from_adjacency(line.adjacency[np.ix_(ORDER, ORDER)])
+    sends = algorithm.information.sends
+
+    def renaming(tree):
+        return jax.tree.map(lambda x: x[ORDER], jax.device_get(tree))
+
+    state, network, metrics = learn(agents, experience, networks(line, sends), keys)
+    other, other_network, other_metrics = learn(
+        renaming(agents), renaming(experience), networks(renamed, sends), renaming(keys)
+    )
+    assert_same(
+        (other, other_network.traffic, other_metrics),
+        renaming((state, network.traffic, metrics)),
+        tolerance=1e-6 if sends else 0.0,
+    )
+
+
+@every(PLAIN)
+def test_bytes_are_what_the_payloads_weigh_times_the_links(algorithm):
+    (agents, experience, network, keys), learn, team = taught(algorithm)
+    _, after, _ = learn(agents, experience, network, keys)
+    weights = {"reward": experience.reward[0].nbytes}
+    if hasattr(agents, "critic"):
+        weights["critic"] = sum(leaf[0].nbytes for leaf in jax.tree.leaves(agents.critic))
+    degrees = np.array([1, 2, 2, 1])
+    for payload in algorithm.information.sends:
+        assert after.traffic[payload].bytes.tolist() == (weights[payload] * degrees).tolist()
+        assert after.traffic[payload].rounds.tolist() == [1] * 4
+    assert set(after.traffic) == set(algorithm.information.sends)
+
+    told = rounds_of(algorithm, Babble())(team)[1]
+    sent = sum((weights[p] * degrees for p in algorithm.information.sends), np.zeros(4, int))
+    if algorithm.information.central:  # observation, action and reward, 4 bytes each, every step
+        sent = 4 * np.array([2 + 2, 3 + 2, 2 + 2, 3 + 2]) * algorithm.horizon * 4
+    assert told.bytes.tolist() == sent.tolist()
+    assert told.rounds.tolist() == [len(algorithm.information.sends)] * 4
+
+
+def consensus(graph, **changes):
+    algorithm = with_options(Gossip(), **SMALL)
+    (agents, experience, _, keys), learn, _ = taught(algorithm)
+    network = networks(graph, algorithm.information.sends)
+    return learn(agents, experience._replace(**changes), network, keys)
+
+
+def test_without_links_consensus_is_independent_learning():
+    learn, network = taught(PLAIN["ippo"]).learn, networks(family("line", 4))
+    mine = taught(with_options(Gossip(), **SMALL)).lesson
+    alone = learn(mine.agents, mine.experience, network, mine.keys)
+    together = consensus(family("none", 4))
+    assert_same((together[0], together[2]), (alone[0], alone[2]))
+    assert_same(together[1].traffic["critic"].bytes, np.zeros(4, np.int32))
+
+
+def test_complete_and_uniform_is_the_centralised_average():
+    mine = taught(with_options(Gossip(), **SMALL)).lesson
+    reward = mine.experience.reward
+    everybody = np.broadcast_to(reward.mean(axis=0), reward.shape)
+    alone = consensus(family("none", 4), reward=everybody)[0]
+    together = consensus(family("complete", 4, uniform))[0]
+    centre = jax.tree.map(lambda x: np.broadcast_to(np.mean(x, axis=0), x.shape), alone.critic)
+    assert_same(together.critic, centre, 1e-5)
+    assert_same(together.policy, alone.policy, 1e-5)
+
+
+def accepts_boxes(algorithm):
+    try:
+        algorithm.init(jax.random.key(0), AgentSpec(2, Box(1)))
+    except ConfigError:
+        return False
+    return True
+
+
+BOXES = {name: algorithm for name, algorithm in PLAIN.items() if accepts_boxes(algorithm)}
+SIZES = (2, 2), (3, 4)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "box"),
+    [(a, False) for a in PLAIN.values()] + [(a, True) for a in BOXES.values()],
+    ids=[f"{n}-discrete" for n in PLAIN] + [f"{n}-box" for n in BOXES],
+)
+def test_beside_a_bigger_agent_one_learns_as_among_equals(algorithm, box):
+    """Padding is exact: it changes nothing, and stays zero."""
+    game, twins = Babble(SIZES, box), Babble((SIZES[0],) * 2, box)
+    none = family("none", 2)
+    (agents, experience, network, keys), learn, _ = taught(algorithm, game, none)
+    specs = known_specs(game, game.vectorize(1), algorithm.information)
+    alike = [algorithm.init(jax.random.key(0), spec)[0] for spec in specs]
+
+    agents = jax.device_put(agents)
+    own = unstack(agents, 0, alike[0])
+    assert_same(stack([own, unstack(agents, 1, alike[1])]), agents)
+
+    unpadded = jax.eval_shape(
+        functools.partial(played, algorithm, twins), team_of(algorithm, twins)
+    )
+
+    def cut(x, like):
+        return np.broadcast_to(x[0][tuple(slice(n) for n in like.shape[1:])], like.shape)
+
+    pair = (
+        stack([own, own]),
+        jax.tree.map(cut, experience, unpadded),
+        network,
+        keys[jnp.array([0, 0])],
+    )
+    state, _, metrics = jax.jit(lift(algorithm.learn))(*pair)
+    padded, _, same = learn(agents, experience, network, keys)
+    assert_same(unstack(padded, 0, alike[0]), unstack(state, 0, alike[0]), 1e-5)
+    first = jax.tree.map(lambda x: x[0], (same, metrics))
+    assert_same(*first, 1e-5)
+
+
+def team_of(algorithm, game):
+    graph = family("none", len(game.sizes))
+    return assemble(algorithm, game, game.vectorize(4), graph, jax.random.key(0))
+
+
+@every(LONERS)
+def test_what_an_absent_agent_is_shown_and_paid_changes_nothing(algorithm):
+    lesson, learn, _ = taught(algorithm)
+    experience = lesson.experience
+    absent = ~experience.view.present
+    assert 0.1 < absent.mean() < 0.5
+
+    def garbage(x):
+        where = absent.reshape(absent.shape + (1,) * (x.ndim - absent.ndim))
+        return np.where(where, ~x if x.dtype == bool else x * -3 + 1, x).astype(x.dtype)
+
+    told = experience._replace(view=experience.view._replace(present=None), memory=None, over=None)
+    wrong = jax.tree.map(garbage, told._replace(decision=None))
+    wrong = wrong._replace(
+        view=wrong.view._replace(present=experience.view.present),
+        decision=experience.decision,
+        memory=experience.memory,
+        over=experience.over,
+    )
+    one, other = (
+        learn(*lesson._replace(agents=without_past(lesson.agents), experience=e))
+        for e in (experience, wrong)
+    )
+    assert_same(without_past(one[0]), without_past(other[0]))
+    assert_same(one[2], other[2])
+
+
+def without_past(agents):
+    """The agents without their replay memories, which keep what happened as it was told."""
+    if not hasattr(agents, "replay"):
+        return agents
+    return agents._replace(replay=jax.tree.map(np.zeros_like, agents.replay))
+
+
+def test_what_does_not_fit_gets_its_sentence():
+    assert PLAIN.keys() - BOXES.keys() == {"iql"}
+    with pytest.raises(ConfigError, match="iql chooses among discrete actions"):
+        team_of(PLAIN["iql"], Babble(box=True))
+    for algorithm in PLAIN.values():
+        algorithm.check(4)
+        if hasattr(algorithm, "minibatches"):
+            wrong = dataclasses.replace(algorithm, minibatches=3)
+            with pytest.raises(ConfigError, match="4 games cannot be dealt into 3 minibatches"):
+                wrong.check(4)
+    with pytest.raises(ConfigError, match=r"13 games bring 13 segments .* memory of 12 holds"):
+        PLAIN["iql"].check(13)
