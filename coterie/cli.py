@@ -39,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(USAGE)
         sys.exit(0 if given else 2)
     verb, *rest = given
+    sys.path.insert(0, "")  # `module:Class` is looked for here, too
     try:
         if verb not in VERBS:
             raise unknown("verb", verb, VERBS)
