@@ -1,0 +1,98 @@
+"""Probabilities, entropies and divergences against scipy and numerical integration."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import integrate, special, stats
+
+from coterie.rl.distributions import Categorical, Gaussian
+
+P, Q = np.array([0.5, 0.25, 0.25]), np.array([0.2, 0.2, 0.6])
+wraps = pytest.mark.parametrize("wrap", [jax.jit, lambda function: function], ids=["jit", "plain"])
+
+
+def categorical(probabilities, mask=None):
+    return Categorical.of(jnp.log(jnp.asarray(probabilities)) + 3.0, mask)
+
+
+@wraps
+def test_categorical(wrap):
+    p, q = categorical(P), categorical(Q)
+    actions = jnp.arange(3)
+    each = Categorical(jnp.broadcast_to(p.log_probs, (3, 3)))
+    np.testing.assert_allclose(wrap(Categorical.log_prob)(each, actions), np.log(P), rtol=1e-6)
+    np.testing.assert_allclose(wrap(Categorical.entropy)(p), stats.entropy(P), rtol=1e-6)
+    np.testing.assert_allclose(wrap(Categorical.kl)(p, q), special.rel_entr(P, Q).sum(), rtol=1e-5)
+    assert int(wrap(Categorical.mode)(q)) == 2
+
+
+@wraps
+def test_a_masked_action_has_no_probability_no_entropy_and_no_gradient(wrap):
+    mask = jnp.array([True, False, True])
+    p, q = categorical(P, mask), categorical(Q, mask)
+    left, right = np.array([2 / 3, 1 / 3]), np.array([0.25, 0.75])
+    np.testing.assert_allclose(jnp.exp(p.log_probs), [2 / 3, 0, 1 / 3], rtol=1e-6)
+    np.testing.assert_allclose(wrap(Categorical.entropy)(p), stats.entropy(left), rtol=1e-6)
+    np.testing.assert_allclose(wrap(Categorical.kl)(p, q), stats.entropy(left, right), rtol=1e-5)
+
+    def everything(logits):
+        d = Categorical.of(logits, mask)
+        return d.entropy() + d.log_prob(jnp.int32(0)) + d.kl(q) + q.kl(d)
+
+    slope = wrap(jax.grad(everything))(jnp.array([1.0, 2.0, 3.0]))
+    assert np.isfinite(slope).all()
+    assert slope[1] == 0.0
+    assert (slope[::2] != 0.0).all()
+    drawn = categorical(np.tile(P, (500, 1)), jnp.tile(mask, (500, 1))).sample(jax.random.key(0))
+    assert set(drawn.tolist()) == {0, 2}
+
+
+def test_samples_are_as_frequent_as_they_are_likely():
+    many = Categorical(jnp.broadcast_to(jnp.log(P), (20_000, 3))).sample(jax.random.key(0))
+    assert stats.chisquare(np.bincount(many), 20_000 * P).pvalue > 0.001
+    normal = Gaussian(jnp.full((20_000, 1), 0.5), jnp.full((20_000, 1), np.log(2.0)))
+    drawn = np.asarray(normal.sample(jax.random.key(1))[:, 0])
+    assert stats.kstest(drawn, "norm", (0.5, 2.0)).pvalue > 0.001
+
+
+MEAN, STD = np.array([0.3, -1.0]), np.array([0.5, 2.0])
+OTHER_MEAN, OTHER_STD = np.array([0.0, 0.5]), np.array([1.0, 1.5])
+
+
+def gaussian(mean, std, real=None):
+    return Gaussian(jnp.array(mean), jnp.log(jnp.array(std)), real)
+
+
+def divergence(k):
+    """KL of one of the two numbers, integrated."""
+    p, q = stats.norm(MEAN[k], STD[k]), stats.norm(OTHER_MEAN[k], OTHER_STD[k])
+    low, high = MEAN[k] - 9 * STD[k], MEAN[k] + 9 * STD[k]
+    return integrate.quad(lambda x: p.pdf(x) * (p.logpdf(x) - q.logpdf(x)), low, high)[0]
+
+
+@wraps
+@pytest.mark.parametrize("real", [[0, 1], [0], [1], []])
+def test_gaussian_over_the_numbers_that_are_real(real, wrap):
+    mask = jnp.array([0 in real, 1 in real])
+    p, q = gaussian(MEAN, STD, mask), gaussian(OTHER_MEAN, OTHER_STD, mask)
+    action = np.array([0.7, 0.2])
+    expected = {
+        "log_prob": stats.norm(MEAN, STD).logpdf(action)[real].sum(),
+        "entropy": stats.norm(MEAN, STD).entropy()[real].sum(),
+        "kl": sum(divergence(k) for k in real),
+    }
+    found = {
+        "log_prob": wrap(Gaussian.log_prob)(p, jnp.array(action)),
+        "entropy": wrap(Gaussian.entropy)(p),
+        "kl": wrap(Gaussian.kl)(p, q),
+    }
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-5, err_msg=name)
+    assert float(p.kl(p)) == 0.0
+    np.testing.assert_array_equal(p.mode(), p.mean)
+
+
+def test_all_numbers_are_real_unless_it_is_said():
+    every = gaussian(MEAN, STD), gaussian(MEAN, STD, jnp.array([True, True]))
+    assert float(every[0].entropy()) == float(every[1].entropy())
