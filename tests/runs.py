@@ -23,8 +23,8 @@ from coterie.cli import main
 from coterie.errors import require
 from coterie.files import read_arrays
 from coterie.games.game import AgentSpec, Box, Discrete, JaxGame, Scene, Timestep, View
-from coterie.train import loop
 from coterie.train.checkpoint import checkpoints
+from coterie.train.loop import Trainer
 from coterie.train.run import Run, new_run, open_run
 from coterie.train.settings import Settings
 
@@ -125,11 +125,32 @@ class Stop:
         return len(self.rows) >= self.after
 
 
+@functools.cache
+def _trainer(algorithm, game, settings) -> Trainer:
+    return Trainer(new_run(algorithm, game, settings))
+
+
+def trainer(run: Run, stop: int = 10**9) -> Trainer:
+    """A trainer of a run; runs that differ in their folder alone share what it compiled."""
+    shared = _trainer(run.algorithm, run.game, run.settings)
+    shared.run, shared.watcher = run, Stop(stop)
+    return shared
+
+
 def trained(folder, algorithm="dpo", game=None, settings=SETTINGS, stop=10**9, **options):
     """A run of a small algorithm (on a pond), stopped after some blocks."""
     run = new_run(small(algorithm, **options), game or Pond(), settings, folder)
-    watcher = Stop(stop)
-    assert loop.train(run, watcher) == run.finished == (len(watcher.rows) < stop)
+    run.create()
+    own = trainer(run, stop)
+    own.train([own.fresh(seed) for seed in run.seeds])
+    return run
+
+
+def resumed(run: Run, stop: int = 10**9) -> Run:
+    """The run in the same folder, continued from its latest checkpoints."""
+    run = open_run(run.folder)
+    own = trainer(run, stop)
+    own.train([own.restored(seed) for seed in run.seeds])
     return run
 
 

@@ -1,6 +1,7 @@
 """A run that was stopped and continued ends with the same bits as one that was not."""
 
 import dataclasses
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +11,6 @@ import pytest
 
 from coterie.games.pettingzoo import PettingZooGame
 from coterie.train import loop
-from coterie.train.checkpoint import checkpoints
 from coterie.train.run import open_run
 from tests.runs import (
     BLOCKS,
@@ -22,7 +22,9 @@ from tests.runs import (
     environment,
     finished,
     python,
+    resumed,
     trained,
+    trainer,
 )
 
 CASES = {
@@ -39,13 +41,16 @@ RESUME = "import sys; from coterie.cli import main; main(['resume', sys.argv[1]]
 def test_resumed_is_uninterrupted(tmp_path, case):
     name, options = CASES[case]
     run = trained(tmp_path / "run", name, stop=2, **options)
-    assert loop.resume(open_run(run.folder)) is True
+    assert not run.finished
+    assert resumed(run).finished
     assert_same_run(finished(name, **options), run)
 
 
 def test_stopping_at_every_block_changes_nothing(tmp_path):
     run = trained(tmp_path / "run", stop=1)
-    assert [loop.resume(run, Stop(1)) for _ in range(1, BLOCKS)] == [False] * 3 + [True]
+    for _ in range(1, BLOCKS):
+        assert not run.finished
+        resumed(run, stop=1)
     assert_same_run(finished(), run)
 
 
@@ -66,26 +71,25 @@ def test_a_finished_run_stays_as_it_is(tmp_path):
 def test_policies_that_were_not_written_any_more_are_written(tmp_path):
     run = copied(finished(), tmp_path / "run")
     run.policy_file(0, "agent-1").unlink()
-    loop.resume(run)
+    resumed(run)
     assert_same_run(finished(), run)
 
 
 def test_resumed_before_the_first_checkpoint(tmp_path):
     run = copied(finished(), tmp_path / "run")
-    for path in checkpoints(run.checkpoints(0)):
-        for file in path.iterdir():
-            file.unlink()
-        path.rmdir()
-    assert loop.resume(run) is True
+    shutil.rmtree(run.checkpoints(0))
+    resumed(run)
     assert_same_run(finished(), run)
 
 
 def test_games_that_cannot_be_saved_restart_at_checkpoints_either_way(tmp_path, worlds):
     game = PettingZooGame("worlds:Ladder", workers=1)
     settings = dataclasses.replace(SETTINGS, steps=192)  # four blocks, a checkpoint after each
+    whole = trained(tmp_path / "whole", game=game, settings=settings)
     run = trained(tmp_path / "run", game=game, settings=settings, stop=2)
-    assert loop.resume(open_run(run.folder)) is True
-    assert_same_run(finished(game=game, settings=settings), run)
+    trainer(run).vector.sessions._forget()  # as a new process would not know the games
+    resumed(run)
+    assert_same_run(whole, run)
 
 
 def test_control_c_stops_cleanly_and_resume_goes_on(tmp_path):
