@@ -1,0 +1,62 @@
+"""PPO's clip and the critic's, by hand."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from coterie.algorithms import IPPO
+from coterie.algorithms.proximal import Choice, Sample
+from coterie.rl.distributions import Categorical
+
+# ratio, advantage, what counts with a clip of 0.2, its slope in the ratio
+CLIPS = [
+    (1.0, 2.0, 2.0, 2.0),
+    (1.1, 2.0, 2.2, 2.0),
+    (1.5, 2.0, 2.4, 0.0),
+    (1.5, -2.0, -3.0, -2.0),
+    (0.5, 2.0, 1.0, 2.0),
+    (0.5, -2.0, -1.6, 0.0),
+]
+
+
+@pytest.mark.parametrize(("ratio", "advantage", "gain", "slope"), CLIPS)
+def test_the_clipped_surrogate(ratio, advantage, gain, slope):
+    chance = 0.4  # of the action under the old policy
+
+    def objective(ratio):
+        new = jnp.log(jnp.stack([ratio * chance, 1 - ratio * chance]))[None, None]
+        old = Categorical(jnp.log(jnp.array([[[chance, 1 - chance]]])))
+        choice = Choice(jnp.zeros((1, 1), jnp.int32), old)
+        scores = jnp.full((1, 1), advantage)
+        return IPPO(entropy=0.0).surrogate(Categorical(new), choice, scores, None, (), 3)
+
+    for wrap in (jax.jit, lambda function: function):
+        value, gradient = wrap(jax.value_and_grad(objective))(jnp.float32(ratio))
+        assert float(value) == pytest.approx(gain, rel=1e-5)
+        assert float(gradient) == pytest.approx(slope, rel=1e-5, abs=1e-6)
+
+
+def test_entropy_is_added_and_absent_samples_are_not():
+    policy = Categorical.of(jnp.log(jnp.array([[[0.5, 0.5], [0.9, 0.1]]])))
+    choice = Choice(jnp.zeros((1, 2), jnp.int32), policy)
+    present = jnp.array([[True, False]])
+    gain = IPPO(entropy=0.1).surrogate(policy, choice, jnp.full((1, 2), 3.0), present, (), 3)
+    assert float(gain) == pytest.approx(3.0 + 0.1 * np.log(2))
+
+
+# value, old value, target, error without and with a clip of 0.2
+VALUES = [
+    (1.0, 1.0, 2.0, 1.0, 1.0),
+    (1.5, 1.0, 2.0, 0.25, 0.64),  # it may count as moved to 1.2 only
+    (1.5, 1.0, 1.0, 0.25, 0.25),  # too far off: the larger error counts
+    (0.1, 1.0, 0.0, 0.01, 0.64),
+]
+
+
+@pytest.mark.parametrize(("value", "old", "target", "free", "clipped"), VALUES)
+def test_the_clipped_value_error(value, old, target, free, clipped):
+    seen = Sample(*[None] * 4, target=jnp.full((1, 1), target), value=jnp.full((1, 1), old))
+    for clip, error in ((None, free), (0.2, clipped)):
+        found = IPPO(value_clip=clip)._value_error(jnp.full((1, 1), value), seen)
+        assert float(found[0, 0]) == pytest.approx(error, rel=1e-5)
