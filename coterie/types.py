@@ -1,4 +1,4 @@
-"""What one agent perceives and can do: spaces, specs and views. Knows nothing of games or learning."""
+"""What one agent perceives and can do: spaces, specs and views."""
 
 from dataclasses import dataclass
 from typing import NamedTuple

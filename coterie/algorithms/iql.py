@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
@@ -54,11 +55,12 @@ class Learner(NamedTuple):
 
 @dataclass(frozen=True)
 class IQL(Algorithm):
-    """Independent Q-learning (Tan 1993; Tampuu et al. 2015) with double Q (van Hasselt et al. 2016).
+    """Independent Q-learning (Tan 1993; Tampuu et al. 2015) with double Q-learning.
 
-    Each agent learns `Q(o, a)` towards `r + gamma Q_target(o', argmax_a Q(o', a))` from its own
-    replay memory, which holds segments of `horizon` steps; a recurrent network starts each segment
-    with the memory it had when it played it. Nothing is sent, nothing is shared.
+    Each agent learns `Q(o, a)` towards `r + gamma Q_target(o', argmax_a Q(o', a))` (van Hasselt et
+    al. 2016) from its own replay memory, which holds segments of `horizon` steps; a recurrent
+    network starts each segment with the memory it had when it played it. Nothing is sent, nothing
+    is shared.
     """
 
     horizon: int = 25
@@ -109,7 +111,12 @@ class IQL(Algorithm):
         body = Body.init(body_key, spec.observation, self.hidden, self.activation, self.recurrent)
         head = Dense.init(head_key, self.hidden[-1], spec.action.size, 1.0)
         values = Policy(body, head, None)
-        student = Student(values, values, self._optimizer().init(values), jnp.zeros((), jnp.int32))
+        student = Student(
+            values,
+            values,
+            self._optimizer().init(eqx.filter(values, eqx.is_array)),
+            jnp.zeros((), jnp.int32),
+        )
         past = replay.empty(self._blank(spec, body.start()), self.capacity)
         return Learner(student, past, jnp.zeros((), jnp.int32)), body.start()
 
@@ -156,7 +163,7 @@ class IQL(Algorithm):
 
         gradient, metrics = jax.grad(loss, has_aux=True)(student.values)
         change, optimizer = self._optimizer().update(gradient, student.optimizer)
-        values = optax.apply_updates(student.values, change)
+        values = eqx.apply_updates(student.values, change)
         updates = student.updates + 1
         copy = updates % self.target_every == 0
         target = jax.tree.map(lambda new, old: jnp.where(copy, new, old), values, student.target)

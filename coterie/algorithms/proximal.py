@@ -5,10 +5,11 @@ rule that adapts its coefficients.
 """
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
@@ -131,9 +132,8 @@ class Proximal(Algorithm):
         ]
         policy = Policy.init(keys[2], bodies[0], width, spec.action)
         critic = Critic.init(keys[3], bodies[1], width)
-        learner = Learner(
-            policy, critic, self._optimizer().init((policy, critic)), self.start_coefficients()
-        )
+        optimizer = self._optimizer().init(eqx.filter((policy, critic), eqx.is_array))
+        learner = Learner(policy, critic, optimizer, self.start_coefficients())
         return learner, Recall(policy.body.start(), critic.body.start())
 
     def act(
@@ -198,7 +198,7 @@ class Proximal(Algorithm):
             )
             change, optimizer_state = optimizer.update(gradient, optimizer_state)
             metrics["gradient_norm"] = optax.tree.norm(gradient)
-            return (optax.apply_updates(models, change), optimizer_state), metrics
+            return (eqx.apply_updates(models, change), optimizer_state), metrics
 
         def epoch(carry: tuple, _: None) -> tuple[tuple, dict[str, Array]]:
             return jax.lax.scan(step, carry, parts)
@@ -248,8 +248,11 @@ class Proximal(Algorithm):
                 optax.clip_by_global_norm(self.gradient_clip), optax.adam(rate, eps=1e-5)
             )
 
-        rates = adam(self.learning_rate), adam(self.critic_learning_rate)
-        return _side_by_side(*rates)
+        rules: dict[Hashable, Any] = {
+            "policy": adam(self.learning_rate),
+            "critic": adam(self.critic_learning_rate),
+        }
+        return optax.partition(rules, ("policy", "critic"))
 
 
 def _judged(view: View) -> Array:
@@ -262,19 +265,3 @@ def _deal(x: Array, order: Array, parts: int, axis: int) -> Array:
     shuffled = jnp.take(x, order, axis=axis)
     shape = (*x.shape[:axis], parts, x.shape[axis] // parts, *x.shape[axis + 1 :])
     return jnp.moveaxis(shuffled.reshape(shape), axis, 0)
-
-
-def _side_by_side(
-    first: optax.GradientTransformation, second: optax.GradientTransformation
-) -> optax.GradientTransformation:
-    """One transformation for a pair of models, each with its own rule and its own clip."""
-
-    def init(models: tuple) -> tuple:
-        return first.init(models[0]), second.init(models[1])
-
-    def update(gradient: tuple, state: tuple, models: tuple | None = None) -> tuple[tuple, tuple]:
-        one, first_state = first.update(gradient[0], state[0])
-        two, second_state = second.update(gradient[1], state[1])
-        return (one, two), (first_state, second_state)
-
-    return optax.GradientTransformation(init, update)

@@ -128,7 +128,7 @@ class JaxGame(Game):
         """Play the joint action (`[N]` integers or `[N, A]` numbers in the game's units)."""
 
     def global_state(self, state: Any, view: View) -> Float[Array, " S"]:
-        """The state of the world `[S]`: all observations side by side unless a game knows better."""
+        """The world's state `[S]`: all observations side by side, unless a game knows better."""
         return view.observation.reshape(-1)
 
     def scene(self, state: Any) -> Scene:

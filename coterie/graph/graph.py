@@ -140,7 +140,8 @@ def from_networkx(
     >>> from_networkx(nx.cycle_graph(5)).degrees.tolist()
     [2, 2, 2, 2, 2]
     """
-    return from_adjacency(nx.to_numpy_array(graph, weight=None), weights)
+    unweighted = nx.to_numpy_array(graph, weight=None)  # pyright: ignore[reportArgumentType]
+    return from_adjacency(unweighted, weights)
 
 
 def _check_adjacency(adjacency: np.ndarray) -> None:

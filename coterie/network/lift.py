@@ -30,8 +30,8 @@ def lift(function: Callable[..., Any], mesh: Mesh | None = None) -> Callable[...
     return jax.shard_map(mapped, mesh=mesh, in_specs=split, out_specs=split, check_vma=False)
 
 
-def agent_mesh(agents: int, devices: Sequence[jax.Device] | None = None) -> Mesh:
-    """A mesh that splits `agents` evenly over `devices` (all of them if not given)."""
+def agent_mesh(agents: int, devices: Sequence[Any] | None = None) -> Mesh:
+    """A mesh that splits `agents` evenly over `devices` (JAX devices; all of them if not given)."""
     chosen = list(devices or jax.devices())
     require(
         agents % len(chosen) == 0,

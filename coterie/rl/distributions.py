@@ -1,6 +1,6 @@
 """The two distributions that policies choose actions from; batched over leading axes."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -41,8 +41,8 @@ class Categorical(NamedTuple):
         """`-sum_a pi(a) log pi(a)`, in nats."""
         return -jnp.sum(jnp.exp(self.log_probs) * self.log_probs, axis=-1)
 
-    def kl(self, other: "Categorical") -> Float[Array, " *batch"]:
-        """`KL(self || other)`, in nats."""
+    def kl(self, other: Any) -> Float[Array, " *batch"]:
+        """`KL(self || other)` to another categorical, in nats."""
         return jnp.sum(jnp.exp(self.log_probs) * (self.log_probs - other.log_probs), axis=-1)
 
 
@@ -70,8 +70,8 @@ class Gaussian(NamedTuple):
         """The differential entropy, in nats."""
         return self._sum(self.log_std + 0.5 * (1.0 + LOG_2PI) + jnp.zeros_like(self.mean))
 
-    def kl(self, other: "Gaussian") -> Float[Array, " *batch"]:
-        """`KL(self || other)`, in nats, summed over the `D` numbers."""
+    def kl(self, other: Any) -> Float[Array, " *batch"]:
+        """`KL(self || other)` to another Gaussian, in nats, summed over the `D` numbers."""
         ratio = jnp.exp(2.0 * (self.log_std - other.log_std))
         shift = ((self.mean - other.mean) * jnp.exp(-other.log_std)) ** 2
         return self._sum(0.5 * (ratio + shift - 1.0) + other.log_std - self.log_std)

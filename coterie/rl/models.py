@@ -86,7 +86,7 @@ class Body(eqx.Module):
             hidden = cell(inputs, hidden)
             return jnp.where(over_t[..., None], 0.0, hidden), hidden
 
-        return jax.lax.scan(advance, memory, (features, over))[1]
+        return jax.lax.scan(advance, jnp.asarray(memory), (features, over))[1]
 
     def after(
         self, features: Float[Array, "*batch H"], x: Float[Array, "*batch I"]
