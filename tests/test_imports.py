@@ -1,0 +1,99 @@
+"""Imports point one way, and only the network speaks to other agents."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1] / "coterie"
+GROUND = {"errors", "types", "files", "startup"}
+LEARNING = GROUND | {"graph", "network", "rl", "algorithms", "centralized"}
+TRAINING = LEARNING | {"games", "catalogue", "policies", "train"}
+SHOWING = TRAINING | {"report", "results", "api"}
+
+# What every part may import besides itself. A new part has to find its place here.
+MAY_IMPORT = {
+    "errors": set(),
+    "types": set(),
+    "startup": set(),
+    "files": {"errors"},
+    "graph": {"errors"},
+    "network": {"errors", "graph"},
+    "rl": {"errors", "types"},
+    "algorithms": {"errors", "types", "rl", "network"},
+    "centralized": {"errors", "types", "rl", "network", "algorithms"},
+    "games": {"errors", "types", "files"},
+    "policies": {"errors", "types", "files", "rl"},
+    "catalogue": {"errors", "algorithms", "centralized", "games"},
+    "train": TRAINING,
+    "report": {"errors", "files", "types", "games"},
+    "results": SHOWING,
+    "api": SHOWING,
+    "claims": SHOWING,
+    "cli": SHOWING | {"claims"},
+    "__init__": SHOWING,
+}
+COLLECTIVES = {
+    *("psum", "pmean", "pmax", "pmin", "all_gather", "all_to_all", "ppermute", "pshuffle"),
+    *("psum_scatter", "axis_index", "axis_size", "shard_map", "pmap", "axis_name"),
+    "io_callback",
+}
+
+
+def part_of(path):
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imports_of(tree):
+    """The parts of coterie that a module imports, inside its functions, too."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        for parts in (name.split(".") for name in names):
+            if parts[0] == "coterie":
+                yield parts[1] if len(parts) > 1 else "__init__"
+
+
+def words_of(tree):
+    """Every name, attribute, keyword and imported name in a module."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=word) | ast.Attribute(attr=word) | ast.alias(name=word):
+                yield word
+            case ast.keyword(arg=str(word)):
+                yield word
+
+
+MODULES = {str(p.relative_to(ROOT)): ast.parse(p.read_text()) for p in sorted(ROOT.rglob("*.py"))}
+
+
+@pytest.mark.parametrize("part", sorted({part_of(ROOT / name) for name in MODULES}))
+def test_imports_point_one_way(part):
+    found = {
+        (name, imported)
+        for name, tree in MODULES.items()
+        if part_of(ROOT / name) == part
+        for imported in imports_of(tree)
+    }
+    assert {f for f in found if f[1] not in MAY_IMPORT[part] | {part}} == set()
+
+
+def test_only_the_network_maps_over_agents():
+    for name, tree in MODULES.items():
+        allowed = {"io_callback"} if part_of(ROOT / name) == "games" else set()
+        if part_of(ROOT / name) != "network":
+            assert (COLLECTIVES & set(words_of(tree))) - allowed == set(), name
+
+
+def test_the_check_sees_what_it_looks_for():
+    hidden = ast.parse(
+        "def f():\n    from coterie.train import loop\n    jax.lax.psum(1, axis_name=2)"
+    )
+    assert list(imports_of(hidden)) == ["train"]
+    assert {"psum", "axis_name"} <= set(words_of(hidden))
+    assert COLLECTIVES & set(words_of(MODULES["network/network.py"])) == {"all_gather"}
