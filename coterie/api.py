@@ -104,8 +104,8 @@ def evaluate(folder: str | Path, episodes: int = 256, key: int = 0) -> dict[int,
 def plot_runs(runs: Sequence[Run], path: str | Path, column: str = "return") -> list[Curve]:
     """Curves of one column of several runs, as a picture and, beside it, a table (`.csv`)."""
     curves = [curve(run, column, label=run.folder.name if len(runs) > 1 else None) for run in runs]
-    worlds = sorted({run.world for run in runs})
-    plot_curves(curves, path, title=" and ".join(worlds), ylabel=column)
+    worlds = " and ".join(sorted({run.world for run in runs}))
+    plot_curves(curves, path, title=runs[0].title if len(runs) == 1 else worlds, ylabel=column)
     write_whole(Path(path).with_suffix(".csv"), to_csv(summary_table(curves)))
     return curves
 
@@ -120,7 +120,8 @@ def plot_run(run: Run) -> list[Path]:
             each = [curve(run, f"{name}/{a}", a, training=True) for a in run.game.names]
         except RunError:
             continue  # not every algorithm has every number
-        panels[name] = each
+        if any(np.any(one.values) for one in each):
+            panels[name] = each
     plot_panels(panels, folder / "agents.png", title=run.title)
     return [folder / "return.png", folder / "agents.png"]
 
