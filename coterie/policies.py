@@ -9,11 +9,12 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array
+from numpy.typing import ArrayLike
 
 from coterie.errors import RunError, require
 from coterie.files import from_arrays, read_arrays, to_arrays, write_arrays
-from coterie.rl.models import Body, Policy
+from coterie.rl.models import ACTIVATIONS, Body, Policy
 from coterie.types import AgentSpec, Box, Discrete, Space, View
 
 FORMAT = "coterie policy 1"
@@ -82,9 +83,12 @@ class TrainedPolicy:
         self._memory = self._policy.body.start()
 
     def __call__(
-        self, observation: Float[np.ndarray, " F"], action_mask: np.ndarray | None = None
+        self, observation: ArrayLike, action_mask: ArrayLike | None = None
     ) -> int | np.ndarray:
-        """The action for an observation `[F]`: a number, or a vector in the game's units."""
+        """The action for an observation `[F]`: a number, or a vector in the game's units.
+
+        action_mask: which of its `A` actions are possible, `[A]`; all of them by default.
+        """
         seen = np.asarray(observation, np.float32)
         require(
             seen.shape == (self.card.observation,),
@@ -148,6 +152,7 @@ def _read_card(described: dict[str, Any]) -> PolicyCard:
     }
     fields["action"] = Box(**bounds) if described["kind"] == "box" else Discrete(**bounds)
     fields["hidden"] = tuple(fields["hidden"])
+    _ = ACTIVATIONS[fields["activation"]]
     return PolicyCard(**fields)
 
 

@@ -106,7 +106,7 @@ class Pond(JaxGame):
 def small(name: str, **options):
     """An algorithm of the catalogue with small networks."""
     known = {field.name for field in fields(make_algorithm(name))}
-    return make_algorithm(name, **{k: v for k, v in SMALL.items() if k in known}, **options)
+    return make_algorithm(name, **{k: v for k, v in SMALL.items() if k in known} | options)
 
 
 class Stop:
@@ -230,11 +230,12 @@ def environment(devices: int = 1) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": paths, "JAX_NUM_CPU_DEVICES": str(devices)}
 
 
-def python(code: str, *arguments: str, cwd: Path | None = None, devices: int = 1):
-    """Run code in a process of its own; its output."""
+def python(code: str, *arguments: str, cwd: Path | None = None, devices: int = 1, errors=False):
+    """Run code in a process of its own; its output, with its errors if they are wanted."""
     done = subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        capture_output=True,
+        [sys.executable, "-u", "-c", code, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT if errors else subprocess.PIPE,
         text=True,
         env=environment(devices),
         cwd=cwd,

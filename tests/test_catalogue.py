@@ -1,0 +1,104 @@
+"""Names and what they stand for."""
+
+import dataclasses
+import json
+
+import pytest
+
+from coterie.catalogue import (
+    ALGORITHMS,
+    GAMES,
+    algorithm_name,
+    game_name,
+    make_algorithm,
+    make_game,
+)
+from coterie.errors import ConfigError, RunError
+from coterie.train.run import file_name, new_run, open_run
+from coterie.train.settings import Settings
+from tests.runs import Pond
+
+GAME_NAMES = (*GAMES, "pettingzoo:mpe2.simple_spread_v3", "tests.runs:Pond")
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_an_algorithm_is_found_by_its_name(name):
+    assert make_algorithm(name) == ALGORITHMS[name]
+    assert algorithm_name(make_algorithm(name)) == name
+    horizon = dataclasses.replace(ALGORITHMS[name], horizon=7)
+    assert make_algorithm(name, horizon=7) == horizon
+    assert algorithm_name(horizon) == name
+
+
+@pytest.mark.parametrize("name", GAME_NAMES)
+def test_a_game_is_found_by_its_name(name):
+    assert game_name(make_game(name)) == name
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("game", GAME_NAMES)
+def test_a_configuration_survives_being_written(tmp_path, algorithm, game):
+    options = {"options": ("N=2", "shape=(1, 'a')")} if game.startswith("pettingzoo") else {}
+    changed = make_algorithm(algorithm, hidden=(3, 4))
+    run = new_run(changed, make_game(game, **options), Settings(graph="star"), tmp_path / "run")
+    run.create()
+    assert open_run(tmp_path / "run") == run
+    assert open_run(tmp_path / "run").owner(3) == run.owner(3)
+
+
+UNKNOWN = {
+    "algorithm": (lambda: make_algorithm("dppo"), "unknown algorithm 'dppo': did you mean 'dpo'"),
+    "far off": (lambda: make_algorithm("zzz"), "unknown algorithm 'zzz': known: dpo, "),
+    "game": (lambda: make_game("spred"), "unknown game 'spred': did you mean 'spread'"),
+    "option": (
+        lambda: make_algorithm("dpo", leraning_rate=1.0),
+        "unknown option 'leraning_rate': did you mean 'learning_rate'",
+    ),
+    "module": (lambda: make_game("nowhere:Game"), "cannot import 'nowhere:Game'"),
+    "class": (lambda: make_game("tests.runs:Puddle"), "cannot import 'tests.runs:Puddle'"),
+    "kind": (lambda: make_game("tests.runs:Stop"), "'tests.runs:Stop' is not a coterie Game"),
+    "algorithm of a game": (
+        lambda: make_algorithm("tests.runs:Pond"),
+        "'tests.runs:Pond' is not a coterie Algorithm",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", UNKNOWN)
+def test_what_is_unknown_is_answered_with_the_nearest(case):
+    call, sentence = UNKNOWN[case]
+    with pytest.raises(ConfigError) as refused:
+        call()
+    assert str(refused.value).startswith(sentence)
+
+
+BROKEN = {
+    "no algorithm": lambda told: told.pop("algorithm"),
+    "another format": lambda told: told.update(format=99),
+    "an unknown game": lambda told: told["game"].update(name="pont"),
+    "an unknown option": lambda told: told["algorithm"].update(hoizon=3),
+    "text for a number": lambda told: told["settings"].update(steps="many"),
+    "too few": lambda told: told["settings"].update(games=0),
+    "a list": lambda told: told.update(algorithm=[1, 2]),
+    "not a name": lambda told: told["game"].update(name=3),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_broken_configuration_is_named(tmp_path, case):
+    run = new_run("dpo", Pond(), Settings(), tmp_path / "run")
+    told = run.describe()
+    BROKEN[case](told)
+    run.folder.mkdir()
+    (run.folder / "run.json").write_text(json.dumps(told))
+    with pytest.raises(RunError, match=str(run.folder)):
+        open_run(run.folder)
+
+
+def test_names_of_agents_cannot_leave_their_folder():
+    run = new_run("dpo", Pond(), Settings(), "run")
+    for name in ("../../x", "/etc/passwd", "a b", "..", "", "\0"):
+        path = run.policy_file(0, name)
+        assert path.parent == run.seed_folder(0) / "policies"
+        assert path.name.endswith(".safetensors")
+    assert file_name("agent-0") == "agent-0"

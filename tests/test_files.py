@@ -1,0 +1,199 @@
+"""Files are whole and what they were, or they are refused with a sentence."""
+
+import json
+import os
+import pickle
+import re
+import struct
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from safetensors import numpy as safetensors
+
+import coterie
+from coterie.errors import RunError
+from coterie.files import (
+    from_arrays,
+    read_arrays,
+    read_json,
+    sweep,
+    to_arrays,
+    write_arrays,
+    write_folder,
+    write_whole,
+)
+from coterie.policies import load_policy
+from coterie.train.run import open_run
+
+TREE = {
+    "scalar": jnp.float32(2.5),
+    "bits": jnp.array([True, False]),
+    "turned": jnp.arange(6).reshape(2, 3).T,
+    "none": jnp.zeros((0, 3)),
+    "key": jax.random.key(3),
+}
+
+
+def written(path, tree=TREE):
+    write_arrays(path, to_arrays(tree), {"what": "test"})
+    return path
+
+
+def test_a_tree_comes_back_as_it_was(tmp_path):
+    arrays, said = read_arrays(written(tmp_path / "x"))
+    back = from_arrays(arrays, TREE, "x")
+    assert said == {"what": "test"}
+    for name, leaf in TREE.items():
+        assert back[name].dtype == leaf.dtype
+        assert back[name].shape == leaf.shape
+        assert to_arrays(back[name])[""].tobytes() == to_arrays(leaf)[""].tobytes()
+
+
+def test_equal_content_is_equal_bytes(tmp_path):
+    turned = dict(reversed(TREE.items()))
+    first, second = written(tmp_path / "1"), written(tmp_path / "2", turned)
+    assert first.read_bytes() == second.read_bytes()
+
+
+OTHERS = {
+    "a missing array": ({"w": np.ones(2)}, {"w": jnp.ones(2), "v": jnp.ones(2)}, "no array"),
+    "another shape": (
+        {"['w']": np.ones(2, np.float32)},
+        {"w": jnp.ones(3)},
+        r"\[2\] where .*\[3\]",
+    ),
+    "another type": ({"['w']": np.ones(2, np.int32)}, {"w": jnp.ones(2)}, "int32.* where float32"),
+}
+
+
+@pytest.mark.parametrize("case", OTHERS)
+def test_arrays_of_something_else_are_refused(case):
+    arrays, like, sentence = OTHERS[case]
+    with pytest.raises(RunError, match=sentence):
+        from_arrays(arrays, like, "file x")
+
+
+def header(data):
+    length = int.from_bytes(data[:8], "little")
+    return json.loads(data[8 : 8 + length]), data[8 + length :]
+
+
+def packed(head, data):
+    text = json.dumps(head).encode()
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def changed(change):
+    def forge(data):
+        head, rest = header(data)
+        change(head)
+        return packed(head, rest)
+
+    return forge
+
+
+class Boom:
+    """Unpickling it leaves a file behind."""
+
+    def __reduce__(self):
+        return os.mkdir, ("unpickled",)
+
+
+FORGED = {
+    "empty": lambda data: b"",
+    "text": lambda data: b"hello",
+    "a pickle": lambda data: pickle.dumps(Boom()),
+    "no hashes": lambda data: safetensors.save({"w": np.ones(2)}),
+    "no metadata": changed(lambda head: head.pop("__metadata__")),
+    "other metadata": changed(lambda head: head["__metadata__"].update(what="else")),
+    "hashes of a wrong kind": changed(lambda head: head["__metadata__"].update(sha256="[1]")),
+    "no seal": changed(lambda head: head["__metadata__"].pop("seal")),
+    "an array less": changed(lambda head: head.pop("['bits']")),
+    "a huge array": changed(lambda head: head["['turned']"].update(shape=[10**12, 1])),
+    "a huge header": lambda data: b"\xff" * 8 + data[8:],
+    "a deep header": lambda data: struct.pack("<Q", 200_000) + b"[" * 200_000,
+}
+
+
+@pytest.mark.parametrize("case", FORGED)
+def test_a_forged_file_is_refused(tmp_path, monkeypatch, case):
+    monkeypatch.chdir(tmp_path)
+    path = written(tmp_path / "x.safetensors")
+    path.write_bytes(FORGED[case](path.read_bytes()))
+    with pytest.raises(RunError, match=f"{path} is damaged"):
+        read_arrays(path)
+    with pytest.raises(RunError, match=str(path)):
+        load_policy(path)
+    assert [p.name for p in tmp_path.iterdir()] == ["x.safetensors"]
+
+
+def test_a_folder_and_nothing_are_refused(tmp_path):
+    with pytest.raises(RunError, match="damaged"):
+        read_arrays(tmp_path)
+    with pytest.raises(RunError, match="missing"):
+        read_arrays(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"\x80\x04.", b"[" * 100_000])
+def test_damaged_json_is_named(tmp_path, content):
+    (tmp_path / "run.json").write_bytes(content)
+    with pytest.raises(RunError, match=r"run\.json is damaged"):
+        read_json(tmp_path / "run.json")
+    with pytest.raises(RunError, match=r"run\.json"):
+        open_run(tmp_path)
+
+
+def test_no_code_is_ever_read():
+    """Nothing that turns data into code: no pickle, no eval."""
+    sources = Path(coterie.__file__).parent.rglob("*.py")
+    forbidden = (
+        r"\bimport (cloud)?pickle|allow_pickle|(?<![.\w])(eval|exec)\(|yaml|\bdill\b|marshal"
+    )
+    found = [str(p) for p in sources if re.search(forbidden, p.read_text())]
+    assert found == []
+
+
+def fails(part):
+    (part / "one").write_text("1")
+    raise KeyboardInterrupt
+
+
+def test_a_folder_is_whole_or_not_there(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        write_folder(tmp_path / "new", fails)
+    assert list(tmp_path.iterdir()) == []
+    write_folder(tmp_path / "new", lambda part: (part / "one").write_text("1"))
+    with pytest.raises(KeyboardInterrupt):
+        write_folder(tmp_path / "new", fails)
+    assert (tmp_path / "new" / "one").read_text() == "1"
+    write_folder(tmp_path / "new", lambda part: (part / "two").write_text("2"))
+    assert [str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*")] == ["new", "new/two"]
+
+
+def test_a_file_is_whole_or_as_it_was(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    write_whole(path, "old")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("coterie.files.os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_whole(path, "new")
+    assert [p.read_text() for p in tmp_path.iterdir()] == ["old"]
+
+
+def test_sweeping_takes_unfinished_things_only(tmp_path):
+    for name in (".part-a", "seed-0/.part-b", "seed-0/part-c"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "file").write_text("")
+    (tmp_path / ".part-d").write_text("")
+    sweep(tmp_path)
+    assert sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*")) == [
+        "seed-0",
+        "seed-0/part-c",
+        "seed-0/part-c/file",
+    ]
