@@ -126,10 +126,11 @@ def _plot(arguments: list[str]) -> None:
     from coterie.train.run import open_run
 
     runs = [open_run(folder) for folder in folders]
-    if len(runs) == 1 and chosen.out is None:
+    if len(runs) == 1 and chosen.out is None and chosen.column == "return":
         print(*plot_run(runs[0]), sep="\n")
         return
-    out = chosen.out or Path("comparison.png")
+    place = runs[0].folder / "plots" / f"{_plain(chosen.column)}.png"
+    out = chosen.out or (place if len(runs) == 1 else Path("comparison.png"))
     curves = plot_runs(runs, out, chosen.column)
     Console().print(to_rich(summary_table(curves)))
     print(out)
@@ -207,12 +208,12 @@ def _read(kind: Any, options: list[str], prog: str) -> Any:
 
 def _gist(box: str) -> str:
     """What the box that tyro draws around an error says first, and the names it proposes."""
-    lines = [line.strip("│ ") for line in box.splitlines() if line.startswith("│")]
-    rules = [i for i, line in enumerate(lines) if line.startswith("─")]
-    first = " ".join(lines[: rules[0]] if rules else lines).rstrip(".")
-    meant = [line.split()[0].rstrip(",") for line in lines[1:] if line.startswith("--")]
-    proposed = meant if any("you meant" in line for line in lines) else []
-    return f"{first} (did you mean {' or '.join(proposed)}?)" if proposed else first
+    _, *lines = [line.strip(" │╰╯") for line in box.splitlines()]
+    parts = "\n".join("" if not line.strip("─-") else line for line in lines).split("\n\n")
+    first = " ".join(next(part for part in parts if part.strip()).split("\n")).strip().rstrip(".")
+    near = [line.split()[0].rstrip(",") for line in lines if line.startswith("--")]
+    meant = [name for name in near if name.strip("-")] if "you meant" in box else []
+    return f"{first} (did you mean {' or '.join(meant)}?)" if meant else first
 
 
 def _split(

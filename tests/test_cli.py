@@ -1,0 +1,282 @@
+"""The command line: every verb once, and every mistake answered with one sentence."""
+
+import csv
+import json
+import pickle
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from coterie.cli import VERBS, main
+from coterie.files import read_json
+from coterie.policies import read_policy
+from coterie.train.checkpoint import checkpoints
+from coterie.train.metrics import read_table
+from coterie.train.run import open_run
+from tests.runs import Pond, copied, finished, listing, python, refused, trained
+
+PROXIMAL = ("--hidden=8", "--horizon=6", "--epochs=1", "--minibatches=2")
+Q = ("--hidden=8", "--horizon=6", "--updates=1", "--batch=4", "--capacity=12", "--warmup=4")
+BUDGET = ("--steps=240", "--games=4", "--block=2", "--evaluations=2", "--evaluation-games=3")
+TINY = ("--steps=48", "--games=4", "--block=1", "--evaluations=1", "--evaluation-games=2")
+POND = "tests.runs:Pond"
+FIVE = [*PROXIMAL, *BUDGET]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def run(here):
+    return copied(finished(), here / "run")
+
+
+def says(capsys, *arguments):
+    """What a command prints."""
+    capsys.readouterr()
+    main([str(argument) for argument in arguments])
+    return capsys.readouterr().out
+
+
+def pictures(path):
+    """How many pictures a file holds."""
+    with Image.open(path) as image:
+        image.load()
+        return getattr(image, "n_frames", 1)
+
+
+def test_train_leaves_a_run_that_can_be_repeated(here, capsys):
+    out = says(capsys, "train", "dpo", POND, *FIVE, "--folder", "here")
+    assert out == "here: numbers, plots, checkpoints and one policy file per agent\n"
+    opened = open_run("here")
+    assert opened.finished
+    assert opened.game == Pond()
+    assert opened.owner(0) == finished().owner(0)
+    assert (
+        opened.policy_file(0, "agent-1").read_bytes()
+        == finished().policy_file(0, "agent-1").read_bytes()
+    )
+    assert {path.name for path in (here / "here" / "plots").iterdir()} >= {
+        "return.png",
+        "return.csv",
+        "agents.png",
+    }
+
+
+def test_resume_goes_on(here, capsys):
+    run = trained(here / "run", stop=2)
+    assert says(capsys, "resume", "run") == "run: done\n"
+    assert open_run(run.folder).finished
+
+
+def test_compare_trains_with_the_same_seeds_and_budget(here, capsys):
+    options = [word.replace("--", f"--{name}.") for name in ("dpo", "ippo") for word in PROXIMAL]
+    words = ["compare", "dpo", "ippo", POND, *options, *BUDGET, "--seeds", "2"]
+    out = says(capsys, *words, "--folder", "both")
+    assert "dpo" in out
+    assert "ippo" in out
+    assert pictures("both/comparison.png") == 1
+    with open("both/comparison.csv") as file:
+        assert len(list(csv.reader(file))) == 3
+    runs = [open_run(here / "both" / name) for name in ("dpo", "ippo")]
+    assert runs[0].settings == runs[1].settings
+    assert runs[0].settings.seeds == 2
+    steps = [read_table(run.evaluations(seed))["steps"].tolist() for run in runs for seed in (0, 1)]
+    assert steps == [[144, 240]] * 4
+    before = listing(here / "both" / "dpo" / "seed-0")
+    says(capsys, *words, "--folder", "both")  # nothing is left to train
+    assert listing(here / "both" / "dpo" / "seed-0") == before
+    sentence = refused([*words, "--folder", "both", "--steps", "480"])
+    assert sentence.startswith("both/dpo already exists and is not a part of this comparison")
+
+
+def test_evaluate_plays_games_of_its_own(run, capsys):
+    before = listing(run.folder)
+    outs = [says(capsys, "evaluate", "run", "--episodes", "5", "--key", k) for k in "001"]
+    assert outs[0] == outs[1] != outs[2]
+    assert "over 5 episodes of 6.0 steps; far " in outs[0]
+    assert listing(run.folder) == before
+
+
+def test_plot_draws_one_run_and_several(run, capsys):
+    assert says(capsys, "plot", "run").split() == ["run/plots/return.png", "run/plots/agents.png"]
+    says(capsys, "plot", "run", "run", "--out", "two.png", "--column", "length")
+    for path in ("run/plots/return.png", "run/plots/agents.png", "two.png"):
+        assert pictures(path) == 1
+    assert "final" in Path("two.csv").read_text()
+
+
+def test_watch_draws_a_moving_and_a_still_picture(run, capsys):
+    out = says(capsys, "watch", "run", "--episodes", "2").split()
+    assert out == ["run/plots/team.gif", "run/plots/team.png"]
+    assert [pictures(path) for path in out] == [14, 1]
+
+
+def test_list_has_every_name(capsys):
+    out = says(capsys, "list")
+    for name in ("dpo", "ippo-kl", "iql", "mappo", "spread", "circle", "pettingzoo:"):
+        assert name in out
+
+
+def test_check_says_what_is_wrong(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["check", POND, "--broken", "3"])
+    assert ended.value.code == 2
+    assert "nan" in capsys.readouterr().out.lower()
+    with pytest.raises(SystemExit) as ended:
+        main(["check", POND])
+    assert ended.value.code == 0
+
+
+@pytest.mark.parametrize("verb", [None, *VERBS])
+def test_help_teaches(verb, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([verb, "--help"] if verb else ["--help"])
+    assert ended.value.code == 0
+    assert "usage: coterie" in capsys.readouterr().out
+
+
+def test_help_of_training_shows_every_option(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "dpo", "spread", "--help"])
+    assert ended.value.code == 0
+    out = capsys.readouterr().out
+    for option in ("--root-penalty", "--agents", "--steps", "--folder", "--tensorboard"):
+        assert option in out
+
+
+def test_speaker_and_listener_train_with_dpo_and_iql():
+    """Unequal agents of PettingZoo, through the command line, from factory options to policies."""
+    world = ["pettingzoo:mpe2.simple_speaker_listener_v4", "--options", "max_cycles=6"]
+    for name, options in (("dpo", PROXIMAL), ("iql", Q)):
+        main(["train", name, *world, "--workers", "1", *options, *TINY, "--folder", name])
+        opened = open_run(name)
+        assert opened.game.arguments == (("max_cycles", 6),)
+        cards = [read_policy(opened.policy_file(0, agent))[1] for agent in opened.game.names]
+        assert [(c.name, c.observation, c.action.size) for c in cards] == [
+            ("speaker_0", 3, 3),
+            ("listener_0", 11, 5),
+        ]
+        assert read_table(opened.evaluations(0))["length"].tolist() == [6]
+    main(["watch", "dpo", "--episodes", "1"])
+    assert pictures("dpo/plots/team.gif") == 7
+    assert pictures("dpo/plots/team.png") == 1
+
+
+TRAIN = ["train", "dpo", POND]
+BAD = {
+    "verb": (["trian"], "unknown verb 'trian': did you mean 'train'"),
+    "algorithm": (["train", "dppo", POND], "unknown algorithm 'dppo': did you mean 'dpo'"),
+    "game": (["train", "dpo", "spred"], "unknown game 'spred': did you mean 'spread'"),
+    "no game": (["train", "dpo"], "usage: coterie train ALGORITHM GAME"),
+    "option": ([*TRAIN, "--stepss", "5"], "Unrecognized options: --stepss, 5 (did you mean --st"),
+    "value": ([*TRAIN, "--steps", "many"], "Error parsing --steps: invalid literal"),
+    "choice": ([*TRAIN, "--activation", "tan"], "invalid choice 'tan' for argument '--activation'"),
+    "no agents": ([*TRAIN, "--agents", "0"], "agents must be at least 1, not 0"),
+    "agents": (["train", "dpo", "spread", "--agents", "-1"], "agents must be at least 1, not -1"),
+    "steps": ([*TRAIN, "--steps", "-5"], "steps must be at least 1, not -5"),
+    "games": ([*TRAIN, "--games", "0"], "games must be at least 1, not 0"),
+    "seeds": ([*TRAIN, "--seeds", "0"], "seeds must be at least 1, not 0"),
+    "graph": ([*TRAIN, "--graph", "rign"], "unknown graph 'rign': did you mean 'ring'"),
+    "minibatches": ([*TRAIN, "--games", "5"], "5 games cannot be dealt into 4 minibatches"),
+    "capacity": (["train", "iql", POND, "--capacity", "3"], "64 games bring 64 segments"),
+    "space": (["train", "iql", POND, "--box"], "iql chooses among discrete actions"),
+    "space of one of two": (
+        ["compare", "dpo", "iql", POND, "--box", "--folder", "both"],
+        "iql chooses among discrete actions",
+    ),
+    "twice": (["compare", "dpo", "dpo", POND], "dpo dpo: name each algorithm once"),
+    "folder": ([*TRAIN, "--folder", "run"], "run already exists"),
+    "a file": ([*TRAIN, "--folder", "file"], "file already exists"),
+    "below a file": ([*TRAIN, "--folder", "file/run"], "file/run: Not a directory"),
+    "no run": (["evaluate", "nowhere"], "nowhere is not a folder"),
+    "not a run": (["resume", "empty"], "empty/run.json is missing"),
+    "pickled": (["evaluate", "pickled"], "pickled/run.json is damaged"),
+    "damaged": (["watch", "damaged"], "damaged/run.json is damaged"),
+    "not trained": (["evaluate", "untrained"], "untrained/seed-0/policies/agent-0.safetensors is"),
+    "no numbers": (["plot", "untrained"], "untrained/seed-0/evaluation.csv is missing"),
+    "another game": (["evaluate", "edited"], "edited/seed-0/policies/agent-1.safetensors is of"),
+    "another game, resumed": (["resume", "edited"], "edited/seed-0/checkpoints/000000011/agent-0"),
+    "half": (["resume", "half"], "half/seed-0/checkpoints/000000011/agent-1.safetensors is damag"),
+    "column": (["plot", "run", "--column", "retrun"], "run/seed-0/evaluation.csv has no column"),
+    "picture": (["plot", "run", "--out", "x.txt"], "cannot write 'x.txt'"),
+    "seed": (["watch", "run", "--seed", "5"], "run has seeds 0 to 0, not 5"),
+    "episodes": (["evaluate", "run", "--episodes", "0"], "episodes must be at least 1, not 0"),
+    "no episodes": (["watch", "run", "--episodes", "0"], "episodes must be at least 1, not 0"),
+    "surplus": (["list", "all"], "coterie list takes no option all"),
+    "factory": (
+        ["train", "dpo", "pettingzoo:mpe2.simple_spred_v3"],
+        "no module named mpe2.simple_spred_v3: did you mean mpe2.simple_spread_v3",
+    ),
+    "factory options": (
+        ["train", "dpo", "pettingzoo:mpe2.simple_spread_v3", "--options", "N"],
+        "options are name=value, each name once, not 'N'",
+    ),
+    "factory refuses": (
+        ["train", "dpo", "pettingzoo:mpe2.simple_spread_v3", "--options", "M=3"],
+        "mpe2.simple_spread_v3(M=3) failed: TypeError",
+    ),
+}
+
+
+@pytest.fixture
+def mess(here, run):
+    """Folders that are not runs, or not any more."""
+    (here / "empty").mkdir()
+    (here / "file").write_text("")
+    for name, content in (("pickled", pickle.dumps({"format": 1})), ("damaged", b'{"format": 1')):
+        (here / name).mkdir()
+        (here / name / "run.json").write_bytes(content)
+    (here / "untrained").mkdir()
+    shutil.copy("run/run.json", "untrained")
+    for name in ("edited", "half"):
+        shutil.copytree("run", name)
+    told = read_json(here / "edited" / "run.json")
+    told["game"]["unequal"] = True
+    (here / "edited" / "run.json").write_text(json.dumps(told))
+    file = checkpoints(here / "half" / "seed-0" / "checkpoints")[-1] / "agent-1.safetensors"
+    file.write_bytes(file.read_bytes()[:100])
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_gets_one_sentence_and_changes_nothing(mess, case):
+    arguments, sentence = BAD[case]
+    assert refused(arguments).startswith(sentence)
+
+
+def test_a_quantity_that_turns_nan_ends_with_its_sentence(here, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([*TRAIN, *FIVE, "--broken", "3", "--folder", "broken"])
+    assert ended.value.code == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("coterie: agent 1 (agent-1): reward is not finite in update 1; run `co")
+
+
+FAULTS = {
+    "nan_observation": "agent 'ann' at step 2 of its episode: its observation holds [nan]",
+    "no_reward": "agent 'bob' at step 2 of its episode: the game gave no reward for it",
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_a_game_outside_does_wrong_comes_out_as_its_sentence(fault):
+    words = ["train", "dpo", "pettingzoo:worlds:Faulty", "--options", f"fault={fault}", *FIVE]
+    code = """
+import contextlib, io, sys
+from coterie.cli import main
+try:
+    main(sys.argv[1:])
+except SystemExit as end:
+    print("code", end.code)
+sys.stderr.flush()
+"""
+    out = python(code, *words, "--workers", "1", "--folder", "run", errors=True)
+    *_, sentence, code = out.splitlines()
+    assert code == "code 2"
+    assert FAULTS[fault] in sentence
+    assert "Traceback" not in out
