@@ -1,6 +1,7 @@
 """The command line: every verb once, and every mistake answered with one sentence."""
 
 import csv
+import dataclasses
 import json
 import pickle
 import shutil
@@ -15,7 +16,17 @@ from coterie.policies import read_policy
 from coterie.train.checkpoint import checkpoints
 from coterie.train.metrics import read_table
 from coterie.train.run import open_run
-from tests.runs import Pond, copied, finished, listing, python, refused, trained
+from tests.runs import (
+    SETTINGS,
+    Pond,
+    assert_same_run,
+    copied,
+    finished,
+    listing,
+    python,
+    refused,
+    trained,
+)
 
 PROXIMAL = ("--hidden=8", "--horizon=6", "--epochs=1", "--minibatches=2")
 Q = ("--hidden=8", "--horizon=6", "--updates=1", "--batch=4", "--capacity=12", "--warmup=4")
@@ -77,6 +88,8 @@ def test_resume_goes_on(here, capsys):
 def test_compare_trains_with_the_same_seeds_and_budget(here, capsys):
     options = [word.replace("--", f"--{name}.") for name in ("dpo", "ippo") for word in PROXIMAL]
     words = ["compare", "dpo", "ippo", POND, *options, *BUDGET, "--seeds", "2"]
+    settings = dataclasses.replace(SETTINGS, seeds=2)
+    trained(here / "both" / "dpo", settings=settings, stop=2)  # as Ctrl-C would leave it
     out = says(capsys, *words, "--folder", "both")
     assert "dpo" in out
     assert "ippo" in out
@@ -88,6 +101,8 @@ def test_compare_trains_with_the_same_seeds_and_budget(here, capsys):
     assert runs[0].settings.seeds == 2
     steps = [read_table(run.evaluations(seed))["steps"].tolist() for run in runs for seed in (0, 1)]
     assert steps == [[144, 240]] * 4
+    for seed in (0, 1):
+        assert_same_run(finished(settings=settings), runs[0], seed)
     before = listing(here / "both" / "dpo" / "seed-0")
     says(capsys, *words, "--folder", "both")  # nothing is left to train
     assert listing(here / "both" / "dpo" / "seed-0") == before
