@@ -202,7 +202,7 @@ BAD = {
     "capacity": (["train", "iql", POND, "--capacity", "3"], "64 games bring 64 segments"),
     "space": (["train", "iql", POND, "--box"], "iql chooses among discrete actions"),
     "space of one of two": (
-        ["compare", "dpo", "iql", POND, "--box", "--folder", "both"],
+        ["compare", "dpo", "iql", POND, "--box", "--folder", "both", *TINY],
         "iql chooses among discrete actions",
     ),
     "twice": (["compare", "dpo", "dpo", POND], "dpo dpo: name each algorithm once"),

@@ -78,17 +78,17 @@ def test_an_evaluation_by_hand():
 def test_what_is_not_finite_is_named(quantity):
     report = REPORT
     if quantity == "kl":
-        report = report._replace(metrics={"kl": np.array([[1.0, 2.0], [3.0, np.inf]])})
+        report = report._replace(metrics={"kl": np.array([[1.0, np.inf], [3.0, 4.0]])})
     else:
-        report.sound[quantity][1, 1] = False
+        flags = np.array([[True, False], [True, True]])
+        report = report._replace(sound={**report.sound, quantity: flags})
     with pytest.raises(NonFiniteError) as stopped:
         require_sound(report, NAMES, first=11)
-    REPORT.sound["observation"][:] = REPORT.sound["reward"][:] = True
-    assert str(stopped.value).startswith(f"agent 1 (b): {quantity} is not finite in update 12; ")
+    assert str(stopped.value).startswith(f"agent 1 (b): {quantity} is not finite in update 11; ")
 
 
 def stopped(folder, game=None, settings=SETTINGS, **options):
-    run = new_run(small("dpo", **options), game or Pond(), settings, folder)
+    run = new_run(small("ippo", **options), game or Pond(), settings, folder)
     with pytest.raises(NonFiniteError) as error:
         loop.train(run)
     for checkpoint in checkpoints(run.checkpoints(0)):
@@ -155,7 +155,10 @@ def test_tensorboard_has_the_same_numbers(tmp_path):
     assert loop.train(run, Stop(2)) is False
     assert loop.resume(run) is True
     files = list((run.seed_folder(0) / "tensorboard").iterdir())
-    found = [event for file in sorted(files) for event in events(file)]
+    files.sort(key=lambda file: file.stat().st_mtime)
+    found = [scalar for file in files for event in events(file) for scalar in scalars(event)]
+    begun = [event.step for file in files for event in events(file) if event.session_log.status]
+    assert begun == [1, 97]  # what comes after the checkpoint is told anew
     for kind, path in (("training", run.metrics(0)), ("evaluation", run.evaluations(0))):
         table = read_table(path)
         for name in set(table) - {"steps"}:
@@ -166,15 +169,19 @@ def test_tensorboard_has_the_same_numbers(tmp_path):
 
 
 def events(file):
-    """The scalars in an event file: tag, step, value."""
+    """What an event file holds."""
     from tensorboardX.proto.event_pb2 import Event
 
     data, at = file.read_bytes(), 0
     while at < len(data):
         (length,) = struct.unpack_from("<Q", data, at)
-        event = Event.FromString(data[at + 12 : at + 12 + length])
+        yield Event.FromString(data[at + 12 : at + 12 + length])
         at += 16 + length
-        yield from ((v.tag, event.step, v.simple_value) for v in event.summary.value)
+
+
+def scalars(event):
+    """The numbers in an event: tag, step, value."""
+    return [(value.tag, event.step, value.simple_value) for value in event.summary.value]
 
 
 def test_tensorboard_needs_its_extra(tmp_path, monkeypatch):
