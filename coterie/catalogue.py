@@ -28,6 +28,17 @@ ALGORITHMS: dict[str, Algorithm] = {
 }
 
 
+ABOUT: dict[str, str] = {
+    "dpo": "Decentralised policy optimisation (Su & Lu, eq. 19 and 20).",
+    "dpo-code": "The same as its authors' code has it.",
+    "dpo-no-kl": "Ablation of dpo: only the root of the divergence is penalised.",
+    "ippo": "Independent PPO with clipped ratios.",
+    "ippo-kl": "Independent PPO with an adaptive divergence penalty; dpo without the root.",
+    "iql": "Independent double Q-learning with a replay memory; discrete actions.",
+    "mappo": "Centralised reference: PPO with critics of the global state.",
+}
+"""What each algorithm is, in a line."""
+
 PETTINGZOO = "pettingzoo:"
 
 

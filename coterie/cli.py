@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, make_dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -35,6 +36,9 @@ PettingZoo game, or `module:Class` for your own."""
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one verb; a user's mistake is one sentence on standard error and exit code 2."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["--version"]:
+        print(version("coterie"))
+        sys.exit(0)
     if not given or given[0] in ("-h", "--help"):
         print(USAGE)
         sys.exit(0 if given else 2)
@@ -160,11 +164,11 @@ def _check(arguments: list[str]) -> None:
 
 def _list(arguments: list[str]) -> None:
     _refuse(arguments, "list")
-    from coterie.catalogue import ALGORITHMS, GAMES, PETTINGZOO
+    from coterie.catalogue import ABOUT, ALGORITHMS, GAMES, PETTINGZOO
 
     print("algorithms")
-    for name, algorithm in ALGORITHMS.items():
-        print(f"  {name:<15} {_summary(type(algorithm))}")
+    for name in ALGORITHMS:
+        print(f"  {name:<15} {ABOUT[name]}")
     print("games")
     for name, game in GAMES.items():
         print(f"  {name:<15} {_summary(game)}")
@@ -196,7 +200,7 @@ def _parse_only(prog: str, parts: dict[str, Any], options: list[str], folder: bo
 
 def _read(kind: Any, options: list[str], prog: str) -> Any:
     """A `kind` from the options; what is wrong with them as one sentence."""
-    said = io.StringIO()
+    said, options = io.StringIO(), [_whole(word) for word in options]
     try:
         with contextlib.redirect_stderr(said):
             return tyro.cli(kind, args=options, prog=f"coterie {prog}")
@@ -204,6 +208,12 @@ def _read(kind: Any, options: list[str], prog: str) -> Any:
         if not end.code:
             raise
         raise ConfigError(f"{_gist(said.getvalue())}; see coterie {prog} --help.") from None
+
+
+def _whole(word: str) -> str:
+    """`1e6` as `1000000`, the way people write budgets."""
+    number = re.fullmatch(r"\d+(\.\d+)?[eE]\+?\d+", word)
+    return f"{float(word):.0f}" if number and float(word).is_integer() else word
 
 
 def _gist(box: str) -> str:

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from coterie.catalogue import (
+    ABOUT,
     ALGORITHMS,
     GAMES,
     algorithm_name,
@@ -102,3 +103,15 @@ def test_names_of_agents_cannot_leave_their_folder():
         assert path.parent == run.seed_folder(0) / "policies"
         assert path.name.endswith(".safetensors")
     assert file_name("agent-0") == "agent-0"
+
+
+@pytest.mark.parametrize("option", ["learning_rate=-1", "discount=1.5", "epochs=0", "clip=0.0"])
+def test_hyperparameters_out_of_range_are_refused(option):
+    name, value = option.split("=")
+    algorithm = make_algorithm("ippo", **{name: type(getattr(make_algorithm("ippo"), name))(value)})
+    with pytest.raises(ConfigError, match=f"{name} must be .*, not {value}"):
+        algorithm.check(4)
+
+
+def test_every_algorithm_has_a_line_of_its_own():
+    assert ABOUT.keys() == ALGORITHMS.keys() and len(set(ABOUT.values())) == len(ABOUT)

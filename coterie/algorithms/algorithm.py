@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
+from coterie.algorithms.ranges import require_ranges
 from coterie.network import Network
 from coterie.rl.models import Policy
 from coterie.types import AgentSpec, View
@@ -81,8 +82,9 @@ class Algorithm(abc.ABC):
         """What this algorithm is allowed to know; by default only what is its own."""
         return Information()
 
-    def check(self, games: int) -> None:  # noqa: B027 (most algorithms run with any number)
-        """Raise `ConfigError` if the hyper-parameters do not fit `games` parallel games."""
+    def check(self, games: int) -> None:
+        """Raise `ConfigError` if a hyper-parameter makes no sense, or not with so many games."""
+        require_ranges(self)
 
     @abc.abstractmethod
     def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[PyTree, PyTree]:

@@ -95,6 +95,7 @@ class IQL(Algorithm):
     """Put a gated recurrent unit after the dense layers, for partial observability."""
 
     def check(self, games: int) -> None:
+        super().check(games)
         require(
             games <= self.capacity,
             f"{games} games bring {games} segments at once, more than a replay memory of "

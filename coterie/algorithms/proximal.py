@@ -116,6 +116,7 @@ class Proximal(Algorithm):
         return coefficients, {}
 
     def check(self, games: int) -> None:
+        super().check(games)
         require(
             games % self.minibatches == 0,
             f"{games} games cannot be dealt into {self.minibatches} minibatches evenly: "

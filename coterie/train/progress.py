@@ -11,9 +11,11 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from coterie.train.metrics import Row
 from coterie.train.run import Run
 
+STOPS = (signal.SIGINT, signal.SIGTERM)
+
 
 class Bar:
-    """A watcher that shows a bar and asks the run to stop, cleanly, at Ctrl-C.
+    """A watcher that shows a bar and asks the run to stop, cleanly, at Ctrl-C or SIGTERM.
 
     Use it as a context; a second Ctrl-C interrupts at once.
     """
@@ -42,14 +44,15 @@ class Bar:
         if self.console.is_terminal:
             self._bar.start()
         if threading.current_thread() is threading.main_thread():
-            self._previous = signal.signal(signal.SIGINT, self._interrupt)
+            self._previous = {s: signal.signal(s, self._interrupt) for s in STOPS}
         return self
 
     def __exit__(self, *_: object) -> None:
         if self.console.is_terminal:
             self._bar.stop()
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, self._previous)
+            for number, handler in self._previous.items():
+                signal.signal(number, handler)
 
     def trained(self, seed: int, steps: int, row: Row) -> None:
         """Move the bar."""
@@ -86,4 +89,7 @@ class Bar:
         if self._stop:
             raise KeyboardInterrupt
         self._stop = True
-        self._bar.update(self._task, facts="stopping after this block ...")
+        waiting = "stopping after this block ..."
+        self._bar.update(self._task, facts=waiting)
+        if not self.console.is_terminal:
+            self.say(waiting)

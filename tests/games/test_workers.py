@@ -137,8 +137,12 @@ def test_no_process_outlives_the_script(how):
     workers = [int(pid) for pid in script.stdout.readline().split()]
     assert len(workers) == 2
     if how is not None:
+        time.sleep(0.5)  # until it sleeps, where nothing swallows an interrupt
         os.killpg(script.pid, how)
-    _, errors = script.communicate(timeout=30)
+    try:
+        _, errors = script.communicate(timeout=60)
+    finally:
+        script.kill()
     assert errors.count("Traceback") == (how is signal.SIGINT)
     wait_until(lambda: not any(map(alive, workers)))
 

@@ -1,0 +1,41 @@
+"""Where hyper-parameters make sense, by their names: one table for all algorithms."""
+
+import dataclasses
+import math
+from typing import Any
+
+from coterie.errors import require
+
+AT_LEAST_ONE = (1.0, math.inf)
+SHARE = (0.0, 1.0)
+NOT_NEGATIVE = (0.0, math.inf)
+POSITIVE = (math.ulp(0.0), math.inf)
+
+RANGES: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(("horizon", "epochs", "minibatches", "updates", "batch"), AT_LEAST_ONE),
+    **dict.fromkeys(("capacity", "target_every", "exploration_steps"), AT_LEAST_ONE),
+    **dict.fromkeys(("tolerance", "factor"), AT_LEAST_ONE),
+    **dict.fromkeys(("discount", "trace", "exploration_start", "exploration_end"), SHARE),
+    **dict.fromkeys(("entropy", "penalty", "root_penalty", "warmup"), NOT_NEGATIVE),
+    **dict.fromkeys(("learning_rate", "critic_learning_rate", "gradient_clip"), POSITIVE),
+    **dict.fromkeys(("clip", "value_clip", "divergence_target"), POSITIVE),
+}
+
+
+def require_ranges(algorithm: Any) -> None:
+    """Raise `ConfigError` for the first field that is outside its range."""
+    for field in dataclasses.fields(algorithm):
+        value = getattr(algorithm, field.name)
+        if field.name == "hidden":
+            sizes = f"hidden needs widths of at least 1, not {value}: try 64 64."
+            require(len(value) > 0 and min(value) >= 1, sizes)
+        if value is None or field.name not in RANGES:
+            continue
+        low, high = RANGES[field.name]
+        require(low <= value <= high, f"{field.name} must be {_said(low, high)}, not {value}.")
+
+
+def _said(low: float, high: float) -> str:
+    if high < math.inf:
+        return f"between {low:g} and {high:g}"
+    return "greater than 0" if low == POSITIVE[0] else f"at least {low:g}"
