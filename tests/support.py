@@ -12,6 +12,7 @@ from jaxtyping import PyTree
 
 from coterie.algorithms import IPPO, Algorithm, Experience, Information
 from coterie.catalogue import ALGORITHMS
+from coterie.errors import ConfigError
 from coterie.games.game import AgentSpec, Box, Discrete, JaxGame, Timestep, View
 from coterie.graph import Graph, family
 from coterie.network import Network, lift
@@ -186,6 +187,15 @@ def catalogue(recurrent: bool) -> dict[str, Algorithm]:
         for name, algorithm in small.items()
         if hasattr(algorithm, "recurrent")
     }
+
+
+def accepts_boxes(algorithm: Algorithm) -> bool:
+    """Whether an algorithm can choose numbers, not only among actions."""
+    try:
+        algorithm.init(jax.random.key(0), AgentSpec(2, Box(1)))
+    except ConfigError:
+        return False
+    return True
 
 
 def leaves(tree: PyTree) -> dict[str, np.ndarray]:

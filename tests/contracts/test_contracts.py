@@ -12,12 +12,12 @@ from coterie.errors import ConfigError
 from coterie.graph import family, from_adjacency, uniform
 from coterie.network import lift, networks, stack, unstack
 from coterie.train.team import assemble, iteration, known_specs
-from coterie.types import AgentSpec, Box
 from tests.support import (
     SMALL,
     Babble,
     Gossip,
     Lesson,
+    accepts_boxes,
     assert_same,
     catalogue,
     perturbed,
@@ -226,14 +226,6 @@ def test_complete_and_uniform_is_the_centralised_average():
     centre = jax.tree.map(lambda x: np.broadcast_to(np.mean(x, axis=0), x.shape), alone.critic)
     assert_same(together.critic, centre, 1e-5)
     assert_same(together.policy, alone.policy, 1e-5)
-
-
-def accepts_boxes(algorithm):
-    try:
-        algorithm.init(jax.random.key(0), AgentSpec(2, Box(1)))
-    except ConfigError:
-        return False
-    return True
 
 
 BOXES = {name: algorithm for name, algorithm in PLAIN.items() if accepts_boxes(algorithm)}

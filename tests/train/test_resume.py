@@ -87,7 +87,7 @@ def test_games_that_cannot_be_saved_restart_at_checkpoints_either_way(tmp_path, 
     settings = dataclasses.replace(SETTINGS, steps=192)  # four blocks, a checkpoint after each
     whole = trained(tmp_path / "whole", game=game, settings=settings)
     run = trained(tmp_path / "run", game=game, settings=settings, stop=2)
-    trainer(run).vector.sessions._forget()  # as a new process would not know the games
+    trainer(run).vector.sessions._workers = None  # as a new process would not know the games
     resumed(run)
     assert_same_run(whole, run)
 

@@ -1,0 +1,239 @@
+"""Games so small that the answer is known, each of which needs one faculty of a learner."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from coterie.catalogue import ALGORITHMS
+from coterie.graph import family
+from coterie.train.team import assemble, iteration
+from tests.probes.games import Darts, Lab, able, table
+from tests.support import Gossip, accepts_boxes, with_options
+
+QUICK = {
+    "discount": 0.5,
+    "hidden": (16,),
+    "horizon": 8,
+    "learning_rate": 0.01,
+    "critic_learning_rate": 0.01,
+    "epochs": 3,
+    "minibatches": 1,
+    "entropy": 0.1,
+    "value_clip": None,
+    "updates": 5,
+    "capacity": 200,
+    "warmup": 16,
+    "target_every": 10,
+    "exploration_steps": 4_000,
+}
+UPDATES, GAMES, SEEDS = 400, 16, 3
+EVERY = {name: with_options(a, **QUICK) for name, a in (ALGORITHMS | {"gossip": Gossip()}).items()}
+LONERS = {name: a for name, a in EVERY.items() if not a.information.sends}
+REMEMBERING = {
+    name: dataclasses.replace(a, recurrent=True)
+    for name, a in LONERS.items()
+    if hasattr(a, "recurrent")
+}
+AIMING = {name: a for name, a in EVERY.items() if accepts_boxes(a)}
+
+
+def each(algorithms):
+    return pytest.mark.parametrize("algorithm", algorithms.values(), ids=algorithms)
+
+
+def trained(algorithm, game, key):
+    """The team after training, and each agent's mean return in the last tenth of it."""
+    vector = game.vectorize(GAMES)
+    team = assemble(algorithm, game, vector, family("complete", 2), key)
+    round_ = iteration(algorithm, game, vector)
+    team, report = jax.lax.scan(lambda t, _: round_(t), team, None, length=UPDATES)
+    last = jax.tree.map(lambda x: jnp.sum(x[-UPDATES // 10 :], axis=0), report.episodes)
+    return team, last.returns / last.count
+
+
+@functools.cache
+def laboratory(algorithm):
+    """Training in a game of tables, compiled once for all of them: `(returns, values)`."""
+
+    def train(rules, key):
+        team, returns = trained(algorithm, Lab(rules), key)
+        return returns, judged(algorithm, team.agents, rules)
+
+    return jax.jit(train)
+
+
+def judged(algorithm, agents, rules):
+    """What each agent believes that each state is worth, `[S, N]`; for those without memory."""
+    if getattr(algorithm, "recurrent", False):
+        return None
+    everything = rules.observation.reshape(len(rules.observation), 1, -1)
+    seen = everything if algorithm.information.state else rules.observation
+
+    def mine(agent, seen, able):
+        judge = agent.critic if hasattr(agent, "critic") else agent.student.values
+        output = judge.head(judge.body.step(seen, ())[0])
+        return (
+            output[:, 0]
+            if hasattr(agent, "critic")
+            else jnp.max(output, -1, where=able, initial=-9)
+        )
+
+    seen = jnp.broadcast_to(seen, (len(seen), 2, seen.shape[-1]))
+    return jax.vmap(mine, (0, 1, 0), 1)(agents, seen, able())
+
+
+def play(algorithm, rules, seed=0):
+    returns, values = laboratory(algorithm)(rules, jax.random.key(seed))
+    return np.asarray(returns), None if values is None else np.asarray(values)
+
+
+def pooled(algorithm):
+    """Whether everybody is paid the mean of both: at a centre, or by gossip on a complete graph."""
+    return algorithm.information.reward == "team" or "reward" in algorithm.information.sends
+
+
+A, B = [1, 0, 0], [0, 1, 0]  # two things to see
+OWN = (np.arange(2), np.arange(2))  # each agent is paid for what it does itself
+
+# The rules, and what every state in play is worth to agent 0 and to agent 1. The discount is 1/2.
+VALUES = {
+    "constant": (
+        table(reward={(0, 0, 0): 1.0, (0, 1, 1): -2.0}),
+        {0: (1.0, -2.0)},
+    ),
+    "what I see": (
+        table(
+            first=(0, 1),
+            observation={0: A, 1: B},
+            reward={(0, 0, 0): 1.0, (1, 0, 0): -1.0, (0, 1, 1): -0.5, (1, 1, 1): 2.0},
+        ),
+        {0: (1.0, -0.5), 1: (-1.0, 2.0)},
+    ),
+    "delayed": (
+        table(
+            following=(1, 0, 0, 0),
+            observation={0: A, 1: B},
+            reward={(1, 0, 0): 1.0, (1, 1, 1): 2.0},
+            terminated={0: False},
+        ),
+        {0: (0.5, 1.0), 1: (1.0, 2.0)},
+    ),
+    # Cut off after every step, the game would have gone on for ever: 1 / (1 - 1/2).
+    "cut off": (
+        table(reward={(0, 0, 0): 1.0, (0, 1, 1): -0.5}, terminated={0: False}, truncated={0: True}),
+        {0: (2.0, -1.0)},
+    ),
+    # Cut off after the second of three different states; the third is never played from.
+    "cut off before a state of its own": (
+        table(
+            following=(1, 2, 0, 0),
+            first=(0, 2),
+            observation={0: A, 1: B, 2: [1, 1, 0]},
+            reward={(2, 0, 0): 4.0, (2, 1, 1): -2.0},
+            terminated={0: False, 1: False},
+            truncated={1: True},
+        ),
+        {0: (1.0, -0.5), 1: (2.0, -1.0), 2: (4.0, -2.0)},
+    ),
+}
+
+
+@each(EVERY)
+@pytest.mark.parametrize("probe", VALUES)
+def test_values(algorithm, probe):
+    rules, expected = VALUES[probe]
+    _, values = play(algorithm, rules)
+    states, worth = list(expected), np.array(list(expected.values()))
+    if pooled(algorithm):
+        worth = np.broadcast_to(worth.mean(axis=1, keepdims=True), worth.shape)
+    np.testing.assert_allclose(values[states], worth, atol=0.12)
+
+
+def paid(*what):
+    """Rewards of 1: `(state, agent, action)` pays the agent for its own action."""
+    return {(state, agent, agent, action): 1.0 for state, agent, action in what}
+
+
+# Rules under which every agent can earn 1 in an episode.
+CHOICES = {
+    "what I do": table(reward=paid((0, 0, 0), (0, 1, 2))),
+    "what I see and do": table(
+        first=(0, 1),
+        observation={0: A, 1: B},
+        reward=paid((0, 0, 0), (1, 0, 1), (0, 1, 2), (1, 1, 0)),
+    ),
+    # The first action leads nowhere in the second state, which pays for the other one.
+    "twice": table(
+        following=(1, 0, 0, 0),
+        observation={0: A, 1: B},
+        reward={k: v / 2 for k, v in paid((0, 0, 0), (1, 0, 1), (0, 1, 2), (1, 1, 1)).items()},
+        terminated={0: False},
+    ),
+}
+
+
+@each(EVERY)
+@pytest.mark.parametrize("probe", CHOICES)
+def test_choices(algorithm, probe):
+    returns, _ = play(algorithm, CHOICES[probe])
+    assert returns.min() > 0.85
+
+
+# A cue, one step in which all look the same, and the action that the cue asked for.
+MEMORY = table(
+    first=(0, 1),
+    following=(2, 3, 0, 0),
+    observation={0: A, 1: B, 2: [1, 1, 0], 3: [1, 1, 0]},
+    reward=paid((2, 0, 0), (3, 0, 1), (2, 1, 2), (3, 1, 0)),
+    terminated={0: False, 1: False},
+)
+
+
+@each(REMEMBERING)
+def test_only_a_memory_recalls_what_was_seen(algorithm):
+    """The best of some seeds: an early habit may outlast the cue, but no luck replaces a memory."""
+    forgetful = dataclasses.replace(algorithm, recurrent=False)
+    recalled, guessed = (
+        np.max([play(a, MEMORY, seed)[0] for seed in range(SEEDS)], axis=0)
+        for a in (algorithm, forgetful)
+    )
+    assert recalled.min() > 0.85
+    assert guessed.max() < 0.65
+
+
+@each({name: a for name, a in LONERS.items() if not pooled(a)})
+def test_one_leaves_and_the_other_plays_on(algorithm):
+    """What seems to happen to agent 1 after it left is nothing to it, nor to agent 0."""
+    rules = table(
+        following=(1, 2, 0, 0),
+        observation={0: A, 1: B, 2: [1, 1, 0], (1, 1): -5.0, (2, 1): 5.0},
+        reward={(0, 1, 1): 1.0, (1, 1, 1): 50.0, (2, 1, 1): -90.0, (2, 0, 0): 4.0},
+        terminated={(0, 0): False, (1, 0): False},
+        present={(1, 1): False, (2, 1): False},
+    )
+    _, values = play(algorithm, rules)
+    np.testing.assert_allclose(values[:3, 0], [1.0, 2.0, 4.0], atol=0.2)
+    np.testing.assert_allclose(values[0, 1], 1.0, atol=0.12)
+
+
+def test_paying_another_needs_a_message():
+    """Agent 0's action pays agent 1 alone, who can do nothing but tell."""
+    rules = table(reward={(0, 1, 0, 1): 1.0})
+    for name, algorithm in EVERY.items():
+        paid = play(algorithm, rules)[0][1]
+        assert (paid > 0.85) if pooled(algorithm) else (paid < 0.75), name
+
+
+@each(AIMING)
+def test_aim(algorithm):
+    """Numbers in the game's own units, one for agent 0 and two for agent 1; the best of some seeds.
+
+    Untrained, the agents lose more than 1 and more than 0.5.
+    """
+    train = jax.jit(lambda key: trained(algorithm, Darts(), key)[1])
+    returns = [train(jax.random.key(seed)) for seed in range(SEEDS)]
+    assert np.max(returns, axis=0).min() > -0.1
