@@ -197,12 +197,8 @@ MEMORY = table(
 def test_only_a_memory_recalls_what_was_seen(algorithm):
     """The best of some seeds: an early habit may outlast the cue, but no luck replaces a memory."""
     forgetful = dataclasses.replace(algorithm, recurrent=False)
-    recalled, guessed = (
-        np.max([play(a, MEMORY, seed)[0] for seed in range(SEEDS)], axis=0)
-        for a in (algorithm, forgetful)
-    )
-    assert recalled.min() > 0.85
-    assert guessed.max() < 0.65
+    assert any(play(algorithm, MEMORY, seed)[0].min() > 0.85 for seed in range(SEEDS))
+    assert all(play(forgetful, MEMORY, seed)[0].max() < 0.65 for seed in range(SEEDS))
 
 
 @each({name: a for name, a in LONERS.items() if not pooled(a)})
@@ -235,5 +231,4 @@ def test_aim(algorithm):
     Untrained, the agents lose more than 1 and more than 0.5.
     """
     train = jax.jit(lambda key: trained(algorithm, Darts(), key)[1])
-    returns = [train(jax.random.key(seed)) for seed in range(SEEDS)]
-    assert np.max(returns, axis=0).min() > -0.1
+    assert any(train(jax.random.key(seed)).min() > -0.1 for seed in range(SEEDS))
