@@ -12,10 +12,12 @@ from PIL import Image
 
 from coterie.cli import VERBS, main
 from coterie.files import read_json
+from coterie.games.pettingzoo import PettingZooGame
 from coterie.policies import read_policy
 from coterie.train.checkpoint import checkpoints
+from coterie.train.loop import Trainer
 from coterie.train.metrics import read_table
-from coterie.train.run import open_run
+from coterie.train.run import new_run, open_run
 from tests.runs import (
     SETTINGS,
     Pond,
@@ -25,6 +27,7 @@ from tests.runs import (
     listing,
     python,
     refused,
+    small,
     trained,
 )
 
@@ -272,26 +275,29 @@ def test_a_quantity_that_turns_nan_ends_with_its_sentence(here, capsys):
     assert last.startswith("coterie: agent 1 (agent-1): reward is not finite in update 1; run `co")
 
 
-FAULTS = {
-    "nan_observation": "agent 'ann' at step 2 of its episode: its observation holds [nan]",
-    "no_reward": "agent 'bob' at step 2 of its episode: the game gave no reward for it",
-}
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_what_a_game_outside_does_wrong_comes_out_as_its_sentence(fault):
-    words = ["train", "dpo", "pettingzoo:worlds:Faulty", "--options", f"fault={fault}", *FIVE]
+def test_a_game_outside_that_fails_in_training_says_why():
+    words = ["train", "dpo", "pettingzoo:worlds:Faulty", "--options", "fault=no_reward", *FIVE]
     code = """
-import contextlib, io, sys
+import sys
 from coterie.cli import main
 try:
     main(sys.argv[1:])
 except SystemExit as end:
     print("code", end.code)
-sys.stderr.flush()
 """
     out = python(code, *words, "--workers", "1", "--folder", "run", errors=True)
-    *_, sentence, code = out.splitlines()
-    assert code == "code 2"
-    assert FAULTS[fault] in sentence
+    *_, sentence, end = out.splitlines()
+    assert end == "code 2"
+    assert "agent 'bob' at step 2 of its episode: the game gave no reward for it" in sentence
     assert "Traceback" not in out
+
+
+def test_a_game_outside_that_fails_in_evaluation_says_why(here, monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parent / "games"))
+    game = PettingZooGame("worlds:Faulty", ("fault=nan_observation",), 1)
+    run = new_run(small("dpo"), game, SETTINGS, here / "run")
+    run.create()
+    trainer = Trainer(run)
+    trainer._export(trainer.fresh(0))
+    sentence = refused(["evaluate", "run", "--episodes", "2"])
+    assert "agent 'ann' at step 2 of its episode: its observation holds [nan]" in sentence
