@@ -47,6 +47,8 @@ class AgentSpec:
     masked: some actions may be impossible at times (`View.action_mask` is given).
     leaves: it may leave before the others (`View.present` is given).
     state:  the length of the global state, for algorithms that declare it; 0 otherwise.
+    states: how many different observations there are, if they are numbered (`observation` is
+            then 1); 0 otherwise.
     """
 
     observation: int
@@ -54,6 +56,7 @@ class AgentSpec:
     masked: bool = False
     leaves: bool = False
     state: int = 0
+    states: int = 0
 
 
 class View(NamedTuple):
