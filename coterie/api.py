@@ -1,5 +1,6 @@
 """The user's verbs in Python; the command line says the same ones."""
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -121,7 +122,7 @@ def plot_run(run: Run) -> list[Path]:
         except RunError:
             continue  # not every algorithm has every number
         if any(np.any(one.values) for one in each):
-            panels[name] = each
+            panels[name] = _merged(each)
     plot_panels(panels, folder / "agents.png", title=run.title)
     return [folder / "return.png", folder / "agents.png"]
 
@@ -148,6 +149,14 @@ def watch(folder: str | Path, seed: int | None = None, episodes: int = 3) -> lis
     animate([s for episode in played for s in episode], moving, run.title, starts=starts)
     still(played[0], standing, run.title)
     return [moving, standing]
+
+
+def _merged(curves: list[Curve]) -> list[Curve]:
+    """One curve instead of many that would hide one another, as rewards of a whole team do."""
+    first, *others = curves
+    if others and all(np.array_equal(first.values, one.values) for one in others):
+        return [dataclasses.replace(first, label="every agent")]
+    return curves
 
 
 def _labelled(algorithm: str | Algorithm) -> tuple[str, str | Algorithm]:

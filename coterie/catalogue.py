@@ -6,7 +6,7 @@ from typing import Any
 
 from coterie.algorithms import DPO, IPPO, IQL, Algorithm
 from coterie.centralized import MAPPO
-from coterie.errors import ConfigError, unknown
+from coterie.errors import ConfigError, require, unknown
 from coterie.games import CATALOGUE as GAMES
 from coterie.games.game import Game
 
@@ -50,6 +50,7 @@ def make_algorithm(name: str, **options: Any) -> Algorithm:
     """
     if ":" in name:
         return changed(_imported(name, Algorithm)(), options)
+    require(name not in GAMES, f"{name!r} is a game: algorithms come first, the game last.")
     if name not in ALGORITHMS:
         raise unknown("algorithm", name, ALGORITHMS)
     return changed(ALGORITHMS[name], options)
@@ -75,9 +76,10 @@ def make_game(name: str, **options: Any) -> Game:
     """
     if name.startswith(PETTINGZOO):
         return changed(_pettingzoo(name.removeprefix(PETTINGZOO)), options)
+    require(name not in ALGORITHMS, f"{name!r} is an algorithm: the game comes last.")
     kind = _imported(name, Game) if ":" in name else GAMES.get(name)
     if kind is None:
-        raise unknown("game", name, [*GAMES, f"{PETTINGZOO}<factory>"])
+        raise unknown("game", name, [*GAMES, f"{PETTINGZOO}<factory>", "<module>:<Class>"])
     return changed(kind(), options)
 
 

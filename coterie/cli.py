@@ -32,6 +32,10 @@ A first run, about a minute:  coterie train dpo spread --steps 300000
 Algorithms and games by name (`coterie list`), `pettingzoo:mpe2.simple_spread_v3` for any
 PettingZoo game, or `module:Class` for your own."""
 
+NAMES = """\
+`coterie list` shows the names. The options are those of the algorithm, of the game and of the
+run: give the names first, then --help, as in `coterie train dpo spread --help`."""
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one verb; a user's mistake is one sentence on standard error and exit code 2."""
@@ -137,7 +141,7 @@ def _plot(arguments: list[str]) -> None:
     out = chosen.out or (place if len(runs) == 1 else Path("comparison.png"))
     curves = plot_runs(runs, out, chosen.column)
     Console().print(to_rich(summary_table(curves)))
-    print(out)
+    print(out, out.with_suffix(".csv"), sep="\n")
 
 
 def _watch(arguments: list[str]) -> None:
@@ -234,7 +238,7 @@ def _split(
     end = flags[0] if flags else len(arguments)
     names, options = arguments[:end], arguments[end:]
     if options[:1] in (["-h"], ["--help"]) and len(names) < count:
-        print(f"usage: coterie {usage} [options]\n\nSee `coterie list` for the names.")
+        print(f"usage: coterie {usage} [options]\n\n{NAMES}")
         sys.exit(0)
     require(
         len(names) == count or (more and len(names) > count),

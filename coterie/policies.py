@@ -18,6 +18,7 @@ from coterie.rl.models import ACTIVATIONS, Body, Policy
 from coterie.types import AgentSpec, Box, Discrete, Space, View
 
 FORMAT = "coterie policy 1"
+SUFFIX = ".safetensors"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,7 +130,13 @@ def load_policy(path: str | Path, greedy: bool | None = None, seed: int = 0) -> 
 
 def read_policy(path: str | Path) -> tuple[Policy, PolicyCard]:
     """The network in a policy file, and what the file says of it."""
-    arrays, metadata = read_arrays(Path(path))
+    path = Path(path)
+    require(
+        path.suffix == SUFFIX and not path.is_dir(),
+        f"{path} is not a policy file: name one agent's, RUN/seed-0/policies/agent-0{SUFFIX}.",
+        RunError,
+    )
+    arrays, metadata = read_arrays(path)
     try:
         described = json.loads(metadata.get("policy", "{}"))
         require(

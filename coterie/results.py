@@ -56,6 +56,12 @@ def trained_team(run: Run, seed: int) -> Policy:
 def _policy_of(run: Run, seed: int, agent: int) -> Policy:
     name, spec = run.game.names[agent], run.game.specs[agent]
     path = run.policy_file(seed, name)
+    require(
+        path.is_file(),
+        f"{path} is missing: policies come with checkpoints; train on with "
+        f"`coterie resume {run.folder}`.",
+        RunError,
+    )
     policy, about = read_policy(path)
     wanted, found = (name, spec.observation, spec.action), (about.name, *_sizes(about))
     require(

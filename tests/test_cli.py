@@ -103,7 +103,7 @@ def test_compare_trains_with_the_same_seeds_and_budget(here, capsys):
     assert runs[0].settings == runs[1].settings
     assert runs[0].settings.seeds == 2
     steps = [read_table(run.evaluations(seed))["steps"].tolist() for run in runs for seed in (0, 1)]
-    assert steps == [[144, 240]] * 4
+    assert steps == [[0, 144, 240]] * 4
     for seed in (0, 1):
         assert_same_run(finished(settings=settings), runs[0], seed)
     before = listing(here / "both" / "dpo" / "seed-0")
@@ -180,7 +180,7 @@ def test_speaker_and_listener_train_with_dpo_and_iql():
             ("speaker_0", 3, 3),
             ("listener_0", 11, 5),
         ]
-        assert read_table(opened.evaluations(0))["length"].tolist() == [6]
+        assert read_table(opened.evaluations(0))["length"].tolist() == [6, 6]
     main(["watch", "dpo", "--episodes", "1"])
     assert pictures("dpo/plots/team.gif") == 7
     assert pictures("dpo/plots/team.png") == 1
@@ -191,6 +191,9 @@ BAD = {
     "verb": (["trian"], "unknown verb 'trian': did you mean 'train'"),
     "algorithm": (["train", "dppo", POND], "unknown algorithm 'dppo': did you mean 'dpo'"),
     "game": (["train", "dpo", "spred"], "unknown game 'spred': did you mean 'spread'"),
+    "order": (["train", "spread", "dpo"], "'spread' is a game: algorithms come first"),
+    "order of three": (["compare", "spread", "dpo", "ippo"], "'spread' is a game: algorithms come"),
+    "not a game": (["check", "dpo"], "'dpo' is an algorithm: the game comes last"),
     "no game": (["train", "dpo"], "usage: coterie train ALGORITHM GAME"),
     "option": ([*TRAIN, "--stepss", "5"], "Unrecognized options: --stepss, 5 (did you mean --st"),
     "value": ([*TRAIN, "--steps", "many"], "Error parsing --steps: invalid literal"),

@@ -116,11 +116,11 @@ def test_unequal_agents_have_their_true_sizes():
 
 def test_one_file_in_an_empty_folder_and_a_new_process_is_enough(tmp_path):
     run = run_of("unequal")
-    shutil.copy(run.policy_file(0, "agent-1"), tmp_path / "mine")
+    shutil.copy(run.policy_file(0, "agent-1"), tmp_path / "mine.safetensors")
     code = """
 import sys
 from coterie.policies import load_policy
-policy = load_policy("mine", greedy=True)
+policy = load_policy("mine.safetensors", greedy=True)
 print(policy.card.name, [policy([x]) for x in (-1.0, 0.0, 1.0)])
 """
     policy = load_policy(run.policy_file(0, "agent-1"), greedy=True)
@@ -160,10 +160,16 @@ FORGED = {
 @pytest.mark.parametrize("case", FORGED)
 def test_a_card_that_is_wrong_is_refused(tmp_path, case):
     changes, sentence = FORGED[case]
-    path = shutil.copy(finished().policy_file(0, "agent-0"), tmp_path / "x")
+    path = shutil.copy(finished().policy_file(0, "agent-0"), tmp_path / "x.safetensors")
     recarded(path, **changes)
     with pytest.raises(RunError, match=sentence):
         load_policy(path)
+
+
+@pytest.mark.parametrize("path", ["seed-0/policies", "run.json", "seed-0/evaluation.csv"])
+def test_what_is_no_policy_file_is_told_what_would_be(path):
+    with pytest.raises(RunError, match=r"is not a policy file: name one agent's, RUN/seed-0/pol"):
+        load_policy(finished().folder / path)
 
 
 def test_a_checkpoint_is_not_a_policy():

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int, Real
-from scipy.stats import norm, t
+from scipy.special import ndtr, stdtrit
 
 CONFIDENCE = 0.95
 RESAMPLES = 4000
@@ -134,7 +134,7 @@ def _edges(lines: Float[np.ndarray, "R T"], size: int) -> tuple[np.ndarray, np.n
     """
     tail = (1.0 - CONFIDENCE) / 2.0
     if size > 1:
-        tail = norm.cdf(np.sqrt(size / (size - 1)) * t.ppf(tail, size - 1))
+        tail = ndtr(np.sqrt(size / (size - 1)) * stdtrit(size - 1, tail))
     last = len(lines) - 1
     ordered = np.sort(lines, axis=0)
     return ordered[int(np.floor(tail * last))], ordered[int(np.ceil((1.0 - tail) * last))]

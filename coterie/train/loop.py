@@ -118,13 +118,17 @@ class Trainer:
             repetition.block = repetition.kept = int(progress["block"])
             repetition.seconds = progress["seconds"]
             self._export(repetition)
+        trained = repetition.block * self.block_steps
         for path in (self.run.metrics(seed), self.run.evaluations(seed)):
-            Table(path).cut(repetition.block * self.block_steps)
+            Table(path).cut(trained if found else -1)
         return repetition
 
     def train(self, repetitions: list[Repetition]) -> bool:
         """Train until every repetition is done; False if the watcher stopped it before."""
         try:
+            for repetition in repetitions:
+                if repetition.block == 0:
+                    self._score(repetition)
             while waiting := [r for r in repetitions if r.block < self.blocks]:
                 self._train_block(waiting)
                 if self.watcher.stopping():

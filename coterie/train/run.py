@@ -16,6 +16,7 @@ from coterie.catalogue import algorithm_name, game_name, make_algorithm, make_ga
 from coterie.errors import CoterieError, RunError, require
 from coterie.files import read_json, write_whole
 from coterie.games.game import Game
+from coterie.policies import SUFFIX
 from coterie.train.settings import Settings
 
 FORMAT = 1
@@ -60,7 +61,7 @@ class Run:
 
     def policy_file(self, seed: int, agent: str) -> Path:
         """One agent's trained policy."""
-        return self.seed_folder(seed) / "policies" / f"{file_name(agent)}.safetensors"
+        return self.seed_folder(seed) / "policies" / f"{file_name(agent)}{SUFFIX}"
 
     def owner(self, seed: int) -> dict[str, Any]:
         """What tells the files of one repetition from those of any other."""

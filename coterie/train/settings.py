@@ -22,7 +22,8 @@ class Settings:
     block: int = 10
     """Updates compiled into one block; the host looks in between blocks."""
     evaluations: int = 20
-    """How often the team is evaluated, evenly spread over the run, the end included."""
+    """How often the team is evaluated: evenly spread over the run, the end included, and once
+    more before it learns."""
     evaluation_games: int = 64
     """Episodes in one evaluation, in games and with random numbers of their own."""
     checkpoints: int = 5
