@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import Array, Key
 
 from coterie.errors import GameError, RunError, require
 from coterie.games.game import JaxGame, Scene, Space
@@ -83,10 +84,18 @@ def _sized(name: str, observation: int, action: Space) -> str:
 
 def score(run: Run, seed: int, episodes: int, key: int = 0) -> Scores:
     """Play `episodes` games with a trained team."""
-    vector = run.game.vectorize(episodes)
-    play = evaluator(vector, units(run.game.specs), run.algorithm.plays_mode)
+    vector, scale, greedy = (
+        run.game.vectorize(episodes),
+        units(run.game.specs),
+        run.algorithm.plays_mode,
+    )
+
+    @jax.jit
+    def play(team: Policy, key: Key[Array, ""], world: Any) -> Scores:
+        return evaluator(vector.within(world), scale, greedy)(team, key)
+
     with explained(vector):
-        scores = jax.jit(play)(trained_team(run, seed), jax.random.key(key))
+        scores = play(trained_team(run, seed), jax.random.key(key), vector.world)
         return jax.tree.map(np.asarray, scores)
 
 

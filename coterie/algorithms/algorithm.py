@@ -110,3 +110,8 @@ class Algorithm(abc.ABC):
     def plays_mode(self) -> bool:
         """Whether, once trained, I take the most likely action instead of drawing one."""
         return False
+
+    @property
+    def batches_seeds(self) -> bool:
+        """Whether several seeds run faster as one batch: where a step is all overhead, in tables."""
+        return False

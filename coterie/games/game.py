@@ -78,6 +78,15 @@ class VectorGame(abc.ABC):
     def global_state(self, state: PyTree, view: View) -> Float[Array, "G S"]:
         """The state of the world, for algorithms that declare it."""
 
+    @property
+    def world(self) -> PyTree:
+        """Arrays that the games never change, such as tables: no part of any state or checkpoint."""
+        return ()
+
+    def within(self, world: PyTree) -> "VectorGame":
+        """These games in that `world`, which a compiled program takes as an argument."""
+        return self
+
     def close(self, state: PyTree) -> None:  # noqa: B027 (most games have nothing to do)
         """Let go of what `state` holds outside JAX; traced or not. It cannot be stepped again."""
 

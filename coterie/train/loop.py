@@ -1,5 +1,6 @@
 """Train: blocks of compiled iterations with a host in between. The one loop for every algorithm."""
 
+import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, PyTree
+from jaxtyping import Array, Bool, Key, PyTree
 
 from coterie.errors import GameError, require
 from coterie.files import sweep
@@ -16,7 +17,7 @@ from coterie.graph import family
 from coterie.network import unstack
 from coterie.policies import card, save_policy
 from coterie.train.checkpoint import checkpoints, load_checkpoint, save_checkpoint
-from coterie.train.evaluate import evaluator, explained
+from coterie.train.evaluate import Scores, evaluator, explained
 from coterie.train.metrics import (
     Events,
     Row,
@@ -30,7 +31,7 @@ from coterie.train.metrics import (
 from coterie.train.rollout import open_stage
 from coterie.train.run import Run, file_name
 from coterie.train.settings import is_due
-from coterie.train.team import Team, assemble, iteration, known_specs
+from coterie.train.team import Report, Team, assemble, iteration, known_specs
 from coterie.train.units import units
 
 
@@ -95,11 +96,11 @@ class Trainer:
         self.block_steps = settings.block_steps(algorithm.horizon)
         self.specs = known_specs(game, self.vector, algorithm.information)
         self.judged = game.vectorize(settings.evaluation_games)
-        play = evaluator(self.judged, units(game.specs), algorithm.plays_mode)
-        self._advance = jax.jit(self._block(), donate_argnums=0)
-        self._evaluate = jax.jit(lambda team, key: play(self._policies(team), key))
+        self._advance = jax.jit(self._block, donate_argnums=0)
+        self._evaluate = jax.jit(self._play)
         self._sound = jax.jit(_sound)
         self._events: dict[int, Events] = {}
+        self._worlds: dict[Any, PyTree] = {}
 
     def fresh(self, seed: int) -> Repetition:
         """A repetition before its first block."""
@@ -143,11 +144,15 @@ class Trainer:
     def _train_block(self, repetitions: list[Repetition]) -> None:
         started = time.perf_counter()
         reports = []
-        for repetition in repetitions:
-            # Only dispatched here: repetitions on different devices run at the same time.
-            repetition.team, report = self._advance(repetition.team)
-            reports.append(report)
-        for repetition, report in zip(repetitions, reports, strict=True):
+        groups = self._groups(repetitions)
+        for group in groups:
+            # Only dispatched here: groups on different devices run at the same time.
+            world = self._world(self._device(group[0].seed))
+            teams, said = self._advance([repetition.team for repetition in group], world)
+            for repetition, team in zip(group, teams, strict=True):
+                repetition.team = team
+            reports += said
+        for repetition, report in zip(itertools.chain(*groups), reports, strict=True):
             report = self._fetched(report)
             require_sound(report, self.names, repetition.block * self.run.settings.block + 1)
             repetition.block += 1
@@ -175,7 +180,8 @@ class Trainer:
         steps = repetition.block * self.block_steps
         self._require_sound(repetition)
         key = jax.random.fold_in(jax.random.key(repetition.seed), 2**31 + repetition.block)
-        scores = self._fetched(self._evaluate(repetition.team, key))
+        world = self._world(self._device(repetition.seed))
+        scores = self._fetched(self._evaluate(repetition.team, key, world))
         row = {"steps": float(steps), **evaluation_row(scores, self.names)}
         Table(self.run.evaluations(repetition.seed)).append(row)
         self._tell(repetition, "evaluation", row)
@@ -232,17 +238,42 @@ class Trainer:
     def _policies(self, team: Team) -> Any:
         return jax.vmap(self.run.algorithm.policy)(team.agents)
 
-    def _block(self) -> Callable[[Team], tuple[Team, Any]]:
-        step = iteration(self.run.algorithm, self.run.game, self.vector)
+    def _block(self, teams: list[Team], world: PyTree) -> tuple[list[Team], list[Report]]:
+        """A block of iterations of every team."""
+        step = iteration(self.run.algorithm, self.run.game, self.vector.within(world))
 
-        def block(team: Team) -> tuple[Team, Any]:
+        def block(team: Team) -> tuple[Team, Report]:
             return jax.lax.scan(lambda t, _: step(t), team, None, length=self.run.settings.block)
 
-        return block
+        return together(block, teams)
+
+    def _play(self, team: Team, key: Key[Array, ""], world: PyTree) -> Scores:
+        """One episode in each of the games that the team is judged by."""
+        algorithm, judged = self.run.algorithm, self.judged.within(world)
+        play = evaluator(judged, units(self.run.game.specs), algorithm.plays_mode)
+        return play(self._policies(team), key)
+
+    def _groups(self, repetitions: list[Repetition]) -> list[list[Repetition]]:
+        """Repetitions that advance as one program: those of a device, if that is faster."""
+        if not self.run.algorithm.batches_seeds:
+            return [[repetition] for repetition in repetitions]
+        groups: dict[Any, list[Repetition]] = {}
+        for repetition in repetitions:
+            groups.setdefault(self._device(repetition.seed), []).append(repetition)
+        return list(groups.values())
+
+    def _device(self, seed: int) -> Any:
+        devices = jax.local_devices() if self.vector.resumable else jax.local_devices()[:1]
+        return devices[(seed - self.run.settings.seed) % len(devices)]
+
+    def _world(self, device: Any) -> PyTree:
+        """What the games never change, on the device where it is needed."""
+        if device not in self._worlds:
+            self._worlds[device] = jax.device_put(self.vector.world, device)
+        return self._worlds[device]
 
     def _placed(self, seed: int, team: Team) -> Team:
-        devices = jax.local_devices() if self.vector.resumable else jax.local_devices()[:1]
-        return jax.device_put(team, devices[(seed - self.run.settings.seed) % len(devices)])
+        return jax.device_put(team, self._device(seed))
 
     def _fetched(self, values: Any) -> Any:
         return jax.tree.map(np.asarray, jax.device_get(values))
@@ -271,6 +302,26 @@ def resume(run: Run, watcher: Watcher | None = None) -> bool:
     sweep(run.folder)
     with explained(trainer.vector, trainer.judged):
         return trainer.train([trainer.restored(seed) for seed in run.seeds])
+
+
+def together(
+    work: Callable[[PyTree], tuple[PyTree, PyTree]], items: list[PyTree]
+) -> tuple[list[PyTree], list[PyTree]]:
+    """`work` done for each of `items`, all at once if there are several.
+
+    >>> together(lambda x: (x + 1, -x), [jnp.ones(()), jnp.zeros(())])[1]
+    [Array(-1., dtype=float32), Array(-0., dtype=float32)]
+    """
+    if len(items) == 1:
+        result, said = work(items[0])
+        return [result], [said]
+    side_by_side = jax.tree.map(lambda *leaves: jnp.stack(leaves), *items)
+    results, said = jax.vmap(work)(side_by_side)
+
+    def alone(tree: PyTree) -> list[PyTree]:
+        return [jax.tree.map(lambda leaf: leaf[i], tree) for i in range(len(items))]
+
+    return alone(results), alone(said)
 
 
 def _sound(agents: PyTree) -> dict[str, Bool[Array, " N"]]:
