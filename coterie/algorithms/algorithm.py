@@ -113,5 +113,5 @@ class Algorithm(abc.ABC):
 
     @property
     def batches_seeds(self) -> bool:
-        """Whether several seeds run faster as one batch: where a step is all overhead, in tables."""
+        """Whether several seeds run faster as one batch, as where a step is mostly overhead."""
         return False

@@ -80,11 +80,20 @@ class VectorGame(abc.ABC):
 
     @property
     def world(self) -> PyTree:
-        """Arrays that the games never change, such as tables: no part of any state or checkpoint."""
+        """Arrays that the games never change, such as tables; no part of a state or checkpoint."""
         return ()
 
     def within(self, world: PyTree) -> "VectorGame":
         """These games in that `world`, which a compiled program takes as an argument."""
+        return self
+
+    @property
+    def world(self) -> PyTree:
+        """Arrays that the game reads and never changes: made once, kept out of checkpoints."""
+        return ()
+
+    def within(self, world: PyTree) -> "VectorGame":
+        """The same copies, reading from these arrays; so a compiled program can be given them."""
         return self
 
     def close(self, state: PyTree) -> None:  # noqa: B027 (most games have nothing to do)

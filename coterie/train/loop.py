@@ -1,6 +1,7 @@
 """Train: blocks of compiled iterations with a host in between. The one loop for every algorithm."""
 
 import itertools
+import operator
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -318,10 +319,11 @@ def together(
     side_by_side = jax.tree.map(lambda *leaves: jnp.stack(leaves), *items)
     results, said = jax.vmap(work)(side_by_side)
 
-    def alone(tree: PyTree) -> list[PyTree]:
-        return [jax.tree.map(lambda leaf: leaf[i], tree) for i in range(len(items))]
+    return _apart(results, len(items)), _apart(said, len(items))
 
-    return alone(results), alone(said)
+
+def _apart(tree: PyTree, count: int) -> list[PyTree]:
+    return [jax.tree.map(operator.itemgetter(i), tree) for i in range(count)]
 
 
 def _sound(agents: PyTree) -> dict[str, Bool[Array, " N"]]:
