@@ -26,7 +26,8 @@ usage: coterie VERB ...
   plot RUN...                draw learning curves
   watch RUN                  a moving picture of a trained team
   check GAME                 play a game at random and say what is wrong with it
-  list                       every algorithm and game
+  claims FIGURE              make a figure of a paper again, and judge what it is said to show
+  list                       every algorithm, game and figure
 
 A first run, about a minute:  coterie train dpo spread --steps 300000
 Algorithms and games by name (`coterie list`), `pettingzoo:mpe2.simple_spread_v3` for any
@@ -166,9 +167,24 @@ def _check(arguments: list[str]) -> None:
     sys.exit(2 if any(not sentence.startswith(HINT) for sentence in found) else 0)
 
 
+def _claims(arguments: list[str]) -> None:
+    (name,), options = _split(arguments, "claims FIGURE", 1)
+    from coterie.claims.catalogue import panels_of
+
+    panels = panels_of(name)
+    chosen = _read(Claims, options, f"claims {name}")
+    prepare(max(panel.settings.seeds for panel in panels.values()))
+    from coterie.claims.figure import make_figure
+
+    folder = chosen.folder or Path("runs") / name
+    print(make_figure(panels, folder))
+    print(f"{folder}/figure.png and verdicts.md")
+
+
 def _list(arguments: list[str]) -> None:
     _refuse(arguments, "list")
     from coterie.catalogue import ABOUT, ALGORITHMS, GAMES, PETTINGZOO
+    from coterie.claims.catalogue import FIGURES
 
     print("algorithms")
     for name in ALGORITHMS:
@@ -177,6 +193,9 @@ def _list(arguments: list[str]) -> None:
     for name, game in GAMES.items():
         print(f"  {name:<15} {_summary(game)}")
     print(f"  {PETTINGZOO + '...':<15} Any PettingZoo ParallelEnv, as pettingzoo:package.module.")
+    print("figures")
+    for name, panels in FIGURES.items():
+        print(f"  {name:<15} {_summary(panels)}")
 
 
 def _parse(prog: str, parts: dict[str, Any], options: list[str], seeds: int) -> Any:
@@ -262,7 +281,7 @@ def _plain(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "-", name)
 
 
-def _summary(kind: type) -> str:
+def _summary(kind: Any) -> str:
     return (kind.__doc__ or "").strip().splitlines()[0]
 
 
@@ -274,6 +293,14 @@ class Evaluate:
     """How many episodes."""
     key: int = 0
     """The seed of the games and of the agents' choices."""
+
+
+@dataclass(frozen=True)
+class Claims:
+    """Make a figure of a paper again."""
+
+    folder: Path | None = None
+    """Where to write; by default runs/FIGURE. The same folder goes on with what was stopped."""
 
 
 @dataclass(frozen=True)
@@ -304,5 +331,6 @@ VERBS: dict[str, Callable[[list[str]], None]] = {
     "plot": _plot,
     "watch": _watch,
     "check": _check,
+    "claims": _claims,
     "list": _list,
 }

@@ -1,0 +1,144 @@
+"""What papers say of learning curves, as questions that curves answer.
+
+A question looks at curves by their labels and gives an `Answer`; a sentence of a paper that needs
+several holds if all of them do.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from coterie.report.compare import Verdict, ends_above, faster, level
+from coterie.report.curve import Curve
+
+Curves = Mapping[str, Curve]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A verdict and the figures behind it, in words."""
+
+    verdict: Verdict
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.verdict} ({self.reason})"
+
+
+Question = Callable[[Curves], Answer]
+
+TAIL = 3
+"""Evaluations that a final value is the mean of."""
+
+
+def above(a: str, *others: str) -> Question:
+    """Does `a` end above each of the others?"""
+    return every(*(_above(a, b) for b in others))
+
+
+def quicker(a: str, *others: str) -> Question:
+    """Does `a` need fewer steps than each of the others to nine tenths of the better one's end?"""
+    return every(*(_quicker(a, b) for b in others))
+
+
+def below_value(a: str, name: str, value: float) -> Question:
+    """Does `a` end below a known value?"""
+
+    def ask(curves: Curves) -> Answer:
+        end = curves[a].final(TAIL)
+        verdict: Verdict = "undecided"
+        if end.high < value or end.low > value:
+            verdict = "holds" if end.high < value else "does not hold"
+        return Answer(verdict, f"{a} {end} against {name} {value:.4g}")
+
+    return ask
+
+
+def close(*labels: str, within: float = 0.1) -> Question:
+    """Do all end within a tenth of what the best of them learned?"""
+
+    def ask(curves: Curves) -> Answer:
+        asked = [curves[label] for label in labels]
+        ends = [curve.final(TAIL) for curve in asked]
+        best = asked[int(np.argmax([end.point for end in ends]))]
+        goal = level(best, 1.0 - within, TAIL)
+        said = ", ".join(f"{label} {end}" for label, end in zip(labels, ends, strict=True))
+        if all(end.low >= goal for end in ends):
+            verdict: Verdict = "holds"
+        else:
+            verdict = "does not hold" if any(end.high < goal for end in ends) else "undecided"
+        return Answer(verdict, f"{said}; a tenth below the best is {goal:.4g}")
+
+    return ask
+
+
+def widest(a: str, *others: str) -> Question:
+    """Do the seeds of `a` differ most at the end?"""
+    return _largest("spread of seeds at the end", _spread, a, others)
+
+
+def restless(a: str, *others: str) -> Question:
+    """Does `a` change most from one evaluation to the next in the second half?"""
+    return _largest("mean change between evaluations", _unrest, a, others)
+
+
+def every(*questions: Question) -> Question:
+    """All of them: holds if each does, and does not if one does not."""
+
+    def ask(curves: Curves) -> Answer:
+        answers = [question(curves) for question in questions]
+        return Answer(
+            joint([answer.verdict for answer in answers]),
+            "; ".join(answer.reason for answer in answers),
+        )
+
+    return ask
+
+
+def joint(verdicts: Sequence[Verdict]) -> Verdict:
+    """The verdict on a sentence whose parts have these.
+
+    >>> joint(["holds", "undecided"])
+    'undecided'
+    """
+    if "does not hold" in verdicts:
+        return "does not hold"
+    return "undecided" if "undecided" in verdicts else "holds"
+
+
+def _above(a: str, b: str) -> Question:
+    def ask(curves: Curves) -> Answer:
+        found = ends_above(curves[a], curves[b], TAIL)
+        return Answer(found.verdict, f"{a} {found.a} against {b} {found.b}")
+
+    return ask
+
+
+def _quicker(a: str, b: str) -> Question:
+    def ask(curves: Curves) -> Answer:
+        found = faster(curves[a], curves[b], tail=TAIL)
+        return Answer(found.verdict, f"{a} after {found.a} steps, {b} after {found.b}")
+
+    return ask
+
+
+def _largest(
+    what: str, measure: Callable[[Curve], float], a: str, others: tuple[str, ...]
+) -> Question:
+    def ask(curves: Curves) -> Answer:
+        found = {label: measure(curves[label]) for label in (a, *others)}
+        verdict: Verdict = "holds" if max(found, key=found.__getitem__) == a else "does not hold"
+        said = ", ".join(f"{label} {value:.3g}" for label, value in found.items())
+        return Answer(verdict, f"{what}: {said}")
+
+    return ask
+
+
+def _spread(curve: Curve) -> float:
+    return float(np.std(curve.values[:, -TAIL:].mean(axis=1), ddof=1))
+
+
+def _unrest(curve: Curve) -> float:
+    late = curve.values[:, curve.values.shape[1] // 2 :]
+    return float(np.abs(np.diff(late, axis=1)).mean())

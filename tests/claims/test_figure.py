@@ -1,0 +1,46 @@
+"""A figure is trained, drawn and judged by one call, and goes on where it was stopped."""
+
+import dataclasses
+
+import pytest
+
+from coterie.claims.catalogue import FIGURES, panels_of
+from coterie.claims.figure import Claim, Panel, make_figure
+from coterie.claims.questions import above, below_value
+from coterie.errors import ConfigError
+from tests.runs import SETTINGS, Pond, listing, small
+
+METHODS = {"slow": small("ippo", learning_rate=1e-6), "dpo": small("dpo")}
+
+
+def test_a_figure_leaves_a_picture_and_verdicts(tmp_path):
+    settings = dataclasses.replace(SETTINGS, seeds=3)
+    claims = (
+        Claim("T1", "nobody reaches 1", below_value("dpo", "one", 1.0)),
+        Claim("T2", "DPO ends far above", above("dpo", "slow")),
+    )
+    panels = {"pond": Panel(Pond(), METHODS, settings, claims, {"one": 1.0})}
+    said = make_figure(panels, tmp_path)
+    assert "- T1 (nobody reaches 1): holds (dpo -" in said
+    assert "- T2 (DPO ends far above): " in said
+    assert (tmp_path / "verdicts.md").read_text() == said
+    before = listing(tmp_path / "pond" / "dpo" / "seed-0")
+    assert make_figure(panels, tmp_path) == said
+    assert listing(tmp_path / "pond" / "dpo" / "seed-0") == before
+    assert (tmp_path / "figure.png").read_bytes()[1:4] == b"PNG"
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_can_be_trained(name):
+    names = set()
+    for panel in panels_of(name).values():
+        assert panel.settings.seeds >= 5
+        for method in panel.methods.values():
+            method.check(panel.settings.games)
+        names |= {claim.name for claim in panel.claims}
+    assert names
+
+
+def test_an_unknown_figure_is_named():
+    with pytest.raises(ConfigError, match="unknown figure 'dpo-3': did you mean 'dpo-2'"):
+        panels_of("dpo-3")

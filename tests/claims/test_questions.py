@@ -1,0 +1,57 @@
+"""Questions that papers ask of curves, on curves whose answers are known."""
+
+import numpy as np
+import pytest
+
+from coterie.claims import questions
+from coterie.report.curve import Curve
+
+
+def ramp(label, end, *, half=50, noise=0.02, jitter=0.0):
+    """Five seeds that rise from 0 to `end`, half way after `half` of 100 steps."""
+    steps = np.arange(0, 101, 5)
+    shape = steps / 100 if half == 50 else 1.0 - 0.5 ** (steps / half)
+    seeds = np.linspace(-noise, noise, 5)[:, None]
+    shake = jitter * np.where(np.arange(len(steps)) % 2, 1.0, -1.0)
+    return Curve(label, steps, end * shape + seeds + shake)
+
+
+CURVES = {
+    "high": ramp("high", 2.0),
+    "early": ramp("early", 2.0, half=8),
+    "low": ramp("low", 1.0),
+    "split": ramp("split", 2.0, noise=0.8),
+    "shaky": ramp("shaky", 2.0, jitter=0.3),
+}
+CASES = {
+    "above": (questions.above("high", "low"), "holds"),
+    "above, turned round": (questions.above("low", "high"), "does not hold"),
+    "above, seeds differ": (questions.above("high", "split"), "undecided"),
+    "above all": (questions.above("high", "low", "split"), "undecided"),
+    "above one, below one": (questions.above("low", "split", "high"), "does not hold"),
+    "quicker": (questions.quicker("early", "high"), "holds"),
+    "quicker, turned round": (questions.quicker("high", "early"), "does not hold"),
+    "below a value": (questions.below_value("high", "optimum", 2.5), "holds"),
+    "above a value": (questions.below_value("high", "optimum", 1.0), "does not hold"),
+    "about a value": (questions.below_value("split", "optimum", 1.9), "undecided"),
+    "close": (questions.close("high", "early"), "holds"),
+    "not close": (questions.close("high", "low"), "does not hold"),
+    "perhaps close": (questions.close("high", "split"), "undecided"),
+    "widest": (questions.widest("split", "high", "low"), "holds"),
+    "not widest": (questions.widest("high", "split"), "does not hold"),
+    "restless": (questions.restless("shaky", "high", "split"), "holds"),
+    "at rest": (questions.restless("high", "shaky"), "does not hold"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_question_has_its_answer(case):
+    ask, verdict = CASES[case]
+    answer = ask(CURVES)
+    assert answer.verdict == verdict
+    assert str(answer).startswith(f"{verdict} (")
+
+
+def test_an_answer_gives_its_figures():
+    reason = questions.above("high", "low")(CURVES).reason
+    assert reason.startswith("high 1.9 [1.8") and " against low 0.95 [0.9" in reason
