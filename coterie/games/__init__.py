@@ -1,5 +1,14 @@
 """The worlds that teams play in, by name."""
 
+from coterie.games.finite import Climbing as Climbing
+from coterie.games.finite import FiniteGame as FiniteGame
+from coterie.games.finite import NetworkedMDP as NetworkedMDP
+from coterie.games.finite import Penalty as Penalty
+from coterie.games.finite import RandomMDP as RandomMDP
+from coterie.games.finite import StochasticGame as StochasticGame
+from coterie.games.finite import Tables as Tables
+from coterie.games.finite import TabularGame as TabularGame
+from coterie.games.finite import TwoStep as TwoStep
 from coterie.games.game import AgentSpec as AgentSpec
 from coterie.games.game import Box as Box
 from coterie.games.game import Discrete as Discrete
@@ -20,5 +29,11 @@ CATALOGUE: dict[str, type[Game]] = {
     "spread-farama": SpreadFarama,
     "line": Line,
     "circle": Circle,
+    "random-mdp": RandomMDP,
+    "stochastic-game": StochasticGame,
+    "networked-mdp": NetworkedMDP,
+    "climbing": Climbing,
+    "penalty": Penalty,
+    "two-step": TwoStep,
 }
 """Every game that a name can stand for."""

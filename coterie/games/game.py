@@ -87,15 +87,6 @@ class VectorGame(abc.ABC):
         """These games in that `world`, which a compiled program takes as an argument."""
         return self
 
-    @property
-    def world(self) -> PyTree:
-        """Arrays that the game reads and never changes: made once, kept out of checkpoints."""
-        return ()
-
-    def within(self, world: PyTree) -> "VectorGame":
-        """The same copies, reading from these arrays; so a compiled program can be given them."""
-        return self
-
     def close(self, state: PyTree) -> None:  # noqa: B027 (most games have nothing to do)
         """Let go of what `state` holds outside JAX; traced or not. It cannot be stepped again."""
 
@@ -122,6 +113,10 @@ class Game(abc.ABC):
     @abc.abstractmethod
     def vectorize(self, copies: int) -> VectorGame:
         """`copies` of this game, stepped together."""
+
+    def for_seed(self, seed: int) -> "Game":
+        """The game that the repetition with this seed plays: this one, unless it is drawn anew."""
+        return self
 
     @property
     def names(self) -> tuple[str, ...]:

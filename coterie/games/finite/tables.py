@@ -7,6 +7,9 @@ import numpy as np
 
 from coterie.errors import GameError, require
 
+ROUNDING = 1e-5
+"""How far from 1 the sum of probabilities may be."""
+
 
 class Tables(NamedTuple):
     """Everything there is to know of a finite game with `M` states and `J` joint actions.
@@ -35,36 +38,59 @@ class Tables(NamedTuple):
 
     def checked(self) -> "Tables":
         """The same tables; `GameError` says what is wrong with them in one sentence."""
-        states, joint = self.transition.shape[:2]
+        self._check_shapes()
+        self._check_probabilities()
+        bad = np.argwhere(~np.isfinite(self.reward))
+        where = ", ".join(map(str, bad[0])) if len(bad) else ""
         require(
-            joint == math.prod(self.actions),
-            f"{joint} joint actions cannot be {' x '.join(map(str, self.actions))} of the agents'.",
+            len(bad) == 0,
+            f"the reward at (state, joint action, agent) ({where}) is not finite: look for a "
+            "division by 0 or a missing entry.",
             GameError,
         )
-        lowest = np.min(self.transition)
+        return self
+
+    def _check_shapes(self) -> None:
+        shape, agents = self.transition.shape, len(self.actions)
+        require(
+            len(shape) == 3 and shape[0] == shape[2] and self.transition.size > 0,
+            f"transition must be [states, joint actions, states], not {list(shape)}.",
+            GameError,
+        )
+        needed = math.prod(self.actions)
+        require(
+            shape[1] == needed,
+            f"the table holds {shape[1]} joint actions, but {agents} agents with "
+            f"{' x '.join(map(str, self.actions))} actions have {needed}: give it one for each.",
+            GameError,
+        )
+        wanted = [*shape[:2], agents]
+        require(
+            list(self.reward.shape) == wanted,
+            f"reward must be [states, joint actions, agents], {wanted}, not "
+            f"{list(self.reward.shape)}: a team's reward is given to each of its agents.",
+            GameError,
+        )
+
+    def _check_probabilities(self) -> None:
+        states, lowest = self.states, min(np.min(self.transition), np.min(self.start, initial=1.0))
         require(
             bool(lowest >= 0.0),
-            f"transition probabilities must be at least 0, not {lowest}.",
+            f"probabilities must be at least 0, not {lowest:.6g}: look for a sign or a missing "
+            "entry.",
             GameError,
         )
         sums = self.transition.sum(axis=-1, dtype=np.float64)
         state, action = np.unravel_index(np.argmax(abs(sums - 1.0)), sums.shape)
         require(
-            bool(abs(sums[state, action] - 1.0) < 1e-5),
-            f"transition probabilities from state {state} under joint action {action} sum to "
+            bool(abs(sums[state, action] - 1.0) < ROUNDING),
+            f"the probabilities of what follows state {state} under joint action {action} sum to "
             f"{sums[state, action]:.6g}, not 1: divide each row by its sum.",
             GameError,
         )
         require(
-            self.start.shape == (states,) and bool(abs(self.start.sum() - 1.0) < 1e-5),
-            f"start needs {states} probabilities that sum to 1.",
+            self.start.shape == (states,) and bool(abs(self.start.sum() - 1.0) < ROUNDING),
+            f"start needs {states} probabilities that sum to 1, not {list(self.start.shape)} that "
+            f"sum to {self.start.sum():.6g}.",
             GameError,
         )
-        bad = np.argwhere(~np.isfinite(self.reward))
-        require(
-            len(bad) == 0,
-            f"the reward at (state, joint action, agent) {tuple(map(int, bad[0])) if len(bad) else ()} "
-            "is not finite.",
-            GameError,
-        )
-        return self

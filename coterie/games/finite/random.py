@@ -1,0 +1,156 @@
+"""Games drawn at random: the same instance and sizes, the same game, number by number."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, Key
+
+from coterie.errors import require
+from coterie.games.finite.game import FiniteGame
+
+TRANSITION, REWARD, CRITIC, POLICY = range(4)
+"""What random numbers are for: each has a stream of its own."""
+
+
+@dataclass(frozen=True)
+class RandomGame(FiniteGame):
+    """`P(s, a, s') ~ U(0, 1)`, then normalised; every agent has equally many actions."""
+
+    states: int = 100
+    """How many states there are."""
+
+    agents: int = 4
+    """How many agents play."""
+
+    actions: int = 3
+    """How many actions each agent has."""
+
+    instance: int = 0
+    """Which game is drawn."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("states", "agents", "actions"):
+            count = getattr(self, name)
+            require(count >= 1, f"{name} must be at least 1, not {count}.")
+        require(self.instance >= 0, f"instance must be at least 0, not {self.instance}.")
+        require(
+            self.joint < 2**31,
+            f"{self.agents} agents with {self.actions} actions each have {self.joint:.3g} joint "
+            "actions, more than the 2^31 that can be numbered: use fewer agents or actions.",
+        )
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (self.actions,) * self.agents
+
+    @property
+    def floor(self) -> float:
+        """What is added to every probability before a row is normalised."""
+        return 0.0
+
+    def row(self, state: Int[Array, ""], joint: Int[Array, ""]) -> Float[Array, " M"]:
+        """The row is divided by its sum in integers, whose sum does not depend on the order."""
+        bits = min(23, 31 - math.ceil(math.log2(self.states * (1.0 + self.floor))))
+        number = jax.random.bits(self.key(TRANSITION, state, joint), (self.states,))
+        weight = (number >> (32 - bits)) + np.uint32(1 + round(self.floor * 2**bits))
+        return weight.astype(jnp.float32) / jnp.sum(weight, dtype=jnp.uint32).astype(jnp.float32)
+
+    def key(self, *path: int | Int[Array, ""]) -> Key[Array, ""]:
+        """The key of one part of this game, whatever generator is JAX's default."""
+        key = jax.random.key(self.instance, impl="threefry2x32")
+        for step in path:
+            key = jax.random.fold_in(key, step)
+        return key
+
+    def everybody(self, paid: Float[Array, ""]) -> Float[Array, " N"]:
+        """One reward for all."""
+        return jnp.broadcast_to(paid, (self.agents,))
+
+
+@dataclass(frozen=True)
+class RandomMDP(RandomGame):
+    """Random transitions, rewards N(0, 1) shared by all (Li & Jia, section V).
+
+    The paper has 100 states, 3 actions each, and 4 or 5 agents. It says neither where an episode
+    starts (here in the state 0) nor how long it is (here as many steps as there are states).
+
+    >>> game = RandomMDP(states=5, agents=2)
+    >>> game.tables().transition.shape
+    (5, 9, 5)
+    """
+
+    def pay(self, state: Int[Array, ""], joint: Int[Array, ""]) -> Float[Array, " N"]:
+        return self.everybody(jax.random.normal(self.key(REWARD, state, joint)))
+
+
+@dataclass(frozen=True)
+class StochasticGame(RandomGame):
+    """Random transitions, rewards U(0, 1) shared by all (DPO, section 4.1).
+
+    100 states, 6 agents and 5 actions as in the paper, which are 156 million probabilities. The
+    state 0 comes first and there are as many steps as states, as in the authors' code. Neither says
+    how rewards are drawn; U(0, 1) keeps them within the [0, r_max] that the theory asks for.
+    """
+
+    agents: int = 6
+    actions: int = 5
+
+    def pay(self, state: Int[Array, ""], joint: Int[Array, ""]) -> Float[Array, " N"]:
+        return self.everybody(jax.random.uniform(self.key(REWARD, state, joint)))
+
+
+@dataclass(frozen=True)
+class NetworkedMDP(RandomGame):
+    """Random transitions, private noisy rewards, linear features (Zhang et al. 2018).
+
+    Mean rewards are `R^i(s, a) ~ U(0, 4)`, observed ones uniform around them. The original has 20
+    agents, 20 states and 2 actions: 419 million probabilities. Here 8 agents are the default.
+
+    For linear methods: every agent may know the `critic_features` of all, and has `policy_features`
+    of its own, all U(0, 1).
+    """
+
+    states: int = 20
+    agents: int = 8
+    actions: int = 2
+
+    noise: float = 0.5
+    """Observed rewards differ from their means by at most this."""
+
+    floor: float = 1e-5
+    """What is added to every probability before a row is normalised."""
+
+    features: int = 10
+    """How many features of the state and the joint action the critics share."""
+
+    own_features: int = 5
+    """How many features of the state and its own action each agent's policy has."""
+
+    shared: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.noise >= 0.0, f"noise must be at least 0, not {self.noise}.")
+        require(
+            0.0 <= self.floor <= 1.0, f"floor must lie between 0 and 1, not {self.floor}: try 1e-5."
+        )
+        for name in ("features", "own_features"):
+            count = getattr(self, name)
+            require(count >= 1, f"{name} must be at least 1, not {count}.")
+
+    def pay(self, state: Int[Array, ""], joint: Int[Array, ""]) -> Float[Array, " N"]:
+        return 4.0 * jax.random.uniform(self.key(REWARD, state, joint), (self.agents,))
+
+    def critic_features(self, state: Int[Array, ""], joint: Int[Array, ""]) -> Float[Array, " K"]:
+        """`phi(s, a)` of `Q(s, a; w) = w . phi(s, a)`, drawn on demand."""
+        return jax.random.uniform(self.key(CRITIC, state, joint), (self.features,))
+
+    def policy_features(self, agent: int | Int[Array, ""]) -> Float[Array, "M A L"]:
+        """`q^i(s, a^i)` of `pi^i(a^i | s) ~ exp(theta^i . q^i(s, a^i))`, of one agent."""
+        shape = self.states, self.actions, self.own_features
+        return jax.random.uniform(self.key(POLICY, agent), shape)

@@ -1,0 +1,118 @@
+"""Many copies of a finite game, played fast: one random number and a few reads for each step."""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, Key
+
+from coterie.games.finite.draw import chances, drawn, looked_up, thresholds
+from coterie.games.finite.game import FiniteGame
+from coterie.games.finite.write import filled
+from coterie.games.game import Timestep, VectorGame, View
+
+
+class World(NamedTuple):
+    """What all copies of a game share and never change.
+
+    marks:  the thresholds of every row, one after the other, `[M J M]`.
+    reward: the mean rewards, `[M J, N]`, or `[M J, 1]` if everybody is always paid the same.
+    """
+
+    marks: Int[Array, " RM"]
+    reward: Float[Array, "R C"]
+
+
+class Places(NamedTuple):
+    """Where the copies are: the numbers of their states and the steps they have played, `[G]`."""
+
+    number: Int[Array, " G"]
+    clock: Int[Array, " G"]
+
+
+class FiniteCopies(VectorGame):
+    """Copies of a finite game. Played from tables (the `world`), or with rows drawn on demand.
+
+    Either way the same key leads to the same states.
+    """
+
+    def __init__(self, game: FiniteGame, copies: int, world: World | tuple[()] | None = None):
+        self.game = game
+        self.copies = copies
+        self._world = world
+
+    @property
+    def world(self) -> World | tuple[()]:
+        return world_of(self.game) if self._world is None else self._world
+
+    def within(self, world: World | tuple[()]) -> "FiniteCopies":
+        return FiniteCopies(self.game, self.copies, world)
+
+    def reset(self, key: Key[Array, ""]) -> tuple[Places, View]:
+        number = self._first(key)
+        return Places(number, jnp.zeros_like(number)), self.game.view(number)
+
+    def step(
+        self, state: Places, action: Array, key: Key[Array, ""]
+    ) -> tuple[Places, Timestep, View]:
+        game = self.game
+        fate, luck, start = (jax.random.fold_in(key, purpose) for purpose in range(3))
+        joint = game.number_of(action)
+        number = self._next(state.number, joint, chances(fate, (self.copies,)))
+        reward = self._paid(state.number, joint) + game.luck(luck, (self.copies,))
+        clock = state.clock + 1
+        late, ended = clock >= game.limit, self._is_final(number)
+        over = late | ended
+        flags = jnp.broadcast_to(jnp.stack([ended, late])[..., None], (2, *reward.shape))
+        timestep = Timestep(
+            game.view(number), reward, flags[0], flags[1], {}, self._one_hot(number)
+        )
+        after = Places(jnp.where(over, self._first(start), number), jnp.where(over, 0, clock))
+        return after, timestep, game.view(after.number)
+
+    def global_state(self, state: Places, view: View) -> Float[Array, "G M"]:
+        return self._one_hot(state.number)
+
+    def _one_hot(self, number: Int[Array, " G"]) -> Float[Array, "G M"]:
+        return jax.nn.one_hot(number, self.game.states)
+
+    def _next(
+        self, number: Int[Array, " G"], joint: Int[Array, " G"], chance: Int[Array, " G"]
+    ) -> Int[Array, " G"]:
+        if world := self.world:
+            row = number * self.game.joint + joint
+            return looked_up(world.marks, row, chance, self.game.states)
+        return jax.vmap(drawn)(jax.vmap(self.game.row)(number, joint), chance)
+
+    def _paid(self, number: Int[Array, " G"], joint: Int[Array, " G"]) -> Float[Array, "G N"]:
+        if world := self.world:
+            paid = world.reward.at[number * self.game.joint + joint].get(mode="promise_in_bounds")
+        else:
+            paid = jax.vmap(self.game.pay)(number, joint)
+        return jnp.broadcast_to(paid, (self.copies, len(self.game.sizes)))
+
+    def _first(self, key: Key[Array, ""]) -> Int[Array, " G"]:
+        """First states; where there is only one, no random number is spent."""
+        start = self.game.start.astype(np.float32)
+        if np.count_nonzero(start) == 1:
+            return jnp.full(self.copies, np.argmax(start), jnp.int32)
+        row, chance = jnp.zeros(self.copies, jnp.int32), chances(key, (self.copies,))
+        return looked_up(jnp.asarray(thresholds(start)), row, chance, len(start))
+
+    def _is_final(self, number: Int[Array, " G"]) -> Array:
+        final = self.game.final
+        return jnp.asarray(final)[number] if final.any() else jnp.zeros_like(number, bool)
+
+
+@functools.lru_cache(maxsize=4)
+def world_of(game: FiniteGame) -> World | tuple[()]:
+    """The tables that all copies of equal games share; nothing if rows are drawn on demand."""
+    if game.on_demand:
+        return ()
+    states, joint = game.states, game.joint
+    with jax.ensure_compile_time_eval():
+        marks = filled(lambda s, a: thresholds(game.rows(s, a)), states, joint, states, np.int32)
+        reward = filled(game.pays, states, joint, game.columns, np.float32)
+        return World(jnp.asarray(marks.reshape(-1)), jnp.asarray(reward))
