@@ -84,11 +84,8 @@ def _sized(name: str, observation: int, action: Space) -> str:
 
 def score(run: Run, seed: int, episodes: int, key: int = 0) -> Scores:
     """Play `episodes` games with a trained team."""
-    vector, scale, greedy = (
-        run.game.vectorize(episodes),
-        units(run.game.specs),
-        run.algorithm.plays_mode,
-    )
+    vector = run.game.for_seed(seed).vectorize(episodes)
+    scale, greedy = units(run.game.specs), run.algorithm.plays_mode
 
     @jax.jit
     def play(team: Policy, key: Key[Array, ""], world: Any) -> Scores:

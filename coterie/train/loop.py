@@ -1,9 +1,7 @@
 """Train: blocks of compiled iterations with a host in between. The one loop for every algorithm."""
 
 import itertools
-import operator
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -14,9 +12,11 @@ from jaxtyping import Array, Bool, Key, PyTree
 
 from coterie.errors import GameError, require
 from coterie.files import sweep
+from coterie.games.game import Game
 from coterie.graph import family
 from coterie.network import unstack
 from coterie.policies import card, save_policy
+from coterie.train.batch import side_by_side
 from coterie.train.checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from coterie.train.evaluate import Scores, evaluator, explained
 from coterie.train.metrics import (
@@ -101,7 +101,7 @@ class Trainer:
         self._evaluate = jax.jit(self._play)
         self._sound = jax.jit(_sound)
         self._events: dict[int, Events] = {}
-        self._worlds: dict[Any, PyTree] = {}
+        self._worlds: dict[tuple[Game, Any], PyTree] = {}
 
     def fresh(self, seed: int) -> Repetition:
         """A repetition before its first block."""
@@ -148,8 +148,8 @@ class Trainer:
         groups = self._groups(repetitions)
         for group in groups:
             # Only dispatched here: groups on different devices run at the same time.
-            world = self._world(self._device(group[0].seed))
-            teams, said = self._advance([repetition.team for repetition in group], world)
+            worlds = _distinct([self._world(repetition.seed) for repetition in group])
+            teams, said = self._advance([repetition.team for repetition in group], worlds)
             for repetition, team in zip(group, teams, strict=True):
                 repetition.team = team
             reports += said
@@ -181,7 +181,7 @@ class Trainer:
         steps = repetition.block * self.block_steps
         self._require_sound(repetition)
         key = jax.random.fold_in(jax.random.key(repetition.seed), 2**31 + repetition.block)
-        world = self._world(self._device(repetition.seed))
+        world = self._world(repetition.seed)
         scores = self._fetched(self._evaluate(repetition.team, key, world))
         row = {"steps": float(steps), **evaluation_row(scores, self.names)}
         Table(self.run.evaluations(repetition.seed)).append(row)
@@ -239,14 +239,14 @@ class Trainer:
     def _policies(self, team: Team) -> Any:
         return jax.vmap(self.run.algorithm.policy)(team.agents)
 
-    def _block(self, teams: list[Team], world: PyTree) -> tuple[list[Team], list[Report]]:
-        """A block of iterations of every team."""
-        step = iteration(self.run.algorithm, self.run.game, self.vector.within(world))
+    def _block(self, teams: list[Team], worlds: list[PyTree]) -> tuple[list[Team], list[Report]]:
+        """A block of iterations of every team, in the world that they share or in their own."""
 
-        def block(team: Team) -> tuple[Team, Report]:
+        def block(team: Team, world: PyTree) -> tuple[Team, Report]:
+            step = iteration(self.run.algorithm, self.run.game, self.vector.within(world))
             return jax.lax.scan(lambda t, _: step(t), team, None, length=self.run.settings.block)
 
-        return together(block, teams)
+        return side_by_side(block, teams, worlds)
 
     def _play(self, team: Team, key: Key[Array, ""], world: PyTree) -> Scores:
         """One episode in each of the games that the team is judged by."""
@@ -267,11 +267,14 @@ class Trainer:
         devices = jax.local_devices() if self.vector.resumable else jax.local_devices()[:1]
         return devices[(seed - self.run.settings.seed) % len(devices)]
 
-    def _world(self, device: Any) -> PyTree:
-        """What the games never change, on the device where it is needed."""
-        if device not in self._worlds:
-            self._worlds[device] = jax.device_put(self.vector.world, device)
-        return self._worlds[device]
+    def _world(self, seed: int) -> PyTree:
+        """What the games of a repetition never change, on its device; equal games share it."""
+        game, device = self.run.game.for_seed(seed), self._device(seed)
+        if (game, device) not in self._worlds:
+            same = game == self.run.game
+            vector = self.vector if same else game.vectorize(self.run.settings.games)
+            self._worlds[game, device] = jax.device_put(vector.world, device)
+        return self._worlds[game, device]
 
     def _placed(self, seed: int, team: Team) -> Team:
         return jax.device_put(team, self._device(seed))
@@ -305,25 +308,9 @@ def resume(run: Run, watcher: Watcher | None = None) -> bool:
         return trainer.train([trainer.restored(seed) for seed in run.seeds])
 
 
-def together(
-    work: Callable[[PyTree], tuple[PyTree, PyTree]], items: list[PyTree]
-) -> tuple[list[PyTree], list[PyTree]]:
-    """`work` done for each of `items`, all at once if there are several.
-
-    >>> together(lambda x: (x + 1, -x), [jnp.ones(()), jnp.zeros(())])[1]
-    [Array(-1., dtype=float32), Array(-0., dtype=float32)]
-    """
-    if len(items) == 1:
-        result, said = work(items[0])
-        return [result], [said]
-    side_by_side = jax.tree.map(lambda *leaves: jnp.stack(leaves), *items)
-    results, said = jax.vmap(work)(side_by_side)
-
-    return _apart(results, len(items)), _apart(said, len(items))
-
-
-def _apart(tree: PyTree, count: int) -> list[PyTree]:
-    return [jax.tree.map(operator.itemgetter(i), tree) for i in range(count)]
+def _distinct(worlds: list[PyTree]) -> list[PyTree]:
+    """Every world once."""
+    return list({id(world): world for world in worlds}.values())
 
 
 def _sound(agents: PyTree) -> dict[str, Bool[Array, " N"]]:

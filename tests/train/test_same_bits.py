@@ -76,7 +76,7 @@ def test_nothing_on_the_device_grows(tmp_path):
     team = own.fresh(0).team
     shapes = jax.eval_shape(lambda x: x, team)
     for _ in range(3):
-        [team], [report] = own._advance([team], ())
+        [team], [report] = own._advance([team], [()])
         assert jax.eval_shape(lambda x: x, team) == shapes
         updates = SETTINGS.block
         assert all(np.shape(leaf)[0] == updates for leaf in jax.tree.leaves(report))
