@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from coterie.errors import RunError, require
 from coterie.files import from_arrays, read_arrays, to_arrays, write_arrays
-from coterie.rl.models import ACTIVATIONS, Body, Policy
+from coterie.rl.models import ACTIVATIONS, Policy, Shape
 from coterie.types import AgentSpec, Box, Discrete, Space, View
 
 FORMAT = "coterie policy 1"
@@ -30,6 +30,7 @@ class PolicyCard:
     observation, hidden, activation, recurrent: the shape of its network.
     action:   its action space, in the game's units.
     greedy:   whether it takes its most likely action (Q-learning) or draws one.
+    states:   how many different observations there are, if they are numbered; 0 otherwise.
     """
 
     name: str
@@ -40,6 +41,7 @@ class PolicyCard:
     activation: str
     recurrent: bool
     greedy: bool
+    states: int = 0
 
 
 def card(name: str, game: str, spec: AgentSpec, policy: Policy, greedy: bool) -> PolicyCard:
@@ -55,6 +57,7 @@ def card(name: str, game: str, spec: AgentSpec, policy: Policy, greedy: bool) ->
         body.activation,
         body.cell is not None,
         greedy,
+        spec.states,
     )
 
 
@@ -88,6 +91,9 @@ class TrainedPolicy:
     ) -> int | np.ndarray:
         """The action for an observation `[F]`: a number, or a vector in the game's units.
 
+        A numbered observation is the vector `[1]` of its number.
+
+
         action_mask: which of its `A` actions are possible, `[A]`; all of them by default.
         """
         seen = np.asarray(observation, np.float32)
@@ -95,6 +101,11 @@ class TrainedPolicy:
             seen.shape == (self.card.observation,),
             f"{self.card.name} perceives {self.card.observation} numbers, "
             f"but the observation has shape {seen.shape}.",
+        )
+        known = range(self.card.states or 1)
+        require(
+            self.card.states == 0 or seen[0] in known,
+            f"{self.card.name} knows the observations 0 to {known[-1]}, not {seen[0]:g}.",
         )
         mask = None if action_mask is None else jnp.asarray(action_mask, bool)
         if mask is not None:
@@ -146,12 +157,13 @@ def read_policy(path: str | Path) -> tuple[Policy, PolicyCard]:
         )
         about = _read_card(described)
         like = _blank(about)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise RunError(f"{path} does not describe a policy: {error!r}.") from None
     return from_arrays(arrays, like, str(path)), about
 
 
 def _read_card(described: dict[str, Any]) -> PolicyCard:
+    described = {"states": 0, **described}  # files of the first version do not say
     fields = {field.name: described[field.name] for field in dataclasses.fields(PolicyCard)}
     bounds: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value
@@ -167,9 +179,8 @@ def _blank(about: PolicyCard) -> Policy:
     """A policy of the right shape, numbers to be filled in."""
 
     def build() -> Policy:
-        key = jax.random.key(0)
-        body = Body.init(key, about.observation, about.hidden, about.activation, about.recurrent)
-        policy = Policy.init(key, body, about.hidden[-1], about.action)
-        return policy
+        keys = jax.random.split(jax.random.key(0))
+        shape = Shape.of(about, about.hidden, about.activation, about.recurrent)
+        return Policy.init(keys, shape, about.action)
 
     return eqx.filter_eval_shape(build)

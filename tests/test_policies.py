@@ -11,11 +11,12 @@ import pytest
 from coterie.errors import CoterieError, RunError
 from coterie.files import read_arrays, write_arrays
 from coterie.network import unstack
-from coterie.policies import load_policy, read_policy
+from coterie.policies import card, load_policy, read_policy, save_policy
 from coterie.results import trained_team
+from coterie.rl.models import Policy, Shape
 from coterie.train.evaluate import decide
 from coterie.train.units import units
-from coterie.types import Box, Discrete, View
+from coterie.types import AgentSpec, Box, Discrete, View
 from tests.runs import Pond, copied, finished, python, trainer
 
 CASES = {
@@ -128,6 +129,24 @@ print(policy.card.name, [policy([x]) for x in (-1.0, 0.0, 1.0)])
     assert python(code, cwd=tmp_path) == f"agent-1 {expected}\n"
 
 
+NUMBERED = AgentSpec(1, Discrete(3), states=4)
+
+
+@pytest.mark.parametrize("hidden", [(), (5,)])
+def test_numbered_observations_are_given_by_their_number(tmp_path, hidden):
+    keys = jax.random.split(jax.random.key(1))
+    policy = Policy.init(keys, Shape.of(NUMBERED, hidden, "relu", False), Discrete(3), gain=9.0)
+    save_policy(tmp_path / "x.safetensors", policy, card("x", "y", NUMBERED, policy, True))
+    loaded = load_policy(tmp_path / "x.safetensors")
+    features, _ = policy.body.step(jnp.arange(4.0)[:, None], ())
+    expected = jnp.argmax(policy.head(features), axis=-1).tolist()
+    assert [loaded([number]) for number in range(4)] == expected
+    assert len(set(expected)) > 1
+    for number in (-1, 4, 0.5):
+        with pytest.raises(CoterieError, match=f"x knows the observations 0 to 3, not {number}"):
+            loaded([number])
+
+
 WRONG = {
     "too long": ((np.zeros(3),), r"agent-0 perceives 2 numbers, but .* \(3,\)"),
     "a batch": ((np.zeros((2, 2)),), r"perceives 2 numbers"),
@@ -151,7 +170,8 @@ def recarded(path, **changes):
 FORGED = {
     "another format": ({"format": "coterie policy 99"}, "not a policy file of this version"),
     "an unknown activation": ({"activation": "__import__"}, "does not describe a policy"),
-    "no sizes": ({"hidden": []}, "does not describe a policy"),
+    "no sizes": ({"hidden": []}, r"float32\[.*\] where float32\[.*\] is expected"),
+    "a memory of nothing": ({"hidden": [], "recurrent": True}, "does not describe a policy"),
     "other sizes": ({"hidden": [9]}, r"float32\[.*\] where float32\[.*\] is expected"),
     "text for a size": ({"observation": "2"}, "does not describe a policy"),
 }

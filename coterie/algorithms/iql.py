@@ -14,7 +14,7 @@ from coterie.errors import ConfigError, require
 from coterie.network import Network
 from coterie.rl import replay
 from coterie.rl.averages import mean
-from coterie.rl.models import Body, Dense, Memory, Policy
+from coterie.rl.models import Memory, Policy, Shape
 from coterie.types import AgentSpec, Discrete, View
 
 
@@ -88,7 +88,7 @@ class IQL(Algorithm):
     gradient_clip: float = 10.0
     """Largest norm of the gradient."""
     hidden: tuple[int, ...] = (64, 64)
-    """Widths of the dense layers."""
+    """Widths of the dense layers; none for a linear function of the observation."""
     activation: Literal["tanh", "relu", "selu", "leaky_relu"] = "relu"
     """Non-linearity after each dense layer."""
     recurrent: bool = False
@@ -108,18 +108,17 @@ class IQL(Algorithm):
                 "iql chooses among discrete actions, but this game's are continuous: "
                 "use dpo or ippo, or the game's discrete form."
             )
-        body_key, head_key = jax.random.split(key)
-        body = Body.init(body_key, spec.observation, self.hidden, self.activation, self.recurrent)
-        head = Dense.init(head_key, self.hidden[-1], spec.action.size, 1.0)
-        values = Policy(body, head, None)
+        shape = Shape.of(spec, self.hidden, self.activation, self.recurrent)
+        values = Policy.init(jax.random.split(key), shape, spec.action, gain=1.0)
         student = Student(
             values,
             values,
             self._optimizer().init(eqx.filter(values, eqx.is_array)),
             jnp.zeros((), jnp.int32),
         )
-        past = replay.empty(self._blank(spec, body.start()), self.capacity)
-        return Learner(student, past, jnp.zeros((), jnp.int32)), body.start()
+        memory = values.body.start()
+        past = replay.empty(self._blank(spec, memory), self.capacity)
+        return Learner(student, past, jnp.zeros((), jnp.int32)), memory
 
     def act(
         self, state: Learner, memory: Memory, view: View, key: Key[Array, ""]

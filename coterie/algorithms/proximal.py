@@ -20,7 +20,7 @@ from coterie.errors import require
 from coterie.network import Network
 from coterie.rl.averages import mean, standardise
 from coterie.rl.distributions import Distribution
-from coterie.rl.models import Body, Critic, Memory, Policy
+from coterie.rl.models import Critic, Memory, Policy, Shape
 from coterie.rl.returns import generalised_advantage
 from coterie.types import AgentSpec, View
 
@@ -84,7 +84,7 @@ class Proximal(Algorithm):
     value_clip: float | None = None
     """How far a value may move from the old one in one update; no limit by default."""
     hidden: tuple[int, ...] = (64, 64)
-    """Widths of the dense layers, of the policy and of the critic alike."""
+    """Widths of the dense layers, of the policy and of the critic alike; none for a linear one."""
     activation: Literal["tanh", "relu", "selu", "leaky_relu"] = "relu"
     """Non-linearity after each dense layer."""
     recurrent: bool = False
@@ -125,14 +125,10 @@ class Proximal(Algorithm):
 
     def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Learner, Recall]:
         keys = jax.random.split(key, 4)
-        seen = spec.state or spec.observation
-        width = self.hidden[-1]
-        bodies = [
-            Body.init(k, inputs, self.hidden, self.activation, self.recurrent)
-            for k, inputs in zip(keys, (spec.observation, seen), strict=False)
-        ]
-        policy = Policy.init(keys[2], bodies[0], width, spec.action)
-        critic = Critic.init(keys[3], bodies[1], width)
+        seen = Shape.of(spec, self.hidden, self.activation, self.recurrent)
+        judged = seen._replace(inputs=spec.state, numbered=False) if spec.state else seen
+        policy = Policy.init(keys[0::2], seen, spec.action)
+        critic = Critic.init(keys[1::2], judged)
         optimizer = self._optimizer().init(eqx.filter((policy, critic), eqx.is_array))
         learner = Learner(policy, critic, optimizer, self.start_coefficients())
         return learner, Recall(policy.body.start(), critic.body.start())

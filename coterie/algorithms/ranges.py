@@ -28,7 +28,9 @@ def require_ranges(algorithm: Any) -> None:
         value = getattr(algorithm, field.name)
         if field.name == "hidden":
             sizes = f"hidden needs widths of at least 1, not {value}: try 64 64."
-            require(len(value) > 0 and min(value) >= 1, sizes)
+            require(min(value, default=1) >= 1, sizes)
+            alone = "a recurrent unit comes after a dense layer: give hidden a width, as 64."
+            require(len(value) > 0 or not getattr(algorithm, "recurrent", False), alone)
         if value is None or field.name not in RANGES:
             continue
         low, high = RANGES[field.name]

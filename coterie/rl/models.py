@@ -1,6 +1,7 @@
 """Small neural networks for one agent: dense layers, with or without a recurrent cell."""
 
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -21,19 +22,57 @@ Memory = Float[Array, "*batch H"] | tuple[()]
 
 
 class Dense(eqx.Module):
-    """`x W + b`, orthogonal `W` scaled by `gain`, `b = 0`."""
+    """`x W + b`, orthogonal `W` scaled by `gain`, `b = 0`.
+
+    numbered: `x` is one number, which picks a row of `W`; a vector of zeros and a one in its place.
+    """
 
     weight: Float[Array, "I O"]
     bias: Float[Array, " O"]
+    numbered: bool = eqx.field(static=True, default=False)
 
     @staticmethod
-    def init(key: Key[Array, ""], inputs: int, outputs: int, gain: float) -> "Dense":
+    def init(
+        key: Key[Array, ""], inputs: int, outputs: int, gain: float, numbered: bool = False
+    ) -> "Dense":
         """A fresh layer."""
         weight = jax.nn.initializers.orthogonal(gain)(key, (inputs, outputs), jnp.float32)
-        return Dense(weight, jnp.zeros(outputs))
+        return Dense(weight, jnp.zeros(outputs), numbered)
 
-    def __call__(self, x: Float[Array, "*batch I"]) -> Float[Array, "*batch O"]:
+    def __call__(self, x: Float[Array, "*batch _"]) -> Float[Array, "*batch O"]:
+        if self.numbered:
+            # A product is as fast as a look-up here, and its gradient has one order of summation.
+            x = jax.nn.one_hot(x[..., 0].astype(int), len(self.weight))
         return x @ self.weight + self.bias
+
+
+class Shape(NamedTuple):
+    """What a network takes in, and the layers that lead to its head.
+
+    inputs:   how many numbers it takes in; how many different ones if they are `numbered`.
+    hidden:   the widths of the dense layers. Without any the head is all there is, and on numbered
+              observations its weights `[M, A]` are a table.
+    recurrent: whether a gated recurrent unit, as wide as the last layer, comes after them.
+    numbered: it takes in one number that says which observation this is.
+    """
+
+    inputs: int
+    hidden: tuple[int, ...]
+    activation: str
+    recurrent: bool
+    numbered: bool = False
+
+    @staticmethod
+    def of(spec: Any, hidden: tuple[int, ...], activation: str, recurrent: bool) -> "Shape":
+        """The shape for the observations of an `AgentSpec`, or of whatever describes them alike."""
+        inputs = spec.states or spec.observation
+        return Shape(inputs, hidden, activation, recurrent, spec.states > 0)
+
+    def head(self, key: Key[Array, ""], outputs: int, gain: float) -> Dense:
+        """A fresh last layer."""
+        if self.hidden:
+            return Dense.init(key, self.hidden[-1], outputs, gain)
+        return Dense.init(key, self.inputs, outputs, gain, self.numbered)
 
 
 class Body(eqx.Module):
@@ -48,15 +87,17 @@ class Body(eqx.Module):
     activation: str = eqx.field(static=True)
 
     @staticmethod
-    def init(
-        key: Key[Array, ""], inputs: int, hidden: tuple[int, ...], activation: str, recurrent: bool
-    ) -> "Body":
-        """Fresh layers of the given widths; the recurrent unit is as wide as the last."""
+    def init(key: Key[Array, ""], shape: Shape) -> "Body":
+        """Fresh layers."""
+        hidden = shape.hidden
         keys = jax.random.split(key, len(hidden) + 1)
-        sizes = zip(keys[1:], (inputs, *hidden[:-1]), hidden, strict=True)
-        layers = tuple(Dense.init(k, i, o, 2.0**0.5) for k, i, o in sizes)
-        cell = eqx.nn.GRUCell(hidden[-1], hidden[-1], key=keys[0]) if recurrent else None
-        return Body(layers, cell, activation)
+        sizes = zip(keys[1:], (shape.inputs, *hidden[:-1]), hidden, strict=bool(hidden))
+        layers = tuple(
+            Dense.init(k, inputs, outputs, 2.0**0.5, shape.numbered and place == 0)
+            for place, (k, inputs, outputs) in enumerate(sizes)
+        )
+        cell = eqx.nn.GRUCell(hidden[-1], hidden[-1], key=keys[0]) if shape.recurrent else None
+        return Body(layers, cell, shape.activation)
 
     def start(self) -> Memory:
         """The memory at the start of an episode."""
@@ -113,10 +154,23 @@ class Policy(eqx.Module):
     log_std: Float[Array, " D"] | None
 
     @staticmethod
-    def init(key: Key[Array, ""], body: Body, width: int, space: Space) -> "Policy":
+    def init(keys: Key[Array, "2"], shape: Shape, space: Space, gain: float = 0.01) -> "Policy":
         """A policy that starts out close to uniform (or to the standard normal)."""
         log_std = jnp.zeros(space.size) if isinstance(space, Box) else None
-        return Policy(body, Dense.init(key, width, space.size, 0.01), log_std)
+        return Policy(Body.init(keys[0], shape), shape.head(keys[1], space.size, gain), log_std)
+
+    @staticmethod
+    def tabular(logits: Float[Array, "M A"]) -> "Policy":
+        """The policy on `M` numbered observations with these unnormalised log-probabilities.
+
+        >>> table = jnp.log(jnp.array([[0.25, 0.75], [1.0, 1.0]]))
+        >>> policy, view = Policy.tabular(table), View(jnp.array([0.0]))
+        >>> features, _ = policy.body.step(view.observation, ())
+        >>> jnp.exp(policy.choices(features, view).log_prob(jnp.array(1))).round(3).item()
+        0.75
+        """
+        head = Dense(logits, jnp.zeros(logits.shape[-1]), numbered=True)
+        return Policy(Body((), None, "tanh"), head, None)
 
     def choices(self, features: Float[Array, "*batch H"], view: View) -> Distribution:
         """The distribution over actions, given the body's features of `view`."""
@@ -133,9 +187,9 @@ class Critic(eqx.Module):
     head: Dense
 
     @staticmethod
-    def init(key: Key[Array, ""], body: Body, width: int) -> "Critic":
+    def init(keys: Key[Array, "2"], shape: Shape) -> "Critic":
         """A critic with an orthogonal head."""
-        return Critic(body, Dense.init(key, width, 1, 1.0))
+        return Critic(Body.init(keys[0], shape), shape.head(keys[1], 1, 1.0))
 
     def value(self, features: Float[Array, "*batch H"]) -> Float[Array, " *batch"]:
         """The value, given the body's features."""

@@ -6,15 +6,20 @@ import numpy as np
 import pytest
 
 from coterie.rl.distributions import Categorical, Gaussian
-from coterie.rl.models import ACTIVATIONS, Body, Critic, Dense, Policy
-from coterie.types import Box, Discrete, View
+from coterie.rl.models import ACTIVATIONS, Body, Critic, Dense, Policy, Shape
+from coterie.types import AgentSpec, Box, Discrete, View
 
 KEY = jax.random.key(0)
+KEYS = jax.random.split(KEY)
 T, G = 5, 3
 
 
+def shape(recurrent=False, activation="tanh"):
+    return Shape(4, (6, 2), activation, recurrent)
+
+
 def body(recurrent, activation="tanh"):
-    return Body.init(KEY, 4, (6, 2), activation, recurrent)
+    return Body.init(KEY, shape(recurrent, activation))
 
 
 def start(model):
@@ -87,17 +92,65 @@ def test_every_activation_gives_a_network(activation):
 
 
 def test_a_policy_starts_close_to_uniform_and_obeys_the_mask():
-    discrete = Policy.init(KEY, body(False), 2, Discrete(3))
+    discrete = Policy.init(KEYS, shape(), Discrete(3))
     mask = jnp.array([[True, True, False]] * G)
     free = discrete.choices(jnp.ones((G, 2)), View(jnp.ones((G, 4))))
     able = discrete.choices(jnp.ones((G, 2)), View(jnp.ones((G, 4)), mask))
-    assert isinstance(free, Categorical)
+    assert isinstance(free, Categorical) and isinstance(able, Categorical)
     np.testing.assert_allclose(jnp.exp(free.log_probs), 1 / 3, atol=0.02)
     np.testing.assert_allclose(jnp.exp(able.log_probs[0]), [0.5, 0.5, 0.0], atol=0.02)
 
-    continuous = Policy.init(KEY, body(False), 2, Box(3))
+    continuous = Policy.init(KEYS, shape(), Box(3))
     choices = continuous.choices(jnp.ones((G, 2)), View(jnp.ones((G, 4)), mask))
     assert isinstance(choices, Gaussian)
     np.testing.assert_allclose(choices.mean, 0.0, atol=0.03)
     np.testing.assert_array_equal(choices.log_std, np.zeros((G, 3)))
     np.testing.assert_array_equal(choices.real, mask)
+
+
+NUMBERED = AgentSpec(1, Discrete(3), states=4)
+
+
+@pytest.mark.parametrize(("hidden", "recurrent"), [((), False), ((5,), False), ((5,), True)])
+def test_a_number_stands_for_a_vector_of_zeros_and_a_one(hidden, recurrent):
+    """Step by step and as a stream, in values and in gradients."""
+    numbers = jnp.array([[0.0, 3.0, 2.0], [1.0, 1.0, 0.0]])[..., None]
+    vectors = jnp.eye(4)[numbers[..., 0].astype(int)]
+    seen = Shape.of(NUMBERED, hidden, "relu", recurrent)
+    assert seen.inputs == 4
+    policies = [
+        Policy.init(KEYS, s, Discrete(3), 1.0) for s in (seen, seen._replace(numbered=False))
+    ]
+    over = jnp.zeros((2, G), bool)
+
+    def logits(policy, x):
+        memory = start(policy.body)
+        first, _ = policy.body.step(x[0], memory)
+        features = policy.body.sequence(x, memory, over)
+        after = policy.body.after(features, x[::-1])
+        heads = [policy.head(f).reshape(-1, 3) for f in (first, features, after)]
+        return jnp.concatenate(heads)
+
+    def slope(policy, x):
+        return jax.grad(lambda policy: jnp.sum(logits(policy, x) ** 2))(policy)
+
+    for answer in (logits, slope):
+        pairs = zip(policies, (numbers, vectors), strict=True)
+        one, other = (jax.tree.leaves(answer(*pair)) for pair in pairs)
+        for a, b in zip(one, other, strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_without_hidden_layers_the_head_is_the_table():
+    table = jnp.array([[0.0, 1.0, 2.0], [5.0, 4.0, 3.0]])
+    policy = Policy.tabular(table)
+    view = View(jnp.array([[1.0], [0.0]]))
+    features, memory = jax.jit(Body.step)(policy.body, view.observation, policy.body.start())
+    assert memory == ()
+    expected = jax.nn.log_softmax(table)[np.array([1, 0])]
+    choices = policy.choices(features, view)
+    assert isinstance(choices, Categorical)
+    np.testing.assert_allclose(choices.log_probs, expected, atol=1e-6)
+    alike = Policy.init(KEYS, Shape.of(NUMBERED, (), "tanh", False), Discrete(3))
+    assert jax.tree.structure(alike) == jax.tree.structure(policy)
+    assert alike.head.weight.shape == (4, 3)
