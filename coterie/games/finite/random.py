@@ -1,7 +1,7 @@
 """Games drawn at random: the same instance and sizes, the same game, number by number."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import jax
@@ -32,6 +32,9 @@ class RandomGame(FiniteGame):
     instance: int = 0
     """Which game is drawn."""
 
+    redrawn: bool = False
+    """Every seed of a run plays a game of its own: the instance `instance + seed`."""
+
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("states", "agents", "actions"):
@@ -43,6 +46,16 @@ class RandomGame(FiniteGame):
             f"{self.agents} agents with {self.actions} actions each have {self.joint:.3g} joint "
             "actions, more than the 2^31 that can be numbered: use fewer agents or actions.",
         )
+        require(
+            not (self.redrawn and self.on_demand),
+            f"a game of {self.states * self.joint * self.states:.3g} probabilities is not kept in "
+            "tables and cannot be redrawn for every seed: train one --instance at a time.",
+        )
+
+    def for_seed(self, seed: int) -> "RandomGame":
+        if not self.redrawn:
+            return self
+        return replace(self, instance=self.instance + seed, redrawn=False)
 
     @property
     def sizes(self) -> tuple[int, ...]:
