@@ -67,7 +67,7 @@ class RandomGame(FiniteGame):
         return 0.0
 
     def row(self, state: Int[Array, ""], joint: Int[Array, ""]) -> Float[Array, " M"]:
-        """The row is divided by its sum in integers, whose sum does not depend on the order."""
+        """The row is made of integers, whose sum does not depend on the order, and none is 0."""
         bits = min(23, 31 - math.ceil(math.log2(self.states * (1.0 + self.floor))))
         number = jax.random.bits(self.key(TRANSITION, state, joint), (self.states,))
         weight = (number >> (32 - bits)) + np.uint32(1 + round(self.floor * 2**bits))

@@ -12,7 +12,7 @@ from scipy import stats
 from coterie.errors import ConfigError, GameError
 from coterie.games import NetworkedMDP, RandomMDP, StochasticGame
 from coterie.games.check import check_game
-from coterie.games.finite import memory
+from coterie.games.finite import memory, write
 
 SMALL = {
     "random-mdp": RandomMDP(states=6, agents=2),
@@ -55,6 +55,13 @@ def test_the_same_options_are_the_same_game_and_another_instance_another(game):
     np.testing.assert_array_equal(again.reward, tables.reward)
     assert not np.any(other.transition == tables.transition)
     assert not np.any(other.reward == tables.reward)
+
+
+def test_tables_are_the_same_made_in_many_pieces(monkeypatch):
+    game = SMALL["networked-mdp"]
+    whole = game.tables()
+    monkeypatch.setattr(write, "PIECE", 5 * 4)  # 5 rows of 4 numbers; 32 rows in all
+    jax.tree.map(np.testing.assert_array_equal, game.tables(), whole)
 
 
 def test_no_two_rows_and_no_two_rewards_are_alike():

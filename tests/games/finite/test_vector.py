@@ -50,6 +50,15 @@ def test_tables_and_rows_on_demand_lead_to_the_same(game, monkeypatch):
     assert len(np.unique(table[0])) == game.states
 
 
+def test_observed_rewards_are_within_the_noise_of_the_tables():
+    game = NetworkedMDP(states=8, agents=2, noise=0.25)
+    vector = game.vectorize(COPIES)
+    before, action, timestep, _ = play(vector, vector.world)
+    off = timestep.reward - game.tables().reward[before, 2 * action[..., 0] + action[..., 1]]
+    assert stats.kstest(off.ravel(), stats.uniform(-0.25, 0.5).cdf).pvalue > 0.01
+    assert len(np.unique(off)) > 0.99 * off.size
+
+
 def test_large_games_have_no_world():
     game = RandomMDP(states=100, agents=8)
     assert game.on_demand and game.vectorize(2).world == ()
