@@ -16,7 +16,7 @@ run = coterie.train(algorithm, coterie.Spread(agents=3), coterie.Settings(steps=
 pictures = coterie.watch(run.folder)
 scores = coterie.evaluate(run.folder)[0]
 
-print(f"return {scores.returns.mean():.2f} (a random team: about -15)")
+print(f"return {scores.returns.mean():.2f} (a random team: about -22)")
 print(f"learning curve  {run.folder}/plots/return.png")
 print(f"the team        {pictures[0]}")
 print(f"policies        {run.seed_folder(0)}/policies/  one file per agent")
