@@ -4,8 +4,8 @@ import dataclasses
 import importlib
 from typing import Any
 
-from coterie.algorithms import DPO, IPPO, IQL, Algorithm
-from coterie.centralized import MAPPO
+from coterie.algorithms import DPO, IPPO, IQL, Algorithm, IQLTabular, LiJiaTabular
+from coterie.centralized import MAPPO, CentralActorCritic, CentralQ
 from coterie.errors import ConfigError, require, unknown
 from coterie.games import CATALOGUE as GAMES
 from coterie.games.game import Game
@@ -25,6 +25,10 @@ ALGORITHMS: dict[str, Algorithm] = {
     "ippo-kl": DPO(root_penalty=0.0),
     "iql": IQL(),
     "mappo": MAPPO(),
+    "li-jia-tabular": LiJiaTabular(),
+    "iql-tabular": IQLTabular(),
+    "central-actor-critic": CentralActorCritic(),
+    "central-q": CentralQ(),
 }
 
 
@@ -36,6 +40,10 @@ ABOUT: dict[str, str] = {
     "ippo-kl": "Independent PPO with an adaptive divergence penalty; dpo without the root.",
     "iql": "Independent double Q-learning with a replay memory; discrete actions.",
     "mappo": "Centralised reference: PPO with critics of the global state.",
+    "li-jia-tabular": "Actor-critic with local critics in tables (Li & Jia, Algorithm 1).",
+    "iql-tabular": "Independent Q-learning in tables.",
+    "central-actor-critic": "Centralised reference in tables: Li & Jia's rule for joint actions.",
+    "central-q": "Centralised reference in tables: Q-learning of joint actions.",
 }
 """What each algorithm is, in a line."""
 

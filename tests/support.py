@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from coterie.algorithms import IPPO, Algorithm, Experience, Information
+from coterie.algorithms.tabular import Tabular
 from coterie.catalogue import ALGORITHMS
 from coterie.errors import ConfigError
 from coterie.games.game import AgentSpec, Box, Discrete, JaxGame, Timestep, View
@@ -30,6 +31,7 @@ SMALL = {
     "capacity": 12,
     "warmup": 4,
     "target_every": 3,
+    "exploration_start": 0.5,
     "exploration_steps": 100,
 }
 
@@ -77,6 +79,7 @@ class Babble(JaxGame):
     """Noise: unequal agents see random numbers, leave at random and do nothing to each other.
 
     sizes:  how many numbers each agent sees, and how many actions it has (or numbers in one).
+    numbered: it sees one number instead, which is less than that.
     Agents with an even index leave by being terminated, the others by being truncated. The noise
     comes from a table (drawing it would have to be compiled); the key picks where it starts.
     """
@@ -84,10 +87,13 @@ class Babble(JaxGame):
     sizes: tuple[tuple[int, int], ...] = ((2, 2), (3, 4), (2, 3), (3, 2))
     box: bool = False
     limit: int = 4
+    numbered: bool = False
 
     @property
     def specs(self):
         space = Box if self.box else Discrete
+        if self.numbered:
+            return tuple(AgentSpec(1, space(n), states=states) for states, n in self.sizes)
         return tuple(AgentSpec(seen, space(actions)) for seen, actions in self.sizes)
 
     def reset(self, key):
@@ -110,7 +116,10 @@ class Babble(JaxGame):
         real = np.arange(seen) < np.array(self.sizes)[:, :1]
         able = np.arange(actions) < np.array(self.sizes)[:, 1:]
         some = (noise[:, 8 : 8 + actions] < 0.5) | (np.arange(actions) == 0)
-        observation = jnp.where(real, noise[:, 4 : 4 + seen], 0.0)
+        if self.numbered:
+            observation = jnp.floor(9 * jnp.abs(noise[:, 4:5])) % real.sum(axis=1, keepdims=True)
+        else:
+            observation = jnp.where(real, noise[:, 4 : 4 + seen], 0.0)
         return View(observation, jnp.asarray(able) if self.box else able & some, present)
 
     def global_state(self, state, view):
@@ -140,9 +149,15 @@ class Class(NamedTuple):
     team: Team
 
 
+def noise(algorithm: Algorithm, **options: Any) -> Babble:
+    """The noisy game for an algorithm: its states are numbered if the algorithm keeps tables."""
+    return Babble(numbered=isinstance(algorithm, Tabular), **options)
+
+
 @functools.cache
-def taught(algorithm: Algorithm, game: JaxGame = Babble(), graph: Graph | None = None) -> Class:
+def taught(algorithm: Algorithm, game: JaxGame | None = None, graph: Graph | None = None) -> Class:
     """A team that has played and learned twice, about to learn a third time."""
+    game = game or noise(algorithm)
     graph = graph or family("line", len(game.specs))
     vector = game.vectorize(4)
     team = assemble(algorithm, game, vector, graph, jax.random.key(0))

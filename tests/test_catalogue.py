@@ -40,7 +40,8 @@ def test_a_game_is_found_by_its_name(name):
 @pytest.mark.parametrize("game", GAME_NAMES)
 def test_a_configuration_survives_being_written(tmp_path, algorithm, game):
     options = {"options": ("N=2", "shape=(1, 'a')")} if game.startswith("pettingzoo") else {}
-    changed = make_algorithm(algorithm, hidden=(3, 4))
+    networks = hasattr(ALGORITHMS[algorithm], "hidden")
+    changed = make_algorithm(algorithm, **({"hidden": (3, 4)} if networks else {"discount": 0.1}))
     run = new_run(changed, make_game(game, **options), Settings(graph="star"), tmp_path / "run")
     run.create()
     assert open_run(tmp_path / "run") == run

@@ -7,3 +7,5 @@ from coterie.algorithms.algorithm import Information as Information
 from coterie.algorithms.dpo import DPO as DPO
 from coterie.algorithms.ippo import IPPO as IPPO
 from coterie.algorithms.iql import IQL as IQL
+from coterie.algorithms.iql_tabular import IQLTabular as IQLTabular
+from coterie.algorithms.li_jia_tabular import LiJiaTabular as LiJiaTabular

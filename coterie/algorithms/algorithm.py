@@ -23,6 +23,7 @@ class Information:
     reward:  learning is paid its "own" reward or the mean of the "team".
     sends:   the payloads it may send to neighbours.
     central: learning happens at a centre that everybody sends everything to; counted as traffic.
+    together: the centre acts, too: it chooses the joint action, as one agent in the place of all.
     """
 
     state: bool = False
@@ -30,6 +31,7 @@ class Information:
     reward: Literal["own", "team"] = "own"
     sends: tuple[str, ...] = ()
     central: bool = False
+    together: bool = False
 
 
 @runtime_checkable

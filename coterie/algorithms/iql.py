@@ -15,6 +15,7 @@ from coterie.network import Network
 from coterie.rl import replay
 from coterie.rl.averages import mean
 from coterie.rl.models import Memory, Policy, Shape
+from coterie.rl.steps import falling
 from coterie.types import AgentSpec, Discrete, View
 
 
@@ -189,8 +190,8 @@ class IQL(Algorithm):
         return True
 
     def _exploration(self, steps: Int[Array, ""]) -> Float[Array, ""]:
-        done = jnp.minimum(steps / self.exploration_steps, 1.0)
-        return self.exploration_start + done * (self.exploration_end - self.exploration_start)
+        start, end = self.exploration_start, self.exploration_end
+        return falling(start, end, self.exploration_steps, steps)
 
     def _blank(self, spec: AgentSpec, memory: Memory) -> Segment:
         """A segment of zeros, for its shapes."""

@@ -10,15 +10,18 @@ AT_LEAST_ONE = (1.0, math.inf)
 SHARE = (0.0, 1.0)
 NOT_NEGATIVE = (0.0, math.inf)
 POSITIVE = (math.ulp(0.0), math.inf)
+POSITIVE_SHARE = (math.ulp(0.0), 1.0)
 
 RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("horizon", "epochs", "minibatches", "updates", "batch"), AT_LEAST_ONE),
     **dict.fromkeys(("capacity", "target_every", "exploration_steps"), AT_LEAST_ONE),
-    **dict.fromkeys(("tolerance", "factor"), AT_LEAST_ONE),
+    **dict.fromkeys(("tolerance", "factor", "period"), AT_LEAST_ONE),
     **dict.fromkeys(("discount", "trace", "exploration_start", "exploration_end"), SHARE),
+    **dict.fromkeys(("critic_decay", "actor_decay"), SHARE),
+    **dict.fromkeys(("critic_step",), POSITIVE_SHARE),
     **dict.fromkeys(("entropy", "penalty", "root_penalty", "warmup"), NOT_NEGATIVE),
     **dict.fromkeys(("learning_rate", "critic_learning_rate", "gradient_clip"), POSITIVE),
-    **dict.fromkeys(("clip", "value_clip", "divergence_target"), POSITIVE),
+    **dict.fromkeys(("clip", "value_clip", "divergence_target", "actor_step"), POSITIVE),
 }
 
 
@@ -38,6 +41,5 @@ def require_ranges(algorithm: Any) -> None:
 
 
 def _said(low: float, high: float) -> str:
-    if high < math.inf:
-        return f"between {low:g} and {high:g}"
-    return "greater than 0" if low == POSITIVE[0] else f"at least {low:g}"
+    least = "greater than 0" if low == POSITIVE[0] else f"at least {low:g}"
+    return least if high == math.inf else f"{least} and at most {high:g}"

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from coterie.algorithms.tabular import Tabular
 from coterie.errors import ConfigError
 from coterie.graph import family, from_adjacency, uniform
 from coterie.network import lift, networks, stack, unstack
@@ -20,6 +21,7 @@ from tests.support import (
     accepts_boxes,
     assert_same,
     catalogue,
+    noise,
     perturbed,
     played,
     taught,
@@ -29,6 +31,7 @@ from tests.support import (
 
 PLAIN = catalogue(recurrent=False)
 EVERY = PLAIN | {f"{name}-recurrent": a for name, a in catalogue(recurrent=True).items()}
+TABULAR = {name: a for name, a in PLAIN.items() if isinstance(a, Tabular)}
 LONERS = {name: a for name, a in EVERY.items() if not a.information.sends}
 J = 1  # the agent that is disturbed
 
@@ -110,9 +113,8 @@ def test_in_a_game_without_contact_agents_live_apart(algorithm):
 
     Only an algorithm with a centre, which pays everybody the team's reward, is told the difference.
     """
-    game = Babble()
     _, _, team = taught(algorithm)
-    round_ = rounds_of(algorithm, game)
+    round_ = rounds_of(algorithm)
     parts = [
         lambda t: t._replace(agents=jax.tree.map(lambda x: jnp.asarray(perturbed(x, J)), t.agents)),
         lambda t: t._replace(keys=perturbed(t.keys, J)),
@@ -128,7 +130,8 @@ def test_in_a_game_without_contact_agents_live_apart(algorithm):
 
 
 @functools.cache
-def rounds_of(algorithm, game):
+def rounds_of(algorithm):
+    game = noise(algorithm)
     return jax.jit(iteration(algorithm, game, game.vectorize(4)))
 
 
@@ -149,7 +152,7 @@ def test_random_streams_are_each_agents_own():
 @every(EVERY)
 def test_a_second_round_compiles_nothing_and_repeats_itself(algorithm):
     _, _, team = taught(algorithm)
-    round_ = rounds_of(algorithm, Babble())
+    round_ = rounds_of(algorithm)
     first, again = round_(team), round_(team)
     assert_same(first, again)
     round_(first[0])
@@ -193,10 +196,11 @@ def test_bytes_are_what_the_payloads_weigh_times_the_links(algorithm):
         assert after.traffic[payload].rounds.tolist() == [1] * 4
     assert set(after.traffic) == set(algorithm.information.sends)
 
-    told = rounds_of(algorithm, Babble())(team)[1]
+    told = rounds_of(algorithm)(team)[1]
     sent = sum((weights[p] * degrees for p in algorithm.information.sends), np.zeros(4, int))
     if algorithm.information.central:  # observation, action and reward, 4 bytes each, every step
-        sent = 4 * np.array([2 + 2, 3 + 2, 2 + 2, 3 + 2]) * algorithm.horizon * 4
+        each = np.array([spec.observation + 2 for spec in noise(algorithm).specs])
+        sent = 4 * each * algorithm.horizon * 4
     assert told.bytes.tolist() == sent.tolist()
     assert told.rounds.tolist() == [len(algorithm.information.sends)] * 4
 
@@ -239,7 +243,8 @@ SIZES = (2, 2), (3, 4)
 )
 def test_beside_a_bigger_agent_one_learns_as_among_equals(algorithm, box):
     """Padding is exact: it changes nothing, and stays zero."""
-    game, twins = Babble(SIZES, box), Babble((SIZES[0],) * 2, box)
+    game = noise(algorithm, sizes=SIZES, box=box)
+    twins = noise(algorithm, sizes=(SIZES[0],) * 2, box=box)
     none = family("none", 2)
     (agents, experience, network, keys), learn, _ = taught(algorithm, game, none)
     specs = known_specs(game, game.vectorize(1), algorithm.information)
@@ -309,9 +314,14 @@ def without_past(agents):
 
 
 def test_what_does_not_fit_gets_its_sentence():
-    assert PLAIN.keys() - BOXES.keys() == {"iql"}
+    assert PLAIN.keys() - BOXES.keys() == {"iql", *TABULAR}
     with pytest.raises(ConfigError, match="iql chooses among discrete actions"):
         team_of(PLAIN["iql"], Babble(box=True))
+    for algorithm in TABULAR.values():
+        with pytest.raises(ConfigError, match=r"keeps a table of states, .* are not numbered"):
+            team_of(algorithm, Babble())
+        with pytest.raises(ConfigError, match=r"keeps a table of actions, .* are continuous"):
+            team_of(algorithm, Babble(box=True, numbered=True))
     for algorithm in PLAIN.values():
         algorithm.check(4)
         if hasattr(algorithm, "minibatches"):

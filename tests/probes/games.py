@@ -70,12 +70,18 @@ def able():
 
 @dataclass(frozen=True)
 class Lab(JaxGame):
-    """The game of a table; its two agents differ in what they see and can do."""
+    """The game of a table; its two agents differ in what they see and can do.
+
+    numbered: they see the number of the state instead.
+    """
 
     rules: Table
+    numbered: bool = False
 
     @property
     def specs(self):
+        if self.numbered:
+            return tuple(AgentSpec(1, Discrete(actions), states=STATES) for _, actions in SIZES)
         return tuple(AgentSpec(seen, Discrete(actions)) for seen, actions in SIZES)
 
     def reset(self, key):
@@ -89,7 +95,10 @@ class Lab(JaxGame):
         return state, Timestep(self.view(state), paid, *over, {})
 
     def view(self, state):
-        return View(self.rules.observation[state], able(), self.rules.present[state])
+        seen = self.rules.observation[state]
+        if self.numbered:
+            seen = jnp.full((2, 1), state, jnp.float32)
+        return View(seen, able(), self.rules.present[state])
 
 
 @dataclass(frozen=True)

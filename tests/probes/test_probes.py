@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from coterie.algorithms.tabular import Tabular
 from coterie.catalogue import ALGORITHMS
 from coterie.graph import family
 from coterie.train.team import assemble, iteration
@@ -60,7 +61,8 @@ def laboratory(algorithm):
     """Training in a game of tables, compiled once for all of them: `(returns, values)`."""
 
     def train(rules, key):
-        team, returns = trained(algorithm, Lab(rules), key)
+        numbered = isinstance(algorithm, Tabular)
+        team, returns = trained(algorithm, Lab(rules, numbered), key)
         return returns, judged(algorithm, team.agents, rules)
 
     return jax.jit(train)
@@ -70,6 +72,8 @@ def judged(algorithm, agents, rules):
     """What each agent believes that each state is worth, `[S, N]`; for those without memory."""
     if getattr(algorithm, "recurrent", False):
         return None
+    if isinstance(algorithm, Tabular):
+        return table_of(algorithm, agents)
     everything = rules.observation.reshape(len(rules.observation), 1, -1)
     seen = everything if algorithm.information.state else rules.observation
 
@@ -84,6 +88,16 @@ def judged(algorithm, agents, rules):
 
     seen = jnp.broadcast_to(seen, (len(seen), 2, seen.shape[-1]))
     return jax.vmap(mine, (0, 1, 0), 1)(agents, seen, able())
+
+
+def table_of(algorithm, agents):
+    """The same for those with tables: what a draw from the policy, or the best action, is worth."""
+    values, preference = agents.rows[:, :, 0], agents.rows[:, :, 1]
+    able_in = able()[:, None]
+    if algorithm.plays_mode:
+        return jnp.max(values, -1, where=able_in, initial=-9).T
+    chance = jax.nn.softmax(jnp.where(able_in, preference, -jnp.inf))
+    return jnp.sum(chance * values, axis=-1).T
 
 
 def play(algorithm, rules, seed=0):

@@ -1,0 +1,33 @@
+"""What Li & Jia compare their Algorithm 1 with: the whole team learns as one agent, in tables."""
+
+from dataclasses import dataclass
+
+from coterie.algorithms.algorithm import Information
+from coterie.algorithms.iql_tabular import IQLTabular
+from coterie.algorithms.li_jia_tabular import LiJiaTabular
+
+AS_ONE = Information(reward="team", central=True, together=True)
+
+
+@dataclass(frozen=True)
+class CentralActorCritic(LiJiaTabular):
+    """Centralised actor-critic: Algorithm 1 with one agent that acts for all (Li & Jia, section V).
+
+    Its critic and its softmax are tables of states and joint actions, and it draws joint actions.
+    """
+
+    @property
+    def information(self) -> Information:
+        return AS_ONE
+
+
+@dataclass(frozen=True)
+class CentralQ(IQLTabular):
+    """Joint Q-learning: one agent that acts for all (Watkins & Dayan 1992; Li & Jia, section V).
+
+    The actions of its table are the joint actions; exploring, it draws any of them.
+    """
+
+    @property
+    def information(self) -> Information:
+        return AS_ONE

@@ -1,0 +1,95 @@
+"""A finite game with the whole team as one agent, for methods that decide everything at a centre."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from coterie.errors import ConfigError
+from coterie.games.finite.game import FiniteGame
+from coterie.games.finite.tables import Tables
+from coterie.games.game import Game
+
+
+@dataclass(frozen=True)
+class AsOne(FiniteGame):
+    """The same game, played by one agent whose actions are the team's joint actions.
+
+    It is paid the mean of the agents' rewards. Joint actions have the numbers that they have in
+    `Tables`. Its only field is the game, whose options hold for it.
+
+    >>> from coterie.games.finite.classics import Climbing
+    >>> AsOne(Climbing()).specs[0].action
+    Discrete(size=9)
+    """
+
+    game: FiniteGame
+
+    shared: ClassVar[bool] = True
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return ("team",)
+
+    @property
+    def states(self) -> int:
+        return self.game.states
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (self.game.joint,)
+
+    @property
+    def start(self) -> Float[np.ndarray, " M"]:
+        return self.game.start
+
+    @property
+    def final(self) -> Bool[np.ndarray, " M"]:
+        return self.game.final
+
+    @property
+    def limit(self) -> int:
+        return self.game.limit
+
+    @property
+    def on_demand(self) -> bool:
+        return self.game.on_demand
+
+    def for_seed(self, seed: int) -> "AsOne":
+        return AsOne(self.game.for_seed(seed))
+
+    def row(self, state: Int[Array, ""], joint: Int[Array, ""]) -> Float[Array, " M"]:
+        return self.game.row(state, joint)
+
+    def pay(self, state: Int[Array, ""], joint: Int[Array, ""]) -> Float[Array, " 1"]:
+        return jnp.mean(self.game.pay(state, joint), keepdims=True)
+
+    def rows(
+        self, states: Int[np.ndarray, " K"], joints: Int[np.ndarray, " K"]
+    ) -> Float[np.ndarray, "K M"]:
+        return self.game.rows(states, joints)
+
+    def pays(
+        self, states: Int[np.ndarray, " K"], joints: Int[np.ndarray, " K"]
+    ) -> Float[np.ndarray, "K 1"]:
+        return np.mean(self.game.pays(states, joints), axis=1, keepdims=True)
+
+    def tables(self) -> Tables:
+        whole = self.game.tables()
+        paid = np.mean(whole.reward, axis=-1, keepdims=True)
+        return Tables(whole.transition, paid, self.sizes, whole.start)
+
+    def luck(self, key: Key[Array, ""], copies: tuple[int, ...] = ()) -> Float[Array, "*copies 1"]:
+        return jnp.mean(self.game.luck(key, copies), axis=-1, keepdims=True)
+
+
+def as_one(game: Game) -> AsOne:
+    """The game with the team as one agent; `ConfigError` if its states are not numbered."""
+    if not isinstance(game, FiniteGame):
+        raise ConfigError(
+            f"a centre that acts for all needs a finite game, and {type(game).__name__} is none: "
+            "try random-mdp."
+        )
+    return AsOne(game)
