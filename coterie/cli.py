@@ -176,9 +176,10 @@ def _claims(arguments: list[str]) -> None:
     prepare(max(panel.settings.seeds for panel in panels.values()))
     from coterie.claims.figure import make_figure
 
-    folder = chosen.folder or Path("runs") / name
-    print(make_figure(panels, folder))
-    print(f"{folder}/figure.png and verdicts.md")
+    paper, _, number = name.rpartition("-")
+    picture = (chosen.folder or Path("runs") / paper) / f"figure-{number}.png"
+    print(make_figure(panels, picture))
+    print(picture, picture.with_suffix(".md"), sep="\n")
 
 
 def _list(arguments: list[str]) -> None:
@@ -300,7 +301,7 @@ class Claims:
     """Make a figure of a paper again."""
 
     folder: Path | None = None
-    """Where to write; by default runs/FIGURE. The same folder goes on with what was stopped."""
+    """Where to write; by default runs/PAPER. The same folder goes on with what was stopped."""
 
 
 @dataclass(frozen=True)

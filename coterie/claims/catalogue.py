@@ -7,7 +7,11 @@ from coterie.claims.figure import Panel
 from coterie.errors import unknown
 
 FIGURES: dict[str, Callable[[], dict[str, Panel]]] = {
+    "dpo-1a": dpo.figure_1a,
+    "dpo-1b": dpo.figure_1b,
     "dpo-2": dpo.figure_2,
+    "dpo-8": dpo.figure_8,
+    "dpo-9": dpo.figure_9,
 }
 
 

@@ -42,11 +42,11 @@ def quicker(a: str, *others: str) -> Question:
     return every(*(_quicker(a, b) for b in others))
 
 
-def below_value(a: str, name: str, value: float) -> Question:
-    """Does `a` end below a known value?"""
+def below_value(a: str, name: str) -> Question:
+    """Does `a` end below a known value, the curve of a single point with this name?"""
 
     def ask(curves: Curves) -> Answer:
-        end = curves[a].final(TAIL)
+        end, value = curves[a].final(TAIL), float(curves[name].line[-1])
         verdict: Verdict = "undecided"
         if end.high < value or end.low > value:
             verdict = "holds" if end.high < value else "does not hold"

@@ -23,6 +23,8 @@ CURVES = {
     "split": ramp("split", 2.0, noise=0.8),
     "shaky": ramp("shaky", 2.0, jitter=0.3),
 }
+KNOWN = {"two and a half": 2.5, "nearly two": 1.9, "one": 1.0}
+CURVES |= {name: Curve(name, np.zeros(1), np.full((1, 1), v)) for name, v in KNOWN.items()}
 CASES = {
     "above": (questions.above("high", "low"), "holds"),
     "above, turned round": (questions.above("low", "high"), "does not hold"),
@@ -31,9 +33,9 @@ CASES = {
     "above one, below one": (questions.above("low", "split", "high"), "does not hold"),
     "quicker": (questions.quicker("early", "high"), "holds"),
     "quicker, turned round": (questions.quicker("high", "early"), "does not hold"),
-    "below a value": (questions.below_value("high", "optimum", 2.5), "holds"),
-    "above a value": (questions.below_value("high", "optimum", 1.0), "does not hold"),
-    "about a value": (questions.below_value("split", "optimum", 1.9), "undecided"),
+    "below a value": (questions.below_value("high", "two and a half"), "holds"),
+    "above a value": (questions.below_value("high", "one"), "does not hold"),
+    "about a value": (questions.below_value("split", "nearly two"), "undecided"),
     "close": (questions.close("high", "early"), "holds"),
     "not close": (questions.close("high", "low"), "does not hold"),
     "perhaps close": (questions.close("high", "split"), "undecided"),
