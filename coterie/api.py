@@ -118,7 +118,7 @@ def plot_run(run: Run) -> list[Path]:
     panels = {}
     for name in PANELS:
         try:
-            each = [curve(run, f"{name}/{a}", a, training=True) for a in run.game.names]
+            each = [curve(run, f"{name}/{a}", a, training=True) for a in run.played.names]
         except RunError:
             continue  # not every algorithm has every number
         if any(np.any(one.values) for one in each):

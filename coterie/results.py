@@ -51,11 +51,11 @@ def wall_time(run: Run) -> float | None:
 
 def trained_team(run: Run, seed: int) -> Policy:
     """The policies of a trained team, stacked `[N, ...]`, read from its policy files."""
-    return stack([_policy_of(run, seed, agent) for agent in range(len(run.game.specs))])
+    return stack([_policy_of(run, seed, agent) for agent in range(len(run.played.specs))])
 
 
 def _policy_of(run: Run, seed: int, agent: int) -> Policy:
-    name, spec = run.game.names[agent], run.game.specs[agent]
+    name, spec = run.played.names[agent], run.played.specs[agent]
     path = run.policy_file(seed, name)
     require(
         path.is_file(),
@@ -84,8 +84,8 @@ def _sized(name: str, observation: int, action: Space) -> str:
 
 def score(run: Run, seed: int, episodes: int, key: int = 0) -> Scores:
     """Play `episodes` games with a trained team."""
-    vector = run.game.for_seed(seed).vectorize(episodes)
-    scale, greedy = units(run.game.specs), run.algorithm.plays_mode
+    vector = run.played.for_seed(seed).vectorize(episodes)
+    scale, greedy = units(run.played.specs), run.algorithm.plays_mode
 
     @jax.jit
     def play(team: Policy, key: Key[Array, ""], world: Any) -> Scores:
@@ -98,7 +98,7 @@ def score(run: Run, seed: int, episodes: int, key: int = 0) -> Scores:
 
 def scenes(run: Run, seed: int, key: int = 0) -> list[Scene]:
     """One episode of a trained team, ready to draw; `GameError` if the game has no picture."""
-    game = run.game
+    game = run.played
     if not isinstance(game, JaxGame):
         raise GameError(f"{run.world} draws itself: use `frames`.")
     team, scale, greedy = trained_team(run, seed), units(game.specs), run.algorithm.plays_mode
@@ -130,7 +130,7 @@ def scenes(run: Run, seed: int, key: int = 0) -> list[Scene]:
 
 def frames(run: Run, seed: int, key: int = 0) -> list[np.ndarray]:
     """One episode of a trained team in a game that draws itself, as pictures `[H, W, 3]`."""
-    game: Any = run.game
+    game: Any = run.played
     trained_team(run, seed)
     env = game.render_env()
     players = {

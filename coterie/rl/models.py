@@ -166,7 +166,7 @@ class Policy(eqx.Module):
         >>> table = jnp.log(jnp.array([[0.25, 0.75], [1.0, 1.0]]))
         >>> policy, view = Policy.tabular(table), View(jnp.array([0.0]))
         >>> features, _ = policy.body.step(view.observation, ())
-        >>> jnp.exp(policy.choices(features, view).log_prob(jnp.array(1))).round(3).item()
+        >>> round(float(jnp.exp(policy.choices(features, view).log_prob(jnp.array(1)))), 3)
         0.75
         """
         head = Dense(logits, jnp.zeros(logits.shape[-1]), numbered=True)

@@ -80,7 +80,7 @@ class Trainer:
     def __init__(self, run: Run, watcher: Watcher | None = None):
         self.run = run
         self.watcher = watcher or Silent()
-        algorithm, game, settings = run.algorithm, run.game, run.settings
+        algorithm, game, settings = run.algorithm, run.played, run.settings
         algorithm.check(settings.games)
         self.names = game.names
         files = [file_name(name) for name in self.names]
@@ -106,7 +106,7 @@ class Trainer:
     def fresh(self, seed: int) -> Repetition:
         """A repetition before its first block."""
         run = self.run
-        team = assemble(run.algorithm, run.game, self.vector, self.graph, jax.random.key(seed))
+        team = assemble(run.algorithm, run.played, self.vector, self.graph, jax.random.key(seed))
         return Repetition(seed, self._placed(seed, team))
 
     def restored(self, seed: int) -> Repetition:
@@ -243,7 +243,7 @@ class Trainer:
         """A block of iterations of every team, in the world that they share or in their own."""
 
         def block(team: Team, world: PyTree) -> tuple[Team, Report]:
-            step = iteration(self.run.algorithm, self.run.game, self.vector.within(world))
+            step = iteration(self.run.algorithm, self.run.played, self.vector.within(world))
             return jax.lax.scan(lambda t, _: step(t), team, None, length=self.run.settings.block)
 
         return side_by_side(block, teams, worlds)
@@ -251,7 +251,7 @@ class Trainer:
     def _play(self, team: Team, key: Key[Array, ""], world: PyTree) -> Scores:
         """One episode in each of the games that the team is judged by."""
         algorithm, judged = self.run.algorithm, self.judged.within(world)
-        play = evaluator(judged, units(self.run.game.specs), algorithm.plays_mode)
+        play = evaluator(judged, units(self.run.played.specs), algorithm.plays_mode)
         return play(self._policies(team), key)
 
     def _groups(self, repetitions: list[Repetition]) -> list[list[Repetition]]:
@@ -269,9 +269,9 @@ class Trainer:
 
     def _world(self, seed: int) -> PyTree:
         """What the games of a repetition never change, on its device; equal games share it."""
-        game, device = self.run.game.for_seed(seed), self._device(seed)
+        game, device = self.run.played.for_seed(seed), self._device(seed)
         if (game, device) not in self._worlds:
-            same = game == self.run.game
+            same = game == self.run.played
             vector = self.vector if same else game.vectorize(self.run.settings.games)
             self._worlds[game, device] = jax.device_put(vector.world, device)
         return self._worlds[game, device]

@@ -15,6 +15,7 @@ from coterie.algorithms import Algorithm
 from coterie.catalogue import algorithm_name, game_name, make_algorithm, make_game
 from coterie.errors import CoterieError, RunError, require
 from coterie.files import read_json, write_whole
+from coterie.games.finite.as_one import as_one
 from coterie.games.game import Game
 from coterie.policies import SUFFIX
 from coterie.train.settings import Settings
@@ -37,6 +38,11 @@ class Run:
     def title(self) -> str:
         """A short name for plots."""
         return f"{self.method} on {self.world}"
+
+    @property
+    def played(self) -> Game:
+        """The game as it is played: by the team as one agent, if the method acts at a centre."""
+        return as_one(self.game) if self.algorithm.information.together else self.game
 
     @property
     def seeds(self) -> range:

@@ -126,23 +126,23 @@ time.sleep(float(sys.argv[1]))
 @pytest.mark.parametrize("how", [None, signal.SIGINT, signal.SIGKILL])
 def test_no_process_outlives_the_script(how):
     path = os.pathsep.join([str(HERE), str(HERE.parents[1])])
-    script = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, "0" if how is None else "60"],
+    with subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, "0" if how is None else "300"],
         env={**os.environ, "PYTHONPATH": path, "JAX_PLATFORMS": "cpu"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-    )
-    workers = [int(pid) for pid in script.stdout.readline().split()]
-    assert len(workers) == 2
-    if how is not None:
-        time.sleep(0.5)  # until it sleeps, where nothing swallows an interrupt
-        os.killpg(script.pid, how)
-    try:
-        _, errors = script.communicate(timeout=60)
-    finally:
-        script.kill()
+    ) as script:
+        workers = [int(pid) for pid in script.stdout.readline().split()]
+        assert len(workers) == 2
+        if how is not None:
+            time.sleep(0.5)  # until it sleeps, where nothing swallows an interrupt
+            os.killpg(script.pid, how)
+        try:
+            _, errors = script.communicate(timeout=240)
+        finally:
+            script.kill()
     assert errors.count("Traceback") == (how is signal.SIGINT)
     wait_until(lambda: not any(map(alive, workers)))
 
