@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from coterie.claims import dpo
+from coterie.claims import dpo, li_jia
 from coterie.claims.figure import Panel
 from coterie.errors import unknown
 
@@ -12,6 +12,8 @@ FIGURES: dict[str, Callable[[], dict[str, Panel]]] = {
     "dpo-2": dpo.figure_2,
     "dpo-8": dpo.figure_8,
     "dpo-9": dpo.figure_9,
+    "li-jia-1a": li_jia.figure_1a,
+    "li-jia-1b": li_jia.figure_1b,
 }
 
 

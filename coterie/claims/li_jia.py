@@ -1,0 +1,46 @@
+"""The figures of Li & Jia's off-policy paper: so far those of random finite games."""
+
+from collections.abc import Mapping
+
+from coterie.algorithms import Algorithm, LiJiaTabular
+from coterie.centralized import CentralActorCritic, CentralQ
+from coterie.claims.figure import Claim, Panel
+from coterie.claims.questions import above, quicker
+from coterie.games import RandomMDP
+from coterie.train.settings import Settings
+
+# The step sizes are the defaults: chosen on instances that are not those of the figures.
+METHODS: Mapping[str, Algorithm] = {
+    "li-jia": LiJiaTabular(),
+    "central-ac": CentralActorCritic(),
+    "central-q": CentralQ(),
+}
+RIVALS = ("central-ac", "central-q")
+SETTINGS = Settings(
+    steps=2_000_000,
+    games=1,
+    seeds=5,
+    block=20_000,
+    evaluations=50,
+    evaluation_games=128,
+    checkpoints=1,
+)
+
+
+def figure_1a() -> dict[str, Panel]:
+    """Li & Jia, figure 1(a): four agents in random games, each seed in one of its own."""
+    claims = (
+        Claim("LJ3", "Algorithm 1 is faster than both", quicker("li-jia", *RIVALS)),
+        Claim("LJ4", "Algorithm 1 ends below centralised AC", above("central-ac", "li-jia")),
+        Claim("LJ5", "Algorithm 1 ends above Q-learning", above("li-jia", "central-q")),
+    )
+    return {"four": Panel(RandomMDP(agents=4, redrawn=True), METHODS, SETTINGS, claims)}
+
+
+def figure_1b() -> dict[str, Panel]:
+    """Li & Jia, figure 1(b): the same with five agents."""
+    claims = (
+        Claim("LJ6", "Algorithm 1 is fastest", quicker("li-jia", *RIVALS)),
+        Claim("LJ7", "Algorithm 1 ends highest", above("li-jia", *RIVALS)),
+    )
+    return {"five": Panel(RandomMDP(agents=5, redrawn=True), METHODS, SETTINGS, claims)}
