@@ -25,18 +25,19 @@ class IQLTabular(Tabular):
 
     `alpha` falls with the visits of `(s, a_i)`. The action is the best one (the first of several),
     or with a probability that falls in a line any one. Everything starts at zero. Nothing is sent,
-    nothing is shared.
+    nothing is shared. Convergence is proved for one learner with p above 1/2; the default is from a
+    search, as that of `LiJiaTabular`.
     """
 
     critic_step: float = 1.0
     """a of alpha = a / (1 + n)^p, with n the earlier visits of the state and action."""
-    critic_decay: float = 0.6
+    critic_decay: float = 0.4
     """p of alpha; 0 is a constant step."""
     exploration_start: float = 1.0
     """Probability of a random action at first."""
     exploration_end: float = 0.05
     """Probability of a random action in the end."""
-    exploration_steps: int = 50_000
+    exploration_steps: int = 200_000
     """Steps, over all games, until the probability has fallen to its end."""
 
     numbers: ClassVar[int] = 2  # the values and the visits

@@ -16,6 +16,13 @@ class CentralActorCritic(LiJiaTabular):
     Its critic and its softmax are tables of states and joint actions, and it draws joint actions.
     """
 
+    critic_decay: float = 0.55
+    """p of alpha. Theorem 1 needs it above 0.5 and at most 1; 0 is a constant step."""
+    actor_step: float = 0.1
+    """b of beta = b / (1 + n)^q, with n the earlier visits of the state."""
+    actor_decay: float = 0.2
+    """q of beta; 0 is a constant step."""
+
     @property
     def information(self) -> Information:
         return AS_ONE

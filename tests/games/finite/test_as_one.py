@@ -37,12 +37,22 @@ def test_a_joint_action_does_what_its_parts_do(game):
         np.testing.assert_array_equal(seen.observation[:, 0], view.observation[:, 0])
 
 
+@pytest.mark.parametrize("game", GAMES, ids=lambda game: type(game).__name__)
+def test_what_is_worked_out_on_the_spot_is_what_is_in_the_tables(game):
+    one = as_one(game)
+    states, joints = np.arange(6, dtype=np.int32) % game.states, np.arange(6, dtype=np.int32)
+    paid = jax.vmap(one.pay)(states, joints)
+    np.testing.assert_allclose(paid, one.pays(states, joints), rtol=1e-5)
+    np.testing.assert_allclose(jax.vmap(one.row)(states, joints), one.rows(states, joints))
+
+
 def test_it_is_one_agent_of_the_same_game():
     one = as_one(RandomMDP(states=4, agents=2, time_limit=7))
     assert one.names == ("team",)
     assert [spec.action.size for spec in one.specs] == [9]
     assert (one.limit, one.specs[0].states) == (7, 4)
-    assert one.for_seed(3) == AsOne(one.game.for_seed(3))
+    redrawn = RandomMDP(states=4, agents=2, redrawn=True)
+    assert as_one(redrawn).for_seed(3) == AsOne(RandomMDP(states=4, agents=2, instance=3))
 
 
 def test_other_games_are_refused():
