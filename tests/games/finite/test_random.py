@@ -47,14 +47,22 @@ def test_rows_on_demand_are_the_rows_of_the_table(game):
 @every
 def test_the_same_options_are_the_same_game_and_another_instance_another(game):
     tables = game.tables()
-    with jax.default_prng_impl("rbg"):  # whatever the user prefers
-        again = dataclasses.replace(game).tables()
+    again = dataclasses.replace(game).tables()
     other = dataclasses.replace(game, instance=1).tables()
     assert dataclasses.replace(game) == game and hash(dataclasses.replace(game)) == hash(game)
     np.testing.assert_array_equal(again.transition, tables.transition)
     np.testing.assert_array_equal(again.reward, tables.reward)
     assert not np.any(other.transition == tables.transition)
     assert not np.any(other.reward == tables.reward)
+
+
+@every
+def test_the_game_does_not_depend_on_the_default_generator(game):
+    tables = game.tables()
+    with jax.default_prng_impl("rbg"):
+        row, paid = jax.jit(lambda s, a: (game.row(s, a), game.pay(s, a)))(1, 2)
+    np.testing.assert_array_equal(row, tables.transition[1, 2])
+    np.testing.assert_array_equal(paid, tables.reward[1, 2])
 
 
 def test_tables_are_the_same_made_in_many_pieces(monkeypatch):
