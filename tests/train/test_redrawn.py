@@ -13,16 +13,19 @@ from tests.runs import SETTINGS, policies, trained
 GAME = RandomMDP(states=4, agents=2, actions=2, instance=5)
 
 
-@pytest.fixture(scope="module")
-def both(tmp_path_factory):
-    """Two seeds, each in a game of its own, and the second one in that game alone."""
+@pytest.fixture(scope="module", params=["dpo", "li-jia-tabular", "central-q"])
+def both(request, tmp_path_factory):
+    """Two seeds, each in a game of its own, and the second one in that game alone.
+
+    Tables advance as one batch of seeds, networks seed by seed, a centre as one agent.
+    """
     folder = tmp_path_factory.mktemp("redrawn")
     redrawn, again = dataclasses.replace(GAME, redrawn=True), dataclasses.replace(GAME, instance=6)
     pair = dataclasses.replace(SETTINGS, seeds=2)
     alone = dataclasses.replace(SETTINGS, seed=1)
     return (
-        trained(folder / "pair", "dpo", redrawn, pair),
-        trained(folder / "alone", "dpo", again, alone),
+        trained(folder / "pair", request.param, redrawn, pair),
+        trained(folder / "alone", request.param, again, alone),
     )
 
 

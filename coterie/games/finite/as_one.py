@@ -1,4 +1,4 @@
-"""A finite game with the whole team as one agent, for methods that decide everything at a centre."""
+"""A finite game with the whole team as one agent, for methods that decide all at a centre."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -58,7 +58,7 @@ class AsOne(FiniteGame):
         return self.game.on_demand
 
     def for_seed(self, seed: int) -> "AsOne":
-        return AsOne(self.game.for_seed(seed))
+        return as_one(self.game.for_seed(seed))
 
     def row(self, state: Int[Array, ""], joint: Int[Array, ""]) -> Float[Array, " M"]:
         return self.game.row(state, joint)
