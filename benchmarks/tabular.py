@@ -1,0 +1,76 @@
+"""Tabular learning: Li & Jia's Algorithm 1 in many runs at once, beside plain NumPy."""
+
+import time
+
+import jax
+import numpy as np
+
+from coterie import family
+from coterie.algorithms import LiJiaTabular
+from coterie.games import RandomMDP
+from coterie.train.team import Team, assemble, iteration
+from tests.algorithms.plain_li_jia import Chances, algorithm_1
+
+GAME = RandomMDP(states=100, agents=5, actions=3)
+METHOD = LiJiaTabular()
+RUNS, STEPS, ROUNDS = 128, 2_000, 5  # runs on each device, steps of each in a block
+PLAIN_STEPS = 2_000
+
+
+def together() -> float:
+    """Game steps per second, summed over runs that learn side by side on every device."""
+    vector, graph = GAME.vectorize(1), family("none", GAME.agents)
+
+    def block(teams: Team, world: object) -> Team:
+        step = iteration(METHOD, GAME, vector.within(world))
+
+        def run(team: Team) -> Team:
+            return jax.lax.scan(lambda t, _: (step(t)[0], None), team, None, length=STEPS)[0]
+
+        return jax.vmap(run)(teams)
+
+    advance = jax.jit(block, donate_argnums=0)
+    fresh = jax.jit(jax.vmap(lambda key: assemble(METHOD, GAME, vector, graph, key)))
+    places = jax.local_devices()
+    teams = [jax.device_put(fresh(jax.random.split(jax.random.key(0), RUNS)), d) for d in places]
+    worlds = [jax.device_put(vector.world, d) for d in places]
+    taken = []
+    for _ in range(1 + ROUNDS):
+        began = time.perf_counter()
+        teams = [advance(team, world) for team, world in zip(teams, worlds, strict=True)]
+        jax.block_until_ready(teams)
+        taken.append(time.perf_counter() - began)
+    return len(places) * RUNS * STEPS / float(np.median(taken[1:]))
+
+
+def plain() -> float:
+    """Game steps per second of one run in plain NumPy."""
+    tables, draw = GAME.tables(), np.random.default_rng(0)
+    shape = GAME.states, *GAME.sizes
+    transition = tables.transition.reshape(*shape, GAME.states)
+    reward = tables.team_reward.reshape(shape)
+    chances = Chances(
+        draw.uniform(size=(PLAIN_STEPS, GAME.agents)),
+        draw.uniform(size=PLAIN_STEPS),
+        draw.uniform(size=(PLAIN_STEPS, GAME.agents)),
+    )
+    began = time.perf_counter()
+    algorithm_1(METHOD, transition, reward, chances)
+    return PLAIN_STEPS / (time.perf_counter() - began)
+
+
+def main() -> None:
+    """Measure and print."""
+    fast, slow = together(), plain()
+    print(
+        f"Algorithm 1 with tables, {GAME.agents} agents, {GAME.states} states: "
+        f"{fast:,.0f} game steps per second in {RUNS} runs on each of {jax.local_device_count()} "
+        f"devices, {slow:,.0f} in plain NumPy: {fast / slow:,.0f} times as many"
+    )
+
+
+if __name__ == "__main__":
+    from coterie.startup import prepare
+
+    prepare(64)
+    main()
