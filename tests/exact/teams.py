@@ -23,12 +23,12 @@ def random_team(rng, tables, spread=1.0):
     return tuple(rng.dirichlet(np.full(a, spread), size=tables.states) for a in tables.actions)
 
 
-def random_pairs(seed, count, kinds=((2, 2), (3, 2), (2, 2, 2))):
+def random_pairs(seed, count, kinds=((2, 2), (3, 2), (2, 2, 2), (4,))):
     """Evaluated teams and second teams at all distances: games, discounts and policies vary."""
     rng = np.random.default_rng(seed)
     for number in range(count):
         game = random_game(
-            rng, rng.integers(1, 5), kinds[number % len(kinds)], sharp=1 + number % 4
+            rng, rng.integers(1, 5), kinds[number % len(kinds)], sharp=1 + number % 3
         )
         old = evaluate(game, random_team(rng, game), rng.choice([0.0, 0.5, 0.9]))
         far, step = random_team(rng, game, 0.3), 10.0 ** -rng.integers(0, 4)

@@ -19,6 +19,7 @@ from coterie.exact import (
     paper_constants,
     second_order_constants,
     spans,
+    surrogate,
     tight_improvement_bound,
     tight_lemma_bound,
     tightened_constants,
@@ -91,6 +92,14 @@ def test_the_shift_of_states_is_bounded(pairs):
     for old, new, gain in pairs:
         change = total_variation(old.joint, old.instead(new).joint).max()
         assert abs(gain - joint_objective(old, new)) <= constants.shift(old) * change**2 + SLACK
+
+
+def test_an_infinite_step_costs_what_it_is_priced():
+    old = evaluate(door(), uniform(door()), 0.5)
+    push = np.array([[0.0, 1.0], [0.0, 1.0]])
+    assert surrogate(old, 0, push, Constants(1.0, 0.0, 0.0)) == pytest.approx(0.32)
+    assert surrogate(old, 0, push, Constants(1.0, 0.0, 1e-9)) == -np.inf
+    assert lemma_bound(old, [push, push], 0) == -np.inf
 
 
 def test_a_broken_theorem_3_2_is_noticed(pairs):

@@ -150,6 +150,13 @@ def test_ties_do_not_go_round_in_circles():
     assert len(list(cyclic_improvement(start))) == 1
 
 
+def test_it_goes_on_until_the_last_agent_has_had_its_turn():
+    reward = np.repeat(np.array([[[0.0], [1.0], [0.0], [1.0]]]), 2, axis=-1)  # agent 1 decides
+    game = random_game(np.random.default_rng(0), 1, (2, 2))._replace(reward=reward)
+    teams = list(cyclic_improvement(evaluate(game, [np.array([[1.0, 0.0]])] * 2, 0.5)))
+    assert [team.value[0] for team in teams] == [0.0, 2.0]
+
+
 def test_improving_all_at_once_may_lower_a_value():
     starts = list(random_starts(seed=1, count=100))
     assert not all(never_loses(start, respond_together(start)) for start in starts)
