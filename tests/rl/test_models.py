@@ -111,7 +111,7 @@ def test_a_policy_starts_close_to_uniform_and_obeys_the_mask():
 NUMBERED = AgentSpec(1, Discrete(3), states=4)
 
 
-@pytest.mark.parametrize(("hidden", "recurrent"), [((), False), ((5,), False), ((5,), True)])
+@pytest.mark.parametrize(("hidden", "recurrent"), [((), False), ((5, 4), False), ((5,), True)])
 def test_a_number_stands_for_a_vector_of_zeros_and_a_one(hidden, recurrent):
     """Step by step and as a stream, in values and in gradients."""
     numbers = jnp.array([[0.0, 3.0, 2.0], [1.0, 1.0, 0.0]])[..., None]

@@ -34,8 +34,10 @@ def test_draws_are_as_frequent_as_their_weights():
     assert np.bincount(actions, minlength=5).tolist() == [3_000, 0, 1_000, 4_000, 0]
 
 
-@pytest.mark.parametrize("weights", [[1e-35, 1.0, 0.0], [0.3, 0.3, 0.3], [1e-30, 1e-30, 0.0]])
-def test_the_largest_random_number_draws_a_possible_action(weights):
+@pytest.mark.parametrize(
+    "weights", [[0.0, 1.0, 0.5], [1e-35, 1.0, 0.0], [0.3, 0.3, 0.3], [1e-30, 1e-30, 0.0]]
+)
+def test_the_least_and_the_largest_random_number_draw_a_possible_action(weights):
     largest = jnp.float32(1 - 2**-24)
     weights = jnp.array(weights)
     assert float(weights[drawn(weights, largest)]) > 0
