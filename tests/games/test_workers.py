@@ -137,7 +137,7 @@ def test_no_process_outlives_the_script(how):
         workers = [int(pid) for pid in script.stdout.readline().split()]
         assert len(workers) == 2
         if how is not None:
-            time.sleep(0.5)  # until it sleeps, where nothing swallows an interrupt
+            wait_until(lambda: asleep(script.pid), 60.0)  # where nothing swallows an interrupt
             os.killpg(script.pid, how)
         try:
             _, errors = script.communicate(timeout=240)
@@ -147,8 +147,8 @@ def test_no_process_outlives_the_script(how):
     wait_until(lambda: not any(map(alive, workers)))
 
 
-def wait_until(condition):
-    limit = time.monotonic() + 5.0
+def wait_until(condition, seconds=5.0):
+    limit = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < limit
         time.sleep(0.02)
@@ -156,10 +156,20 @@ def wait_until(condition):
 
 def alive(pid):
     """Whether a process runs; one that has ended but that nobody has asked about does not."""
+    return state(pid) not in ("Z", "gone")
+
+
+def asleep(pid):
+    """Whether a process waits and goes on waiting; on a busy machine it may only wait its turn."""
+    return all(state(pid) == "S" and time.sleep(0.05) is None for _ in range(10))
+
+
+def state(pid):
+    """The letter that Linux has for what a process does."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:
-        return False
+        return "gone"
 
 
 def test_games_are_closed_with_their_state_and_with_their_worker(tmp_path):
