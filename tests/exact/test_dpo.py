@@ -101,6 +101,15 @@ def test_a_root_is_a_dead_zone():
     np.testing.assert_array_equal(above, old.policies[0])
 
 
+def test_who_does_not_matter_stays():
+    reward = np.repeat(np.array([[[0.0], [1.0], [0.0], [1.0]]]), 2, axis=-1)  # agent 1 decides
+    game = random_game(np.random.default_rng(0), 1, (2, 2))._replace(reward=reward)
+    old = evaluate(game, uniform(game), 0.5)
+    caution = second_order_constants(old)
+    np.testing.assert_array_equal(best_step(old, 0, caution), old.policies[0])
+    assert best_step(old, 1, caution)[0, 1] > 0.51
+
+
 def test_a_free_step_goes_all_the_way():
     old = evaluate(door(), uniform(door()), 0.0)
     np.testing.assert_array_equal(best_step(old, 0, Constants(1.0, 0.0, 0.0)), old.policies[0])

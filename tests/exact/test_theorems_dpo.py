@@ -19,6 +19,7 @@ from coterie.exact import (
     paper_constants,
     second_order_constants,
     spans,
+    step_together,
     surrogate,
     tight_improvement_bound,
     tight_lemma_bound,
@@ -155,6 +156,14 @@ def test_verified_steps_are_longer_and_monotone():
         for a, b in pairwise(verified):
             pairs = zip(a.policies, b.policies, strict=True)
             assert max(divergence(*pair).max() for pair in pairs) <= 0.1
+
+
+def test_verified_steps_keep_the_inequality_at_any_length():
+    for start in starts(seed=4, count=10):
+        caution = verified_constants(start, longest=np.inf)
+        new = step_together(start, caution)
+        promised = improvement_bound(start, new.policies, caution)
+        assert new.performance - start.performance >= promised > 0.0
 
 
 def test_reckless_steps_are_noticed():
