@@ -27,7 +27,9 @@ def start() -> tuple:
     """A fresh team and its compiled block; seconds to trace and to compile."""
     game = SpreadFarama(agents=AGENTS)
     vector = game.vectorize(GAMES)
-    team = assemble(ALGORITHM, game, vector, family("none", AGENTS), jax.random.key(0))
+    graph = family("none", AGENTS)
+    fresh = jax.jit(lambda key: assemble(ALGORITHM, game, vector, graph, key))
+    team = jax.block_until_ready(fresh(jax.random.key(0)))
     step = iteration(ALGORITHM, game, vector)
 
     def block(team: object) -> object:

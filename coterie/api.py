@@ -1,4 +1,7 @@
-"""The user's verbs in Python; the command line says the same ones."""
+"""The user's verbs in Python; the command line says the same ones.
+
+What draws is imported where it is used: to load matplotlib takes a tenth of a run's start.
+"""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -15,8 +18,6 @@ from coterie.files import write_whole
 from coterie.games.game import Game, JaxGame
 from coterie.report.curve import Curve
 from coterie.report.files import picture
-from coterie.report.plot import plot_curves, plot_panels
-from coterie.report.render import animate, animate_frames, still
 from coterie.report.table import summary_table, to_csv
 from coterie.results import curve, frames, scenes
 from coterie.train import loop
@@ -104,6 +105,8 @@ def evaluate(folder: str | Path, episodes: int = 256, key: int = 0) -> dict[int,
 
 def plot_runs(runs: Sequence[Run], path: str | Path, column: str = "return") -> list[Curve]:
     """Curves of one column of several runs, as a picture and, beside it, a table (`.csv`)."""
+    from coterie.report.plot import plot_curves
+
     curves = [curve(run, column, label=run.folder.name if len(runs) > 1 else None) for run in runs]
     worlds = " and ".join(sorted({run.world for run in runs}))
     plot_curves(curves, path, title=runs[0].title if len(runs) == 1 else worlds, ylabel=column)
@@ -113,6 +116,8 @@ def plot_runs(runs: Sequence[Run], path: str | Path, column: str = "return") -> 
 
 def plot_run(run: Run) -> list[Path]:
     """The pictures of one run: its learning curve, and its training numbers agent by agent."""
+    from coterie.report.plot import plot_panels
+
     folder = run.folder / "plots"
     plot_runs([run], folder / "return.png")
     panels = {}
@@ -129,6 +134,8 @@ def plot_run(run: Run) -> list[Path]:
 
 def watch(folder: str | Path, seed: int | None = None, episodes: int = 3) -> list[Path]:
     """Show a trained team at play: a moving picture (GIF) and, where possible, a still (PNG)."""
+    from coterie.report.render import animate, animate_frames, still
+
     run = open_run(folder)
     chosen = run.settings.seed if seed is None else seed
     require(

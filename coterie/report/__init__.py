@@ -1,7 +1,7 @@
 """What came out of it: curves, their statistics, verdicts, tables and pictures.
 
 Knows nothing of training: it works on `Curve`s (one number per seed and evaluation) and on the
-`Scene`s of a game.
+`Scene`s of a game. Pictures are drawn by `report.plot` and `report.render`, which load matplotlib.
 """
 
 from coterie.report.compare import Comparison as Comparison
@@ -10,11 +10,6 @@ from coterie.report.compare import faster as faster
 from coterie.report.compare import level as level
 from coterie.report.curve import Curve as Curve
 from coterie.report.curve import gather as gather
-from coterie.report.plot import plot_curves as plot_curves
-from coterie.report.plot import plot_panels as plot_panels
-from coterie.report.render import animate as animate
-from coterie.report.render import animate_frames as animate_frames
-from coterie.report.render import still as still
 from coterie.report.statistics import Band as Band
 from coterie.report.statistics import Interval as Interval
 from coterie.report.statistics import band as band

@@ -3,6 +3,7 @@
 import itertools
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import jax
@@ -97,6 +98,7 @@ class Trainer:
         self.block_steps = settings.block_steps(algorithm.horizon)
         self.specs = known_specs(game, self.vector, algorithm.information)
         self.judged = game.vectorize(settings.evaluation_games)
+        self._assemble = jax.jit(partial(assemble, algorithm, game, self.vector, self.graph))
         self._advance = jax.jit(self._block, donate_argnums=0)
         self._evaluate = jax.jit(self._play)
         self._sound = jax.jit(_sound)
@@ -105,9 +107,7 @@ class Trainer:
 
     def fresh(self, seed: int) -> Repetition:
         """A repetition before its first block."""
-        run = self.run
-        team = assemble(run.algorithm, run.played, self.vector, self.graph, jax.random.key(seed))
-        return Repetition(seed, self._placed(seed, team))
+        return Repetition(seed, self._placed(seed, self._assemble(jax.random.key(seed))))
 
     def restored(self, seed: int) -> Repetition:
         """A repetition as its latest checkpoint left it, its tables cut back to there."""

@@ -99,11 +99,9 @@ def iteration(
     central = _central_bytes(information, game.specs) * algorithm.horizon * vector.copies
 
     def iterate(team: Team) -> tuple[Team, Report]:
-        def own_keys(key: Array) -> Array:
-            return jax.random.split(jax.random.fold_in(key, team.iteration), algorithm.horizon + 1)
-
-        keys = jax.vmap(own_keys, out_axes=1)(team.keys)
-        game_keys = own_keys(team.game_key)[1:]
+        numbers = team.iteration * (algorithm.horizon + 1) + jnp.arange(algorithm.horizon + 1)
+        everybody = jnp.concatenate([team.keys, team.game_key[None]])  # one call: calls are dear
+        keys = jax.vmap(jax.vmap(jax.random.fold_in, (0, None)), (None, 0))(everybody, numbers)
         stage, experience, episodes = rollout(
             algorithm.act,
             information,
@@ -112,11 +110,11 @@ def iteration(
             team.agents,
             team.start,
             team.stage,
-            keys[1:],
-            game_keys,
+            keys[1:, :-1],
+            keys[1:, -1],
         )
         agents, network, metrics = lift(algorithm.learn)(
-            team.agents, experience, jax.vmap(Network.cleared)(team.network), keys[0]
+            team.agents, experience, jax.vmap(Network.cleared)(team.network), keys[0, :-1]
         )
         team = team._replace(
             agents=agents, network=network, stage=stage, iteration=team.iteration + 1

@@ -1,11 +1,12 @@
 """A finite game with the whole team as one agent, for methods that decide all at a centre."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int
 
 from coterie.errors import ConfigError
 from coterie.games.finite.game import FiniteGame
@@ -81,8 +82,12 @@ class AsOne(FiniteGame):
         paid = np.mean(whole.reward, axis=-1, keepdims=True)
         return Tables(whole.transition, paid, self.sizes, whole.start)
 
-    def luck(self, key: Key[Array, ""], copies: tuple[int, ...] = ()) -> Float[Array, "*copies 1"]:
-        return jnp.mean(self.game.luck(key, copies), axis=-1, keepdims=True)
+    @property
+    def dice(self) -> int:
+        return self.game.dice
+
+    def luck(self, dice: Sequence[Int[Array, " *copies"]]) -> Float[Array, "*copies 1"]:
+        return jnp.mean(self.game.luck(dice), axis=-1, keepdims=True)
 
 
 def as_one(game: Game) -> AsOne:

@@ -2,6 +2,7 @@
 
 import abc
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import ClassVar, NamedTuple
@@ -12,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from coterie.errors import GameError, require
-from coterie.games.finite.draw import chances, drawn
+from coterie.games.finite.draw import ONE, chances, drawn
 from coterie.games.finite.memory import require_room
 from coterie.games.finite.tables import Tables
 from coterie.games.finite.write import PIECE, filled
@@ -148,9 +149,10 @@ class FiniteGame(JaxGame):
         return FiniteState(number, jnp.int32(0), key), self.view(number)
 
     def step(self, state: FiniteState, action: Array) -> tuple[FiniteState, Timestep]:
-        key, fate, luck = jax.random.split(state.key, 3)
+        key, here = jax.random.split(state.key)
+        fate, *luck = chances(here, (1 + self.dice,))
         joint = self.number_of(action)
-        number = drawn(self.row(state.number, joint), chances(fate))
+        number = drawn(self.row(state.number, joint), fate)
         reward = self.pay(state.number, joint) + self.luck(luck)
         after = FiniteState(number, state.clock + 1, key)
         ended = jnp.broadcast_to(jnp.asarray(self.final)[number], reward.shape)
@@ -162,12 +164,17 @@ class FiniteGame(JaxGame):
         weights = np.cumprod((1, *self.sizes[:0:-1]))[::-1].astype(np.int32)
         return jnp.sum(action * weights, axis=-1, dtype=jnp.int32)
 
-    def luck(self, key: Key[Array, ""], copies: tuple[int, ...] = ()) -> Float[Array, "*copies N"]:
-        """By how much rewards differ from their means."""
-        shape = (*copies, len(self.sizes))
-        if self.noise == 0.0:
-            return jnp.zeros(shape)
-        return jax.random.uniform(key, shape, minval=-self.noise, maxval=self.noise)
+    @property
+    def dice(self) -> int:
+        """How many random numbers the rewards of a step need."""
+        return 0 if self.noise == 0.0 else len(self.sizes)
+
+    def luck(self, dice: Sequence[Int[Array, " *copies"]]) -> Float[Array, "*copies #N"]:
+        """By how much rewards differ from their means, given `dice` random numbers."""
+        if not self.dice:
+            return jnp.zeros(1)
+        thrown = jnp.stack(dice, axis=-1).astype(jnp.float32)
+        return self.noise * (2.0 * thrown / ONE - 1.0)
 
     def view(self, number: Int[Array, " *batch"]) -> View:
         """What every agent perceives: the number of the state, and which actions it has."""

@@ -1,4 +1,4 @@
-"""Many copies of a finite game, played fast: one random number and a few reads for each step."""
+"""Many copies of a finite game, played fast: one draw and a few reads for each step."""
 
 import functools
 from typing import NamedTuple
@@ -51,17 +51,17 @@ class FiniteCopies(VectorGame):
         return FiniteCopies(self.game, self.copies, world)
 
     def reset(self, key: Key[Array, ""]) -> tuple[Places, View]:
-        number = self._first(key)
+        number = self._first(chances(key, (self.copies,)))
         return Places(number, jnp.zeros_like(number)), self.game.view(number)
 
     def step(
         self, state: Places, action: Array, key: Key[Array, ""]
     ) -> tuple[Places, Timestep, View]:
         game = self.game
-        fate, luck, start = (jax.random.fold_in(key, purpose) for purpose in range(3))
+        fate, start, *luck = chances(key, (2 + game.dice, self.copies))
         joint = game.number_of(action)
-        number = self._next(state.number, joint, chances(fate, (self.copies,)))
-        reward = self._paid(state.number, joint) + game.luck(luck, (self.copies,))
+        number = self._next(state.number, joint, fate)
+        reward = self._paid(state.number, joint) + game.luck(luck)
         clock = state.clock + 1
         late, ended = clock >= game.limit, self._is_final(number)
         over = late | ended
@@ -93,12 +93,12 @@ class FiniteCopies(VectorGame):
             paid = jax.vmap(self.game.pay)(number, joint)
         return jnp.broadcast_to(paid, (self.copies, len(self.game.sizes)))
 
-    def _first(self, key: Key[Array, ""]) -> Int[Array, " G"]:
-        """First states; where there is only one, no random number is spent."""
+    def _first(self, chance: Int[Array, " G"]) -> Int[Array, " G"]:
+        """First states, drawn unless there is only one."""
         start = self.game.start.astype(np.float32)
         if np.count_nonzero(start) == 1:
             return jnp.full(self.copies, np.argmax(start), jnp.int32)
-        row, chance = jnp.zeros(self.copies, jnp.int32), chances(key, (self.copies,))
+        row = jnp.zeros(self.copies, jnp.int32)
         return looked_up(jnp.asarray(thresholds(start)), row, chance, len(start))
 
     def _is_final(self, number: Int[Array, " G"]) -> Array:
