@@ -187,16 +187,17 @@ def _list(arguments: list[str]) -> None:
     from coterie.catalogue import ABOUT, ALGORITHMS, GAMES, PETTINGZOO
     from coterie.claims.catalogue import FIGURES
 
-    print("algorithms")
-    for name in ALGORITHMS:
-        print(f"  {name:<15} {ABOUT[name]}")
-    print("games")
-    for name, game in GAMES.items():
-        print(f"  {name:<15} {_summary(game)}")
-    print(f"  {PETTINGZOO + '...':<15} Any PettingZoo ParallelEnv, as pettingzoo:package.module.")
-    print("figures")
-    for name, panels in FIGURES.items():
-        print(f"  {name:<15} {_summary(panels)}")
+    any_environment = {
+        f"{PETTINGZOO}...": "Any PettingZoo ParallelEnv, as pettingzoo:package.module."
+    }
+    parts = {
+        "algorithms": {name: ABOUT[name] for name in ALGORITHMS},
+        "games": {name: _summary(game) for name, game in GAMES.items()} | any_environment,
+        "figures": {name: _summary(panels) for name, panels in FIGURES.items()},
+    }
+    width = max(len(name) for part in parts.values() for name in part)
+    for title, part in parts.items():
+        print(title, *(f"  {name:<{width}}  {about}" for name, about in part.items()), sep="\n")
 
 
 def _parse(prog: str, parts: dict[str, Any], options: list[str], seeds: int) -> Any:

@@ -53,7 +53,7 @@ def _check_traced(game: JaxGame, episodes: int, seed: int, longest: int) -> list
     if faults:
         return faults
     plays = (traced.player(game), traced.player(game))
-    rules = (*RULES, partial(traced.padded, game))
+    rules = (*RULES, partial(traced.padded, game), partial(traced.numbered, game))
     return _report(*plays, rules, range(seed, seed + episodes), longest)
 
 

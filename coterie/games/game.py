@@ -119,6 +119,11 @@ class Game(abc.ABC):
         return self
 
     @property
+    def members(self) -> tuple[tuple[AgentSpec, ...], ...]:
+        """Who stands behind each agent: itself, unless one decides in the place of several."""
+        return tuple((spec,) for spec in self.specs)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The agents' names, for logs and files; never used to decide anything."""
         return tuple(f"agent-{i}" for i in range(len(self.specs)))

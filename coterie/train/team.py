@@ -96,7 +96,7 @@ def iteration(
 ) -> Callable[[Team], tuple[Team, Report]]:
     """One round of the data: play `horizon` steps, cut the experience, learn."""
     information, scale = algorithm.information, units(game.specs)
-    central = _central_bytes(information, game.specs) * algorithm.horizon * vector.copies
+    central = _central_bytes(information, game) * algorithm.horizon * vector.copies
 
     def iterate(team: Team) -> tuple[Team, Report]:
         numbers = team.iteration * (algorithm.horizon + 1) + jnp.arange(algorithm.horizon + 1)
@@ -139,9 +139,12 @@ def _sound(values: Array) -> Bool[Array, " N"]:
     return jnp.isfinite(jnp.sum(jnp.abs(values), axis=tuple(range(1, values.ndim))))
 
 
-def _central_bytes(information: Information, specs: tuple[AgentSpec, ...]) -> np.ndarray:
-    """What each agent sends per step to a centre, `[N]`: observation, action and reward."""
+def _central_bytes(information: Information, game: Game) -> np.ndarray:
+    """What is sent to a centre at each step, `[N]`: everybody's observation, action and reward."""
     if not information.central:
-        return np.zeros(len(specs), np.int32)
-    actions = [s.action.size if isinstance(s.action, Box) else 1 for s in specs]
-    return np.array([4 * (s.observation + a + 1) for s, a in zip(specs, actions, strict=True)])
+        return np.zeros(len(game.specs), np.int32)
+    return np.array([4 * sum(map(_numbers, members)) for members in game.members])
+
+
+def _numbers(spec: AgentSpec) -> int:
+    return spec.observation + (spec.action.size if isinstance(spec.action, Box) else 1) + 1

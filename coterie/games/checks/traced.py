@@ -112,3 +112,16 @@ def padded(game: JaxGame, episode: Episode) -> Iterator[str]:
                     f"the action mask of agent {agent} is True beyond its own {spec.action.size} "
                     f"actions at step {step}: pad it with False."
                 )
+
+
+def numbered(game: JaxGame, episode: Episode) -> Iterator[str]:
+    """Where observations are numbered, they are whole numbers below `states`."""
+    for step, moment in enumerate(episode.moments):
+        for agent, spec in enumerate(game.specs):
+            seen = moment.observation[agent][0]
+            if spec.states and (seen != np.floor(seen) or not 0 <= seen < spec.states):
+                yield (
+                    f"the observation of agent {agent} is {seen:g} at step {step}, but its "
+                    f"{spec.states} states are numbered from 0 to {spec.states - 1}: give the "
+                    "number of the state."
+                )

@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 from coterie.errors import ConfigError
 from coterie.games.finite.game import FiniteGame
 from coterie.games.finite.tables import Tables
-from coterie.games.game import Game
+from coterie.games.game import AgentSpec, Game
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,10 @@ class AsOne(FiniteGame):
     @property
     def on_demand(self) -> bool:
         return self.game.on_demand
+
+    @property
+    def members(self) -> tuple[tuple[AgentSpec, ...], ...]:
+        return (self.game.specs,)
 
     def for_seed(self, seed: int) -> "AsOne":
         return as_one(self.game.for_seed(seed))
