@@ -5,6 +5,13 @@ from coterie.graph.families import family as family
 from coterie.graph.graph import Graph as Graph
 from coterie.graph.graph import from_adjacency as from_adjacency
 from coterie.graph.graph import from_networkx as from_networkx
+from coterie.graph.schedule import SCHEDULES as SCHEDULES
+from coterie.graph.schedule import Extra as Extra
+from coterie.graph.schedule import Intervals as Intervals
+from coterie.graph.schedule import Periodic as Periodic
+from coterie.graph.schedule import Schedule as Schedule
+from coterie.graph.schedule import Static as Static
+from coterie.graph.schedule import require_meeting as require_meeting
 from coterie.graph.weights import max_degree as max_degree
 from coterie.graph.weights import metropolis as metropolis
 from coterie.graph.weights import uniform as uniform

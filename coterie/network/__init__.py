@@ -1,5 +1,13 @@
 """The network between agents, seen from one of them, and the lift from one agent to a team."""
 
+from coterie.network.channels import CHANNELS as CHANNELS
+from coterie.network.channels import Channel as Channel
+from coterie.network.channels import Delay as Delay
+from coterie.network.channels import Loss as Loss
+from coterie.network.channels import Noise as Noise
+from coterie.network.channels import Partition as Partition
+from coterie.network.channels import Quantise as Quantise
+from coterie.network.channels import Silence as Silence
 from coterie.network.lift import agent_mesh as agent_mesh
 from coterie.network.lift import lift as lift
 from coterie.network.lift import stack as stack

@@ -1,26 +1,44 @@
 """A graph in use, seen from one agent: the only way anything leaves or enters an agent."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, PyTree
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from coterie.errors import ConfigError
 from coterie.graph import Graph
+from coterie.graph.schedule import Schedule, Static, union
+from coterie.network.channels import Channel
+from coterie.network.moment import Moment
+from coterie.network.plans import Plan, plans
 
 AGENTS = "agents"
 DEVICES = "devices"
 
 
 class Traffic(NamedTuple):
-    """What one agent has sent of one payload: rounds of exchange, and bytes over all its links."""
+    """What one agent exchanged of one payload.
 
-    rounds: Int[Array, ""]
-    bytes: Int[Array, ""]
+    rounds:  rounds of exchange.
+    sent:    messages to each neighbour, `[K]`.
+    carried: their bytes, `[K]`.
+    lost:    messages from each neighbour that were due and did not arrive, `[K]`.
+    """
+
+    rounds: Int[Array, "*N"]
+    sent: Int[Array, "*N K"]
+    carried: Int[Array, "*N K"]
+    lost: Int[Array, "*N K"]
+
+    @property
+    def bytes(self) -> Int[Array, "*N"]:
+        """Bytes sent, over all links."""
+        return self.carried.sum(axis=-1)
 
 
 class Heard(NamedTuple):
@@ -30,35 +48,53 @@ class Heard(NamedTuple):
     mask: Bool[Array, " K"]
 
 
+class Round(NamedTuple):
+    """One exchange: what this agent said and heard, and the weights of the neighbours, `[K]`."""
+
+    said: PyTree
+    heard: Heard
+    weight: Float[Array, " K"]
+
+
 class Network(eqx.Module):
-    """One agent's end of the network; `K` is the largest degree in the graph.
+    """One agent's end of the network; `K` is the largest number of neighbours anybody has.
 
     Every exchange names its payload and returns the network with the exchange counted, so that
     counts are right inside `scan`, too: pass the network on as you pass on a key.
 
-    index:      which agent this is.
-    neighbour, weight, linked: its neighbours' indices, weights, and which places are real, `[K]`.
-    traffic:    rounds and bytes per payload since the counters were last cleared.
+    index:     which agent this is.
+    neighbour: its neighbours' indices, `[K]`; its own where a place holds nobody.
+    plan:      who is linked in which round, and with which weights.
+    key:       a random key that everybody has.
+    clock:     rounds of exchange since the run began.
+    past:      what the channels keep of each payload.
+    traffic:   what was exchanged per payload since the counters were last cleared.
+    channels:  what can happen to messages, in this order.
     """
 
     index: Int[Array, ""]
     neighbour: Int[Array, " K"]
-    weight: Float[Array, " K"]
-    linked: Bool[Array, " K"]
+    plan: Plan
+    key: Key[Array, ""]
+    clock: Int[Array, ""]
+    past: dict[str, tuple[PyTree, ...]]
     traffic: dict[str, Traffic]
+    channels: tuple[Channel, ...] = eqx.field(static=True)
     size: int = eqx.field(static=True)
     axes: tuple[str, ...] = eqx.field(static=True)
 
     @property
     def degree(self) -> Int[Array, ""]:
-        """How many neighbours this agent has."""
-        return jnp.sum(self.linked)
+        """How many neighbours this agent has, in whatever rounds."""
+        return jnp.sum(self.neighbour != self.index)
 
     def mix(self, value: PyTree, payload: str) -> tuple[PyTree, "Network"]:
         """The weighted average of `value` over this agent and its neighbours.
 
-        `x_i + sum_j w_ij (x_j - x_i)` over the neighbours `j` that are heard, so that the weight
-        of one that is not goes to the agent's own value. No gradient flows through a message.
+        `x_i + g sum_j w_ij (m_j - m_i)` over the neighbours `j` that are heard, with `m` what is
+        said: the values themselves and `g = 1`, unless a channel changes them. So the weight of one
+        that is not heard goes to the agent's own value, and symmetric weights keep the mean of all.
+        No gradient flows through a message.
         """
         for leaf in jax.tree.leaves(value):
             if not jnp.issubdtype(leaf.dtype, jnp.inexact):
@@ -66,25 +102,74 @@ class Network(eqx.Module):
                     f"payload {payload!r} holds {leaf.dtype} numbers, which have no average of "
                     "their own kind: mix floating-point numbers, or use `neighbours`."
                 )
-        heard, network = self.neighbours(value, payload)
+        round_, network = self._exchange(value, payload)
+        gain = 1.0
+        if payload in self.past:
+            for channel in self.channels:
+                gain *= channel.gain
 
-        def average(own: Array, others: Array) -> Array:
-            present = _like(heard.mask, others)
-            differences = jnp.where(present, others - own, 0)
-            return own + jnp.tensordot(self.weight, differences, axes=1).astype(own.dtype)
+        def average(own: Array, said: Array, others: Array) -> Array:
+            present = _like(round_.heard.mask, others)
+            differences = jnp.where(present, others - said, 0)
+            change = jnp.tensordot(gain * round_.weight, differences, axes=1)
+            return own + change.astype(own.dtype)
 
-        return jax.tree.map(average, value, heard.values), network
+        return jax.tree.map(average, value, round_.said, round_.heard.values), network
+
+    def gossip(self, value: PyTree, payload: str, rounds: int) -> tuple[PyTree, "Network"]:
+        """`value` after so many rounds of `mix`: towards the mean of all agents."""
+
+        def once(carry: tuple[PyTree, Network], _: None) -> tuple[tuple[PyTree, Network], None]:
+            value, network = carry
+            return network.mix(value, payload), None
+
+        return jax.lax.scan(once, (value, self), None, length=rounds)[0]
 
     def neighbours(self, value: PyTree, payload: str) -> tuple[Heard, "Network"]:
         """Send `value` to every neighbour and hear theirs."""
-        value = jax.lax.stop_gradient(value)
-        heard = jax.tree.map(lambda x: self._gather(x)[self.neighbour], value)
-        return Heard(heard, self.linked), self._count(value, payload)
+        round_, network = self._exchange(jax.lax.stop_gradient(value), payload)
+        return round_.heard, network
 
     def cleared(self) -> "Network":
         """The same network with its counters at zero."""
         zero = jax.tree.map(jnp.zeros_like, self.traffic)
         return dataclasses.replace(self, traffic=zero)
+
+    def _exchange(self, value: PyTree, payload: str) -> tuple[Round, "Network"]:
+        """One round: everybody says something and hears what gets through."""
+        self._require_declared(payload)
+        base = Moment(self.key, self.clock, self.index, self.neighbour, self.size)
+        turn, plan = self.plan.turn(base, self._of_neighbours)
+        kept = self.past.get(payload)
+        lost, after = jnp.zeros_like(turn.hears), []
+        weight = _weight(value)
+        for place, channel in enumerate(self.channels):
+            moment = base._replace(key=jax.random.fold_in(self.key, place + 1))
+            past = None if kept is None else kept[place]
+            lost = lost | channel.loses(moment, past)
+            value, past = channel.says(value, () if past is None else past, moment.own)
+            after.append(past)
+            weight = channel.weighs(value, weight)
+        heard = self._of_neighbours(jax.lax.stop_gradient(value))
+        before = self.traffic[payload]
+        traffic = Traffic(
+            before.rounds + 1,
+            before.sent + turn.sends,
+            before.carried + weight * turn.sends,
+            before.lost + (turn.hears & lost),
+        )
+        network = dataclasses.replace(
+            self,
+            plan=plan,
+            clock=self.clock + 1,
+            past=self.past if kept is None else {**self.past, payload: tuple(after)},
+            traffic={**self.traffic, payload: traffic},
+        )
+        return Round(value, Heard(heard, turn.hears & ~lost), turn.weight), network
+
+    def _of_neighbours(self, value: PyTree) -> PyTree:
+        """Each neighbour's value, `[K, ...]`."""
+        return jax.tree.map(lambda x: self._gather(x)[self.neighbour], value)
 
     def _gather(self, value: Array) -> Array:
         """Every agent's value, `[N, ...]`: local agents first, then all devices' blocks."""
@@ -93,51 +178,75 @@ class Network(eqx.Module):
             gathered = jax.lax.all_gather(gathered, axis, tiled=True)
         return gathered
 
-    def _count(self, value: PyTree, payload: str) -> "Network":
+    def _require_declared(self, payload: str) -> None:
         if payload not in self.traffic:
             raise ConfigError(
                 f"payload {payload!r} is sent but not declared; declared: {list(self.traffic)}. "
                 "Add it to the algorithm's Information(sends=...)."
             )
-        weight = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(value))
-        before = self.traffic[payload]
-        sent = Traffic(before.rounds + 1, before.bytes + weight * self.degree)
-        return dataclasses.replace(self, traffic={**self.traffic, payload: sent})
 
 
-def networks(graph: Graph, payloads: tuple[str, ...] = (), devices: int = 1) -> Network:
+def networks(
+    graph: Graph,
+    payloads: Sequence[str] = (),
+    devices: int = 1,
+    *,
+    schedule: Schedule = Static(),  # noqa: B008 (frozen)
+    channels: Sequence[Channel] = (),
+    shared: Mapping[str, PyTree] | None = None,
+    key: Key[Array, ""] | None = None,
+) -> Network:
     """Every agent's end of the network over `graph`, stacked on a leading agent axis.
 
     payloads: the names that may be sent.
     devices:  over how many devices the agents will be split (see `lift`).
+    schedule: which links are up in which round.
+    channels: what can happen to messages, in this order.
+    shared:   the payloads that last from round to round, `[N, ...]` each, of which a channel may
+              keep a past; any other payload is a fresh quantity at each step.
+    key:      what chances are drawn with, the same for all agents.
     """
-    places = max(int(graph.degrees.max()), 1)
-    neighbour = np.tile(np.arange(graph.size)[:, None], (1, places))
-    linked = np.zeros((graph.size, places), bool)
-    for agent in range(graph.size):
-        found = np.flatnonzero(graph.adjacency[agent])
-        neighbour[agent, : found.size] = found
-        linked[agent, : found.size] = True
-    weight = np.where(linked, np.take_along_axis(graph.weights, neighbour, axis=1), 0.0)
+    candidates = union(schedule, graph)
+    neighbour = _neighbours(candidates.adjacency)
+    places = neighbour.shape[1]
+    key = jax.random.key(0) if key is None else key
 
-    def one(index: Array, neighbour: Array, weight: Array, linked: Array) -> Network:
-        nothing = Traffic(jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32))
+    def one(index: Array, neighbour: Array, plan: Plan, shared: Mapping[str, PyTree]) -> Network:
+        zero, zeros = jnp.zeros((), jnp.int32), jnp.zeros(places, jnp.int32)
         return Network(
             index,
             neighbour,
-            weight,
-            linked,
-            traffic=dict.fromkeys(payloads, nothing),
+            plan,
+            key=key,
+            clock=zero,
+            past={name: tuple(c.start(value) for c in channels) for name, value in shared.items()},
+            traffic=dict.fromkeys(payloads, Traffic(zero, zeros, zeros, zeros)),
+            channels=tuple(channels),
             size=graph.size,
             axes=(AGENTS,) if devices == 1 else (AGENTS, DEVICES),
         )
 
     return jax.vmap(one)(
         jnp.arange(graph.size),
-        jnp.asarray(neighbour, jnp.int32),
-        jnp.asarray(weight, jnp.float32),
-        jnp.asarray(linked),
+        jnp.asarray(neighbour),
+        plans(schedule, graph, neighbour),
+        dict(shared or {}),
     )
+
+
+def _neighbours(adjacency: Bool[np.ndarray, "N N"]) -> Int[np.ndarray, "N K"]:
+    """Each agent's neighbours in order; the agent itself where a place holds nobody."""
+    size, places = len(adjacency), max(int(adjacency.sum(axis=1).max()), 1)
+    neighbour = np.tile(np.arange(size, dtype=np.int32)[:, None], (1, places))
+    for agent in range(size):
+        found = np.flatnonzero(adjacency[agent])
+        neighbour[agent, : found.size] = found
+    return neighbour
+
+
+def _weight(value: PyTree) -> int:
+    """What a message weighs, in bytes."""
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(value))
 
 
 def _like(mask: Bool[Array, " K"], values: Array) -> Bool[Array, " K *ones"]:

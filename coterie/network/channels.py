@@ -1,0 +1,253 @@
+"""What can happen to a message on its way: lost, late, cut off, rounded, disturbed.
+
+A channel is a frozen value. Everything it does is a pure function of the run's public random key,
+the round and the link, so that a run with faults repeats bit for bit, and both ends of a link have
+the same fate. What an agent says it also knows: an average takes differences of what was *said*, so
+that the mean is kept whatever a channel does to the values.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Key, PyTree
+
+from coterie.errors import ConfigError, require
+from coterie.network.moment import Moment
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A channel that does nothing: what the others are made from."""
+
+    def start(self, value: PyTree) -> PyTree:
+        """What the channel keeps of a payload like `value` from round to round."""
+        return ()
+
+    def says(self, value: PyTree, past: PyTree, key: Key[Array, ""]) -> tuple[PyTree, PyTree]:
+        """What an agent with this `value` says, and what the channel keeps; `key` is its own."""
+        return value, past
+
+    def loses(self, moment: Moment, past: PyTree) -> Bool[Array, " K"]:
+        """Which messages of this round do not arrive; `past` is `None` for a fresh quantity."""
+        return jnp.zeros(moment.neighbour.shape, bool)
+
+    def weighs(self, value: PyTree, weight: int) -> int:
+        """How many bytes a message takes that took `weight` before."""
+        return weight
+
+    @property
+    def gain(self) -> float:
+        """How far an average may go towards what was said."""
+        return 1.0
+
+    def check(self, size: int) -> None:
+        """Raise `ConfigError` if the channel makes no sense for so many agents."""
+
+
+@dataclass(frozen=True)
+class Loss(Channel):
+    """A share of the messages is lost, on both ways of a link at once."""
+
+    share: float
+    """The probability that a link is down in a round."""
+    burst: int = 1
+    """For how many rounds it stays down: 1 for independent losses."""
+
+    def __post_init__(self) -> None:
+        _require_share("loss", self.share)
+        require(self.burst >= 1, f"a burst lasts at least 1 round, not {self.burst}: try 1 or 200.")
+
+    def loses(self, moment: Moment, past: PyTree) -> Bool[Array, " K"]:
+        # Bursts of different links begin at different times.
+        shift = (moment.link * 7919) % self.burst
+        period = None if self.burst == 1 else (moment.clock + shift) // self.burst
+        return moment.chances(period) < self.share
+
+
+@dataclass(frozen=True)
+class Delay(Channel):
+    """Messages take up to `rounds` rounds.
+
+    difference: an agent waits until every value is `rounds` old, and moves by a fraction of the
+                differences between values of *equal* age, its own included. A quantity that is made
+                anew at each step has no such past; of those, late messages are dropped.
+    drop:       each message takes 0 to `rounds` rounds, all equally likely; a late one is dropped.
+
+    A late value is never mixed with a fresh one. The fraction is half the largest that is stable,
+    `sin(pi / (4 rounds + 2))` on the fastest graph.
+    """
+
+    rounds: int
+    """The longest delay, in rounds of exchange."""
+    late: Literal["difference", "drop"] = "difference"
+    """What becomes of late values."""
+
+    def __post_init__(self) -> None:
+        known = ("difference", "drop")
+        require(
+            self.rounds >= 1, f"a delay is at least 1 round, not {self.rounds}: or leave it out."
+        )
+        require(self.late in known, f"late must be one of {known}, not {self.late!r}.")
+
+    def start(self, value: PyTree) -> PyTree:
+        if self.late == "drop":
+            return ()
+        kept = jax.tree.map(lambda x: jnp.zeros((self.rounds, *x.shape), x.dtype), value)
+        return kept, jnp.zeros((), jnp.int32)
+
+    def says(self, value: PyTree, past: PyTree, key: Key[Array, ""]) -> tuple[PyTree, PyTree]:
+        if not past:
+            return value, past
+        kept, count = past
+        place = count % self.rounds
+        said = jax.tree.map(lambda old: old[place], kept)
+        kept = jax.tree.map(lambda old, new: old.at[place].set(new), kept, value)
+        return said, (kept, count + 1)
+
+    def loses(self, moment: Moment, past: PyTree) -> Bool[Array, " K"]:
+        if past:
+            early = past[1] < self.rounds  # nothing is old enough yet
+            return jnp.broadcast_to(early, moment.neighbour.shape)
+        return moment.chances() * (self.rounds + 1) >= 1.0
+
+    @property
+    def gain(self) -> float:
+        if self.late == "drop":
+            return 1.0
+        return 0.5 * math.sin(math.pi / (4 * self.rounds + 2))
+
+
+@dataclass(frozen=True)
+class Partition(Channel):
+    """The team falls into groups that do not hear each other, and comes together again."""
+
+    start_round: int
+    """The first round in which it is apart."""
+    stop_round: int
+    """The first round in which it is together again."""
+    parts: int = 2
+    """Into how many groups of neighbouring indices."""
+
+    def __post_init__(self) -> None:
+        _require_span(self.start_round, self.stop_round)
+        require(self.parts >= 2, f"a partition has at least 2 parts, not {self.parts}.")
+
+    def loses(self, moment: Moment, past: PyTree) -> Bool[Array, " K"]:
+        apart = (self.start_round <= moment.clock) & (moment.clock < self.stop_round)
+        mine, theirs = (i * self.parts // moment.size for i in (moment.index, moment.neighbour))
+        return apart & (mine != theirs)
+
+    def check(self, size: int) -> None:
+        require(self.parts <= size, f"{size} agents cannot fall into {self.parts} parts.")
+
+
+@dataclass(frozen=True)
+class Silence(Channel):
+    """One agent neither speaks nor hears for a time, and returns."""
+
+    agent: int
+    """Its index, from 0."""
+    start_round: int
+    """The first round in which it is silent."""
+    stop_round: int
+    """The first round in which it is back."""
+
+    def __post_init__(self) -> None:
+        _require_span(self.start_round, self.stop_round)
+
+    def loses(self, moment: Moment, past: PyTree) -> Bool[Array, " K"]:
+        silent = (self.start_round <= moment.clock) & (moment.clock < self.stop_round)
+        return silent & ((moment.index == self.agent) | (moment.neighbour == self.agent))
+
+    def check(self, size: int) -> None:
+        require(
+            0 <= self.agent < size,
+            f"there is no agent {self.agent} to fall silent: indices go from 0 to {size - 1}.",
+        )
+
+
+@dataclass(frozen=True)
+class Quantise(Channel):
+    """Numbers are rounded to few bits, up or down at random so that the mean is right.
+
+    Each array is sent as its largest magnitude (32 bits) and whole multiples of a step.
+    """
+
+    bits: int
+    """Bits for each number, its sign included."""
+
+    def __post_init__(self) -> None:
+        require(2 <= self.bits <= 16, f"bits must be from 2 to 16, not {self.bits}: try 8.")
+
+    def says(self, value: PyTree, past: PyTree, key: Key[Array, ""]) -> tuple[PyTree, PyTree]:
+        steps = 2 ** (self.bits - 1) - 1
+
+        def rounded(leaf: Array, key: Key[Array, ""]) -> Array:
+            step = jnp.max(jnp.abs(leaf), initial=0.0) / steps
+            scaled = leaf / jnp.where(step > 0, step, 1.0)
+            return jnp.floor(scaled + jax.random.uniform(key, leaf.shape)) * step
+
+        return _each(rounded, value, key), past
+
+    def weighs(self, value: PyTree, weight: int) -> int:
+        return sum(-(-leaf.size * self.bits // 8) + 4 for leaf in jax.tree.leaves(value))
+
+
+@dataclass(frozen=True)
+class Noise(Channel):
+    """Numbers are sent with normal noise on them."""
+
+    deviation: float
+    """Its standard deviation, in the units of the payload."""
+
+    def __post_init__(self) -> None:
+        require(
+            0.0 <= self.deviation < math.inf,
+            f"the noise's deviation must be at least 0, not {self.deviation}.",
+        )
+
+    def says(self, value: PyTree, past: PyTree, key: Key[Array, ""]) -> tuple[PyTree, PyTree]:
+        def disturbed(leaf: Array, key: Key[Array, ""]) -> Array:
+            return leaf + self.deviation * jax.random.normal(key, leaf.shape, leaf.dtype)
+
+        return _each(disturbed, value, key), past
+
+
+CHANNELS: dict[str, type[Channel]] = {
+    "loss": Loss,
+    "delay": Delay,
+    "partition": Partition,
+    "silence": Silence,
+    "quantise": Quantise,
+    "noise": Noise,
+}
+"""Every channel that a name can stand for."""
+
+
+def _each(change: Any, value: PyTree, key: Key[Array, ""]) -> PyTree:
+    """`change` of every array, with a key of its own."""
+    arrays, shape = jax.tree.flatten(value)
+    for leaf in arrays:
+        if not jnp.issubdtype(leaf.dtype, jnp.inexact):
+            raise ConfigError(
+                f"a channel cannot round or disturb {leaf.dtype} numbers: send floating-point ones."
+            )
+    keys = jax.random.split(key, max(len(arrays), 1))
+    return jax.tree.unflatten(shape, map(change, arrays, keys))
+
+
+def _require_share(what: str, share: float) -> None:
+    good = 0.0 <= share <= 1.0 and not np.isnan(share)
+    require(good, f"the {what} must be a share in [0, 1], not {share}: 0.3 loses three in ten.")
+
+
+def _require_span(start: int, stop: int) -> None:
+    require(
+        0 <= start < stop,
+        f"a fault lasts from a round to a later one, not from {start} to {stop}: "
+        "start_round must be below stop_round.",
+    )

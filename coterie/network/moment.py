@@ -1,0 +1,52 @@
+"""One round of exchange as one agent sees it, and the chances that both ends of a link agree on."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Key
+
+
+class Moment(NamedTuple):
+    """A round of exchange.
+
+    key:       random, the same for everybody and for all rounds.
+    clock:     the number of the round.
+    index:     which agent this is.
+    neighbour: its neighbours' indices, `[K]`.
+    size:      how many agents there are.
+    """
+
+    key: Key[Array, ""]
+    clock: Int[Array, ""]
+    index: Int[Array, ""]
+    neighbour: Int[Array, " K"]
+    size: int
+
+    @property
+    def link(self) -> Int[Array, " K"]:
+        """A number for each link, the same at both ends."""
+        ends = jnp.minimum(self.index, self.neighbour), jnp.maximum(self.index, self.neighbour)
+        return ends[0] * self.size + ends[1]
+
+    @property
+    def now(self) -> Key[Array, ""]:
+        """A key of this round, the same for everybody."""
+        return jax.random.fold_in(self.key, self.clock)
+
+    @property
+    def own(self) -> Key[Array, ""]:
+        """A key of this round and this agent."""
+        return jax.random.fold_in(self.now, self.size**2 + self.index)
+
+    def chances(self, period: Int[Array, "*K"] | None = None) -> Float[Array, " K"]:
+        """A chance in [0, 1) for each link in this round, or in a `period` of rounds.
+
+        A pure function of the key, the round and the link: both ends find the same.
+        """
+        keys = jnp.broadcast_to(self.now, self.neighbour.shape)
+        if period is not None:
+            keys = jax.vmap(jax.random.fold_in, (None, 0))(self.key, period)
+        return jax.vmap(lambda key, link: jax.random.uniform(jax.random.fold_in(key, link)))(
+            keys, self.link
+        )

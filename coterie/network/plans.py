@@ -1,0 +1,103 @@
+"""A schedule as one agent lives it: who is linked to it in a round, and with which weights."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from coterie.graph import Graph
+from coterie.graph.schedule import Extra, Intervals, Schedule
+from coterie.network.moment import Moment
+
+Hear = Callable[[Array], Array]
+"""Each neighbour's value of something, `[...] -> [K, ...]`."""
+
+
+class Turn(NamedTuple):
+    """A round as planned.
+
+    weight: what each neighbour's value weighs, `[K]`; 0 where it is not linked in this round.
+    hears, sends: to whom this agent listens, and who listens to it, `[K]`.
+    """
+
+    weight: Float[Array, " K"]
+    hears: Bool[Array, " K"]
+    sends: Bool[Array, " K"]
+
+
+class Recurring(eqx.Module):
+    """`P` graphs that take turns: weights and links, `[P, K]`."""
+
+    weight: Float[Array, "*N P K"]
+    linked: Bool[Array, "*N P K"]
+
+    def turn(self, moment: Moment, hear: Hear) -> tuple[Turn, "Recurring"]:
+        """The round, and the plan after it."""
+        now = moment.clock % len(self.weight)
+        linked = self.linked[now]
+        return Turn(self.weight[now], linked, linked), self
+
+
+class Random(eqx.Module):
+    """Links that are up with a probability each, `[K]`; Metropolis weights of every round."""
+
+    chance: Float[Array, "*N K"]
+
+    def turn(self, moment: Moment, hear: Hear) -> tuple[Turn, "Random"]:
+        """The round, and the plan after it."""
+        up = moment.chances() < self.chance
+        degree = jnp.sum(up)
+        weight = up / (1.0 + jnp.maximum(degree, hear(degree)))
+        return Turn(weight, up, up), self
+
+
+class Paced(eqx.Module):
+    """A graph whose agents listen at intervals of their own.
+
+    due: the round in which this agent listens next.
+    """
+
+    weight: Float[Array, "*N K"]
+    linked: Bool[Array, "*N K"]
+    due: Int[Array, "*N"]
+    mean: float = eqx.field(static=True)
+    deviation: float = eqx.field(static=True)
+
+    def turn(self, moment: Moment, hear: Hear) -> tuple[Turn, "Paced"]:
+        """The round, and the plan after it."""
+        listens = moment.clock >= self.due
+        own = jax.random.normal(moment.own)
+        wait = jnp.maximum(jnp.round(self.mean + self.deviation * own), 1).astype(jnp.int32)
+        turn = Turn(self.weight, self.linked & listens, self.linked & hear(listens))
+        due = jnp.where(listens, moment.clock + wait, self.due)
+        return turn, Paced(self.weight, self.linked, due, self.mean, self.deviation)
+
+
+Plan = Recurring | Random | Paced
+
+
+def plans(schedule: Schedule, graph: Graph, neighbour: Int[np.ndarray, "N K"]) -> Plan:
+    """Every agent's plan, stacked on a leading agent axis.
+
+    neighbour: the places of each agent's neighbours in the union of the schedule's graphs; a place
+               that holds nobody holds the agent itself.
+    """
+
+    def placed(matrix: np.ndarray) -> np.ndarray:
+        return np.take_along_axis(matrix, neighbour, axis=1)
+
+    real = neighbour != np.arange(graph.size)[:, None]
+    if isinstance(schedule, Extra) and schedule.share > 0.0:
+        chance = np.where(placed(graph.adjacency), 1.0, schedule.share) * real
+        return Random(jnp.asarray(chance, jnp.float32))
+    turns = schedule.graphs(graph)
+    weight = jnp.asarray(np.stack([placed(g.weights) * real for g in turns], 1), jnp.float32)
+    linked = jnp.asarray(np.stack([placed(g.adjacency) for g in turns], 1))
+    if isinstance(schedule, Intervals):
+        due = jnp.zeros(graph.size, jnp.int32)
+        return Paced(weight[:, 0], linked[:, 0], due, schedule.mean, schedule.deviation)
+    return Recurring(weight, linked)
