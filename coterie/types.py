@@ -49,6 +49,8 @@ class AgentSpec:
     state:  the length of the global state, for algorithms that declare it; 0 otherwise.
     states: how many different observations there are, if they are numbered (`observation` is
             then 1); 0 otherwise.
+    joint:  how many numbers stand for everybody's actions, for algorithms that declare them; 0
+            otherwise.
     """
 
     observation: int
@@ -57,6 +59,7 @@ class AgentSpec:
     leaves: bool = False
     state: int = 0
     states: int = 0
+    joint: int = 0
 
 
 class View(NamedTuple):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1] / "coterie"
-GROUND = {"errors", "types", "files", "startup"}
+GROUND = {"errors", "types", "files", "startup", "spelled"}
 LEARNING = GROUND | {"graph", "network", "rl", "algorithms", "centralized"}
 TRAINING = LEARNING | {"games", "catalogue", "policies", "train"}
 SHOWING = TRAINING | {"report", "results", "api"}
@@ -17,7 +17,8 @@ MAY_IMPORT = {
     "types": set(),
     "startup": set(),
     "files": {"errors"},
-    "graph": {"errors"},
+    "spelled": {"errors"},
+    "graph": {"errors", "spelled"},
     "network": {"errors", "graph"},
     "rl": {"errors", "types"},
     "algorithms": {"errors", "types", "rl", "network"},

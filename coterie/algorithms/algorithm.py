@@ -19,16 +19,18 @@ class Information:
     """What an algorithm is allowed to know. What is not declared is absent from its experience.
 
     state:   learning sees the global state (`view.state`).
-    actions: learning sees its "own" or everybody's ("joint") actions.
+    actions: learning sees its "own" actions, everybody's ("joint"), or their "mean".
     reward:  learning is paid its "own" reward or the mean of the "team".
+    shows:   the parts of its decisions that it sends to everybody; counted as traffic.
     sends:   the payloads it may send to neighbours.
     central: learning happens at a centre that everybody sends everything to; counted as traffic.
     together: the centre acts, too: it chooses the joint action, as one agent in the place of all.
     """
 
     state: bool = False
-    actions: Literal["own", "joint"] = "own"
+    actions: Literal["own", "joint", "mean"] = "own"
     reward: Literal["own", "team"] = "own"
+    shows: tuple[str, ...] = ()
     sends: tuple[str, ...] = ()
     central: bool = False
     together: bool = False
@@ -52,7 +54,9 @@ class Experience(NamedTuple):
     over:       a new episode begins after this step, `[T, G]`; memories restart.
     next_view:  what the step led to (the final view where an episode is over), `[T, G, ...]`.
     memory:     what it remembered before the first step, `[G, ...]`.
-    actions:    everybody's actions `[T, G, N, ...]`, if declared; else `None`.
+    actions:    everybody's actions `[T, G, N, W]`, or their mean `[T, G, 1, W]`, if declared; else
+                `None`. A number of `A` is a vector of zeros and a one; `W` is the largest size.
+    shown:      what everybody shows, `[T, G, N, ...]` for each name that is declared.
     """
 
     view: View
@@ -63,7 +67,8 @@ class Experience(NamedTuple):
     over: Bool[Array, "T G"]
     next_view: View
     memory: PyTree
-    actions: Array | None = None
+    actions: Float[Array, "T G M W"] | None = None
+    shown: dict[str, Array] | None = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,13 @@ class Algorithm(abc.ABC):
     @abc.abstractmethod
     def policy(self, state: PyTree) -> Policy:
         """What I play when I no longer learn."""
+
+    def shared(self, state: PyTree) -> dict[str, PyTree]:
+        """What of my state the team is to agree on, by the payloads that carry it.
+
+        It must have the same shape for every agent. How far the team disagrees is measured by it.
+        """
+        return {}
 
     @property
     def plays_mode(self) -> bool:

@@ -12,6 +12,7 @@ from coterie.graph.schedule import Periodic as Periodic
 from coterie.graph.schedule import Schedule as Schedule
 from coterie.graph.schedule import Static as Static
 from coterie.graph.schedule import require_meeting as require_meeting
+from coterie.graph.weights import WEIGHTS as WEIGHTS
 from coterie.graph.weights import max_degree as max_degree
 from coterie.graph.weights import metropolis as metropolis
 from coterie.graph.weights import uniform as uniform

@@ -1,5 +1,7 @@
 """Rules that give every link a weight; all are symmetric and doubly stochastic."""
 
+from collections.abc import Callable
+
 import numpy as np
 from jaxtyping import Bool, Float
 
@@ -22,6 +24,14 @@ def max_degree(adjacency: Bool[np.ndarray, "N N"]) -> Float[np.ndarray, "N N"]:
 def uniform(adjacency: Bool[np.ndarray, "N N"]) -> Float[np.ndarray, "N N"]:
     """`w_ij = 1 / N` on links: on a complete graph one round is the centralised average."""
     return _with_own(adjacency / float(len(adjacency)))
+
+
+WEIGHTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "metropolis": metropolis,
+    "max-degree": max_degree,
+    "uniform": uniform,
+}
+"""Every rule that a name can stand for."""
 
 
 def _with_own(links: Float[np.ndarray, "N N"]) -> Float[np.ndarray, "N N"]:

@@ -15,6 +15,7 @@ from coterie.train.team import Team
 KEPT = 2
 
 Owner = dict[str, Any]
+Progress = dict[str, Any]
 
 
 class Parts(NamedTuple):
@@ -24,7 +25,7 @@ class Parts(NamedTuple):
     world: PyTree
 
 
-def save_checkpoint(folder: Path, team: Team, progress: dict[str, float], owner: Owner) -> Path:
+def save_checkpoint(folder: Path, team: Team, progress: Progress, owner: Owner) -> Path:
     """Write `folder/<iteration>`, whole or not at all, and keep the latest two.
 
     progress: numbers of the host that must continue, too; JSON.
@@ -54,7 +55,7 @@ def checkpoints(folder: Path) -> list[Path]:
     return sorted(p for p in folder.glob("*") if p.is_dir() and p.name.isdigit())
 
 
-def load_checkpoint(path: Path, like: Team, owner: Owner) -> tuple[Team, dict[str, float]]:
+def load_checkpoint(path: Path, like: Team, owner: Owner) -> tuple[Team, Progress]:
     """The team in a checkpoint, and the host's progress.
 
     like: a fresh team of the same configuration.

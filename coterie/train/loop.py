@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
@@ -14,12 +14,12 @@ from jaxtyping import Array, Bool, Key, PyTree
 from coterie.errors import GameError, require
 from coterie.files import sweep
 from coterie.games.game import Game
-from coterie.graph import family
 from coterie.network import unstack
 from coterie.policies import card, save_policy
 from coterie.train.batch import side_by_side
 from coterie.train.checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from coterie.train.evaluate import Scores, evaluator, explained
+from coterie.train.ledger import Ledger
 from coterie.train.metrics import (
     Events,
     Row,
@@ -73,6 +73,8 @@ class Repetition:
     seconds: float = 0.0
     kept: int = 0
     """The block after which its latest checkpoint was written."""
+    ledger: Ledger = field(init=False)
+    """What has crossed the links."""
 
 
 class Trainer:
@@ -92,13 +94,14 @@ class Trainer:
         )
         if settings.tensorboard:
             require_tensorboard()
-        self.graph = family(settings.graph, len(game.specs))
+        self.talk = settings.talk(len(game.specs))
         self.vector = game.vectorize(settings.games)
         self.blocks = settings.blocks(algorithm.horizon)
         self.block_steps = settings.block_steps(algorithm.horizon)
         self.specs = known_specs(game, self.vector, algorithm.information)
+        self.talk.require_fit(algorithm, self.specs, self.names, settings.apart)
         self.judged = game.vectorize(settings.evaluation_games)
-        self._assemble = jax.jit(partial(assemble, algorithm, game, self.vector, self.graph))
+        self._assemble = jax.jit(partial(assemble, algorithm, game, self.vector, self.talk))
         self._advance = jax.jit(self._block, donate_argnums=0)
         self._evaluate = jax.jit(self._play)
         self._sound = jax.jit(_sound)
@@ -107,7 +110,10 @@ class Trainer:
 
     def fresh(self, seed: int) -> Repetition:
         """A repetition before its first block."""
-        return Repetition(seed, self._placed(seed, self._assemble(jax.random.key(seed))))
+        repetition = Repetition(seed, self._placed(seed, self._assemble(jax.random.key(seed))))
+        neighbour = np.asarray(repetition.team.network.neighbour)
+        repetition.ledger = Ledger(neighbour, self.names)
+        return repetition
 
     def restored(self, seed: int) -> Repetition:
         """A repetition as its latest checkpoint left it, its tables cut back to there."""
@@ -119,6 +125,7 @@ class Trainer:
             repetition.team = self._placed(seed, self._restaged(team))
             repetition.block = repetition.kept = int(progress["block"])
             repetition.seconds = progress["seconds"]
+            repetition.ledger.restore(progress["sent"])
             self._export(repetition)
         trained = repetition.block * self.block_steps
         for path in (self.run.metrics(seed), self.run.evaluations(seed)):
@@ -157,6 +164,7 @@ class Trainer:
             report = self._fetched(report)
             require_sound(report, self.names, repetition.block * self.run.settings.block + 1)
             repetition.block += 1
+            repetition.ledger.add(report)
             self._log(repetition, training_row(report, self.names), time.perf_counter() - started)
         for repetition in repetitions:
             self._look(repetition)
@@ -183,7 +191,8 @@ class Trainer:
         key = jax.random.fold_in(jax.random.key(repetition.seed), 2**31 + repetition.block)
         world = self._world(repetition.seed)
         scores = self._fetched(self._evaluate(repetition.team, key, world))
-        row = {"steps": float(steps), **evaluation_row(scores, self.names)}
+        sent = repetition.ledger.bytes
+        row = {"steps": float(steps), **evaluation_row(scores, self.names, sent)}
         Table(self.run.evaluations(repetition.seed)).append(row)
         self._tell(repetition, "evaluation", row)
         self.watcher.evaluated(repetition.seed, steps, row)
@@ -195,9 +204,14 @@ class Trainer:
         self._require_sound(repetition)
         repetition.team = self._restaged(repetition.team)
         team, seed = self._savable(repetition.team), repetition.seed
-        progress = {"block": repetition.block, "seconds": repetition.seconds}
+        progress = {
+            "block": repetition.block,
+            "seconds": repetition.seconds,
+            "sent": repetition.ledger.saved(),
+        }
         save_checkpoint(self.run.checkpoints(seed), team, progress, self.run.owner(seed))
         repetition.kept = repetition.block
+        repetition.ledger.write(self.run.traffic(seed))
         self._export(repetition)
 
     def _require_sound(self, repetition: Repetition) -> None:

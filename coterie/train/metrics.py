@@ -10,6 +10,7 @@ import numpy as np
 
 from coterie.errors import NonFiniteError, RunError, require
 from coterie.files import write_whole
+from coterie.network import Traffic
 from coterie.train.evaluate import Scores
 from coterie.train.team import Report
 
@@ -35,12 +36,30 @@ def training_row(report: Report, names: tuple[str, ...]) -> Row:
         row |= _for_all(name, np.mean(values, axis=0), names)
     row |= _for_all("bytes", np.sum(report.bytes, axis=0), names)
     row["rounds"] = float(np.max(np.sum(report.rounds, axis=0)))
+    for payload, traffic in report.traffic.items():
+        row |= _payload_row(payload, traffic)
+    for payload, distance in report.apart.items():
+        row[f"{payload}.apart"] = float(np.mean(distance))
     return row
 
 
-def evaluation_row(scores: Scores, names: tuple[str, ...]) -> Row:
-    """One row for an evaluation: means over its episodes."""
+def _payload_row(payload: str, traffic: Traffic) -> Row:
+    """What one payload cost in a block: bytes of an agent on average, rounds, the share lost."""
+    sent, lost = int(np.sum(traffic.sent)), int(np.sum(traffic.lost))
+    return {
+        f"{payload}.bytes": float(np.mean(np.sum(traffic.bytes, axis=0))),
+        f"{payload}.rounds": float(np.max(np.sum(traffic.rounds, axis=0))),
+        f"{payload}.lost": lost / sent if sent else 0.0,
+    }
+
+
+def evaluation_row(scores: Scores, names: tuple[str, ...], sent: np.ndarray) -> Row:
+    """One row for an evaluation: means over its episodes.
+
+    sent: the bytes that each agent has sent so far, `[N]`; the row has their mean.
+    """
     row = _for_all("return", np.mean(scores.returns, axis=0), names)
+    row["bytes"] = float(np.mean(sent))
     row["length"] = float(np.mean(scores.lengths))
     for name, values in scores.info.items():
         row[name] = float(np.mean(values))

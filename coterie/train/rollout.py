@@ -39,6 +39,13 @@ class Episodes(NamedTuple):
     info: dict[str, Array]
 
 
+class Public(NamedTuple):
+    """What everybody knows of a step; see `Experience`."""
+
+    actions: Float[Array, "*T G M W"] | None
+    shown: dict[str, Array] | None
+
+
 def open_stage(vector: VectorGame, memory: PyTree, key: Key[Array, ""]) -> Stage:
     """Fresh games; `memory` is what each agent remembers at the start of an episode, `[N, ...]`."""
     games, view = vector.reset(key)
@@ -71,7 +78,7 @@ def rollout(
     """
     before = stage.memory
 
-    def step(stage: Stage, keys: tuple[Array, Array]) -> tuple[Stage, tuple[Experience, Episodes]]:
+    def step(stage: Stage, keys: tuple[Array, Array]) -> tuple[Stage, tuple]:
         agent_key, game_key = keys
         view = _shown(information, vector, stage.games, stage.view, None)
         decision, memory = lift(act)(agents, stage.memory, view, agent_key)
@@ -83,6 +90,7 @@ def rollout(
         lengths = stage.lengths + 1
         episodes = _ended(over, returns, lengths, timestep.info)
         record = _record(information, view, decision, timestep, next_view)
+        public = _public(information, units, decision)
         stage = Stage(
             games,
             following,
@@ -90,12 +98,14 @@ def rollout(
             _choose(over, jnp.zeros_like(returns), returns, axis=0),
             _choose(over, jnp.zeros_like(lengths), lengths, axis=0),
         )
-        return stage, (record, episodes)
+        return stage, (record, public, episodes)
 
-    stage, (records, episodes) = jax.lax.scan(step, stage, (agent_keys, game_keys))
+    stage, (records, public, episodes) = jax.lax.scan(step, stage, (agent_keys, game_keys))
     experience = jax.tree.map(lambda x: jnp.moveaxis(x, 1, 0), records)
+    agents_of = experience.reward.shape[:1]
+    known = jax.tree.map(lambda x: jnp.broadcast_to(x, agents_of + x.shape), public)
     episodes = jax.tree.map(lambda x: jnp.sum(x, axis=0), episodes)
-    return stage, experience._replace(memory=before), episodes
+    return stage, experience._replace(memory=before, **known._asdict()), episodes
 
 
 def _shown(
@@ -115,13 +125,8 @@ def _record(
 ) -> Experience:
     """One step as every agent may know it, `[N, G, ...]`."""
     reward = timestep.reward.T
-    agents = len(reward)
     if information.reward == "team":
         reward = jnp.broadcast_to(jnp.mean(reward, axis=0), reward.shape)
-    actions = None
-    if information.actions == "joint":
-        joint = jnp.swapaxes(decision.action, 0, 1)
-        actions = jnp.broadcast_to(joint, (agents, *joint.shape))
     return Experience(
         view=view,
         decision=decision,
@@ -131,8 +136,18 @@ def _record(
         over=jnp.broadcast_to(timestep.over, reward.shape),
         next_view=next_view,
         memory=(),
-        actions=actions,
     )
+
+
+def _public(information: Information, units: Units, decision: Any) -> Public:
+    """What everybody knows of a step, as declared."""
+    actions = None
+    if information.actions != "own":
+        actions = units.for_others(decision.action)
+        if information.actions == "mean":
+            actions = jnp.mean(actions, axis=1, keepdims=True)
+    shown = {name: jnp.swapaxes(getattr(decision, name), 0, 1) for name in information.shows}
+    return Public(actions, shown or None)
 
 
 def _ended(

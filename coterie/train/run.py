@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from coterie.algorithms import Algorithm
-from coterie.catalogue import algorithm_name, game_name, make_algorithm, make_game
+from coterie.catalogue import algorithm_name, changed, game_name, make_algorithm, make_game
 from coterie.errors import CoterieError, RunError, require
 from coterie.files import read_json, write_whole
 from coterie.games.finite.as_one import as_one
@@ -64,6 +64,10 @@ class Run:
     def evaluations(self, seed: int) -> Path:
         """Its evaluations, one row each."""
         return self.seed_folder(seed) / "evaluation.csv"
+
+    def traffic(self, seed: int) -> Path:
+        """What has crossed its links, one row per payload and direction."""
+        return self.seed_folder(seed) / "traffic.csv"
 
     def policy_file(self, seed: int, agent: str) -> Path:
         """One agent's trained policy."""
@@ -154,7 +158,7 @@ def open_run(folder: str | Path) -> Run:
             make_algorithm(method, **algorithm),
             world,
             make_game(world, **game),
-            Settings(**described["settings"]),
+            changed(Settings(), described["settings"]),
         )
     except RunError:
         raise

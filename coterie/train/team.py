@@ -1,19 +1,21 @@
 """A team in training: everything that one seed of a run carries from block to block."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Int, Key, PyTree
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from coterie.algorithms import Algorithm, Information
 from coterie.games.game import Game, VectorGame
 from coterie.graph import Graph
-from coterie.network import Network, lift, networks, stack
+from coterie.network import Network, Traffic, lift, networks, stack
 from coterie.train.rollout import Episodes, Stage, open_stage, rollout
+from coterie.train.talk import Talk
 from coterie.train.units import units
 from coterie.types import AgentSpec, Box
 
@@ -42,7 +44,11 @@ class Report(NamedTuple):
     """What one iteration tells the host.
 
     metrics:  the algorithm's numbers, one per agent, `[N]`.
-    bytes:    what each agent sent, `[N]`; `rounds` of exchange likewise.
+    bytes:    what each agent sent, over links, to a centre and to everybody, `[N]`.
+    rounds:   its rounds of exchange, `[N]`.
+    traffic:  what crossed the links, per payload.
+    apart:    how far the team is from agreeing, per payload that it is to agree on: the root of the
+              mean squared distance of a number from its mean over the agents.
     episodes: sums over the episodes that ended.
     sound:    whether each agent's observations and rewards were finite, `[N]` each.
     """
@@ -50,6 +56,8 @@ class Report(NamedTuple):
     metrics: dict[str, Array]
     bytes: Int[Array, " N"]
     rounds: Int[Array, " N"]
+    traffic: dict[str, Traffic]
+    apart: dict[str, Float[Array, ""]]
     episodes: Episodes
     sound: dict[str, Bool[Array, " N"]]
 
@@ -57,25 +65,30 @@ class Report(NamedTuple):
 def known_specs(game: Game, vector: VectorGame, information: Information) -> tuple[AgentSpec, ...]:
     """The agents' specs, with the global state and the masks that they will really be shown."""
     games, view = jax.eval_shape(vector.reset, jax.random.key(0))
-    state = 0
+    state = joint = 0
     if information.state:
         state = jax.eval_shape(vector.global_state, games, view).shape[-1]
+    if information.actions != "own":
+        seen = len(game.specs) if information.actions == "joint" else 1
+        joint = seen * max(spec.action.size for spec in game.specs)
     return tuple(
         dataclasses.replace(
             spec,
             state=state,
             masked=view.action_mask is not None,
             leaves=view.present is not None,
+            joint=joint,
         )
         for spec in game.specs
     )
 
 
 def assemble(
-    algorithm: Algorithm, game: Game, vector: VectorGame, graph: Graph, key: Key[Array, ""]
+    algorithm: Algorithm, game: Game, vector: VectorGame, talk: Talk | Graph, key: Key[Array, ""]
 ) -> Team:
     """A fresh team: every agent its own parameters, optimiser, memory and random stream."""
     specs = known_specs(game, vector, algorithm.information)
+    talk = Talk(talk) if isinstance(talk, Graph) else talk
     agents_key, game_key, stage_key = jax.random.split(key, 3)
     keys = jax.vmap(jax.random.fold_in, (None, 0))(agents_key, jnp.arange(len(specs)))
     pairs = [algorithm.init(jax.random.fold_in(k, 0), s) for k, s in zip(keys, specs, strict=True)]
@@ -84,7 +97,14 @@ def assemble(
         agents,
         start,
         keys,
-        networks(graph, algorithm.information.sends),
+        networks(
+            talk.graph,
+            algorithm.information.sends,
+            schedule=talk.schedule,
+            channels=talk.channels,
+            shared=jax.vmap(algorithm.shared)(agents),
+            key=jax.random.fold_in(key, 1),
+        ),
         open_stage(vector, start, stage_key),
         game_key,
         jnp.ones((), jnp.int32),
@@ -96,7 +116,8 @@ def iteration(
 ) -> Callable[[Team], tuple[Team, Report]]:
     """One round of the data: play `horizon` steps, cut the experience, learn."""
     information, scale = algorithm.information, units(game.specs)
-    central = _central_bytes(information, game) * algorithm.horizon * vector.copies
+    steps = algorithm.horizon * vector.copies
+    central = _central_bytes(information, game) * steps
 
     def iterate(team: Team) -> tuple[Team, Report]:
         numbers = team.iteration * (algorithm.horizon + 1) + jnp.arange(algorithm.horizon + 1)
@@ -120,10 +141,13 @@ def iteration(
             agents=agents, network=network, stage=stage, iteration=team.iteration + 1
         )
         sent = network.traffic.values()
+        public = central + _shown_bytes(experience.shown, len(game.specs)) * steps
         report = Report(
             metrics,
-            sum((t.bytes for t in sent), jnp.asarray(central, jnp.int32)),
+            sum((t.bytes for t in sent), jnp.asarray(public, jnp.int32)),
             sum((t.rounds for t in sent), jnp.zeros_like(network.index)),
+            network.traffic,
+            {name: _apart(value) for name, value in jax.vmap(algorithm.shared)(agents).items()},
             episodes,
             {
                 "observation": _sound(experience.view.observation),
@@ -137,6 +161,19 @@ def iteration(
 
 def _sound(values: Array) -> Bool[Array, " N"]:
     return jnp.isfinite(jnp.sum(jnp.abs(values), axis=tuple(range(1, values.ndim))))
+
+
+def _apart(value: PyTree) -> Float[Array, ""]:
+    """The root of the mean squared distance of the agents' numbers from their mean."""
+    leaves = jax.tree.leaves(value)
+    squares = [jnp.sum((leaf - jnp.mean(leaf, axis=0)) ** 2) for leaf in leaves]
+    return jnp.sqrt(sum(squares, jnp.zeros(())) / sum(leaf.size for leaf in leaves))
+
+
+def _shown_bytes(shown: dict[str, Array] | None, agents: int) -> int:
+    """What an agent sends to all the others at each step, so that everybody knows it."""
+    each = [math.prod(x.shape[4:]) * x.dtype.itemsize for x in jax.tree.leaves(shown)]
+    return (agents - 1) * sum(each)
 
 
 def _central_bytes(information: Information, game: Game) -> np.ndarray:

@@ -2,19 +2,24 @@
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
 from coterie.errors import GameError, require
 from coterie.types import AgentSpec, Box
 
 
 class Units(NamedTuple):
-    """The bounds of every agent's actions `[N, D]`, or `None` where actions are numbered."""
+    """The bounds of every agent's actions `[N, D]`, or `None` where actions are numbered.
+
+    sizes: how many actions each agent has, or numbers in one.
+    """
 
     low: Array | None
     high: Array | None
+    sizes: tuple[int, ...]
 
     def of_game(self, action: Array) -> Array:
         """Decisions `[N, G, ...]` as the joint actions `[G, N, ...]` that the game expects."""
@@ -23,9 +28,22 @@ class Units(NamedTuple):
             return joint
         return self.low + (jnp.clip(joint, -1.0, 1.0) + 1.0) * 0.5 * (self.high - self.low)
 
+    def for_others(self, action: Array) -> Float[Array, "G N W"]:
+        """Decisions `[N, G, ...]` as others see them: a vector of the largest size each.
+
+        The number of an action is a vector of zeros and a one; other numbers are cut to [-1, 1], as
+        the game does.
+        """
+        joint, width = jnp.swapaxes(action, 0, 1), max(self.sizes)
+        if self.low is None:
+            return jax.nn.one_hot(joint, width)
+        real = np.arange(width) < np.array(self.sizes)[:, None]
+        return jnp.where(real, jnp.clip(joint, -1.0, 1.0), 0.0)
+
 
 def units(specs: tuple[AgentSpec, ...]) -> Units:
     """The units of a team; all its agents must have the same kind of action."""
+    sizes = tuple(spec.action.size for spec in specs)
     boxes = [spec.action for spec in specs if isinstance(spec.action, Box)]
     require(
         len(boxes) in (0, len(specs)),
@@ -34,9 +52,9 @@ def units(specs: tuple[AgentSpec, ...]) -> Units:
         GameError,
     )
     if not boxes:
-        return Units(None, None)
+        return Units(None, None, sizes)
     width = max(box.size for box in boxes)
     low, high = np.zeros((2, len(boxes), width), np.float32)
     for agent, box in enumerate(boxes):
         low[agent, : box.size], high[agent, : box.size] = box.low, box.high
-    return Units(jnp.asarray(low), jnp.asarray(high))
+    return Units(jnp.asarray(low), jnp.asarray(high), sizes)

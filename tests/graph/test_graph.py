@@ -43,7 +43,7 @@ def test_none_is_independent_learners():
     graph = family("none", 3)
     assert not graph.connected
     assert graph.weights.tolist() == np.eye(3).tolist()
-    assert graph.contraction == 1.0
+    assert graph.contraction == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("rule", RULES)

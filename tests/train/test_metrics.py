@@ -1,6 +1,7 @@
 """What a block tells: right numbers in the right files, and a stop where they are not finite."""
 
 import dataclasses
+import json
 import struct
 
 import numpy as np
@@ -8,9 +9,11 @@ import pytest
 
 from coterie.errors import ConfigError, NonFiniteError, RunError
 from coterie.files import read_arrays
+from coterie.network import Traffic
 from coterie.train import loop
 from coterie.train.checkpoint import checkpoints
 from coterie.train.evaluate import Scores
+from coterie.train.ledger import Ledger
 from coterie.train.metrics import Table, evaluation_row, read_table, require_sound, training_row
 from coterie.train.rollout import Episodes
 from coterie.train.run import new_run
@@ -23,6 +26,15 @@ REPORT = Report(  # two updates; two episodes ended in the first and one in the 
     metrics={"kl": np.array([[1.0, 2.0], [3.0, 6.0]])},
     bytes=np.array([[10, 20], [30, 40]]),
     rounds=np.array([[2, 2], [2, 2]]),
+    traffic={
+        "critic": Traffic(  # both have one neighbour; the second message of `b` was lost
+            rounds=np.array([[1, 1], [1, 1]]),
+            sent=np.array([[[1], [1]], [[1], [1]]]),
+            carried=np.array([[[8], [8]], [[8], [12]]]),
+            lost=np.array([[[0], [0]], [[1], [0]]]),
+        )
+    },
+    apart={"critic": np.array([0.5, 0.25])},
     episodes=Episodes(
         count=np.array([2, 1]),
         returns=np.array([[2.0, 4.0], [4.0, 11.0]]),
@@ -49,7 +61,26 @@ def test_rows_by_hand():
         "bytes/a": 40,
         "bytes/b": 60,
         "rounds": 4,
+        "critic.bytes": 18,
+        "critic.rounds": 2,
+        "critic.lost": 0.25,
+        "critic.apart": 0.375,
     }
+
+
+def test_a_ledger_adds_up_and_goes_on(tmp_path):
+    ledger = Ledger(np.array([[1], [0]]), NAMES)
+    ledger.add(REPORT)
+    other = Ledger(np.array([[1], [0]]), NAMES)
+    other.restore(json.loads(json.dumps(ledger.saved())))
+    other.add(REPORT)
+    assert other.bytes.tolist() == [80, 120]
+    other.write(tmp_path / "traffic.csv")
+    assert (tmp_path / "traffic.csv").read_text().splitlines() == [
+        "payload,from,to,messages,bytes,lost",
+        "critic,a,b,4,32,0",
+        "critic,b,a,4,40,2",
+    ]
 
 
 def test_no_return_where_no_episode_ended(tmp_path):
@@ -71,7 +102,7 @@ def test_an_evaluation_by_hand():
         ended=np.array([True, True]),
     )
     expected = {"return": 3, "return/a": 2, "return/b": 4, "length": 5, "far": 1.5}
-    assert evaluation_row(scores, NAMES) == expected
+    assert evaluation_row(scores, NAMES, np.array([10, 30])) == expected | {"bytes": 20}
 
 
 @pytest.mark.parametrize("quantity", ["observation", "reward", "kl"])

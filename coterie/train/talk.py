@@ -1,0 +1,70 @@
+"""Who talks to whom in a run, checked against what an algorithm needs."""
+
+from dataclasses import dataclass
+
+import jax
+
+from coterie.algorithms import Algorithm
+from coterie.errors import GameError, GraphError, require
+from coterie.graph import Graph, Schedule, Static, require_meeting
+from coterie.network import Channel
+from coterie.types import AgentSpec
+
+
+@dataclass(frozen=True)
+class Talk:
+    """A graph, its schedule in time, and what can happen to messages."""
+
+    graph: Graph
+    schedule: Schedule = Static()  # noqa: RUF009 (frozen)
+    channels: tuple[Channel, ...] = ()
+
+    def require_fit(
+        self,
+        algorithm: Algorithm,
+        specs: tuple[AgentSpec, ...],
+        names: tuple[str, ...],
+        apart: bool = False,
+    ) -> None:
+        """Raise a sentence if `algorithm` cannot be what it says over this graph.
+
+        apart: whether the team may fall into parts that never hear each other.
+        """
+        if not algorithm.information.sends:
+            return
+        require(
+            len(specs) > 1,
+            "a method that talks to neighbours needs at least 2 agents, not 1: add --agents.",
+        )
+        if not apart:
+            self._require_meeting()
+        for channel in self.channels:
+            channel.check(len(specs))
+        _require_equal(algorithm, specs, names)
+
+    def _require_meeting(self) -> None:
+        try:
+            require_meeting(self.schedule, self.graph)
+        except GraphError as error:
+            raise GraphError(f"{error} Or ask for it: --apart.") from None
+
+
+def _require_equal(
+    algorithm: Algorithm, specs: tuple[AgentSpec, ...], names: tuple[str, ...]
+) -> None:
+    """What agents are to agree on must have the same shape for all of them."""
+
+    def shared(spec: AgentSpec) -> dict:
+        return algorithm.shared(algorithm.init(jax.random.key(0), spec)[0])
+
+    first, *others = [jax.eval_shape(lambda spec=spec: shared(spec)) for spec in specs]
+    for name, mine in zip(names[1:], others, strict=True):
+        for payload, like in first.items():
+            shapes = [[x.shape for x in jax.tree.leaves(tree)] for tree in (like, mine[payload])]
+            unequal = [pair for pair in zip(*shapes, strict=True) if pair[0] != pair[1]]
+            if unequal:
+                raise GameError(
+                    f"payload {payload!r} of {names[0]} and of {name} have the shapes "
+                    f"{unequal[0][0]} and {unequal[0][1]}, which have no average: give all agents "
+                    "the same view for it (a global state), or use a method that sends nothing."
+                )
