@@ -4,8 +4,17 @@ import dataclasses
 import importlib
 from typing import Any
 
-from coterie.algorithms import DPO, IPPO, IQL, Algorithm, IQLTabular, LiJiaTabular
-from coterie.centralized import MAPPO, CentralActorCritic, CentralQ
+from coterie.algorithms import (
+    DPO,
+    IPPO,
+    IQL,
+    Algorithm,
+    IQLTabular,
+    LiJiaTabular,
+    NetworkedAC,
+    NetworkedQAC,
+)
+from coterie.centralized import MAPPO, CentralAC, CentralActorCritic, CentralQ
 from coterie.errors import ConfigError, require, unknown
 from coterie.games import CATALOGUE as GAMES
 from coterie.games.game import Game
@@ -25,6 +34,9 @@ ALGORITHMS: dict[str, Algorithm] = {
     "ippo-kl": DPO(root_penalty=0.0),
     "iql": IQL(),
     "mappo": MAPPO(),
+    "networked-ac": NetworkedAC(),
+    "networked-q": NetworkedQAC(),
+    "central-ac": CentralAC(),
     "li-jia-tabular": LiJiaTabular(),
     "iql-tabular": IQLTabular(),
     "central-actor-critic": CentralActorCritic(),
@@ -40,6 +52,9 @@ ABOUT: dict[str, str] = {
     "ippo-kl": "Independent PPO with an adaptive divergence penalty; dpo without the root.",
     "iql": "Independent double Q-learning with a replay memory; discrete actions.",
     "mappo": "Centralised reference: PPO with critics of the global state.",
+    "networked-ac": "Networked actor-critic with a team-reward model (Zhang et al., Algorithm 2).",
+    "networked-q": "Networked actor-critic with an action value (Zhang et al., Algorithm 1).",
+    "central-ac": "Centralised reference: networked-ac whose critics are told the team's reward.",
     "li-jia-tabular": "Actor-critic with local critics in tables (Li & Jia, Algorithm 1).",
     "iql-tabular": "Independent Q-learning in tables.",
     "central-actor-critic": "Centralised reference in tables: Li & Jia's rule for joint actions.",

@@ -49,6 +49,7 @@ class AgentSpec:
     state:  the length of the global state, for algorithms that declare it; 0 otherwise.
     states: how many different observations there are, if they are numbered (`observation` is
             then 1); 0 otherwise.
+    games:  how many games it plays side by side.
     joint:  how many numbers stand for everybody's actions, for algorithms that declare them; 0
             otherwise.
     """
@@ -60,6 +61,7 @@ class AgentSpec:
     state: int = 0
     states: int = 0
     joint: int = 0
+    games: int = 1
 
 
 class View(NamedTuple):

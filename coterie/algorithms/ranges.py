@@ -14,6 +14,8 @@ POSITIVE_SHARE = (math.ulp(0.0), 1.0)
 
 RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("horizon", "epochs", "minibatches", "updates", "batch"), AT_LEAST_ONE),
+    **dict.fromkeys(("critic_epochs", "rounds"), AT_LEAST_ONE),
+    **dict.fromkeys(("actor_rate", "critic_rate"), POSITIVE),
     **dict.fromkeys(("capacity", "target_every", "exploration_steps"), AT_LEAST_ONE),
     **dict.fromkeys(("tolerance", "factor", "period"), AT_LEAST_ONE),
     **dict.fromkeys(("discount", "trace", "exploration_start", "exploration_end"), SHARE),
@@ -29,8 +31,8 @@ def require_ranges(algorithm: Any) -> None:
     """Raise `ConfigError` for the first field that is outside its range."""
     for field in dataclasses.fields(algorithm):
         value = getattr(algorithm, field.name)
-        if field.name == "hidden":
-            sizes = f"hidden needs widths of at least 1, not {value}: try 64 64."
+        if field.name in ("hidden", "critic_hidden"):
+            sizes = f"{field.name} needs widths of at least 1, not {value}: try 64 64."
             require(min(value, default=1) >= 1, sizes)
             alone = "a recurrent unit comes after a dense layer: give hidden a width, as 64."
             require(len(value) > 0 or not getattr(algorithm, "recurrent", False), alone)

@@ -44,10 +44,10 @@ def training_row(report: Report, names: tuple[str, ...]) -> Row:
 
 
 def _payload_row(payload: str, traffic: Traffic) -> Row:
-    """What one payload cost in a block: bytes of an agent on average, rounds, the share lost."""
+    """What one payload cost in a block: an agent's mean bytes, its rounds, and the share lost."""
     sent, lost = int(np.sum(traffic.sent)), int(np.sum(traffic.lost))
     return {
-        f"{payload}.bytes": float(np.mean(np.sum(traffic.bytes, axis=0))),
+        f"{payload}.bytes": float(np.mean(np.sum(traffic.carried, axis=(0, -1)))),
         f"{payload}.rounds": float(np.max(np.sum(traffic.rounds, axis=0))),
         f"{payload}.lost": lost / sent if sent else 0.0,
     }

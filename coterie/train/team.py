@@ -78,6 +78,7 @@ def known_specs(game: Game, vector: VectorGame, information: Information) -> tup
             masked=view.action_mask is not None,
             leaves=view.present is not None,
             joint=joint,
+            games=vector.copies,
         )
         for spec in game.specs
     )

@@ -1,0 +1,27 @@
+"""What networked actor-critics are measured against: one critic that hears all rewards."""
+
+from dataclasses import dataclass, replace
+
+from jaxtyping import PyTree
+
+from coterie.algorithms.algorithm import Information
+from coterie.algorithms.networked_ac import NetworkedAC
+from coterie.network import Network
+
+
+@dataclass(frozen=True)
+class CentralAC(NetworkedAC):
+    """Networked actor-critic whose critics are told the team's mean reward by a centre.
+
+    Policies stay each agent's own. Nothing is averaged, for all critics are told the same.
+    """
+
+    @property
+    def information(self) -> Information:
+        return replace(super().information, reward="team", central=True, sends=())
+
+    def shared(self, state: PyTree) -> dict[str, PyTree]:
+        return {}
+
+    def agree(self, critic: PyTree, network: Network) -> tuple[PyTree, Network]:
+        return critic, network
