@@ -31,6 +31,7 @@ class PolicyCard:
     action:   its action space, in the game's units.
     greedy:   whether it takes its most likely action (Q-learning) or draws one.
     states:   how many different observations there are, if they are numbered; 0 otherwise.
+    deviations: the bounds of its deviations, if it is squashed.
     """
 
     name: str
@@ -42,6 +43,7 @@ class PolicyCard:
     recurrent: bool
     greedy: bool
     states: int = 0
+    deviations: tuple[float, float] | None = None
 
 
 def card(name: str, game: str, spec: AgentSpec, policy: Policy, greedy: bool) -> PolicyCard:
@@ -58,6 +60,7 @@ def card(name: str, game: str, spec: AgentSpec, policy: Policy, greedy: bool) ->
         body.cell is not None,
         greedy,
         spec.states,
+        policy.deviations,
     )
 
 
@@ -163,7 +166,8 @@ def read_policy(path: str | Path) -> tuple[Policy, PolicyCard]:
 
 
 def _read_card(described: dict[str, Any]) -> PolicyCard:
-    described = {"states": 0, **described}  # files of the first version do not say
+    # Files of the first version do not say all.
+    described = {"states": 0, "deviations": None, **described}
     fields = {field.name: described[field.name] for field in dataclasses.fields(PolicyCard)}
     bounds: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value
@@ -171,6 +175,9 @@ def _read_card(described: dict[str, Any]) -> PolicyCard:
     }
     fields["action"] = Box(**bounds) if described["kind"] == "box" else Discrete(**bounds)
     fields["hidden"] = tuple(fields["hidden"])
+    if fields["deviations"] is not None:
+        low, high = fields["deviations"]
+        fields["deviations"] = float(low), float(high)
     _ = ACTIVATIONS[fields["activation"]]
     return PolicyCard(**fields)
 
@@ -181,6 +188,8 @@ def _blank(about: PolicyCard) -> Policy:
     def build() -> Policy:
         keys = jax.random.split(jax.random.key(0))
         shape = Shape.of(about, about.hidden, about.activation, about.recurrent)
+        if about.deviations is not None and isinstance(about.action, Box):
+            return Policy.squashed(keys, shape, about.action, about.deviations)
         return Policy.init(keys, shape, about.action)
 
     return eqx.filter_eval_shape(build)

@@ -24,6 +24,10 @@ RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("entropy", "penalty", "root_penalty", "warmup"), NOT_NEGATIVE),
     **dict.fromkeys(("learning_rate", "critic_learning_rate", "gradient_clip"), POSITIVE),
     **dict.fromkeys(("clip", "value_clip", "divergence_target", "actor_step"), POSITIVE),
+    **dict.fromkeys(("deviation_min", "deviation_max", "exploration_noise"), POSITIVE),
+    **dict.fromkeys(("gossip_rounds",), AT_LEAST_ONE),
+    **dict.fromkeys(("weight_clip", "regulariser"), NOT_NEGATIVE),
+    **dict.fromkeys(("follow",), POSITIVE_SHARE),
 }
 
 

@@ -19,6 +19,7 @@ from coterie.network.plans import Plan, plans
 
 AGENTS = "agents"
 DEVICES = "devices"
+COMMON = np.uint32(2**32 - 1)  # no round and no channel has this number
 
 
 class Traffic(NamedTuple):
@@ -129,6 +130,10 @@ class Network(eqx.Module):
         """Send `value` to every neighbour and hear theirs."""
         round_, network = self._exchange(jax.lax.stop_gradient(value), payload)
         return round_.heard, network
+
+    def common(self, number: Int[Array, ""]) -> Key[Array, ""]:
+        """A random key that everybody has, another for each number: what all should draw alike."""
+        return jax.random.fold_in(jax.random.fold_in(self.key, COMMON), number)
 
     def cleared(self) -> "Network":
         """The same network with its counters at zero."""

@@ -1,12 +1,15 @@
-"""The two distributions that policies choose actions from; batched over leading axes."""
+"""The distributions that policies choose actions from; batched over leading axes."""
 
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
 LOG_2PI = 1.8378770664093453
+LOG_2 = 0.6931471805599453
+NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(32)
 
 
 class Categorical(NamedTuple):
@@ -55,7 +58,9 @@ class Gaussian(NamedTuple):
 
     def sample(self, key: Key[Array, ""]) -> Float[Array, "*batch D"]:
         """Draw one action per element of the batch."""
-        return self.mean + jnp.exp(self.log_std) * jax.random.normal(key, self.mean.shape)
+        # Entry by entry: the entries of a padded vector do not change the others' numbers.
+        noise = jax.random.normal(key, (self.mean.shape[-1], *self.mean.shape[:-1]))
+        return self.mean + jnp.exp(self.log_std) * jnp.moveaxis(noise, 0, -1)
 
     def mode(self) -> Float[Array, "*batch D"]:
         """The most likely action."""
@@ -81,4 +86,50 @@ class Gaussian(NamedTuple):
         return jnp.sum(kept, axis=-1)
 
 
-Distribution = Categorical | Gaussian
+class Squashed(NamedTuple):
+    """`tanh(u)` of a Gaussian `u`, so that actions lie within (-1, 1); see `Gaussian.real`.
+
+    A ratio of two densities at one action is that of the Gaussians at its `u`: whoever keeps `u`
+    needs no inverse of `tanh`.
+    """
+
+    inner: Gaussian
+
+    def sample(self, key: Key[Array, ""]) -> Float[Array, "*batch D"]:
+        """Draw one action per element of the batch; a gradient passes through it."""
+        return self.squash(self.inner.sample(key))
+
+    def mode(self) -> Float[Array, "*batch D"]:
+        """`tanh` of the mean: the median, which is what is meant by the best action."""
+        return self.squash(self.inner.mean)
+
+    def squash(self, inner: Float[Array, "*batch D"]) -> Float[Array, "*batch D"]:
+        """The action of a Gaussian number, zero where it is not real."""
+        action = jnp.tanh(inner)
+        return action if self.inner.real is None else jnp.where(self.inner.real, action, 0.0)
+
+    def log_prob(self, action: Float[Array, "*batch D"]) -> Float[Array, " *batch"]:
+        """`log pi(a)`, the log of a density."""
+        inner = jnp.arctanh(jnp.clip(action, -1.0 + 1e-6, 1.0 - 1e-6))
+        return self.inner.log_prob(inner) - self.inner._sum(_log_slope(inner))
+
+    def entropy(self) -> Float[Array, " *batch"]:
+        """The differential entropy, in nats: by Gauss-Hermite quadrature, one number at a time."""
+        nodes = self.inner.mean + jnp.exp(self.inner.log_std) * NODES.reshape(
+            -1, *(1,) * self.inner.mean.ndim
+        ).astype(self.inner.mean.dtype)
+        weights = jnp.asarray(WEIGHTS / WEIGHTS.sum(), self.inner.mean.dtype)
+        change = jnp.tensordot(weights, _log_slope(nodes), axes=1)
+        return self.inner.entropy() + self.inner._sum(change)
+
+    def kl(self, other: Any) -> Float[Array, " *batch"]:
+        """`KL(self || other)` to another squashed Gaussian, in nats: that of the Gaussians."""
+        return self.inner.kl(other.inner)
+
+
+def _log_slope(inner: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
+    """`log d tanh(u) / du`."""
+    return 2.0 * (LOG_2 - inner - jax.nn.softplus(-2.0 * inner))
+
+
+Distribution = Categorical | Gaussian | Squashed

@@ -1,14 +1,16 @@
 """Small neural networks for one agent: dense layers, with or without a recurrent cell."""
 
+import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Key
+from jaxtyping import Array, Bool, Float, Key, PyTree
 
-from coterie.rl.distributions import Categorical, Distribution, Gaussian
+from coterie.rl.distributions import Categorical, Distribution, Gaussian, Squashed
 from coterie.types import Box, Space, View
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
@@ -146,18 +148,33 @@ class Policy(eqx.Module):
     """A stochastic policy: a body and a head for one action space.
 
     For a `Box` the head gives the means of a Gaussian in normalised units and `log_std` does not
-    depend on the observation; for a `Discrete` space `log_std` is `None`.
+    depend on the observation; for a `Discrete` space `log_std` is `None`. A squashed policy has a
+    second head in its place: deviations that depend on the observation, within two bounds.
     """
 
     body: Body
     head: Dense
-    log_std: Float[Array, " D"] | None
+    log_std: Float[Array, " D"] | Dense | None
+    deviations: tuple[float, float] | None = eqx.field(static=True, default=None)
 
     @staticmethod
     def init(keys: Key[Array, "2"], shape: Shape, space: Space, gain: float = 0.01) -> "Policy":
         """A policy that starts out close to uniform (or to the standard normal)."""
         log_std = jnp.zeros(space.size) if isinstance(space, Box) else None
         return Policy(Body.init(keys[0], shape), shape.head(keys[1], space.size, gain), log_std)
+
+    @staticmethod
+    def squashed(
+        keys: Key[Array, "2"], shape: Shape, space: Box, deviations: tuple[float, float]
+    ) -> "Policy":
+        """A policy of actions `tanh(mean + deviation xi)`, `xi` normal (Haarnoja et al. 2018).
+
+        deviations: the least and the largest; it starts at their geometric mean. Between them their
+                    logarithm follows a `tanh` of the second head, so that no gradient is cut off.
+        """
+        plain = Policy.init(keys, shape, space)
+        second = shape.head(jax.random.fold_in(keys[1], 1), space.size, 0.01)
+        return dataclasses.replace(plain, log_std=second, deviations=deviations)
 
     @staticmethod
     def tabular(logits: Float[Array, "M A"]) -> "Policy":
@@ -177,6 +194,10 @@ class Policy(eqx.Module):
         output = self.head(features)
         if self.log_std is None:
             return Categorical.of(output, view.action_mask)
+        if isinstance(self.log_std, Dense):
+            low, high = map(math.log, self.deviations or (1.0, 1.0))
+            share = 0.5 * (1.0 + jnp.tanh(self.log_std(features)))
+            return Squashed(Gaussian(output, low + (high - low) * share, view.action_mask))
         return Gaussian(output, jnp.broadcast_to(self.log_std, output.shape), view.action_mask)
 
 
@@ -194,6 +215,45 @@ class Critic(eqx.Module):
     def value(self, features: Float[Array, "*batch H"]) -> Float[Array, " *batch"]:
         """The value, given the body's features."""
         return self.head(features)[..., 0]
+
+
+class ActionCritic(eqx.Module):
+    """A value of actions: its first layer adds what it is told of the action to what is seen.
+
+    They have weights of their own, so that both may be padded.
+    """
+
+    seen: Dense
+    acted: Float[Array, "D H"]
+    body: Body
+    head: Dense
+
+    @staticmethod
+    def init(keys: Key[Array, "2"], shape: Shape, actions: int) -> "ActionCritic":
+        """A critic of `actions` numbers; its `shape` needs a hidden layer and no memory."""
+        first, *rest = shape.hidden
+        both = Dense.init(keys[0], shape.inputs + actions, first, 2.0**0.5).weight
+        seen = Dense(both[: shape.inputs], jnp.zeros(first), shape.numbered)
+        later = Shape(first, tuple(rest), shape.activation, False)
+        body_key, head_key = jax.random.split(keys[1])
+        body = Body.init(body_key, later)
+        return ActionCritic(seen, both[shape.inputs :], body, later.head(head_key, 1, 1.0))
+
+    def value(
+        self, x: Float[Array, "*batch I"], action: Float[Array, "*batch D"]
+    ) -> Float[Array, " *batch"]:
+        """The value of an action, given an observation or a state."""
+        features = ACTIVATIONS[self.body.activation](self.seen(x) + action @ self.acted)
+        return self.head(self.body.step(features, ())[0])[..., 0]
+
+
+def followed(target: PyTree, model: PyTree, rate: float) -> PyTree:
+    """A target network after one step towards a model: `(1 - rate) target + rate model`.
+
+    >>> float(followed(jnp.array(1.0), jnp.array(3.0), 0.25))
+    1.5
+    """
+    return jax.tree.map(lambda old, new: old + rate * (new - old), target, model)
 
 
 def _batched(function: Callable[..., Array], axes: int) -> Callable[..., Array]:

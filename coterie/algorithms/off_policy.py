@@ -1,0 +1,209 @@
+"""What the off-policy actor-critics share: a memory of steps, an actor, a critic, and targets.
+
+A method adds what it remembers of a step, what its critic is to learn, and what its actor is to
+climb.
+"""
+
+import abc
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int, Key, PyTree
+
+from coterie.algorithms.algorithm import Algorithm, Experience, Metrics
+from coterie.errors import require
+from coterie.network import Network
+from coterie.rl import replay
+from coterie.rl.averages import mean
+from coterie.rl.models import ActionCritic, Policy, followed
+from coterie.types import AgentSpec, View
+
+
+class Models(NamedTuple):
+    """What learns: a policy, and a critic of actions."""
+
+    policy: Policy
+    critic: ActionCritic
+
+
+class Student(NamedTuple):
+    """Models, the targets that follow them slowly, the optimiser and how often it stepped."""
+
+    models: Models
+    target: Models
+    optimizer: PyTree
+    updates: Int[Array, ""]
+
+
+class Learner(NamedTuple):
+    """All that an agent holds: what it learns, and its memory of the past."""
+
+    student: Student
+    replay: replay.Replay
+
+
+class Lesson(NamedTuple):
+    """What the critic is to learn: values of `action` `[B, D]`, each counted with a weight."""
+
+    action: Float[Array, "B D"]
+    target: Float[Array, " B"]
+    weight: Float[Array, " B"]
+
+
+@dataclass(frozen=True)
+class OffPolicy(Algorithm):
+    """The hyper-parameters and the updates that off-policy actor-critics share."""
+
+    horizon: int = 25
+    """Steps played in every game between two rounds of updates."""
+    updates: int = 16
+    """Gradient steps after each `horizon`."""
+    batch: int = 256
+    """Steps in each gradient step."""
+    capacity: int = 100_000
+    """Steps in the replay memory; the oldest are overwritten."""
+    warmup: int = 2_000
+    """Steps to collect before the first update."""
+    learning_rate: float = 5e-4
+    """Adam's step size for the policy."""
+    critic_learning_rate: float = 1e-3
+    """Adam's step size for the critic."""
+    discount: float = 0.95
+    """gamma: what a reward one step later is worth now."""
+    follow: float = 0.01
+    """The share of the way that targets go towards what they follow, at each gradient step."""
+    gradient_clip: float = 1.0
+    """Largest norm of each network's gradient."""
+    hidden: tuple[int, ...] = (64, 64)
+    """Widths of the dense layers, of the policy and of the critic alike."""
+    activation: Literal["tanh", "relu", "selu", "leaky_relu"] = "relu"
+    """Non-linearity after each dense layer."""
+
+    @abc.abstractmethod
+    def models(self, key: Key[Array, ""], spec: AgentSpec) -> Models:
+        """A fresh policy and a fresh critic."""
+
+    @abc.abstractmethod
+    def steps(self, experience: Experience) -> Any:
+        """What is remembered of every step: `[T, G, ...]`, at least its `view`."""
+
+    @abc.abstractmethod
+    def lesson(
+        self, student: Student, sample: Any, network: Network, key: Key[Array, ""]
+    ) -> tuple[Lesson, Network, Metrics]:
+        """What the critic is to learn from drawn steps `[B, ...]`."""
+
+    @abc.abstractmethod
+    def worth(
+        self, models: Models, sample: Any, network: Network, key: Key[Array, ""]
+    ) -> tuple[Float[Array, " B"], Metrics]:
+        """What the policy is to maximise at drawn steps."""
+
+    def settle(self, state: Learner, network: Network) -> tuple[Learner, Network]:
+        """What is still to do once the gradient steps are made."""
+        return state, network
+
+    def check(self, games: int) -> None:
+        super().check(games)
+        require(
+            len(self.hidden) > 0,
+            "this method needs a hidden layer, where action and state come together: try 64 64.",
+        )
+        count = games * self.horizon
+        require(
+            count <= self.capacity,
+            f"{games} games bring {count} steps at once, more than a replay memory of "
+            f"{self.capacity} holds: raise --capacity.",
+        )
+        require(
+            self.warmup <= self.capacity,
+            f"a replay memory of {self.capacity} never holds a warmup of {self.warmup}: lower it.",
+        )
+
+    def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Learner, tuple[()]]:
+        models = self.models(key, spec)
+        optimizer = self._optimizer().init(eqx.filter(models, eqx.is_array))
+        student = Student(models, models, optimizer, jnp.zeros((), jnp.int32))
+        return Learner(student, replay.empty(self.blank(spec), self.capacity)), ()
+
+    @abc.abstractmethod
+    def blank(self, spec: AgentSpec) -> Any:
+        """A remembered step of zeros, for its shapes."""
+
+    def learn(
+        self, state: Learner, experience: Experience, network: Network, key: Key[Array, ""]
+    ) -> tuple[Learner, Network, Metrics]:
+        new = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), self.steps(experience))
+        stored = replay.add(state.replay, new)
+        ready = stored.size >= self.warmup
+
+        def update(carry: tuple, key: Key[Array, ""]) -> tuple[tuple, Metrics]:
+            student, network = carry
+            # Everybody draws the same steps, so that what is said of them can be put together.
+            sample = replay.sample(stored, network.common(student.updates), self.batch)
+            updated, network, metrics = self._update(student, sample, network, key)
+            kept = jax.tree.map(lambda new, old: jnp.where(ready, new, old), updated, student)
+            return (kept, network), metrics
+
+        keys = jax.random.split(key, self.updates)
+        (student, network), metrics = jax.lax.scan(update, (state.student, network), keys)
+        state, network = self.settle(Learner(student, stored), network)
+        return state, network, jax.tree.map(jnp.mean, metrics)
+
+    def _update(
+        self, student: Student, sample: Any, network: Network, key: Key[Array, ""]
+    ) -> tuple[Student, Network, Metrics]:
+        """One gradient step of the critic and the policy on drawn steps."""
+        lesson_key, worth_key = jax.random.split(key)
+        lesson, network, said = self.lesson(student, sample, network, lesson_key)
+        lesson = jax.lax.stop_gradient(lesson)
+        present = sample.view.present
+
+        def loss(models: Models) -> tuple[Float[Array, ""], Metrics]:
+            value = models.critic.value(judged(sample.view), lesson.action)
+            error = mean(lesson.weight * (value - lesson.target) ** 2, present)
+            fixed = models._replace(critic=jax.lax.stop_gradient(models.critic))
+            worth, more = self.worth(fixed, sample, network, worth_key)
+            gain = mean(worth, present)
+            metrics = {"critic_loss": error, "policy_loss": -gain, "value": mean(value, present)}
+            return 0.5 * error - gain, metrics | more
+
+        gradient, metrics = jax.grad(loss, has_aux=True)(student.models)
+        change, optimizer = self._optimizer().update(gradient, student.optimizer)
+        models = eqx.apply_updates(student.models, change)
+        target = followed(student.target, models, self.follow)
+        metrics["gradient_norm"] = optax.tree.norm(gradient)
+        return Student(models, target, optimizer, student.updates + 1), network, metrics | said
+
+    def policy(self, state: Learner) -> Policy:
+        return state.student.models.policy
+
+    def _optimizer(self) -> optax.GradientTransformation:
+        def adam(rate: float) -> optax.GradientTransformation:
+            return optax.chain(optax.clip_by_global_norm(self.gradient_clip), optax.adam(rate))
+
+        rules: dict[Hashable, Any] = {
+            "policy": adam(self.learning_rate),
+            "critic": adam(self.critic_learning_rate),
+        }
+        return optax.partition(rules, Models("policy", "critic"))  # type: ignore[arg-type]
+
+
+def judged(view: View) -> Array:
+    """What the critic sees: the global state where it is declared, else the own observation."""
+    return view.observation if view.state is None else view.state
+
+
+def blank_view(spec: AgentSpec) -> View:
+    """A view of zeros, for its shapes."""
+    return View(
+        jnp.zeros(spec.observation),
+        jnp.zeros(spec.action.size, bool) if spec.masked else None,
+        jnp.zeros((), bool) if spec.leaves else None,
+        jnp.zeros(spec.state) if spec.state else None,
+    )

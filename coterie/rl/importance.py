@@ -1,0 +1,34 @@
+"""Importance weights: samples of one distribution that stand for another."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from coterie.rl.averages import mean
+
+
+def importance(
+    log_weight: Float[Array, " *batch"],
+    clip: float,
+    normalise: bool = False,
+    where: Bool[Array, " *batch"] | None = None,
+) -> Float[Array, " *batch"]:
+    """Weights from their logarithms, which are cut to `[-clip, clip]`.
+
+    normalise: divide by their mean over the samples that count: less variance for some bias.
+
+    >>> importance(jnp.array([0.0, 9.0]), clip=1.0).round(2).tolist()
+    [1.0, 2.7200000286102295]
+    """
+    weight = jnp.exp(jnp.clip(log_weight, -clip, clip))
+    return weight / mean(weight, where) if normalise else weight
+
+
+def effective_share(
+    weight: Float[Array, " *batch"], where: Bool[Array, " *batch"] | None = None
+) -> Float[Array, ""]:
+    """The effective sample size `(sum w)^2 / sum w^2` (Kish 1965) as a share of the samples.
+
+    >>> round(float(effective_share(jnp.array([3.0, 1.0]))), 3)
+    0.8
+    """
+    return mean(weight, where) ** 2 / jnp.maximum(mean(weight**2, where), 1e-12)
