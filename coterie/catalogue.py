@@ -16,7 +16,7 @@ from coterie.algorithms import (
 )
 from coterie.centralized import MAPPO, CentralAC, CentralActorCritic, CentralQ
 from coterie.algorithms import DPO, IPPO, IQL, Algorithm, IQLTabular, LiJia, LiJiaTabular
-from coterie.centralized import MAPPO, CentralActorCritic, CentralQ
+from coterie.centralized import MADDPG, MAPPO, CentralActorCritic, CentralQ
 from coterie.errors import ConfigError, require, unknown
 from coterie.games import CATALOGUE as GAMES
 from coterie.games.game import Game
@@ -39,6 +39,7 @@ ALGORITHMS: dict[str, Algorithm] = {
     "networked-ac": NetworkedAC(),
     "networked-q": NetworkedQAC(),
     "central-ac": CentralAC(),
+    "maddpg": MADDPG(),
     "li-jia": LiJia(),
     "li-jia-tabular": LiJiaTabular(),
     "iql-tabular": IQLTabular(),
@@ -58,6 +59,7 @@ ABOUT: dict[str, str] = {
     "networked-ac": "Networked actor-critic with a team-reward model (Zhang et al., Algorithm 2).",
     "networked-q": "Networked actor-critic with an action value (Zhang et al., Algorithm 1).",
     "central-ac": "Centralised reference: networked-ac whose critics are told the team's reward.",
+    "maddpg": "Centralised reference: deterministic policies, critics of everybody's actions.",
     "li-jia": "Off-policy actor-critic that reweighs its memory by gossip (Li & Jia, Algorithm 2).",
     "li-jia-tabular": "Actor-critic with local critics in tables (Li & Jia, Algorithm 1).",
     "iql-tabular": "Independent Q-learning in tables.",

@@ -39,7 +39,7 @@ SMALL = {
     "minibatches": 2,
     "updates": 2,
     "batch": 4,
-    "capacity": 12,
+    "capacity": 24,
     "warmup": 4,
     "target_every": 3,
 }

@@ -28,7 +28,7 @@ SMALL = {
     "minibatches": 2,
     "updates": 2,
     "batch": 4,
-    "capacity": 12,
+    "capacity": 24,
     "warmup": 4,
     "target_every": 3,
     "exploration_start": 0.5,
@@ -150,8 +150,9 @@ class Class(NamedTuple):
 
 
 def noise(algorithm: Algorithm, **options: Any) -> Babble:
-    """The noisy game for an algorithm: its states are numbered if the algorithm keeps tables."""
-    return Babble(numbered=isinstance(algorithm, Tabular), **options)
+    """The noisy game for an algorithm, with numbered states or continuous actions if it must."""
+    forced = {"numbered": isinstance(algorithm, Tabular), "box": not accepts(algorithm, Discrete)}
+    return Babble(**{**forced, **options})
 
 
 @functools.cache
@@ -204,10 +205,12 @@ def catalogue(recurrent: bool) -> dict[str, Algorithm]:
     }
 
 
-def accepts_boxes(algorithm: Algorithm) -> bool:
-    """Whether an algorithm can choose numbers, not only among actions."""
+@functools.cache
+def accepts(algorithm: Algorithm, kind: type) -> bool:
+    """Whether an algorithm can choose numbers (`Box`), or among actions (`Discrete`)."""
+    states = 4 if isinstance(algorithm, Tabular) else 0
     try:
-        algorithm.init(jax.random.key(0), AgentSpec(2, Box(1)))
+        algorithm.init(jax.random.key(0), AgentSpec(1, kind(2), states=states, state=2, joint=4))
     except ConfigError:
         return False
     return True

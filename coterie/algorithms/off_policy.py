@@ -65,11 +65,11 @@ class OffPolicy(Algorithm):
     """Gradient steps after each `horizon`."""
     batch: int = 256
     """Steps in each gradient step."""
-    capacity: int = 100_000
+    capacity: int = 20_000
     """Steps in the replay memory; the oldest are overwritten."""
     warmup: int = 2_000
     """Steps to collect before the first update."""
-    learning_rate: float = 5e-4
+    learning_rate: float = 1e-4
     """Adam's step size for the policy."""
     critic_learning_rate: float = 1e-3
     """Adam's step size for the critic."""

@@ -30,6 +30,15 @@ class Categorical(NamedTuple):
         """Draw one action per element of the batch."""
         return jax.random.categorical(key, self.log_probs)
 
+    def relaxed(self, key: Key[Array, ""]) -> Float[Array, "*batch A"]:
+        """A draw that a gradient passes through: Gumbel-softmax of temperature 1 (Jang et al. 2017).
+
+        Its largest entry is a draw of `sample`'s kind.
+        """
+        shape = self.log_probs.shape
+        noise = jax.random.gumbel(key, (shape[-1], *shape[:-1]))  # entry by entry: see Gaussian
+        return jax.nn.softmax(self.log_probs + jnp.moveaxis(noise, 0, -1))
+
     def mode(self) -> Int[Array, " *batch"]:
         """The most likely action."""
         return jnp.argmax(self.log_probs, axis=-1)
@@ -60,7 +69,8 @@ class Gaussian(NamedTuple):
         """Draw one action per element of the batch."""
         # Entry by entry: the entries of a padded vector do not change the others' numbers.
         noise = jax.random.normal(key, (self.mean.shape[-1], *self.mean.shape[:-1]))
-        return self.mean + jnp.exp(self.log_std) * jnp.moveaxis(noise, 0, -1)
+        drawn = self.mean + jnp.exp(self.log_std) * jnp.moveaxis(noise, 0, -1)
+        return drawn if self.real is None else jnp.where(self.real, drawn, 0.0)
 
     def mode(self) -> Float[Array, "*batch D"]:
         """The most likely action."""
@@ -97,16 +107,11 @@ class Squashed(NamedTuple):
 
     def sample(self, key: Key[Array, ""]) -> Float[Array, "*batch D"]:
         """Draw one action per element of the batch; a gradient passes through it."""
-        return self.squash(self.inner.sample(key))
+        return jnp.tanh(self.inner.sample(key))
 
     def mode(self) -> Float[Array, "*batch D"]:
         """`tanh` of the mean: the median, which is what is meant by the best action."""
-        return self.squash(self.inner.mean)
-
-    def squash(self, inner: Float[Array, "*batch D"]) -> Float[Array, "*batch D"]:
-        """The action of a Gaussian number, zero where it is not real."""
-        action = jnp.tanh(inner)
-        return action if self.inner.real is None else jnp.where(self.inner.real, action, 0.0)
+        return jnp.tanh(self.inner.mean)
 
     def log_prob(self, action: Float[Array, "*batch D"]) -> Float[Array, " *batch"]:
         """`log pi(a)`, the log of a density."""

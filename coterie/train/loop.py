@@ -33,6 +33,7 @@ from coterie.train.metrics import (
 from coterie.train.rollout import open_stage
 from coterie.train.run import Run, file_name
 from coterie.train.settings import is_due
+from coterie.train.talk import Talk
 from coterie.train.team import Report, Team, assemble, iteration, known_specs
 from coterie.train.units import units
 
@@ -95,6 +96,8 @@ class Trainer:
         if settings.tensorboard:
             require_tensorboard()
         self.talk = settings.talk(len(game.specs))
+        if algorithm.information.central:
+            self.talk = Talk.at_centre(len(game.specs))
         self.vector = game.vectorize(settings.games)
         self.blocks = settings.blocks(algorithm.horizon)
         self.block_steps = settings.block_steps(algorithm.horizon)

@@ -6,7 +6,7 @@ import jax
 
 from coterie.algorithms import Algorithm
 from coterie.errors import GameError, GraphError, require
-from coterie.graph import Graph, Schedule, Static, require_meeting
+from coterie.graph import Graph, Schedule, Static, family, require_meeting, uniform
 from coterie.network import Channel
 from coterie.types import AgentSpec
 
@@ -30,7 +30,7 @@ class Talk:
 
         apart: whether the team may fall into parts that never hear each other.
         """
-        if not algorithm.information.sends:
+        if algorithm.information.central or not algorithm.information.sends:
             return
         require(
             len(specs) > 1,
@@ -41,6 +41,11 @@ class Talk:
         for channel in self.channels:
             channel.check(len(specs))
         _require_equal(algorithm, specs, names)
+
+    @staticmethod
+    def at_centre(agents: int) -> "Talk":
+        """Everybody hears everybody, as where all data are in one place."""
+        return Talk(family("complete", agents, uniform))
 
     def _require_meeting(self) -> None:
         try:

@@ -141,13 +141,14 @@ def iteration(
         team = team._replace(
             agents=agents, network=network, stage=stage, iteration=team.iteration + 1
         )
-        sent = network.traffic.values()
+        traffic = {} if information.central else network.traffic  # a centre need not send
+        sent = traffic.values()
         public = central + _shown_bytes(experience.shown, len(game.specs)) * steps
         report = Report(
             metrics,
             sum((t.bytes for t in sent), jnp.asarray(public, jnp.int32)),
             sum((t.rounds for t in sent), jnp.zeros_like(network.index)),
-            network.traffic,
+            traffic,
             {name: _apart(value) for name, value in jax.vmap(algorithm.shared)(agents).items()},
             episodes,
             {

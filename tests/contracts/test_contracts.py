@@ -10,6 +10,7 @@ import pytest
 
 from coterie.algorithms.tabular import Tabular
 from coterie.errors import ConfigError
+from coterie.games.game import Box, Discrete
 from coterie.graph import family, from_adjacency, uniform
 from coterie.network import lift, networks, stack, unstack
 from coterie.train.team import assemble, iteration, known_specs
@@ -18,7 +19,7 @@ from tests.support import (
     Babble,
     Gossip,
     Lesson,
-    accepts_boxes,
+    accepts,
     assert_same,
     catalogue,
     noise,
@@ -187,22 +188,33 @@ def test_other_names_for_the_agents_give_the_same(algorithm):
 def test_bytes_are_what_the_payloads_weigh_times_the_links(algorithm):
     (agents, experience, network, keys), learn, team = taught(algorithm)
     _, after, _ = learn(agents, experience, network, keys)
-    weights = {"reward": experience.reward[0].nbytes}
-    if hasattr(agents, "critic"):
-        weights["critic"] = sum(leaf[0].nbytes for leaf in jax.tree.leaves(agents.critic))
-    degrees = np.array([1, 2, 2, 1])
-    for payload in algorithm.information.sends:
-        assert after.traffic[payload].bytes.tolist() == (weights[payload] * degrees).tolist()
-        assert after.traffic[payload].rounds.tolist() == [1] * 4
-    assert set(after.traffic) == set(algorithm.information.sends)
+    degrees, sends = np.array([1, 2, 2, 1]), algorithm.information.sends
+    weights = {payload: messages(algorithm, payload, agents, experience) for payload in sends}
+    for payload, (weight, rounds) in weights.items():
+        assert after.traffic[payload].bytes.tolist() == (weight * rounds * degrees).tolist()
+        assert after.traffic[payload].rounds.tolist() == [rounds] * 4
+    assert set(after.traffic) == set(sends)
 
     told = rounds_of(algorithm)(team)[1]
-    sent = sum((weights[p] * degrees for p in algorithm.information.sends), np.zeros(4, int))
+    sent = sum((weight * rounds * degrees for weight, rounds in weights.values()), np.zeros(4, int))
+    exchanges = sum(rounds for _, rounds in weights.values())
     if algorithm.information.central:  # observation, action and reward, 4 bytes each, every step
         each = np.array([spec.observation + 2 for spec in noise(algorithm).specs])
-        sent = 4 * each * algorithm.horizon * 4
+        sent, exchanges = 4 * each * algorithm.horizon * 4, 0
     assert told.bytes.tolist() == sent.tolist()
-    assert told.rounds.tolist() == [len(algorithm.information.sends)] * 4
+    assert told.rounds.tolist() == [exchanges] * 4
+
+
+def messages(algorithm, payload, agents, experience):
+    """What one message of a payload weighs, in bytes, and how many rounds there are of them."""
+    if payload == "reward":
+        return experience.reward[0].nbytes, 1
+    if payload == "critic":
+        return sum(leaf[0].nbytes for leaf in jax.tree.leaves(agents.critic)), 1
+    numbers = {"log-ratios": (1, "gossip_rounds"), "target-actions": (4, "")}
+    each, repeated = numbers[payload]  # the largest action has 4 numbers
+    rounds = algorithm.updates * getattr(algorithm, repeated, 1)
+    return 4 * algorithm.batch * each, rounds
 
 
 def consensus(graph, **changes):
@@ -232,14 +244,16 @@ def test_complete_and_uniform_is_the_centralised_average():
     assert_same(together.policy, alone.policy, 1e-5)
 
 
-BOXES = {name: algorithm for name, algorithm in PLAIN.items() if accepts_boxes(algorithm)}
+ALONE = {name: a for name, a in PLAIN.items() if a.information.actions == "own"}
+BOXES = {name: a for name, a in ALONE.items() if accepts(a, Box)}
+NAMES = {name: a for name, a in ALONE.items() if accepts(a, Discrete)}
 SIZES = (2, 2), (3, 4)
 
 
 @pytest.mark.parametrize(
     ("algorithm", "box"),
-    [(a, False) for a in PLAIN.values()] + [(a, True) for a in BOXES.values()],
-    ids=[f"{n}-discrete" for n in PLAIN] + [f"{n}-box" for n in BOXES],
+    [(a, False) for a in NAMES.values()] + [(a, True) for a in BOXES.values()],
+    ids=[f"{n}-discrete" for n in NAMES] + [f"{n}-box" for n in BOXES],
 )
 def test_beside_a_bigger_agent_one_learns_as_among_equals(algorithm, box):
     """Padding is exact: it changes nothing, and stays zero."""
@@ -314,7 +328,12 @@ def without_past(agents):
 
 
 def test_what_does_not_fit_gets_its_sentence():
-    assert PLAIN.keys() - BOXES.keys() == {"iql", *TABULAR}
+    assert ALONE.keys() - BOXES.keys() == {"iql", *TABULAR}
+    assert ALONE.keys() - NAMES.keys() == {"li-jia"}
+    with pytest.raises(ConfigError, match="li-jia chooses numbers"):
+        team_of(PLAIN["li-jia"], Babble())
+    with pytest.raises(ConfigError, match=r"5 games bring 30 steps .* memory of 24 holds"):
+        PLAIN["li-jia"].check(5)
     with pytest.raises(ConfigError, match="iql chooses among discrete actions"):
         team_of(PLAIN["iql"], Babble(box=True))
     for algorithm in TABULAR.values():
@@ -328,5 +347,5 @@ def test_what_does_not_fit_gets_its_sentence():
             wrong = dataclasses.replace(algorithm, minibatches=3)
             with pytest.raises(ConfigError, match="4 games cannot be dealt into 3 minibatches"):
                 wrong.check(4)
-    with pytest.raises(ConfigError, match=r"13 games bring 13 segments .* memory of 12 holds"):
-        PLAIN["iql"].check(13)
+    with pytest.raises(ConfigError, match=r"25 games bring 25 segments .* memory of 24 holds"):
+        PLAIN["iql"].check(25)

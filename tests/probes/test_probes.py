@@ -8,12 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from coterie.algorithms.off_policy import OffPolicy
 from coterie.algorithms.tabular import Tabular
 from coterie.catalogue import ALGORITHMS
+from coterie.games.game import Box, Discrete
 from coterie.graph import family
 from coterie.train.team import assemble, iteration
 from tests.probes.games import Darts, Lab, able, table
-from tests.support import Gossip, accepts_boxes, with_options
+from tests.support import Gossip, accepts, with_options
 
 QUICK = {
     "discount": 0.5,
@@ -32,14 +34,15 @@ QUICK = {
     "exploration_steps": 4_000,
 }
 UPDATES, GAMES, SEEDS = 400, 16, 3
-EVERY = {name: with_options(a, **QUICK) for name, a in (ALGORITHMS | {"gossip": Gossip()}).items()}
+ALL = {name: with_options(a, **QUICK) for name, a in (ALGORITHMS | {"gossip": Gossip()}).items()}
+EVERY = {name: a for name, a in ALL.items() if accepts(a, Discrete)}
 LONERS = {name: a for name, a in EVERY.items() if not a.information.sends}
 REMEMBERING = {
     name: dataclasses.replace(a, recurrent=True)
     for name, a in LONERS.items()
     if hasattr(a, "recurrent")
 }
-AIMING = {name: a for name, a in EVERY.items() if accepts_boxes(a)}
+AIMING = {name: a for name, a in ALL.items() if accepts(a, Box)}
 
 
 def each(algorithms):
@@ -75,6 +78,10 @@ def judged(algorithm, agents, rules):
     if isinstance(algorithm, Tabular):
         return table_of(algorithm, agents)
     everything = rules.observation.reshape(len(rules.observation), 1, -1)
+    if isinstance(algorithm, OffPolicy):
+        first = jnp.tile(jnp.eye(3)[0], (len(everything), 2))  # where values are asked, any will do
+        critics = agents.student.models.critic
+        return jax.vmap(lambda critic: critic.value(everything[:, 0], first), out_axes=1)(critics)
     seen = everything if algorithm.information.state else rules.observation
 
     def mine(agent, seen, able):

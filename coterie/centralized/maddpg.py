@@ -1,0 +1,132 @@
+"""MADDPG: the reference point whose critics know everybody's actions and next policies."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Key
+
+from coterie.algorithms.algorithm import Experience, Information, Metrics
+from coterie.algorithms.off_policy import (
+    Learner,
+    Lesson,
+    Models,
+    OffPolicy,
+    Student,
+    blank_view,
+    judged,
+)
+from coterie.network import Network
+from coterie.rl.averages import mean
+from coterie.rl.distributions import Categorical, Distribution, Squashed
+from coterie.rl.models import ActionCritic, Policy, Shape
+from coterie.types import AgentSpec, Box, View
+
+PAYLOAD = "target-actions"
+
+
+class Action(NamedTuple):
+    """The action taken, `[G]` or `[G, D]`."""
+
+    action: Array
+
+
+class Memory(NamedTuple):
+    """A step: what an agent saw and was paid, and what everybody did, `[N W]`."""
+
+    view: View
+    actions: Float[Array, "*batch NW"]
+    reward: Float[Array, "*batch"]
+    terminated: Bool[Array, "*batch"]
+    next_view: View
+
+
+@dataclass(frozen=True)
+class MADDPG(OffPolicy):
+    """Deterministic policies with central critics (Lowe et al. 2017).
+
+    Agent `i` learns `Q_i(state, all actions)` towards `r_i + gamma Q_i(state', mu'_1(o_1'), ...)`
+    with everybody's target policies `mu'`, and its policy climbs `Q_i` in its own action. Policies
+    are `tanh` of a network, with normal noise within while they learn. Discrete actions are drawn,
+    and relaxed where a gradient has to pass: `softmax(logits + Gumbel noise)`, temperature 1. The
+    noise is drawn within the `tanh`, and each agent has a critic and a reward of its own.
+    """
+
+    exploration_noise: float = 0.3
+    """Standard deviation of the noise within the `tanh`, for continuous actions."""
+    regulariser: float = 1e-3
+    """Weight of the mean square of the policy's outputs before they are squashed."""
+
+    @property
+    def information(self) -> Information:
+        return Information(state=True, actions="joint", central=True, sends=(PAYLOAD,))
+
+    @property
+    def plays_mode(self) -> bool:
+        return True
+
+    def models(self, key: Key[Array, ""], spec: AgentSpec) -> Models:
+        keys = jax.random.split(key, 4)
+        seen = Shape.of(spec, self.hidden, self.activation, False)
+        known = seen._replace(inputs=spec.state, numbered=False)
+        noise = self.exploration_noise
+        if isinstance(spec.action, Box):
+            policy = Policy.squashed(keys[0::2], seen, spec.action, (noise, noise))
+        else:
+            policy = Policy.init(keys[0::2], seen, spec.action)
+        return Models(policy, ActionCritic.init(keys[1::2], known, spec.joint))
+
+    def blank(self, spec: AgentSpec) -> Memory:
+        view, zero = blank_view(spec), jnp.zeros(())
+        return Memory(view, jnp.zeros(spec.joint), zero, zero > 0, view)
+
+    def act(
+        self, state: Learner, memory: tuple[()], view: View, key: Key[Array, ""]
+    ) -> tuple[Action, tuple[()]]:
+        return Action(_choices(state.student.models.policy, view).sample(key)), memory
+
+    def steps(self, experience: Experience) -> Memory:
+        assert experience.actions is not None
+        joint = experience.actions.reshape(*experience.actions.shape[:2], -1)
+        view, following = experience.view, experience.next_view
+        return Memory(view, joint, experience.reward, experience.terminated, following)
+
+    def lesson(
+        self, student: Student, sample: Memory, network: Network, key: Key[Array, ""]
+    ) -> tuple[Lesson, Network, Metrics]:
+        mine = _relaxed(_choices(student.target.policy, sample.next_view), key)
+        heard, network = network.neighbours(mine, PAYLOAD)
+        everybody = jnp.zeros((network.size, *mine.shape))
+        everybody = everybody.at[network.neighbour].set(heard.values).at[network.index].set(mine)
+        following = jnp.moveaxis(everybody, 0, 1).reshape(len(mine), -1)
+        later = student.target.critic.value(judged(sample.next_view), following)
+        target = sample.reward + self.discount * jnp.where(sample.terminated, 0.0, later)
+        return Lesson(sample.actions, target, jnp.ones_like(target)), network, {}
+
+    def worth(
+        self, models: Models, sample: Memory, network: Network, key: Key[Array, ""]
+    ) -> tuple[Float[Array, " B"], Metrics]:
+        choices = _choices(models.policy, sample.view)
+        mine = _relaxed(choices, key)
+        joint = sample.actions.reshape(len(mine), network.size, -1)
+        joint = joint.at[:, network.index].set(mine).reshape(len(mine), -1)
+        size = jnp.mean(_outputs(choices) ** 2, axis=-1)
+        worth = models.critic.value(judged(sample.view), joint) - self.regulariser * size
+        return worth, {"entropy": mean(choices.entropy(), sample.view.present)}
+
+
+def _choices(policy: Policy, view: View) -> Distribution:
+    return policy.choices(policy.body.step(view.observation, ())[0], view)
+
+
+def _relaxed(choices: Distribution, key: Key[Array, ""]) -> Float[Array, "B W"]:
+    """What the critic is told of an action, so that a gradient passes through it."""
+    return choices.relaxed(key) if isinstance(choices, Categorical) else choices.mode()
+
+
+def _outputs(choices: Distribution) -> Float[Array, "B W"]:
+    """What is regularised: log-probabilities of possible actions, means before the `tanh`."""
+    if isinstance(choices, Categorical):
+        return jnp.where(choices.log_probs > -1e8, choices.log_probs, 0.0)
+    return choices.inner.mean if isinstance(choices, Squashed) else choices.mode()
