@@ -26,6 +26,8 @@ CASES = {
     "masked": ("dpo", Pond(masked=True), {}),
     "unequal": ("dpo", Pond(unequal=True), {}),
     "q": ("iql", Pond(), {}),
+    "squashed": ("li-jia", Pond(box=True), {}),
+    "deterministic": ("maddpg", Pond(box=True), {}),
 }
 SEEN = np.random.default_rng(0).normal(size=(6, 2)).astype(np.float32) * 2
 

@@ -31,7 +31,7 @@ class Categorical(NamedTuple):
         return jax.random.categorical(key, self.log_probs)
 
     def relaxed(self, key: Key[Array, ""]) -> Float[Array, "*batch A"]:
-        """A draw that a gradient passes through: Gumbel-softmax of temperature 1 (Jang et al. 2017).
+        """A draw that a gradient passes through: Gumbel-softmax (Jang et al. 2017), temperature 1.
 
         Its largest entry is a draw of `sample`'s kind.
         """

@@ -138,7 +138,7 @@ def test_only_the_others_moves_are_weighed():
     """My own policy has moved, too, but `Q(s, a_i)` is of the action that I took."""
     (alone, _), *_ = lesson_of(SMALL, shifted)
     # Both agents have moved alike here: the other's ratio is my own.
-    (both, metrics), sample, student = lesson_of(SMALL, shifted, others=jnp.linspace(-1, 1, 8))
+    (both, metrics), *_ = lesson_of(SMALL, shifted, others=jnp.linspace(-1, 1, 8))
     np.testing.assert_allclose(
         jnp.log(both.weight / alone.weight), np.linspace(-1, 1, 8), atol=1e-4
     )

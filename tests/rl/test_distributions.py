@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import integrate, special, stats
 
-from coterie.rl.distributions import Categorical, Gaussian
+from coterie.rl.distributions import Categorical, Gaussian, Squashed
 
 P, Q = np.array([0.5, 0.25, 0.25]), np.array([0.2, 0.2, 0.6])
 wraps = pytest.mark.parametrize("wrap", [jax.jit, lambda function: function], ids=["jit", "plain"])
@@ -96,3 +96,39 @@ def test_gaussian_over_the_numbers_that_are_real(real, wrap):
 def test_all_numbers_are_real_unless_it_is_said():
     every = gaussian(MEAN, STD), gaussian(MEAN, STD, jnp.array([True, True]))
     assert float(every[0].entropy()) == float(every[1].entropy())
+
+
+@wraps
+def test_squashed(wrap):
+    """Its density integrates to 1; entropy and divergence are those of the density."""
+    p = Squashed(Gaussian(jnp.array([0.3]), jnp.log(jnp.array([0.5]))))
+    q = Squashed(Gaussian(jnp.array([-0.2]), jnp.log(jnp.array([0.8]))))
+    actions = np.tanh(np.linspace(-4.0, 4.0, 4001))
+    log_p, log_q = (wrap(Squashed.log_prob)(many(d), jnp.array(actions[:, None])) for d in (p, q))
+    density = np.exp(np.asarray(log_p, np.float64))
+    assert integrate.trapezoid(density, actions) == pytest.approx(1.0, abs=1e-3)
+    entropy = -integrate.trapezoid(density * log_p, actions)
+    assert float(wrap(Squashed.entropy)(p)) == pytest.approx(entropy, abs=1e-3)
+    divergence = integrate.trapezoid(density * (log_p - log_q), actions)
+    assert float(wrap(Squashed.kl)(p, q)) == pytest.approx(divergence, abs=1e-3)
+    assert float(p.mode()[0]) == pytest.approx(np.tanh(0.3))
+
+
+def many(d):
+    return jax.tree.map(lambda x: jnp.broadcast_to(x, (4001, 1)), d)
+
+
+def test_numbers_that_are_not_real_are_zero_and_change_no_other():
+    mean, log_std = jnp.ones((6, 3)), jnp.zeros((6, 3))
+    real = jnp.broadcast_to(jnp.array([True, True, False]), (6, 3))
+    padded = Squashed(Gaussian(mean, log_std, real)).sample(jax.random.key(0))
+    plain = Squashed(Gaussian(mean[:, :2], log_std[:, :2])).sample(jax.random.key(0))
+    np.testing.assert_array_equal(padded[:, :2], plain)
+    np.testing.assert_array_equal(padded[:, 2], 0.0)
+
+
+def test_relaxed_draws_are_as_frequent_as_they_are_likely():
+    p = Categorical(jnp.broadcast_to(jnp.log(P), (20_000, 3)))
+    drawn = p.relaxed(jax.random.key(0))
+    np.testing.assert_allclose(drawn.sum(axis=-1), 1.0, rtol=1e-5)
+    assert stats.chisquare(np.bincount(drawn.argmax(axis=-1)), 20_000 * P).pvalue > 0.001
