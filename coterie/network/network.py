@@ -37,7 +37,7 @@ class Traffic(NamedTuple):
     lost: Int[Array, "*N K"]
 
     @property
-    def bytes(self) -> Int[Array, "*N"]:
+    def bytes(self) -> Int[Array | np.ndarray, "*N"]:
         """Bytes sent, over all links."""
         return self.carried.sum(axis=-1)
 

@@ -32,6 +32,7 @@ QUICK = {
     "warmup": 16,
     "target_every": 10,
     "exploration_steps": 4_000,
+    "deviation_min": 0.05,
 }
 UPDATES, GAMES, SEEDS = 400, 16, 3
 ALL = {name: with_options(a, **QUICK) for name, a in (ALGORITHMS | {"gossip": Gossip()}).items()}
