@@ -41,6 +41,6 @@ def test_it_is_scored_in_that_instance(both):
     assert not np.array_equal(score(pair, 0, 8).returns, score(pair, 1, 8).returns)
 
 
-def test_what_is_not_kept_in_tables_is_not_redrawn():
-    with pytest.raises(ConfigError, match="cannot be redrawn for every seed"):
+def test_a_large_game_is_not_redrawn():
+    with pytest.raises(ConfigError, match="too large to be redrawn for every seed"):
         StochasticGame(redrawn=True)

@@ -14,12 +14,12 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from coterie.errors import GameError, require
 from coterie.games.finite.draw import ONE, chances, drawn
-from coterie.games.finite.memory import require_room
+from coterie.games.finite.memory import available, require_room
 from coterie.games.finite.tables import Tables
 from coterie.games.finite.write import PIECE, filled
 from coterie.games.game import AgentSpec, Discrete, JaxGame, Scene, Timestep, VectorGame, View
 
-LARGEST = 64 * 2**20
+LARGEST = 2**30
 """Up to how many bytes of tables training plays from; beyond, it draws rows on demand."""
 
 
@@ -102,8 +102,12 @@ class FiniteGame(JaxGame):
 
     @property
     def on_demand(self) -> bool:
-        """Whether training draws each row when it needs it, because the table would be large."""
-        return 4 * self.states * self.joint * self.states > LARGEST
+        """Whether training draws each row when it needs it: tables are too large, or lack room.
+
+        Every device has a table of its own, and there is one more while they are handed out.
+        """
+        size = 4 * self.states * self.joint * (self.states + self.columns)
+        return size > LARGEST or size * (jax.local_device_count() + 1) > available()
 
     def tables(self) -> Tables:
         """The whole game in float32, for exact mathematics: one copy, made in place.

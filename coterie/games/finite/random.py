@@ -15,6 +15,9 @@ from coterie.games.finite.game import FiniteGame
 TRANSITION, REWARD, CRITIC, POLICY = range(4)
 """What random numbers are for: each has a stream of its own."""
 
+REDRAWN = 2**24
+"""How many probabilities a game may have of which every seed keeps a table of its own."""
+
 
 @dataclass(frozen=True)
 class RandomGame(FiniteGame):
@@ -47,9 +50,9 @@ class RandomGame(FiniteGame):
             "actions, more than the 2^31 that can be numbered: use fewer agents or actions.",
         )
         require(
-            not (self.redrawn and self.on_demand),
-            f"a game of {self.states * self.joint * self.states:.3g} probabilities is not kept in "
-            "tables and cannot be redrawn for every seed: train one --instance at a time.",
+            not self.redrawn or self.states * self.joint * self.states <= REDRAWN,
+            f"a game of {self.states * self.joint * self.states:.3g} probabilities is too large to "
+            "be redrawn for every seed: train one --instance at a time.",
         )
 
     def for_seed(self, seed: int) -> "RandomGame":

@@ -28,7 +28,6 @@ def test_the_sizes_are_the_papers():
     full = StochasticGame()
     assert (full.states, full.sizes, full.limit) == (100, (5,) * 6, 100)
     assert full.states * full.joint * full.states == 156_250_000
-    assert full.on_demand and not RandomMDP(agents=5).on_demand
 
 
 @every

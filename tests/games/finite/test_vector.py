@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from coterie.errors import ConfigError
-from coterie.games import NetworkedMDP, RandomMDP, TwoStep
+from coterie.games import NetworkedMDP, RandomMDP, StochasticGame, TwoStep
 from coterie.games.finite import game as finite
 from coterie.games.finite.vector import Places, world_of
 from tests.games.finite.own import Lift, dice, of
@@ -60,8 +60,28 @@ def test_observed_rewards_are_within_the_noise_of_the_tables():
 
 
 def test_large_games_have_no_world():
-    game = RandomMDP(states=100, agents=8)
+    game = RandomMDP(states=100, agents=10)
     assert game.on_demand and game.vectorize(2).world == ()
+
+
+def test_there_is_a_world_where_every_device_has_room_for_it(monkeypatch):
+    """One table for each device, and one more while they are handed out."""
+    game = RandomMDP(states=10, agents=2)
+    size = 4 * 90 * (10 + 1)
+    for devices, free, expected in (
+        (1, 2 * size, False),
+        (2, 2 * size, True),
+        (2, 3 * size, False),
+    ):
+        monkeypatch.setattr(jax, "local_device_count", lambda devices=devices: devices)
+        monkeypatch.setattr(finite, "available", lambda free=free: free)
+        assert game.on_demand is expected
+
+
+def test_the_game_of_dpo_has_a_world(monkeypatch):
+    monkeypatch.setattr(finite, "available", lambda: 2 * 10**9)
+    monkeypatch.setattr(jax, "local_device_count", lambda: 2)
+    assert not StochasticGame().on_demand
 
 
 @pytest.mark.parametrize("demand", [False, True], ids=["table", "demand"])
