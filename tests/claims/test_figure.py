@@ -1,6 +1,7 @@
 """A figure is trained, drawn and judged by one call, and goes on where it was stopped."""
 
 import dataclasses
+import itertools
 
 import pytest
 
@@ -8,7 +9,9 @@ from coterie.claims.catalogue import FIGURES, panels_of
 from coterie.claims.figure import Claim, Panel, make_figure
 from coterie.claims.questions import above, below_value
 from coterie.errors import ConfigError
-from tests.runs import SETTINGS, Pond, listing, small
+from coterie.train.progress import Bar
+from coterie.train.run import open_run
+from tests.runs import BLOCKS, SETTINGS, Pond, assert_same_run, listing, small
 
 METHODS = {"slow": small("ippo", learning_rate=1e-6), "dpo": small("dpo")}
 
@@ -28,6 +31,22 @@ def test_a_figure_leaves_a_picture_and_verdicts(tmp_path):
     assert make_figure(panels, tmp_path / "one.png") == said
     assert listing(tmp_path / "pond" / "dpo" / "seed-0") == before
     assert (tmp_path / "one.png").read_bytes()[1:4] == b"PNG"
+
+
+def test_a_figure_that_was_stopped_goes_on(tmp_path, monkeypatch):
+    """Stopped in the middle, it ends with the very runs and verdicts of one that was not."""
+    claims = (Claim("T1", "DPO ends far above", above("dpo", "slow")),)
+    panels = {"pond": Panel(Pond(), METHODS, SETTINGS, claims)}
+    whole = make_figure(panels, tmp_path / "whole" / "one.png")
+    picture, asked = tmp_path / "parts" / "one.png", itertools.count()
+    with monkeypatch.context() as patch:
+        patch.setattr(Bar, "stopping", lambda bar: next(asked) >= BLOCKS + 1)
+        assert make_figure(panels, picture) == "stopped; the same command goes on"
+    assert not picture.exists() and (tmp_path / "parts" / "pond" / "slow").exists()
+    assert make_figure(panels, picture).splitlines()[-1] == whole.splitlines()[-1]  # the verdict
+    for name in METHODS:
+        folders = (tmp_path / part / "pond" / name for part in ("whole", "parts"))
+        assert_same_run(*map(open_run, folders))
 
 
 @pytest.mark.parametrize("name", FIGURES)
