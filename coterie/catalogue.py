@@ -10,13 +10,12 @@ from coterie.algorithms import (
     IQL,
     Algorithm,
     IQLTabular,
+    LiJia,
     LiJiaTabular,
     NetworkedAC,
     NetworkedQAC,
 )
-from coterie.centralized import MAPPO, CentralAC, CentralActorCritic, CentralQ
-from coterie.algorithms import DPO, IPPO, IQL, Algorithm, IQLTabular, LiJia, LiJiaTabular
-from coterie.centralized import MADDPG, MAPPO, CentralActorCritic, CentralQ
+from coterie.centralized import MADDPG, MAPPO, CentralAC, CentralActorCritic, CentralQ
 from coterie.errors import ConfigError, require, unknown
 from coterie.games import CATALOGUE as GAMES
 from coterie.games.game import Game
