@@ -23,6 +23,7 @@ from coterie.games import JaxGame as JaxGame
 from coterie.games import Line as Line
 from coterie.games import Spread as Spread
 from coterie.games import SpreadFarama as SpreadFarama
+from coterie.games import SpreadLiJia as SpreadLiJia
 from coterie.graph import Graph as Graph
 from coterie.graph import family as family
 from coterie.network import Network as Network

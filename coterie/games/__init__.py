@@ -23,10 +23,12 @@ from coterie.games.particle import Circle as Circle
 from coterie.games.particle import Line as Line
 from coterie.games.particle import Spread as Spread
 from coterie.games.particle import SpreadFarama as SpreadFarama
+from coterie.games.particle import SpreadLiJia as SpreadLiJia
 
 CATALOGUE: dict[str, type[Game]] = {
     "spread": Spread,
     "spread-farama": SpreadFarama,
+    "spread-li-jia": SpreadLiJia,
     "line": Line,
     "circle": Circle,
     "random-mdp": RandomMDP,

@@ -4,6 +4,7 @@ Drawn `_FINE` times too large and averaged down, so that edges are smooth. Colou
 hand rather than with transparency, which keeps their number small and the files with it.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -30,6 +31,7 @@ _FINE = 3
 _HEADER = 38
 _FOOTER = 14
 _MARGIN = 10
+_OWNED = re.compile(r"target-(\d+)")
 _CROSSED = ("target", "goal")
 _SOLID = ("obstacle", "wall")
 
@@ -153,9 +155,14 @@ class Canvas:
                 self.disc(place, float(radius), PALE)
 
     def marks(self, scene: Scene) -> None:
-        """What stays visible below an agent: targets as crosses, all else as rings."""
+        """What stays visible below an agent: targets as crosses, all else as rings.
+
+        `target-i` belongs to agent `i`: a small disc of its colour.
+        """
         for place, radius, kind in zip(scene.positions, scene.radii, scene.kinds, strict=True):
-            if kind in _CROSSED:
+            if owned := _OWNED.fullmatch(kind):
+                self.disc(place, float(radius), colour_of(int(owned[1])))
+            elif kind in _CROSSED:
                 self.cross(place, float(radius), MARK)
             elif kind not in _SOLID and not kind.startswith("agent"):
                 self.ring(place, float(radius), MARK)

@@ -6,14 +6,23 @@ import numpy as np
 import pytest
 
 from coterie.errors import ConfigError
-from coterie.games import CATALOGUE, Box, Circle, Discrete, Line, Spread, SpreadFarama
+from coterie.games import (
+    CATALOGUE,
+    Box,
+    Circle,
+    Discrete,
+    Line,
+    Spread,
+    SpreadFarama,
+    SpreadLiJia,
+)
 from coterie.games.particle.team import Particles
 
-GAMES = [Spread, SpreadFarama, Line, Circle]
+GAMES = [Spread, SpreadFarama, SpreadLiJia, Line, Circle]
 
 
 def test_the_catalogue_knows_them_by_name():
-    names = ["spread", "spread-farama", "line", "circle"]
+    names = ["spread", "spread-farama", "spread-li-jia", "line", "circle"]
     assert [CATALOGUE[name] for name in names] == GAMES
 
 
@@ -83,7 +92,7 @@ def test_same_key_same_bits_and_another_key_another_episode(kind):
 
 @pytest.mark.parametrize("kind", GAMES)
 def test_jitted_and_not_agree(kind):
-    game = kind(agents=2)
+    game = kind(agents=2, continuous=False)
     action = jnp.array([1, 4])
     slow, fast = (step(anywhere(game), action) for step in (game.step, jax.jit(game.step)))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), slow, fast)
@@ -91,7 +100,7 @@ def test_jitted_and_not_agree(kind):
 
 @pytest.mark.parametrize("kind", GAMES)
 def test_copies_play_apart_restart_together_and_compile_once(kind):
-    game = kind(time_limit=3)
+    game = kind(time_limit=3, continuous=False)
     vector = game.vectorize(5)
     traced = []
 
@@ -131,6 +140,11 @@ def test_the_global_state_is_where_everything_is(kind):
         (Spread(agents=2), ["landmark"] * 2 + ["agent"] * 2, [0.05] * 4),
         (SpreadFarama(agents=2), ["landmark"] * 2 + ["agent"] * 2, [0.05] * 2 + [0.15] * 2),
         (
+            SpreadLiJia(agents=2),
+            ["target-0", "target-1"] + ["agent"] * 2,
+            [0.05] * 2 + [0.15] * 2,
+        ),
+        (
             Line(agents=2),
             ["target"] * 2 + ["landmark"] * 2 + ["agent"] * 2,
             [0.02] * 4 + [0.03] * 2,
@@ -150,7 +164,8 @@ def test_scenes(game, kinds, radii):
 def test_action_spaces():
     assert SpreadFarama(continuous=True).specs[0].action == Box(5, 0.0, 1.0)
     assert all(kind(continuous=True).specs[0].action == Box(2) for kind in (Spread, Line, Circle))
-    assert all(kind().specs[0].action == Discrete(5) for kind in GAMES)
+    assert all(kind(continuous=False).specs[0].action == Discrete(5) for kind in GAMES)
+    assert [kind for kind in GAMES if kind().continuous] == [SpreadLiJia]
 
 
 def test_a_discrete_action_is_one_of_the_continuous_ones():

@@ -8,7 +8,7 @@ from PIL import Image
 
 from coterie.errors import ConfigError, GameError
 from coterie.games.game import Scene
-from coterie.report.canvas import colour_of, fit
+from coterie.report.canvas import FLOOR, colour_of, fit
 from coterie.report.render import HOLD, animate, animate_frames, still
 
 
@@ -39,6 +39,16 @@ def test_agents_are_where_the_scenes_say(tmp_path):
     for (picture, _), here in zip(frames, scenes, strict=True):
         x, y = stage.pixel(here.positions[1] + [0.0, -0.15])
         assert near(picture[round(y), round(x)], colour_of(0))
+
+
+def test_the_target_of_an_agent_has_its_colour(tmp_path):
+    one = Scene(np.array([[0.0, 0.0], [3.0, 0.0], [1.0, 1.0]]), np.full(3, 0.2), ("agent",) * 3)
+    marked = Scene(one.positions, one.radii, ("agent", "target-2", "target-blue"))
+    picture = next(frames_of(animate([marked], tmp_path / "x.gif")))[0]
+    places = map(fit([marked], 480).pixel, one.positions)
+    colours = [picture[round(y), round(x)] for x, y in places]
+    assert near(colours[0], colour_of(0)) and near(colours[1], colour_of(2))
+    assert near(colours[2], FLOOR)
 
 
 def test_upwards_is_upwards():

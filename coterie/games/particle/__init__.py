@@ -1,6 +1,7 @@
 """Games of discs in a plane."""
 
 from coterie.games.particle.spread_farama import SpreadFarama as SpreadFarama
+from coterie.games.particle.spread_li_jia import SpreadLiJia as SpreadLiJia
 from coterie.games.particle.tasks import Circle as Circle
 from coterie.games.particle.tasks import Line as Line
 from coterie.games.particle.tasks import Spread as Spread

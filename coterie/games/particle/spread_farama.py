@@ -1,21 +1,17 @@
 """Cooperative spread as Farama's `mpe2` has it (`simple_spread_v3`)."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from coterie.errors import require
-from coterie.games.game import Box, Discrete, Space
 from coterie.games.particle.physics import Order
-from coterie.games.particle.senses import pushes
-from coterie.games.particle.team import ParticleGame, Particles
+from coterie.games.particle.spread_mpe import SpreadMPE
 
 
 @dataclass(frozen=True)
-class SpreadFarama(ParticleGame):
+class SpreadFarama(SpreadMPE):
     """As many agents as landmarks: be near all of them, and do not touch each other.
 
     The reward of agent `i` mixes what all share with what is its own,
@@ -33,30 +29,10 @@ class SpreadFarama(ParticleGame):
     local_ratio: float = 0.5
     """The share of an agent's reward that is its own: contacts; the rest is the team's distance."""
 
-    agent_radius: ClassVar[float] = 0.15
-    landmark_radius: ClassVar[float] = 0.05
-
     def __post_init__(self) -> None:
         super().__post_init__()
         sentence = f"local_ratio must lie between 0 and 1, not {self.local_ratio}: try 0.5."
         require(0.0 <= self.local_ratio <= 1.0, sentence)
-
-    @property
-    def landmarks(self) -> int:
-        return self.agents
-
-    @property
-    def action(self) -> Space:
-        return Box(5, 0.0, 1.0) if self.continuous else Discrete(5)
-
-    def control(self, action: Array) -> Float[Array, "N 2"]:
-        return pushes(action if self.continuous else jax.nn.one_hot(action, 5))
-
-    def place_landmarks(self, chance: Float[Array, "L 2"]) -> Float[Array, "L 2"]:
-        return chance
-
-    def targets(self, state: Particles) -> Float[Array, "N 2"]:
-        return state.landmark
 
     def judge(
         self, distance: Float[Array, "N N"], touched: Float[Array, " N"]
