@@ -1,5 +1,6 @@
 """The worlds that teams play in, by name."""
 
+from coterie.games.bandit import ContinuousBandit as ContinuousBandit
 from coterie.games.finite import Climbing as Climbing
 from coterie.games.finite import FiniteGame as FiniteGame
 from coterie.games.finite import NetworkedMDP as NetworkedMDP
@@ -37,5 +38,6 @@ CATALOGUE: dict[str, type[Game]] = {
     "climbing": Climbing,
     "penalty": Penalty,
     "two-step": TwoStep,
+    "continuous-bandit": ContinuousBandit,
 }
 """Every game that a name can stand for."""
