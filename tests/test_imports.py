@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "policies": {"errors", "types", "files", "rl"},
     "catalogue": {"errors", "algorithms", "centralized", "games"},
     "train": TRAINING,
-    "report": {"errors", "files", "types", "games"},
+    "report": {"errors", "files", "types", "games", "graph"},
     "results": SHOWING,
     "api": SHOWING,
     "claims": SHOWING | {"exact"},

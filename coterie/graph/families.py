@@ -1,52 +1,73 @@
-"""Named families of graphs: `family("ring", 5)`."""
+"""Named families of graphs: `family("ring", 5)`, `family("erdos-renyi:0.4,seed=1", 9)`."""
 
-import math
-from collections.abc import Callable
-
-import networkx as nx
 import numpy as np
 
-from coterie.errors import GraphError, require, unknown
-from coterie.graph.graph import Graph, from_networkx
-from coterie.graph.weights import metropolis
+from coterie.errors import GraphError, require
+from coterie.graph.graph import Graph, from_adjacency
+from coterie.graph.parametric import Edges, ErdosRenyi, Geometric
+from coterie.graph.shapes import (
+    Complete,
+    Exponential,
+    Family,
+    Grid,
+    Line,
+    Ring,
+    Star,
+    Torus,
+    Unlinked,
+)
+from coterie.graph.weights import Weighting, metropolis
+from coterie.spelled import spelled
 
-
-def _grid(size: int) -> nx.Graph:
-    rows = max(r for r in range(1, math.isqrt(size) + 1) if size % r == 0)
-    return nx.convert_node_labels_to_integers(nx.grid_2d_graph(rows, size // rows))
-
-
-def _star(size: int) -> nx.Graph:
-    return nx.star_graph(size - 1)
-
-
-def _ring(size: int) -> nx.Graph:
-    # networkx links a single node to itself, which is no link.
-    return nx.cycle_graph(size) if size > 1 else nx.empty_graph(1)
-
-
-FAMILIES: dict[str, Callable[[int], nx.Graph]] = {
-    "ring": _ring,
-    "line": nx.path_graph,
-    "star": _star,
-    "grid": _grid,
-    "complete": nx.complete_graph,
-    "none": nx.empty_graph,
+FAMILIES: dict[str, type[Family]] = {
+    "ring": Ring,
+    "line": Line,
+    "star": Star,
+    "grid": Grid,
+    "torus": Torus,
+    "exponential": Exponential,
+    "complete": Complete,
+    "none": Unlinked,
+    "erdos-renyi": ErdosRenyi,
+    "geometric": Geometric,
+    "edges": Edges,
 }
+"""Every family that a name can stand for."""
 
 
-def family(
-    name: str, size: int, weights: Callable[[np.ndarray], np.ndarray] | np.ndarray = metropolis
-) -> Graph:
-    """The graph of a named family over `size` agents.
+def family(text: str, size: int, weights: Weighting = metropolis) -> Graph:
+    """The graph of a family over `size` agents; the same text is the same graph.
 
-    ring, line, star (agent 0 in the middle), grid (as square as `size` allows), complete, and
-    none (no links at all: independent learners).
+    text:    the name of one of `FAMILIES`, then its parameters: ring, `erdos-renyi:0.4,seed=1`.
+    weights: a rule, the name of one, or a matrix `[N, N]`.
+
+    Random families and `edges` may fall apart: `Graph.require_connected` tells.
 
     >>> family("ring", 4).degrees.tolist(), family("star", 4).diameter
     ([2, 2, 2, 2], 2)
+    >>> family("edges:0-1+1-2+1-3", 4, "max-degree").weights[0].tolist()
+    [0.75, 0.25, 0.0, 0.0]
+    """
+    return graph_of(read_family(text), size, weights)
+
+
+def read_family(text: str) -> Family:
+    """The family that a text names, before it is known how many agents there are.
+
+    >>> read_family("geometric:0.4,seed=2")
+    Geometric(radius=0.4, seed=2)
+    """
+    return spelled("graph", text, FAMILIES)
+
+
+def graph_of(kind: Family, size: int, weights: Weighting = metropolis) -> Graph:
+    """The graph of a family over `size` agents.
+
+    >>> graph_of(Grid(), 6).diameter
+    3
     """
     require(size >= 1, f"a graph needs at least 1 agent, not {size}.", GraphError)
-    if name not in FAMILIES:
-        raise unknown("graph", name, FAMILIES)
-    return from_networkx(FAMILIES[name](size), weights)
+    linked = np.zeros((size, size), bool)
+    for i, j in kind.links(size):
+        linked[i, j] = linked[j, i] = i != j
+    return from_adjacency(linked, weights)

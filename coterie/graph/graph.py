@@ -1,6 +1,5 @@
 """Who may talk to whom, and with which weights."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,10 +8,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from coterie.errors import GraphError, require
-from coterie.graph.weights import metropolis
+from coterie.graph.weights import Weighting, metropolis, weigh
 
 Adjacency = Bool[np.ndarray, "N N"]
-Weights = Float[np.ndarray, "N N"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +52,24 @@ class Graph:
         return self.adjacency.sum(axis=1)
 
     @property
+    def links(self) -> int:
+        """How many pairs of agents are linked."""
+        return int(self.adjacency.sum()) // 2
+
+    @cached_property
+    def parts(self) -> tuple[tuple[int, ...], ...]:
+        """Agents that can reach each other, part by part; one part if the graph is connected.
+
+        >>> from_adjacency(np.diag([0, 0]), np.eye(2)).parts
+        ((0,), (1,))
+        """
+        found = nx.connected_components(self.to_networkx())
+        return tuple(tuple(sorted(map(int, part))) for part in found)
+
+    @property
     def connected(self) -> bool:
         """Whether every agent can reach every other."""
-        return nx.is_connected(self.to_networkx())
+        return len(self.parts) == 1
 
     @property
     def diameter(self) -> int:
@@ -94,11 +107,25 @@ class Graph:
 
     def require_connected(self) -> "Graph":
         """This graph, or a `GraphError` that lists its parts."""
-        parts = [sorted(map(int, part)) for part in nx.connected_components(self.to_networkx())]
         require(
-            len(parts) == 1,
-            f"the graph of {self.size} agents is not connected: it falls into {len(parts)} parts "
-            f"{parts}; add edges between them.",
+            self.connected,
+            f"the graph of {self.size} agents is not connected: it falls into {len(self.parts)} "
+            f"parts {[list(part) for part in self.parts]}; add edges between them.",
+            GraphError,
+        )
+        return self
+
+    def require_doubly_stochastic(self) -> "Graph":
+        """This graph, or a `GraphError` if averaging with its weights does not keep the mean.
+
+        The rules of `WEIGHTS` all do; a matrix of one's own may favour an agent.
+        """
+        columns = self.weights.sum(axis=0)
+        worst = int(np.argmax(np.abs(columns - 1.0)))
+        require(
+            bool(abs(columns[worst] - 1.0) < 1e-6),
+            f"the mixing weights that agent {worst} gets from all sum to {columns[worst]:.6g}, not "
+            "1, so that averaging does not keep the mean: use the `metropolis` rule.",
             GraphError,
         )
         return self
@@ -108,10 +135,8 @@ class Graph:
         return nx.from_numpy_array(self.adjacency.astype(int))
 
 
-def from_adjacency(
-    adjacency: np.ndarray, weights: Callable[[Adjacency], Weights] | np.ndarray = metropolis
-) -> Graph:
-    """A graph from a 0/1 matrix `[N, N]`; `weights` is a rule or a matrix `[N, N]`.
+def from_adjacency(adjacency: np.ndarray, weights: Weighting = metropolis) -> Graph:
+    """A graph from a 0/1 matrix `[N, N]`; `weights` is a rule, the name of one, or a matrix.
 
     >>> from_adjacency(np.array([[0, 1], [1, 0]])).weights.tolist()
     [[0.5, 0.5], [0.5, 0.5]]
@@ -128,13 +153,10 @@ def from_adjacency(
         GraphError,
     )
     linked = matrix > 0
-    chosen = weights(linked) if callable(weights) else np.array(weights, dtype=float)
-    return Graph(linked, chosen)
+    return Graph(linked, weigh(linked, weights))
 
 
-def from_networkx(
-    graph: nx.Graph, weights: Callable[[Adjacency], Weights] | np.ndarray = metropolis
-) -> Graph:
+def from_networkx(graph: nx.Graph, weights: Weighting = metropolis) -> Graph:
     """A graph from networkx, agents in the order of its nodes; edge data are ignored.
 
     >>> from_networkx(nx.cycle_graph(5)).degrees.tolist()

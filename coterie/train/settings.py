@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, fields
 
-from coterie.errors import require, unknown
-from coterie.graph import SCHEDULES, WEIGHTS, family
+from coterie.errors import require
+from coterie.graph import SCHEDULES, family
 from coterie.network import CHANNELS
 from coterie.spelled import spelled
 from coterie.train.talk import Talk
@@ -64,10 +64,8 @@ class Settings:
 
     def talk(self, agents: int) -> Talk:
         """Who talks to whom among so many agents."""
-        if self.weights not in WEIGHTS:
-            raise unknown("weights", self.weights, WEIGHTS)
         return Talk(
-            family(self.graph, agents, WEIGHTS[self.weights]),
+            family(self.graph, agents, self.weights),
             spelled("schedule", self.schedule, SCHEDULES),
             tuple(spelled("channel", text, CHANNELS) for text in self.channels),
         )

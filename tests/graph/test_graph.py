@@ -6,16 +6,17 @@ import pytest
 
 from coterie.errors import ConfigError, GraphError
 from coterie.graph import (
-    FAMILIES,
+    WEIGHTS,
     family,
     from_adjacency,
     from_networkx,
+    lazy,
     max_degree,
     metropolis,
     uniform,
 )
+from tests.graph.texts import texts
 
-RULES = [metropolis, max_degree, uniform]
 KITE = np.array([[0, 1, 1, 0], [1, 0, 1, 0], [1, 1, 0, 1], [0, 0, 1, 0]])  # degrees 2, 2, 3, 1
 PAIR = np.array([[0, 1], [1, 0]])
 
@@ -46,11 +47,10 @@ def test_none_is_independent_learners():
     assert graph.contraction == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("name", FAMILIES)
-@pytest.mark.parametrize("size", [1, 2, 5, 6])
-def test_weight_rules_are_symmetric_and_doubly_stochastic(rule, name, size):
-    weights = family(name, size, rule).weights
+@pytest.mark.parametrize("rule", WEIGHTS)
+@pytest.mark.parametrize("text", texts(6))
+def test_rows_and_columns_of_the_weights_sum_to_one(rule, text):
+    weights = family(text, 6, rule).weights
     np.testing.assert_array_equal(weights, weights.T)
     np.testing.assert_allclose(weights.sum(axis=1), 1.0, atol=1e-15)
     assert (weights >= 0).all()
@@ -62,6 +62,7 @@ def test_weight_rules_are_symmetric_and_doubly_stochastic(rule, name, size):
         (metropolis, [[5, 4, 3, 0], [4, 5, 3, 0], [3, 3, 3, 3], [0, 0, 3, 9]]),
         (max_degree, [[6, 3, 3, 0], [3, 6, 3, 0], [3, 3, 3, 3], [0, 0, 3, 9]]),
         (uniform, [[6, 3, 3, 0], [3, 6, 3, 0], [3, 3, 3, 3], [0, 0, 3, 9]]),
+        (lazy, [[8.5, 2, 1.5, 0], [2, 8.5, 1.5, 0], [1.5, 1.5, 7.5, 1.5], [0, 0, 1.5, 10.5]]),
     ],
 )
 def test_weights_of_a_kite_by_hand(rule, twelfths):
@@ -82,6 +83,32 @@ def test_contraction_of_a_ring(size, contraction):
     assert graph.spectral_gap == pytest.approx(1 - contraction, abs=1e-6)
     eigenvalues = np.sort(np.abs(np.linalg.eigvalsh(graph.weights)))
     assert graph.contraction == pytest.approx(eigenvalues[-2])
+
+
+@pytest.mark.parametrize("size", range(1, 9))
+def test_a_complete_graph_with_uniform_weights_agrees_at_once(size):
+    graph = family("complete", size, "uniform")
+    assert graph.contraction == pytest.approx(0.0, abs=1e-12)
+    assert graph.rounds_to(1e-9) == 1
+
+
+@pytest.mark.parametrize("text", texts(8))
+def test_lazy_weights_have_no_negative_eigenvalue(text):
+    eager, eased = (family(text, 8, rule).weights for rule in ("metropolis", "lazy"))
+    values = np.linalg.eigvalsh(eased)
+    assert values.min() >= -1e-12
+    np.testing.assert_allclose(values, (1 + np.linalg.eigvalsh(eager)) / 2, atol=1e-12)
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_two_groups_that_talk_only_to_each_other_overshoot_unless_lazy(n):
+    across = np.kron(PAIR, np.ones((n, n)))
+    sides = np.repeat([1.0, -1.0], n)
+    for rule in ("metropolis", "max-degree"):
+        graph = from_adjacency(across, rule)
+        np.testing.assert_allclose(graph.weights @ sides, (1 - n) / (1 + n) * sides, atol=1e-15)
+    graph = from_adjacency(across, "lazy")
+    np.testing.assert_allclose(graph.weights @ sides, sides / (1 + n), atol=1e-15)
 
 
 def test_rounds_to_a_tolerance():
@@ -113,6 +140,17 @@ def test_networkx_both_ways():
     assert list(graph.to_networkx().edges) == list(nx.wheel_graph(5).edges)
 
 
+def test_weights_that_favour_an_agent_do_not_keep_the_mean():
+    favour = np.array([[0.9, 0.1, 0.0], [0.3, 0.4, 0.3], [0.0, 0.5, 0.5]])
+    graph = from_adjacency(nx.to_numpy_array(nx.path_graph(3)), favour)
+    with pytest.raises(GraphError) as caught:
+        graph.require_doubly_stochastic()
+    assert str(caught.value) == (
+        "the mixing weights that agent 0 gets from all sum to 1.2, not 1, so that averaging does "
+        "not keep the mean: use the `metropolis` rule."
+    )
+
+
 @pytest.mark.parametrize(
     ("adjacency", "weights", "sentence"),
     [
@@ -140,7 +178,10 @@ def test_bad_names_and_sizes_get_their_sentences():
         family("ring", 0)
     with pytest.raises(ConfigError, match="unknown graph 'rign': did you mean 'ring'"):
         family("rign", 3)
+    with pytest.raises(ConfigError, match="unknown weights 'metro': did you mean 'metropolis'"):
+        from_adjacency(PAIR, "metro")
     parts = from_adjacency(np.kron(np.eye(2), PAIR))
+    assert parts.parts == ((0, 1), (2, 3))
     for ask in (lambda: parts.diameter, lambda: parts.rounds_to(0.1), parts.require_connected):
         with pytest.raises(GraphError, match=r"2 parts \[\[0, 1\], \[2, 3\]\]; add edges"):
             ask()

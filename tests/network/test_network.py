@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coterie.errors import ConfigError
-from coterie.graph import FAMILIES, family, from_adjacency, max_degree, metropolis, uniform
+from coterie.graph import family, from_adjacency, max_degree, metropolis, uniform
 from coterie.network import Network, lift, networks
+from tests.graph.texts import texts
 
 KITE = np.array([[0, 1, 1, 0], [1, 0, 1, 0], [1, 1, 0, 1], [0, 0, 1, 0]])  # degrees 2, 2, 3, 1
-GRAPHS = {name: family(name, 6) for name in FAMILIES} | {
+GRAPHS = {text: family(text, 6) for text in texts(6)} | {
     "kite": from_adjacency(KITE),
     "alone": family("ring", 1),
     "lopsided": from_adjacency(np.array([[0, 1], [1, 0]]), np.array([[0.9, 0.1], [0.5, 0.5]])),

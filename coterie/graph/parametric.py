@@ -1,0 +1,106 @@
+"""Families of graphs with parameters: drawn at random, or link by link."""
+
+import itertools
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from coterie.errors import GraphError, require
+from coterie.graph.shapes import Family, Links, Places
+
+
+@dataclass(frozen=True)
+class ErdosRenyi(Family):
+    """Each pair with a probability, as in `erdos-renyi:0.4` or `erdos-renyi:0.4,seed=1`.
+
+    Erdős and Rényi (1959), in the form of Gilbert: pairs are independent of each other. With the
+    same seed a higher probability only adds links.
+    """
+
+    probability: float
+    """Of a link."""
+    seed: int = 0
+    """The same seed draws the same graph."""
+
+    def __post_init__(self) -> None:
+        require(
+            0.0 <= self.probability <= 1.0,
+            f"the probability of a link must be in [0, 1], not {self.probability}: try 0.5.",
+            GraphError,
+        )
+        _require_seed(self.seed)
+
+    def links(self, size: int) -> Links:
+        pairs = list(itertools.combinations(range(size), 2))
+        drawn = np.random.default_rng(self.seed).random(len(pairs))
+        return [pair for pair, x in zip(pairs, drawn, strict=True) if x < self.probability]
+
+
+@dataclass(frozen=True)
+class Geometric(Family):
+    """Agents at random in the unit square, linked within a radius, as in `geometric:0.4,seed=1`.
+
+    With the same seed a larger radius only adds links, and more agents move nobody.
+    """
+
+    radius: float
+    """The greatest distance of a link; 1.42 links all."""
+    seed: int = 0
+    """The same seed draws the same places."""
+
+    def __post_init__(self) -> None:
+        require(
+            self.radius > 0.0,
+            f"the radius of the links must be above 0, not {self.radius}: agents live in the unit "
+            "square, try 0.5.",
+            GraphError,
+        )
+        _require_seed(self.seed)
+
+    def links(self, size: int) -> Links:
+        places = self.places(size)
+        apart = np.linalg.norm(places[:, None] - places, axis=2)
+        return [(int(i), int(j)) for i, j in np.argwhere(apart <= self.radius)]
+
+    def places(self, size: int) -> Places:
+        return np.random.default_rng(self.seed).random((size, 2))
+
+
+@dataclass(frozen=True)
+class Edges(Family):
+    """Just these pairs, as in `edges:0-1+1-2+1-3`."""
+
+    pairs: str
+    """Two agents with `-` between them, links with `+` between them (a comma ends a parameter)."""
+
+    def __post_init__(self) -> None:
+        for pair in self.pairs.split("+"):
+            require(
+                re.fullmatch(r"\d+-\d+", pair) is not None,
+                f"link {pair!r} of {self.pairs!r} is not two agents: write 0-1+1-2.",
+                GraphError,
+            )
+
+    def links(self, size: int) -> Links:
+        found = [_ends(pair) for pair in self.pairs.split("+")]
+        for i, j in found:
+            require(
+                i != j, f"link {i}-{j} leads from an agent to itself: leave it out.", GraphError
+            )
+            require(
+                max(i, j) < size,
+                f"link {i}-{j} needs an agent {max(i, j)}, and the {size} agents are numbered "
+                f"0 to {size - 1}: correct it or add agents.",
+                GraphError,
+            )
+        return found
+
+
+def _ends(pair: str) -> tuple[int, int]:
+    one, other = pair.split("-")
+    return int(one), int(other)
+
+
+def _require_seed(seed: int) -> None:
+    require(seed >= 0, f"the seed of a graph must be at least 0, not {seed}.", GraphError)
