@@ -125,7 +125,9 @@ class Networked(Algorithm):
         policy = Policy.init(jax.random.split(policy_key), shape, spec.action)
         critic, last = self.start_critic(critic_key, spec)
         optimizer = self._optimizer()
-        actor_start, critic_start = (optimizer.init(m) for m in (policy, critic))
+        actor_start, critic_start = (
+            optimizer.init(eqx.filter(model, eqx.is_array)) for model in (policy, critic)
+        )
         zero = jnp.zeros(())
         return Learner(
             policy, critic, (actor_start, critic_start), zero, zero.astype(jnp.int32), last
