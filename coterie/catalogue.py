@@ -16,6 +16,12 @@ from coterie.algorithms import (
     NetworkedQAC,
 )
 from coterie.centralized import MADDPG, MAPPO, CentralAC, CentralActorCritic, CentralQ
+    DeterministicOff,
+    DeterministicOn,
+    IQLTabular,
+    LiJiaTabular,
+)
+from coterie.centralized import MAPPO, CentralActorCritic, CentralQ
 from coterie.errors import ConfigError, require, unknown
 from coterie.games import CATALOGUE as GAMES
 from coterie.games.game import Game
@@ -42,6 +48,8 @@ ALGORITHMS: dict[str, Algorithm] = {
     "li-jia": LiJia(),
     "li-jia-tabular": LiJiaTabular(),
     "iql-tabular": IQLTabular(),
+    "dac-on": DeterministicOn(),
+    "dac-off": DeterministicOff(),
     "central-actor-critic": CentralActorCritic(),
     "central-q": CentralQ(),
 }
@@ -62,6 +70,8 @@ ABOUT: dict[str, str] = {
     "li-jia": "Off-policy actor-critic that reweighs its memory by gossip (Li & Jia, Algorithm 2).",
     "li-jia-tabular": "Actor-critic with local critics in tables (Li & Jia, Algorithm 1).",
     "iql-tabular": "Independent Q-learning in tables.",
+    "dac-on": "Deterministic actor-critic over a network, on-policy (Grosnit, Cai & Wynter, 1).",
+    "dac-off": "The same off-policy: it climbs the mean reward (Grosnit, Cai & Wynter, 2).",
     "central-actor-critic": "Centralised reference in tables: Li & Jia's rule for joint actions.",
     "central-q": "Centralised reference in tables: Q-learning of joint actions.",
 }

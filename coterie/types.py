@@ -52,6 +52,7 @@ class AgentSpec:
     games:  how many games it plays side by side.
     joint:  how many numbers stand for everybody's actions, for algorithms that declare them; 0
             otherwise.
+    agents: how many the team has.
     """
 
     observation: int
@@ -62,6 +63,7 @@ class AgentSpec:
     states: int = 0
     joint: int = 0
     games: int = 1
+    agents: int = 1
 
 
 class View(NamedTuple):

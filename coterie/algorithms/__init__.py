@@ -4,6 +4,8 @@ from coterie.algorithms.algorithm import Algorithm as Algorithm
 from coterie.algorithms.algorithm import Decision as Decision
 from coterie.algorithms.algorithm import Experience as Experience
 from coterie.algorithms.algorithm import Information as Information
+from coterie.algorithms.deterministic import DeterministicOff as DeterministicOff
+from coterie.algorithms.deterministic import DeterministicOn as DeterministicOn
 from coterie.algorithms.dpo import DPO as DPO
 from coterie.algorithms.ippo import IPPO as IPPO
 from coterie.algorithms.iql import IQL as IQL

@@ -68,7 +68,7 @@ class Experience(NamedTuple):
     next_view: View
     memory: PyTree
     actions: Float[Array, "T G M W"] | None = None
-    shown: dict[str, Array] | None = None
+    shown: dict[str, PyTree] | None = None
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ class Public(NamedTuple):
     """What everybody knows of a step; see `Experience`."""
 
     actions: Float[Array, "*T G M W"] | None
-    shown: dict[str, Array] | None
+    shown: dict[str, PyTree] | None
 
 
 def open_stage(vector: VectorGame, memory: PyTree, key: Key[Array, ""]) -> Stage:
@@ -146,7 +146,8 @@ def _public(information: Information, units: Units, decision: Any) -> Public:
         actions = units.for_others(decision.action)
         if information.actions == "mean":
             actions = jnp.mean(actions, axis=1, keepdims=True)
-    shown = {name: jnp.swapaxes(getattr(decision, name), 0, 1) for name in information.shows}
+    parts = {name: getattr(decision, name) for name in information.shows}
+    shown = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), parts)
     return Public(actions, shown or None)
 
 

@@ -79,6 +79,7 @@ def known_specs(game: Game, vector: VectorGame, information: Information) -> tup
             leaves=view.present is not None,
             joint=joint,
             games=vector.copies,
+            agents=len(game.specs),
         )
         for spec in game.specs
     )
@@ -172,7 +173,7 @@ def _apart(value: PyTree) -> Float[Array, ""]:
     return jnp.sqrt(sum(squares, jnp.zeros(())) / sum(leaf.size for leaf in leaves))
 
 
-def _shown_bytes(shown: dict[str, Array] | None, agents: int) -> int:
+def _shown_bytes(shown: dict[str, PyTree] | None, agents: int) -> int:
     """What an agent sends to all the others at each step, so that everybody knows it."""
     each = [math.prod(x.shape[4:]) * x.dtype.itemsize for x in jax.tree.leaves(shown)]
     return (agents - 1) * sum(each)

@@ -171,8 +171,15 @@ def test_other_names_for_the_agents_give_the_same(algorithm):
     renamed = from_adjacency(line.adjacency[np.ix_(ORDER, ORDER)])
     sends = algorithm.information.sends
 
+    def renamed_leaf(path, x):
+        """What is kept of everybody has a second axis of agents."""
+        x, name = x[ORDER], jax.tree_util.keystr(path)
+        every = {".slopes": 1, ".shown": 3}
+        axes = [axis for part, axis in every.items() if part in name]
+        return np.take(x, ORDER, axes[0]) if axes else x
+
     def renaming(tree):
-        return jax.tree.map(lambda x: x[ORDER], jax.device_get(tree))
+        return jax.tree_util.tree_map_with_path(renamed_leaf, jax.device_get(tree))
 
     state, network, metrics = learn(agents, experience, networks(line, sends), keys)
     other, other_network, other_metrics = learn(
@@ -268,13 +275,18 @@ def test_beside_a_bigger_agent_one_learns_as_among_equals(algorithm, box):
     own = unstack(agents, 0, alike[0])
     assert_same(stack([own, unstack(agents, 1, alike[1])]), agents)
 
-    unpadded = jax.eval_shape(
-        functools.partial(played, algorithm, twins), team_of(algorithm, twins)
-    )
+    equals = team_of(algorithm, twins)
+    unpadded = jax.eval_shape(functools.partial(played, algorithm, twins), equals)
 
     def cut(x, like):
         return np.broadcast_to(x[0][tuple(slice(n) for n in like.shape[1:])], like.shape)
 
+    def without(x, like):
+        """What everybody shows, without what the smaller agent could not."""
+        room = [(0, m - n) for m, n in zip(x.shape[1:], like.shape[1:], strict=True)]
+        return np.broadcast_to(np.pad(cut(x, like)[0], room), x.shape)
+
+    experience = experience._replace(shown=jax.tree.map(without, experience.shown, unpadded.shown))
     pair = (
         stack([own, own]),
         jax.tree.map(cut, experience, unpadded),

@@ -1,0 +1,264 @@
+"""Deterministic actor-critic over a network (Grosnit, Cai & Wynter), on- and off-policy."""
+
+import abc
+import math
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree
+
+from coterie.algorithms.algorithm import Algorithm, Experience, Information, Metrics
+from coterie.errors import ConfigError, require
+from coterie.network import Network
+from coterie.rl.averages import mean
+from coterie.rl.models import Body, Dense, Policy, Shape
+from coterie.rl.steps import decayed
+from coterie.types import AgentSpec, Box, View
+
+Parameters = tuple[Body, Dense]
+"""What the mean of a policy depends on."""
+
+
+class Push(NamedTuple):
+    """An action and my compatible features `grad_theta mu(s) (a - mu(s))`, `[G, ...]`."""
+
+    action: Float[Array, "G D"]
+    features: PyTree
+
+
+class Critic(NamedTuple):
+    """`sum_j phi_j(s, a) . slopes_j + V(s)`, linear in what the team agrees on.
+
+    slopes: a tree like each agent's parameters, `[N, ...]`.
+    value:  the weights of V over the state, `[S]`, and its constant.
+    """
+
+    slopes: PyTree
+    value: tuple[Float[Array, " S"], Float[Array, ""]]
+
+
+class Learner(NamedTuple):
+    """All that an agent learns; `average` is its mean reward, `steps` the updates so far."""
+
+    policy: Policy
+    critic: Critic
+    average: Float[Array, ""]
+    steps: Int[Array, ""]
+
+
+@dataclass(frozen=True)
+class Deterministic(Algorithm):
+    """What both algorithms share: the actor, the compatible critic and the agreement on it.
+
+    A deterministic policy `mu_i(s)` of parameters `theta_i` climbs the team's mean reward, of which
+    an agent is paid only its own part. Everybody shows `phi_i = grad mu_i(s) (a_i - mu_i(s))`, each
+    agent fits the critic `Q(s, a) = sum_j phi_j . omega_j + V(s)` to its own reward, and averaging
+    the critics with the neighbours makes it a fit to the mean:
+
+        theta_i <- theta_i + beta_theta  grad mu_i(s) grad mu_i(s)^T omega_i
+        omega   <- average over neighbours of  omega + beta_omega delta phi
+
+    Both start from the critic before the step. An update averages over `horizon` steps of all
+    games; a horizon of 1 and one game are the paper's order. Actions are executed with Gaussian
+    noise of width `exploration`: at 0 all features vanish, nothing is known of other actions, and
+    the policy stays where it is. Others' features are those of the moment they acted.
+    """
+
+    horizon: int = 1
+    """Steps played in every game between two updates, which average over them."""
+    exploration: float = 0.1
+    """sigma: the width of the noise on actions, in normalised units."""
+    critic_step: float = 0.1
+    """The critic's first step size (at most 1)."""
+    critic_decay: float = 0.0
+    """p: step sizes fall as 1 / (1 + n)^p with the updates; the theorems need 0.5 < p <= 1."""
+    actor_step: float = 0.01
+    """The actor's first step size."""
+    actor_decay: float = 0.0
+    """The actor's p; the theorems need it above the critic's."""
+    gradient_clip: float | None = None
+    """Largest norm of the actor's gradient; no limit by default."""
+    bound: float | None = None
+    """Parameters stay within +-bound, the theorems' projection; no limit by default."""
+    hidden: tuple[int, ...] = ()
+    """Widths of the policy's dense layers; none for a linear policy. The theory is for smooth
+    policies, and its critic is linear whatever the policy."""
+    activation: Literal["tanh", "relu", "selu", "leaky_relu"] = "tanh"
+    """Non-linearity after each dense layer."""
+
+    @abc.abstractmethod
+    def target(
+        self, state: Learner, experience: Experience, following: Float[Array, "T G"]
+    ) -> Float[Array, "T G"]:
+        """What the critic is to be at each step; `following` is V of what each step led to."""
+
+    @property
+    def information(self) -> Information:
+        return Information(state=True, shows=("features",), sends=("critic",))
+
+    @property
+    def plays_mode(self) -> bool:
+        return True
+
+    def check(self, games: int) -> None:
+        super().check(games)
+        require(
+            self.actor_decay >= self.critic_decay,
+            f"actor_decay must be at least critic_decay, not {self.actor_decay} below "
+            f"{self.critic_decay}: the critic has to keep up with the policy.",
+        )
+
+    def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Learner, tuple[()]]:
+        if not isinstance(spec.action, Box):
+            raise ConfigError(
+                "a deterministic actor-critic chooses continuous actions, but this game's are "
+                "discrete: use dpo, ippo or iql, or the game's continuous form."
+            )
+        shape = Shape.of(spec, self.hidden, self.activation, recurrent=False)
+        policy = Policy.init(jax.random.split(key), shape, spec.action)
+        width = math.log(self.exploration) if self.exploration else -math.inf
+        policy = Policy(policy.body, policy.head, jnp.full(spec.action.size, width))
+        slopes = jax.tree.map(lambda x: jnp.zeros((spec.agents, *x.shape)), _parameters(policy))
+        critic = Critic(slopes, (jnp.zeros(spec.state), jnp.zeros(())))
+        return Learner(policy, critic, jnp.zeros(()), jnp.zeros((), jnp.int32)), ()
+
+    def act(
+        self, state: Learner, memory: tuple[()], view: View, key: Key[Array, ""]
+    ) -> tuple[Push, tuple[()]]:
+        parameters = _parameters(state.policy)
+        noise = jax.random.normal(key, _means(parameters, view).shape)
+        push = _real(self.exploration * noise, view)
+
+        def along(view: View, push: Float[Array, " D"]) -> PyTree:
+            return jax.grad(lambda p: jnp.sum(_means(p, view) * push))(parameters)
+
+        return Push(_means(parameters, view) + push, jax.vmap(along)(view, push)), memory
+
+    def learn(
+        self, state: Learner, experience: Experience, network: Network, key: Key[Array, ""]
+    ) -> tuple[Learner, Network, Metrics]:
+        assert experience.shown is not None
+        view, features = experience.view, experience.shown["features"]
+        critic, present = state.critic, view.present
+        following = jnp.where(experience.terminated, 0.0, _value(critic, experience.next_view))
+        judged = _pushed(critic.slopes, features) + _value(critic, view)
+        error = self.target(state, experience, following) - judged
+
+        rate = decayed(self.critic_step, self.critic_decay, state.steps.astype(jnp.float32))
+        steps = rate * _shares(error, present)
+        inputs = Critic(features, (view.state, jnp.ones_like(error)))
+        moved = jax.tree.map(lambda w, x: w + jnp.tensordot(steps, x, axes=2), critic, inputs)
+        mixed, network = network.mix(moved, "critic")
+        policy, norm = self._climbed(state, view, network.index)
+        paid = mean(experience.reward, present)
+        average = state.average + rate * (paid - state.average)
+        metrics = {
+            "average_reward": average,
+            "critic_loss": mean(error**2, present),
+            "gradient_norm": norm,
+            "exploration": jnp.asarray(self.exploration, jnp.float32),
+        }
+        return Learner(policy, mixed, average, state.steps + 1), network, metrics
+
+    def _climbed(
+        self, state: Learner, view: View, index: Int[Array, ""]
+    ) -> tuple[Policy, Float[Array, ""]]:
+        """The policy after one step along `mean of grad mu grad mu^T omega_i`, and its norm."""
+        parameters = _parameters(state.policy)
+        mine = jax.tree.map(lambda x: x[index], state.critic.slopes)
+        push = jax.jvp(lambda p: _means(p, view), (parameters,), (mine,))[1]
+        push = jax.lax.stop_gradient(_real(push, view))
+        gradient = jax.grad(lambda p: mean(jnp.sum(_means(p, view) * push, axis=-1), view.present))(
+            parameters
+        )
+        norm = optax.tree.norm(gradient)
+        rate = decayed(self.actor_step, self.actor_decay, state.steps.astype(jnp.float32))
+        if self.gradient_clip is not None:
+            rate = rate * jnp.minimum(1.0, self.gradient_clip / jnp.maximum(norm, 1e-12))
+        body, head = jax.tree.map(lambda p, g: self._within(p + rate * g), parameters, gradient)
+        return Policy(body, head, state.policy.log_std), norm
+
+    def _within(self, parameters: Array) -> Array:
+        return parameters if self.bound is None else jnp.clip(parameters, -self.bound, self.bound)
+
+    def policy(self, state: Learner) -> Policy:
+        return state.policy
+
+    def shared(self, state: Learner) -> dict[str, PyTree]:
+        return {"critic": state.critic}
+
+
+@dataclass(frozen=True)
+class DeterministicOn(Deterministic):
+    """Algorithm 1, on-policy: the critic is the differential value of the mean reward.
+
+        delta = r_i - J_i + Q(s', mu(s')) - Q(s, a),   J_i <- J_i + beta_omega (r_i - J_i)
+
+    With these features `Q(s', mu(s')) = V(s')`: the next action need not be waited for. Nothing
+    follows a terminated step; a truncated one is followed by V of its last state. The mean rewards
+    J_i are not averaged, as printed. V is known up to a constant only, which moves nothing.
+    """
+
+    def target(
+        self, state: Learner, experience: Experience, following: Float[Array, "T G"]
+    ) -> Float[Array, "T G"]:
+        return experience.reward - state.average + following
+
+
+@dataclass(frozen=True)
+class DeterministicOff(Deterministic):
+    """Algorithm 2, off-policy: the critic is the mean reward itself, `delta = r_i - R(s, a)`.
+
+    It climbs the mean reward in the states that the behaviour visits and ignores what actions lead
+    to: right for bandits, or where actions do not move the state. The theorems have a behaviour
+    that is fixed; here it is the policy with noise, since a linear critic knows the slope only
+    where it has tried.
+    """
+
+    def target(
+        self, state: Learner, experience: Experience, following: Float[Array, "T G"]
+    ) -> Float[Array, "T G"]:
+        return experience.reward
+
+
+def _parameters(policy: Policy) -> Parameters:
+    return policy.body, policy.head
+
+
+def _means(parameters: Parameters, view: View) -> Float[Array, "*batch D"]:
+    """`mu(s)`."""
+    body, head = parameters
+    return head(body.step(view.observation, ())[0])
+
+
+def _real(push: Float[Array, "*batch D"], view: View) -> Float[Array, "*batch D"]:
+    """A change of the action: none in numbers that it does not have, or of an absent agent."""
+    real: Bool[Array, "*batch D"] = jnp.ones_like(push, bool)
+    if view.action_mask is not None:
+        real = real & view.action_mask
+    if view.present is not None:
+        real = real & view.present[..., None]
+    return jnp.where(real, push, 0.0)
+
+
+def _shares(error: Float[Array, "T G"], present: Bool[Array, "T G"] | None) -> Array:
+    """Each step's share of the mean error over the steps that count."""
+    counts = jnp.ones_like(error) if present is None else present.astype(error.dtype)
+    return jnp.where(counts > 0, error, 0.0) / jnp.maximum(jnp.sum(counts), 1.0)
+
+
+def _pushed(slopes: PyTree, features: PyTree) -> Float[Array, "T G"]:
+    """`sum_j phi_j . omega_j`."""
+
+    def product(slope: Array, feature: Array) -> Float[Array, "T G"]:
+        return jnp.tensordot(feature, slope, axes=slope.ndim)
+
+    return sum(jax.tree.leaves(jax.tree.map(product, slopes, features)))
+
+
+def _value(critic: Critic, view: View) -> Float[Array, "T G"]:
+    weights, constant = critic.value
+    return view.state @ weights + constant
