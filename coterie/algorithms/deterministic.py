@@ -69,14 +69,14 @@ class Deterministic(Algorithm):
 
     horizon: int = 1
     """Steps played in every game between two updates, which average over them."""
-    exploration: float = 0.1
+    exploration: float = 0.3
     """sigma: the width of the noise on actions, in normalised units."""
     critic_step: float = 0.1
     """The critic's first step size (at most 1)."""
     critic_decay: float = 0.0
     """p: step sizes fall as 1 / (1 + n)^p with the updates; the theorems need 0.5 < p <= 1."""
-    actor_step: float = 0.01
-    """The actor's first step size."""
+    actor_step: float = 0.0005
+    """The actor's first step size; well below critic_step * sigma^2, the pace of the slopes."""
     actor_decay: float = 0.0
     """The actor's p; the theorems need it above the critic's."""
     gradient_clip: float | None = None
@@ -149,7 +149,7 @@ class Deterministic(Algorithm):
 
         rate = decayed(self.critic_step, self.critic_decay, state.steps.astype(jnp.float32))
         steps = rate * _shares(error, present)
-        inputs = Critic(features, (view.state, jnp.ones_like(error)))
+        inputs = Critic(features, (_state(view), jnp.ones_like(error)))
         moved = jax.tree.map(lambda w, x: w + jnp.tensordot(steps, x, axes=2), critic, inputs)
         mixed, network = network.mix(moved, "critic")
         policy, norm = self._climbed(state, view, network.index)
@@ -256,9 +256,14 @@ def _pushed(slopes: PyTree, features: PyTree) -> Float[Array, "T G"]:
     def product(slope: Array, feature: Array) -> Float[Array, "T G"]:
         return jnp.tensordot(feature, slope, axes=slope.ndim)
 
-    return sum(jax.tree.leaves(jax.tree.map(product, slopes, features)))
+    return jnp.sum(jnp.stack(jax.tree.leaves(jax.tree.map(product, slopes, features))), axis=0)
 
 
 def _value(critic: Critic, view: View) -> Float[Array, "T G"]:
     weights, constant = critic.value
-    return view.state @ weights + constant
+    return _state(view) @ weights + constant
+
+
+def _state(view: View) -> Float[Array, "T G S"]:
+    assert view.state is not None  # it is declared
+    return view.state

@@ -271,9 +271,14 @@ def test_beside_a_bigger_agent_one_learns_as_among_equals(algorithm, box):
     specs = known_specs(game, game.vectorize(1), algorithm.information)
     alike = [algorithm.init(jax.random.key(0), spec)[0] for spec in specs]
 
+    def restacked(agents):
+        return stack([unstack(agents, i, like) for i, like in enumerate(alike)])
+
     agents = jax.device_put(agents)
+    if not algorithm.information.shows:
+        assert_same(restacked(agents), agents)
+    agents = restacked(agents)  # without what the smaller one keeps of the bigger one
     own = unstack(agents, 0, alike[0])
-    assert_same(stack([own, unstack(agents, 1, alike[1])]), agents)
 
     equals = team_of(algorithm, twins)
     unpadded = jax.eval_shape(functools.partial(played, algorithm, twins), equals)
@@ -284,7 +289,9 @@ def test_beside_a_bigger_agent_one_learns_as_among_equals(algorithm, box):
     def without(x, like):
         """What everybody shows, without what the smaller agent could not."""
         room = [(0, m - n) for m, n in zip(x.shape[1:], like.shape[1:], strict=True)]
-        return np.broadcast_to(np.pad(cut(x, like)[0], room), x.shape)
+        small = np.pad(cut(x, like)[0], room)
+        assert_same(small[:, :, 0], x[0][:, :, 0])  # its own is all there
+        return np.broadcast_to(small, x.shape)
 
     experience = experience._replace(shown=jax.tree.map(without, experience.shown, unpadded.shown))
     pair = (
@@ -295,6 +302,7 @@ def test_beside_a_bigger_agent_one_learns_as_among_equals(algorithm, box):
     )
     state, _, metrics = jax.jit(lift(algorithm.learn))(*pair)
     padded, _, same = learn(agents, experience, network, keys)
+    assert_same(restacked(padded), padded)
     assert_same(unstack(padded, 0, alike[0]), unstack(state, 0, alike[0]), 1e-5)
     first = jax.tree.map(lambda x: x[0], (same, metrics))
     assert_same(*first, 1e-5)

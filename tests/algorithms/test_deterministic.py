@@ -1,0 +1,184 @@
+"""The deterministic actor-critics: their formulas, what they converge to, what they need."""
+
+import dataclasses
+import functools
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from coterie.algorithms import DeterministicOff, DeterministicOn
+from coterie.errors import ConfigError
+from coterie.games.game import AgentSpec, Box, Discrete, JaxGame, Timestep, View
+from coterie.graph import family
+from coterie.train.team import assemble, iteration
+from tests.exact import deterministic as exact
+from tests.support import taught
+
+ON, OFF = DeterministicOn, DeterministicOff
+SCALE = 4.0  # the game's units are so many of the agents'
+
+
+@dataclasses.dataclass(frozen=True)
+class Drift(JaxGame):
+    """The game of `tests.exact.deterministic`, without an end."""
+
+    @property
+    def specs(self):
+        return (AgentSpec(2, Box(1, -SCALE, SCALE)),) * 2
+
+    def reset(self, key):
+        return (key, jnp.zeros((), jnp.int32)), self.view(0)
+
+    def step(self, state, action):
+        key, here = state
+        key, draw = jax.random.split(key)
+        actions = jnp.broadcast_to(action[:, 0], (3, 2))
+        there = jax.random.categorical(draw, jnp.log(exact.moves(actions, jnp)[here]))
+        never = jnp.zeros(2, bool)
+        paid = exact.rewards(actions, jnp)[:, here]
+        return (key, there), Timestep(self.view(there), paid, never, never, {})
+
+    def view(self, state):
+        return View(jnp.broadcast_to(jnp.float32(exact.SEEN)[state], (2, 2)))
+
+    def global_state(self, state, view):
+        return view.observation[0]
+
+
+@dataclasses.dataclass(frozen=True)
+class Tug(JaxGame):
+    """One move; agent `i` loses the squared distance of the joint action from its own target."""
+
+    targets = ((0.8, -0.8, 0.0), (0.2, 0.6, 0.0), (0.2, 0.2, -0.9))
+
+    @property
+    def specs(self):
+        return (AgentSpec(1, Box(1)),) * 3
+
+    def reset(self, key):
+        return jnp.zeros(()), View(jnp.ones((3, 1)))
+
+    def step(self, state, action):
+        paid = -jnp.sum((action[:, 0] - jnp.array(self.targets)) ** 2, axis=1)
+        over = jnp.ones(3, bool)
+        return state, Timestep(View(jnp.ones((3, 1))), paid, over, ~over, {})
+
+
+def after(algorithm, game, graph, updates, games, change=lambda agents: agents):
+    """The team after so many updates, compiled as one scan."""
+    vector = game.vectorize(games)
+    team = assemble(algorithm, game, vector, family(graph, len(game.specs)), jax.random.key(0))
+    team = team._replace(agents=change(team.agents))
+    round_ = iteration(algorithm, game, vector)
+    scan = jax.jit(lambda t: jax.lax.scan(lambda t, _: (round_(t)[0], None), t, length=updates)[0])
+    return jax.device_get(scan(team).agents)
+
+
+SIGMA = 0.5
+
+
+@functools.cache
+def critics(kind, graph):
+    """Both agents' critics after learning under a fixed policy, in the game's units."""
+    algorithm = kind(
+        exploration=SIGMA / SCALE,
+        critic_step=1.0,
+        critic_decay=0.6,
+        actor_step=1e-30,
+        actor_decay=1.0,
+    )
+    theta = jnp.float32(exact.THETA) / SCALE
+
+    def told(agents):
+        where = lambda a: (a.policy.head.weight, a.policy.head.bias)  # noqa: E731
+        return eqx.tree_at(where, agents, (theta[:, :2, None], theta[:, 2:]))
+
+    agents = after(algorithm, Drift(), graph, 6_000, 64, told)
+    head = agents.critic.slopes[1]
+    slopes = np.concatenate([head.weight[..., 0], head.bias], axis=-1) / SCALE
+    return slopes, agents.critic.value[0], agents.average
+
+
+@pytest.mark.parametrize("kind", [ON, OFF])
+def test_critics_converge_to_the_fixed_point_and_agree(kind):
+    """Theorems 4 and 6; without messages they converge, but to something else."""
+    slopes, weights = exact.fit(exact.THETA, SIGMA, differential=kind is ON)
+    found, values, average = critics(kind, "line")
+    np.testing.assert_allclose(found[0], found[1], atol=0.01)
+    np.testing.assert_allclose(found, np.stack([slopes, slopes]), atol=0.1)
+    np.testing.assert_allclose(values, np.stack([weights, weights]), atol=0.1)
+    assert abs(average.mean() - exact.chain(exact.THETA, SIGMA).average) < 0.02
+    alone = critics(kind, "none")[0]
+    assert np.abs(alone - slopes).max() > 0.3
+
+
+@pytest.mark.parametrize("kind", [ON, OFF])
+def test_a_team_finds_its_optimum_where_everybody_wants_something_else(kind):
+    """Each number ends at the mean of the targets; alone, an agent goes to its own."""
+    algorithm = kind(exploration=0.2, critic_step=0.5, actor_step=0.002)
+    targets = np.array(Tug.targets)
+
+    def actions(graph):
+        head = after(algorithm, Tug(), graph, 3_000, 16).policy.head
+        return head.weight[:, 0, 0] + head.bias[:, 0]
+
+    np.testing.assert_allclose(actions("line"), targets.mean(axis=0), atol=0.05)
+    np.testing.assert_allclose(actions("none"), np.diag(targets), atol=0.05)
+
+
+def test_without_noise_nothing_is_learned():
+    """All features vanish: the policy is where it began, however much is paid."""
+    still = ON(exploration=0.0)
+    head = after(still, Tug(), "line", 50, 4).policy.head
+    begun = after(still, Tug(), "line", 0, 4).policy.head
+    assert np.array_equal(head.weight, begun.weight)
+
+
+@pytest.mark.parametrize("kind", [ON, OFF])
+def test_one_step_is_the_papers_formulas(kind):
+    """A linear policy in a game of two agents, written out."""
+    algorithm = kind(exploration=0.3, critic_step=0.2, actor_step=0.1, bound=0.5)
+    (agents, experience, network, keys), learn, _ = taught(algorithm, Drift(), family("line", 2))
+    new, _, metrics = learn(agents, experience, network, keys)
+    state, following = experience.view.state[:, 0], experience.next_view.state[:, 0]
+    inputs = np.concatenate([state, np.ones((2, 4, 1))], axis=2)
+    action = experience.decision.action[:, 0, :, 0]  # [N, G]
+    heads, slopes = agents.policy.head, agents.critic.slopes[1]
+    theta = np.concatenate([heads.weight[..., 0], heads.bias], axis=1)
+    played = jnp.float32(heads_at_play(algorithm))
+    phi = (action - np.einsum("nk,ngk->ng", played, inputs))[..., None] * inputs  # [N, G, 3]
+    moved, climbed = [], []
+    for i in range(2):
+        omega = np.concatenate([slopes.weight[i, ..., 0], slopes.bias[i]], axis=1)  # [N, 3]
+        weights, constant = agents.critic.value[0][i], agents.critic.value[1][i]
+        judged = np.einsum("ngk,nk->g", phi, omega) + state[i] @ weights + constant
+        target = experience.reward[i, 0]
+        if kind is ON:
+            target = target - agents.average[i] + following[i] @ weights + constant
+        delta = target - judged
+        moved.append(omega + 0.2 * np.einsum("g,ngk->nk", delta, phi) / 4)
+        gram = np.einsum("gk,gl->kl", inputs[i], inputs[i]) / 4
+        climbed.append(np.clip(theta[i] + 0.1 * gram @ omega[i], -0.5, 0.5))
+        np.testing.assert_allclose(metrics["critic_loss"][i], np.mean(delta**2), rtol=1e-4)
+    agreed = (moved[0] + moved[1]) / 2
+    head, slope = new.policy.head, new.critic.slopes[1]
+    found = np.concatenate([slope.weight[..., 0], slope.bias], axis=2)
+    np.testing.assert_allclose(found, [agreed, agreed], atol=1e-5)
+    found = np.concatenate([head.weight[..., 0], head.bias], axis=1)
+    np.testing.assert_allclose(found, climbed, atol=1e-5)
+
+
+def heads_at_play(algorithm):
+    """The parameters `[N, 3]` that the lesson was played with, before anything was learned."""
+    head = taught(algorithm, Drift(), family("line", 2)).team.agents.policy.head
+    return np.concatenate([head.weight[..., 0], head.bias], axis=1)
+
+
+def test_what_does_not_fit_gets_its_sentence():
+    with pytest.raises(ConfigError, match=r"continuous actions, but this game's are discrete"):
+        ON().init(jax.random.key(0), AgentSpec(2, Discrete(3)))
+    with pytest.raises(ConfigError, match=r"actor_decay must be at least critic_decay, not 0.0"):
+        ON(critic_decay=0.6).check(1)
