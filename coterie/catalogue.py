@@ -9,6 +9,8 @@ from coterie.algorithms import (
     IPPO,
     IQL,
     Algorithm,
+    DeterministicOff,
+    DeterministicOn,
     IQLTabular,
     LiJia,
     LiJiaTabular,
@@ -16,12 +18,6 @@ from coterie.algorithms import (
     NetworkedQAC,
 )
 from coterie.centralized import MADDPG, MAPPO, CentralAC, CentralActorCritic, CentralQ
-    DeterministicOff,
-    DeterministicOn,
-    IQLTabular,
-    LiJiaTabular,
-)
-from coterie.centralized import MAPPO, CentralActorCritic, CentralQ
 from coterie.errors import ConfigError, require, unknown
 from coterie.games import CATALOGUE as GAMES
 from coterie.games.game import Game

@@ -4,7 +4,7 @@ import dataclasses
 import types
 import typing
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from coterie.errors import ConfigError, unknown
 
@@ -59,6 +59,8 @@ def _read(what: str, text: str, kind: Any) -> Any:
     """A number or a word of the annotated kind."""
     if isinstance(kind, types.UnionType):
         kind = next(part for part in typing.get_args(kind) if part is not type(None))
+    if typing.get_origin(kind) is Literal and text not in typing.get_args(kind):
+        raise ConfigError(f"{what} must be one of {typing.get_args(kind)}, not {text!r}.")
     if kind not in (int, float):
         return text
     try:

@@ -14,7 +14,7 @@ from coterie.algorithms import IPPO, Algorithm, Experience, Information
 from coterie.algorithms.tabular import Tabular
 from coterie.catalogue import ALGORITHMS
 from coterie.errors import ConfigError
-from coterie.games.game import AgentSpec, Box, Discrete, JaxGame, Space, Timestep, View
+from coterie.games.game import AgentSpec, Box, Discrete, JaxGame, Timestep, View
 from coterie.graph import Graph, family
 from coterie.network import Network, lift
 from coterie.train.rollout import rollout

@@ -52,7 +52,11 @@ class Drift(JaxGame):
 class Tug(JaxGame):
     """One move; agent `i` loses the squared distance of the joint action from its own target."""
 
-    targets = ((0.8, -0.8, 0.0), (0.2, 0.6, 0.0), (0.2, 0.2, -0.9))
+    targets = (
+        (0.5, -0.5, 0.0),
+        (0.1, 0.4, 0.0),
+        (0.1, 0.1, -0.5),
+    )  # far from where actions are cut
 
     @property
     def specs(self):
@@ -85,10 +89,8 @@ def critics(kind, graph):
     """Both agents' critics after learning under a fixed policy, in the game's units."""
     algorithm = kind(
         exploration=SIGMA / SCALE,
-        critic_step=1.0,
-        critic_decay=0.51,
+        critic_step=0.5,  # constant: what is left is noise, which many games make small
         actor_step=1e-30,
-        actor_decay=1.0,
     )
     theta = jnp.float32(exact.THETA) / SCALE
 
@@ -96,21 +98,20 @@ def critics(kind, graph):
         where = lambda a: (a.policy.head.weight, a.policy.head.bias)  # noqa: E731
         return eqx.tree_at(where, agents, (theta[:, :2, None], theta[:, 2:]))
 
-    agents = after(algorithm, Drift(), graph, 20_000, 64, told)
+    agents = after(algorithm, Drift(), graph, 20_000, 256, told)
     head = agents.critic.slopes[1]
     slopes = np.concatenate([head.weight[..., 0], head.bias], axis=-1) / SCALE
     return slopes, agents.critic.value[0], agents.average
 
 
-@pytest.mark.xfail(reason="the slopes are still on their way after 20,000 updates")
 @pytest.mark.parametrize("kind", [ON, OFF])
 def test_critics_converge_to_the_fixed_point_and_agree(kind):
     """Theorems 4 and 6; without messages they converge, but to something else."""
     slopes, weights = exact.fit(exact.THETA, SIGMA, differential=kind is ON)
     found, values, average = critics(kind, "line")
     np.testing.assert_allclose(found[0], found[1], atol=0.01)
-    np.testing.assert_allclose(found, np.stack([slopes, slopes]), atol=0.1)
-    np.testing.assert_allclose(values, np.stack([weights, weights]), atol=0.1)
+    np.testing.assert_allclose(found, np.stack([slopes, slopes]), atol=0.06)
+    np.testing.assert_allclose(values, np.stack([weights, weights]), atol=0.06)
     assert abs(average.mean() - exact.chain(exact.THETA, SIGMA).average) < 0.02
     alone = critics(kind, "none")[0]
     assert np.abs(alone - slopes).max() > 0.3
@@ -119,7 +120,7 @@ def test_critics_converge_to_the_fixed_point_and_agree(kind):
 @pytest.mark.parametrize("kind", [ON, OFF])
 def test_a_team_finds_its_optimum_where_everybody_wants_something_else(kind):
     """Each number ends at the mean of the targets; alone, an agent goes to its own."""
-    algorithm = kind(exploration=0.2, critic_step=0.5, actor_step=0.002)
+    algorithm = kind(exploration=0.2, critic_step=0.2, actor_step=0.0005)
     targets = np.array(Tug.targets)
 
     def actions(graph):
