@@ -18,6 +18,7 @@ from coterie.catalogue import make_game as make_game
 from coterie.centralized import MAPPO as MAPPO
 from coterie.errors import CoterieError as CoterieError
 from coterie.games import Circle as Circle
+from coterie.games import Commons as Commons
 from coterie.games import ContinuousBandit as ContinuousBandit
 from coterie.games import Game as Game
 from coterie.games import JaxGame as JaxGame

@@ -1,6 +1,7 @@
 """The worlds that teams play in, by name."""
 
 from coterie.games.bandit import ContinuousBandit as ContinuousBandit
+from coterie.games.commons import Commons as Commons
 from coterie.games.finite import Climbing as Climbing
 from coterie.games.finite import FiniteGame as FiniteGame
 from coterie.games.finite import NetworkedMDP as NetworkedMDP
@@ -39,5 +40,6 @@ CATALOGUE: dict[str, type[Game]] = {
     "penalty": Penalty,
     "two-step": TwoStep,
     "continuous-bandit": ContinuousBandit,
+    "commons": Commons,
 }
 """Every game that a name can stand for."""
