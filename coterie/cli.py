@@ -4,7 +4,7 @@ import contextlib
 import io
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, make_dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -26,8 +26,9 @@ usage: coterie VERB ...
   plot RUN...                draw learning curves
   watch RUN                  a moving picture of a trained team
   check GAME                 play a game at random and say what is wrong with it
+  graph FAMILY               who may talk to whom: a picture, and how fast a team agrees
   claims FIGURE              make a figure of a paper again, and judge what it is said to show
-  list                       every algorithm, game and figure
+  list                       every algorithm, game, graph and figure
 
 A first run, about a minute:  coterie train dpo spread --steps 300000
 Algorithms and games by name (`coterie list`), `pettingzoo:mpe2.simple_spread_v3` for any
@@ -182,22 +183,44 @@ def _claims(arguments: list[str]) -> None:
     print(picture, picture.with_suffix(".md"), sep="\n")
 
 
+def _graph(arguments: list[str]) -> None:
+    from coterie.graph import FAMILIES, WEIGHTS, graph_of, read_family
+
+    about = {"families": _summaries(FAMILIES), "weights": _summaries(WEIGHTS)}
+    (text,), options = _split(
+        arguments, "graph FAMILY --agents N", 1, help="\n".join(_lines(about))
+    )
+    kind = read_family(text)
+    chosen = _read(Graphs, options, f"graph {text}")
+    graph = graph_of(kind, chosen.agents, chosen.weights)
+    from coterie.report.facts import facts_table, graph_facts
+    from coterie.report.topology import draw_graph
+
+    facts = graph_facts(graph, chosen.payload)
+    title = f"{text}, {chosen.agents} agent{'s' * (chosen.agents > 1)}"
+    out = chosen.out or Path("runs") / f"graph-{_plain(text)}.png"
+    draw_graph(graph, out, kind.places(chosen.agents), title)
+    Console().print(facts_table(facts, title))
+    print(out)
+
+
 def _list(arguments: list[str]) -> None:
     _refuse(arguments, "list")
     from coterie.catalogue import ABOUT, ALGORITHMS, GAMES, PETTINGZOO
     from coterie.claims.catalogue import FIGURES
+    from coterie.graph import FAMILIES, WEIGHTS
 
     any_environment = {
         f"{PETTINGZOO}...": "Any PettingZoo ParallelEnv, as pettingzoo:package.module."
     }
     parts = {
         "algorithms": {name: ABOUT[name] for name in ALGORITHMS},
-        "games": {name: _summary(game) for name, game in GAMES.items()} | any_environment,
-        "figures": {name: _summary(panels) for name, panels in FIGURES.items()},
+        "games": _summaries(GAMES) | any_environment,
+        "graphs": _summaries(FAMILIES),
+        "weights": _summaries(WEIGHTS),
+        "figures": _summaries(FIGURES),
     }
-    width = max(len(name) for part in parts.values() for name in part)
-    for title, part in parts.items():
-        print(title, *(f"  {name:<{width}}  {about}" for name, about in part.items()), sep="\n")
+    print(*_lines(parts), sep="\n")
 
 
 def _parse(prog: str, parts: dict[str, Any], options: list[str], seeds: int) -> Any:
@@ -252,14 +275,14 @@ def _gist(box: str) -> str:
 
 
 def _split(
-    arguments: list[str], usage: str, count: int, more: bool = False
+    arguments: list[str], usage: str, count: int, more: bool = False, help: str = NAMES
 ) -> tuple[list[str], list[str]]:
-    """Leading names and the options after them."""
+    """Leading names and the options after them; `help` is for who asks without a name."""
     flags = [i for i, word in enumerate(arguments) if word.startswith("-")]
     end = flags[0] if flags else len(arguments)
     names, options = arguments[:end], arguments[end:]
     if options[:1] in (["-h"], ["--help"]) and len(names) < count:
-        print(f"usage: coterie {usage} [options]\n\n{NAMES}")
+        print(f"usage: coterie {usage} [options]\n\n{help}")
         sys.exit(0)
     require(
         len(names) == count or (more and len(names) > count),
@@ -283,8 +306,19 @@ def _plain(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "-", name)
 
 
-def _summary(kind: Any) -> str:
-    return (kind.__doc__ or "").strip().splitlines()[0]
+def _summaries(kinds: Mapping[str, Any]) -> dict[str, str]:
+    """The first line of what each name's docstring says."""
+    return {name: (kind.__doc__ or "").strip().splitlines()[0] for name, kind in kinds.items()}
+
+
+def _lines(parts: dict[str, dict[str, str]]) -> list[str]:
+    """Names under their headings, each with what it is."""
+    width = max(len(name) for part in parts.values() for name in part)
+    return [
+        line
+        for title, part in parts.items()
+        for line in (title, *(f"  {name:<{width}}  {about}" for name, about in part.items()))
+    ]
 
 
 @dataclass(frozen=True)
@@ -295,6 +329,20 @@ class Evaluate:
     """How many episodes."""
     key: int = 0
     """The seed of the games and of the agents' choices."""
+
+
+@dataclass(frozen=True)
+class Graphs:
+    """Say what a graph means for a team, and draw it."""
+
+    agents: int
+    """How many agents."""
+    weights: str = "metropolis"
+    """What a neighbour's value weighs: metropolis, max-degree, uniform or lazy."""
+    payload: int = 4
+    """What an agent sends to each neighbour in a round, in bytes; 4 is a float32 number."""
+    out: Path | None = None
+    """The picture; its suffix decides the format. By default runs/graph-FAMILY.png."""
 
 
 @dataclass(frozen=True)
@@ -333,6 +381,7 @@ VERBS: dict[str, Callable[[list[str]], None]] = {
     "plot": _plot,
     "watch": _watch,
     "check": _check,
+    "graph": _graph,
     "claims": _claims,
     "list": _list,
 }

@@ -135,10 +135,34 @@ def test_watch_draws_a_moving_and_a_still_picture(run, capsys):
     assert [pictures(path) for path in out] == [14, 1]
 
 
+def test_graph_says_what_a_graph_means_and_draws_it(here, capsys):
+    out = says(capsys, "graph", "torus", "--agents", "9", "--payload", "100")
+    for words in ("torus, 9 agents", "links            18", "3,600 in all, at most 400 from one"):
+        assert words in out
+    assert out.splitlines()[-1] == "runs/graph-torus.png"
+    assert pictures("runs/graph-torus.png") == 1
+    words = ["graph", "geometric:0.2,seed=1", "--agents", "9", "--weights", "lazy"]
+    apart = says(capsys, *words, "--out", "x.svg")
+    assert "never" in apart and "parts: [0" in apart
+    assert "geometric:0.2,seed=1, 9 agents" in Path("x.svg").read_text()
+    assert says(capsys, *words).splitlines()[-1] == "runs/graph-geometric-0-2-seed-1.png"
+
+
 def test_list_has_every_name(capsys):
     out = says(capsys, "list")
     for name in ("dpo", "ippo-kl", "iql", "mappo", "spread", "circle", "pettingzoo:"):
         assert name in out
+    with pytest.raises(SystemExit):
+        main(["graph", "--help"])
+    shown = capsys.readouterr().out.split()
+    for name in (
+        "torus",
+        "exponential",
+        "`erdos-renyi:0.4,seed=1`.",
+        "`edges:0-1+1-2+1-3`.",
+        "lazy",
+    ):
+        assert name in out.split() and name in shown
 
 
 def test_check_says_what_is_wrong(capsys):
@@ -204,6 +228,14 @@ BAD = {
     "games": ([*TRAIN, "--games", "0"], "games must be at least 1, not 0"),
     "seeds": ([*TRAIN, "--seeds", "0"], "seeds must be at least 1, not 0"),
     "graph": ([*TRAIN, "--graph", "rign"], "unknown graph 'rign': did you mean 'ring'"),
+    "no such family": (["graph", "toros"], "unknown graph 'toros': did you mean 'torus'"),
+    "no family": (["graph", "--agents", "3"], "usage: coterie graph FAMILY --agents N"),
+    "no team": (["graph", "ring"], "Missing from coterie graph ring: --agents"),
+    "no one": (["graph", "ring", "--agents", "0"], "a graph needs at least 1 agent, not 0"),
+    "probability": (["graph", "erdos-renyi:2", "--agents", "3"], "the probability of a link must"),
+    "weights": (["graph", "ring", "--agents", "3", "--weights", "lasy"], "unknown weights 'lasy'"),
+    "payload": (["graph", "ring", "--agents", "3", "--payload", "-1"], "payload must be at least"),
+    "drawing": (["graph", "ring", "--agents", "3", "--out", "x.gif"], "cannot write 'x.gif'"),
     "minibatches": ([*TRAIN, "--games", "5"], "5 games cannot be dealt into 4 minibatches"),
     "capacity": (["train", "iql", POND, "--capacity", "3"], "64 games bring 64 segments"),
     "space": (["train", "iql", POND, "--box"], "iql chooses among discrete actions"),

@@ -12,10 +12,10 @@ from coterie.graph.shapes import Family, Links, Places
 
 @dataclass(frozen=True)
 class ErdosRenyi(Family):
-    """Each pair with a probability, as in `erdos-renyi:0.4` or `erdos-renyi:0.4,seed=1`.
+    """Each pair with a probability, independently: `erdos-renyi:0.4,seed=1`.
 
-    Erdős and Rényi (1959), in the form of Gilbert: pairs are independent of each other. With the
-    same seed a higher probability only adds links.
+    Erdős and Rényi's graphs in the form of Gilbert (1959). With the same seed a higher probability
+    only adds links.
     """
 
     probability: float
@@ -39,7 +39,7 @@ class ErdosRenyi(Family):
 
 @dataclass(frozen=True)
 class Geometric(Family):
-    """Agents at random in the unit square, linked within a radius, as in `geometric:0.4,seed=1`.
+    """Random places in the unit square, linked within a radius: `geometric:0.4,seed=1`.
 
     With the same seed a larger radius only adds links, and more agents move nobody.
     """
@@ -69,7 +69,7 @@ class Geometric(Family):
 
 @dataclass(frozen=True)
 class Edges(Family):
-    """Just these pairs, as in `edges:0-1+1-2+1-3`."""
+    """Just these pairs: `edges:0-1+1-2+1-3`."""
 
     pairs: str
     """Two agents with `-` between them, links with `+` between them (a comma ends a parameter)."""

@@ -21,9 +21,8 @@ class Family(abc.ABC):
         """Pairs of linked agents, in any order; twice is once, and `(i, i)` is no link."""
 
     def places(self, size: int) -> Places:
-        """Where the agents stand in a picture, `[N, 2]`: here clockwise on a circle, 0 on top."""
-        angle = 2 * np.pi * np.arange(size) / size
-        return np.stack([np.sin(angle), np.cos(angle)], axis=1)
+        """Where the agents stand in a picture, `[N, 2]`: here on a circle."""
+        return circle(size)
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Star(Family):
         return [(0, i) for i in range(1, size)]
 
     def places(self, size: int) -> Places:
-        return np.concatenate([np.zeros((1, 2)), super().places(max(size - 1, 1))])[:size]
+        return np.concatenate([np.zeros((1, 2)), circle(max(size - 1, 1))])[:size]
 
 
 @dataclass(frozen=True)
@@ -105,6 +104,16 @@ class Unlinked(Family):
 
     def links(self, size: int) -> Links:
         return []
+
+
+def circle(size: int) -> Places:
+    """Places on the unit circle, `[N, 2]`, clockwise from the top.
+
+    >>> circle(4).round(6).tolist()
+    [[0.0, 1.0], [1.0, 0.0], [0.0, -1.0], [-1.0, -0.0]]
+    """
+    angle = 2 * np.pi * np.arange(size) / size
+    return np.stack([np.sin(angle), np.cos(angle)], axis=1)
 
 
 def _rows(size: int) -> int:

@@ -24,15 +24,15 @@ SUFFIXES = (".png", ".pdf", ".svg")
 # Okabe and Ito's colours, told apart with every common colour blindness; yellow is too pale here.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#3B3B3B")
 _DASHES = ("-", (0, (4, 1.5)), (0, (1, 1.2)))  # once the colours are used up
-_GREY = "#6B6B6B"
-_LOOK: dict[Any, Any] = {
+GREY = "#6B6B6B"
+LOOK: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.edgecolor": _GREY,
+    "axes.edgecolor": GREY,
     "axes.labelcolor": "#222222",
-    "xtick.color": _GREY,
-    "ytick.color": _GREY,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
     "axes.linewidth": 0.7,
     "axes.grid": True,
     "grid.color": "#E6E6E6",
@@ -81,7 +81,7 @@ def plot_panels(
     """
     everything = [curve for curves in panels.values() for curve in curves]
     require(len(everything) > 0, f"there is no curve to draw into {str(path)!r}.", RunError)
-    with matplotlib.rc_context(_LOOK), picture(path, SUFFIXES) as part:
+    with matplotlib.rc_context(LOOK), picture(path, SUFFIXES) as part:
         figure, axes = _grid(len(panels), columns)
         styles = _styles(curve.label for curve in everything)
         for axis, (name, curves) in zip(axes, panels.items(), strict=False):
@@ -90,7 +90,7 @@ def plot_panels(
             axis.set_ylabel(ylabel if isinstance(ylabel, str) else ylabel.get(name, ""))
             _scale(axis, xlabel)
         _around(figure, axes, title, _caption(everything, smooth))
-        figure.savefig(part, dpi=200, metadata=_undated(part.suffix))
+        figure.savefig(part, dpi=200, metadata=undated(part.suffix))
     return Path(path)
 
 
@@ -121,10 +121,10 @@ def _draw(
     smooth: int,
 ) -> None:
     for name, value in references.items():
-        axis.axhline(value, color=_GREY, linewidth=0.9, linestyle=(0, (5, 3)), zorder=1)
+        axis.axhline(value, color=GREY, linewidth=0.9, linestyle=(0, (5, 3)), zorder=1)
         place = {"xytext": (0, 2), "textcoords": "offset points", "ha": "right", "va": "bottom"}
         axis.annotate(
-            name, (1, value), xycoords=("axes fraction", "data"), color=_GREY, fontsize=8, **place
+            name, (1, value), xycoords=("axes fraction", "data"), color=GREY, fontsize=8, **place
         )
     for curve in curves:
         point, low, high = (curve.smoothed(smooth) if smooth > 1 else curve).band
@@ -150,7 +150,7 @@ def _around(figure: Figure, axes: Sequence[Axes], title: str | None, caption: st
     caption = textwrap.fill(caption, int(18 * figure.get_figwidth()))
     entries = {str(line.get_label()): line for axis in axes for line in axis.lines if _named(line)}
     if len(entries) == 1 and title:  # the title says it already
-        figure.supxlabel(caption, fontsize=7, color=_GREY)
+        figure.supxlabel(caption, fontsize=7, color=GREY)
         return
     legend = figure.legend(
         entries.values(),
@@ -163,7 +163,7 @@ def _around(figure: Figure, axes: Sequence[Axes], title: str | None, caption: st
         handlelength=1.6,
         columnspacing=1.4,
     )
-    legend.get_title().set_color(_GREY)
+    legend.get_title().set_color(GREY)
 
 
 def _named(line: Line2D) -> bool:
@@ -181,6 +181,6 @@ def _caption(curves: Sequence[Curve], smooth: int) -> str:
     return "; ".join([text, *stated, *notes])
 
 
-def _undated(suffix: str) -> dict[str, None]:
+def undated(suffix: str) -> dict[str, None]:
     """The same data give the same file, whenever it is drawn."""
     return {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(suffix.lower(), {})
