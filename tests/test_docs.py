@@ -1,5 +1,6 @@
 """The documentation runs: its Python as it stands, its commands as far as their options."""
 
+import doctest
 import re
 import shlex
 from pathlib import Path
@@ -31,6 +32,14 @@ def test_the_python_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pyte
     for block in blocks(page, "python"):
         exec(compile(block, page.name, "exec", dont_inherit=True), names)
     assert "run" in names and (tmp_path / "runs").is_dir()
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "pycon")], ids=lambda p: p.name)
+def test_the_examples_of_a_page_give_the_answers_shown(page: Path):
+    text = "\n".join(blocks(page, "pycon"))
+    examples = doctest.DocTestParser().get_doctest(text, {}, page.name, str(page), 0)
+    assert len(examples.examples) > 5
+    assert doctest.DocTestRunner().run(examples).failed == 0
 
 
 @pytest.mark.parametrize("command", commands())

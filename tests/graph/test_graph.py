@@ -141,12 +141,12 @@ def test_networkx_both_ways():
 
 
 def test_weights_that_favour_an_agent_do_not_keep_the_mean():
-    favour = np.array([[0.9, 0.1, 0.0], [0.3, 0.4, 0.3], [0.0, 0.5, 0.5]])
+    favour = np.array([[0.8, 0.2, 0.0], [0.6, 0.3, 0.1], [0.0, 0.3, 0.7]])
     graph = from_adjacency(nx.to_numpy_array(nx.path_graph(3)), favour)
     with pytest.raises(GraphError) as caught:
         graph.require_doubly_stochastic()
     assert str(caught.value) == (
-        "the mixing weights that agent 0 gets from all sum to 1.2, not 1, so that averaging does "
+        "the mixing weights that agent 0 gets from all sum to 1.4, not 1, so that averaging does "
         "not keep the mean: use the `metropolis` rule."
     )
 
