@@ -1,0 +1,165 @@
+"""Networked actor-critics: the paper's formulas, the mean reward for all, a dilemma solved."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from coterie.algorithms import NetworkedAC, NetworkedQAC
+from coterie.centralized import CentralAC
+from coterie.errors import ConfigError
+from coterie.games.game import AgentSpec, Box, Discrete, JaxGame, Timestep, View
+from coterie.graph import family, uniform
+from coterie.network import networks
+from coterie.train.team import assemble, iteration
+from tests.support import assert_same, taught
+
+LINEAR = {
+    "hidden": (),
+    "critic_hidden": (),
+    "optimizer": "sgd",
+    "actor_rate": 0.1,
+    "critic_rate": 0.05,
+    "entropy": 0.0,
+    "discount": 1.0,
+    "gradient_clip": 1e6,
+    "horizon": 3,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Dilemma(JaxGame):
+    """Each of three may help: it costs the helper 1 and brings 2 to everybody else.
+
+    Alone, nobody helps (0 each); as a team, all do (3 each).
+    """
+
+    @property
+    def specs(self):
+        return (AgentSpec(1, Discrete(2)),) * 3
+
+    def reset(self, key):
+        return jnp.zeros(()), View(jnp.ones((3, 1)))
+
+    def step(self, state, action):
+        helps = action.astype(jnp.float32)
+        paid = 2.0 * (jnp.sum(helps) - helps) - helps
+        over = jnp.ones(3, bool)
+        return state, Timestep(View(jnp.ones((3, 1))), paid, over, ~over, {})
+
+    def global_state(self, state, view):
+        return jnp.ones(1)
+
+
+@functools.cache
+def helping(algorithm, graph):
+    """How likely each agent is to help after learning."""
+    game = Dilemma()
+    vector = game.vectorize(16)
+    team = assemble(algorithm, game, vector, family(graph, 3), jax.random.key(0))
+    round_ = iteration(algorithm, game, vector)
+    scan = jax.jit(lambda t: jax.lax.scan(lambda t, _: (round_(t)[0], None), t, length=400)[0])
+    policy = scan(team).agents.policy
+    seen = View(jnp.ones((3, 1)))
+    choices = jax.vmap(lambda p, v: p.choices(p.body.step(v.observation, ())[0], v))(policy, seen)
+    return np.exp(choices.log_probs[:, 1])
+
+
+QUICK = {"horizon": 1, "hidden": (), "actor_rate": 0.02, "critic_rate": 0.05, "entropy": 0.0}
+
+
+@pytest.mark.parametrize(
+    "algorithm",
+    [
+        NetworkedAC(**QUICK, critic_hidden=()),
+        NetworkedQAC(**QUICK, critic_hidden=()),
+    ],
+    ids=["ac", "q"],
+)
+def test_only_a_team_that_talks_learns_to_help(algorithm):
+    assert (helping(algorithm, "line") > 0.9).all()
+    assert (helping(algorithm, "none") < 0.1).all()
+
+
+@pytest.mark.parametrize("kind", [NetworkedAC, NetworkedQAC])
+def test_the_mean_of_all_actions_is_enough_to_learn_to_help(kind):
+    assert (helping(kind(**QUICK, critic_hidden=(), crowd="mean"), "line") > 0.9).all()
+
+
+def test_a_centre_that_is_told_the_mean_learns_to_help():
+    assert (helping(CentralAC(**QUICK, critic_hidden=()), "none") > 0.9).all()
+
+
+def test_one_step_of_algorithm_2_is_the_papers_formulas():
+    algorithm = NetworkedAC(**LINEAR)
+    (agents, experience, network, keys), learn, _ = taught(algorithm)
+    after, _, _ = learn(agents, experience, network, keys)
+    moved = []
+    for i in range(4):
+        mine = jax.tree.map(
+            lambda x, i=i: np.asarray(x[i], np.float64), experience._replace(memory=())
+        )
+        here, there = mine.view.state, mine.next_view.state
+        seen = np.concatenate([here, mine.actions.reshape(*here.shape[:-1], -1)], axis=-1)
+        critic = jax.tree.map(lambda x, i=i: np.asarray(x[i], np.float64), agents.critic)
+        v, b = critic.value.head.weight[:, 0], critic.value.head.bias[0]
+        w, c = critic.reward.head.weight[:, 0], critic.reward.head.bias[0]
+        follows = np.where(mine.terminated, 0.0, there @ v + b)
+        error = mine.reward - float(agents.average[i]) + follows - (here @ v + b)
+        misfit = mine.reward - (seen @ w + c)
+        share = mine.view.present / max(mine.view.present.sum(), 1)
+        moved.append(
+            (
+                v + 0.05 * np.einsum("tg,tgs->s", share * error, here),
+                w + 0.05 * np.einsum("tg,tgs->s", share * misfit, seen),
+            )
+        )
+        average = agents.average[i] + 0.05 * ((share * mine.reward).sum() - agents.average[i])
+        np.testing.assert_allclose(after.average[i], average, atol=1e-5)
+    mix = family("line", 4).weights
+    for place, part in enumerate(("value", "reward")):
+        expected = mix @ np.stack([one[place] for one in moved])
+        found = getattr(after.critic, part).head.weight[..., 0]
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_complete_and_uniform_is_the_critic_of_the_mean_reward():
+    """From equal critics, one step with everybody's average is one step on the mean reward."""
+    (agents, experience, _, keys), learn, _ = taught(NetworkedAC(**LINEAR))
+    same = jax.tree.map(lambda x: np.broadcast_to(x[:1], x.shape), (agents.critic, agents.average))
+    agents = agents._replace(critic=same[0], average=same[1])
+    present = np.ones_like(experience.view.present)
+    view = experience.view._replace(present=present)
+    ends = np.broadcast_to(experience.terminated[:1], experience.terminated.shape)
+    experience = experience._replace(view=view, terminated=ends)
+    reward = experience.reward
+    told = experience._replace(reward=np.broadcast_to(reward.mean(axis=0), reward.shape))
+    complete, none = (
+        networks(g, ("critic",)) for g in (family("complete", 4, uniform), family("none", 4))
+    )
+    together, alone = (
+        learn(agents, experience, complete, keys)[0],
+        learn(agents, told, none, keys)[0],
+    )
+    assert_same(together.critic, alone.critic, 1e-5)
+
+
+def test_the_step_before_a_cut_is_left_out_and_the_last_one_waits():
+    (agents, experience, network, keys), learn, _ = taught(NetworkedQAC(**{**LINEAR, "horizon": 6}))
+    after, _, _ = learn(agents, experience, network, keys)
+    assert_same(after.last.reward, experience.reward[:, -1])
+    cut = experience.over & ~experience.terminated
+    cut[:, -1] = False  # the last step is not learned from yet, whatever it is
+    assert cut.any()
+    other = experience._replace(reward=np.where(cut, 99.0, experience.reward).astype(np.float32))
+    assert_same(learn(agents, other, network, keys)[0].critic, after.critic)
+
+
+def test_what_it_cannot_do_gets_a_sentence():
+    with pytest.raises(ConfigError, match="networked-q sums over an agent's actions"):
+        NetworkedQAC().init(jax.random.key(0), AgentSpec(2, Box(1), state=2, joint=4))
+    with pytest.raises(ConfigError, match="critic_hidden needs widths of at least 1"):
+        dataclasses.replace(NetworkedAC(), critic_hidden=(0,)).check(1)
