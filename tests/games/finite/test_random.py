@@ -123,7 +123,7 @@ def test_the_floor_is_added_before_rows_are_normalised():
 
 def test_observed_rewards_lie_around_their_means():
     game = NetworkedMDP(states=3, agents=2, noise=0.25)
-    noise = np.asarray(game.luck(chances(jax.random.key(0), (game.dice, 2000))))
+    noise = np.asarray(game.luck([*chances(jax.random.key(0), (game.dice, 2000))]))
     assert noise.shape == (2000, 2)
     for agent in noise.T:
         assert stats.kstest(agent, stats.uniform(-0.25, 0.5).cdf).pvalue > 0.01
