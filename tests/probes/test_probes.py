@@ -245,11 +245,14 @@ def test_one_leaves_and_the_other_plays_on(algorithm):
 
 
 def test_paying_another_needs_a_message():
-    """Agent 0's action pays agent 1 alone, who can do nothing but tell."""
+    """Agent 0's action pays agent 1 alone, who can do nothing but tell.
+
+    Without a word agent 0 does anything, and what it does in one seed may be right by chance.
+    """
     rules = table(reward={(0, 1, 0, 1): 1.0})
     for name, algorithm in EVERY.items():
-        paid = play(algorithm, rules)[0][1]
-        assert (paid > 0.85) if pooled(algorithm) else (paid < 0.75), name
+        paid = [play(algorithm, rules, seed)[0][1] for seed in range(5)]
+        assert (min(paid) > 0.85) if pooled(algorithm) else (min(paid) < 0.75), (name, paid)
 
 
 @each(AIMING)
