@@ -113,7 +113,8 @@ def test_after_k_exchanges_an_agent_has_reached_k_hops(rounds):
 def test_in_a_game_without_contact_agents_live_apart(algorithm):
     """The whole round, play included: nobody's parameters, past or random stream reach another.
 
-    Only an algorithm with a centre, which pays everybody the team's reward, is told the difference.
+    Only an algorithm with a centre, which pays everybody the team's reward, is told the difference:
+    those are who were there when it was made.
     """
     _, _, team = taught(algorithm)
     round_ = rounds_of(algorithm)
@@ -128,7 +129,7 @@ def test_in_a_game_without_contact_agents_live_apart(algorithm):
             (before.agents, report.metrics, before.stage.memory),
             (after.agents, told.metrics, after.stage.memory),
         )
-        assert reached == (set(range(4)) if algorithm.information.central else {J})
+        assert (reached > {J}) if algorithm.information.central else (reached == {J})
 
 
 @functools.cache
