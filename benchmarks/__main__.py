@@ -16,6 +16,7 @@ from rich.table import Table
 
 from benchmarks.bound import Part, activations, dense, products
 from coterie import IPPO, SpreadFarama, family
+from coterie.train.talk import Talk
 from coterie.train.team import assemble, iteration
 
 GAMES, AGENTS, WIDTH = 64, 3, 64
@@ -28,7 +29,7 @@ def start() -> tuple:
     game = SpreadFarama(agents=AGENTS)
     vector = game.vectorize(GAMES)
     graph = family("none", AGENTS)
-    fresh = jax.jit(lambda key: assemble(ALGORITHM, game, vector, graph, key))
+    fresh = jax.jit(lambda key: assemble(ALGORITHM, game, vector, Talk(graph), key))
     team = jax.block_until_ready(fresh(jax.random.key(0)))
     step = iteration(ALGORITHM, game, vector)
 

@@ -79,3 +79,22 @@ class View(NamedTuple):
     action_mask: Bool[Array, "*batch A"] | None = None
     present: Bool[Array, "*batch"] | None = None
     state: Float[Array, "*batch S"] | None = None
+
+    @property
+    def judged(self) -> Float[Array, "*batch S"]:
+        """What a critic sees: the global state where it is declared, else the own observation."""
+        return self.observation if self.state is None else self.state
+
+
+def blank_view(spec: AgentSpec, *shape: int) -> View:
+    """Views of zeros, `[*shape, ...]`, with the fields that an agent of this kind is shown.
+
+    >>> blank_view(AgentSpec(3, Discrete(2), masked=True), 5).action_mask.shape
+    (5, 2)
+    """
+    return View(
+        jnp.zeros((*shape, spec.observation)),
+        jnp.zeros((*shape, spec.action.size), bool) if spec.masked else None,
+        jnp.zeros(shape, bool) if spec.leaves else None,
+        jnp.zeros((*shape, spec.state)) if spec.state else None,
+    )

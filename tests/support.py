@@ -18,6 +18,7 @@ from coterie.games.game import AgentSpec, Box, Discrete, JaxGame, Timestep, View
 from coterie.graph import Graph, family
 from coterie.network import Network, lift
 from coterie.train.rollout import rollout
+from coterie.train.talk import Talk
 from coterie.train.team import Team, assemble
 from coterie.train.units import units
 
@@ -161,7 +162,7 @@ def taught(algorithm: Algorithm, game: JaxGame | None = None, graph: Graph | Non
     game = game or noise(algorithm)
     graph = graph or family("line", len(game.specs))
     vector = game.vectorize(4)
-    team = assemble(algorithm, game, vector, graph, jax.random.key(0))
+    team = assemble(algorithm, game, vector, Talk(graph), jax.random.key(0))
     learn = jax.jit(lift(algorithm.learn))
     experience = jax.jit(functools.partial(played, algorithm, game))(team)
     keys = jax.vmap(lambda key: jax.random.split(key, 3), out_axes=1)(team.keys)

@@ -16,7 +16,7 @@ from coterie.rl import replay
 from coterie.rl.averages import mean
 from coterie.rl.models import Memory, Policy, Shape
 from coterie.rl.steps import falling
-from coterie.types import AgentSpec, Discrete, View
+from coterie.types import AgentSpec, Discrete, View, blank_view
 
 
 class Action(NamedTuple):
@@ -196,11 +196,7 @@ class IQL(Algorithm):
     def _blank(self, spec: AgentSpec, memory: Memory) -> Segment:
         """A segment of zeros, for its shapes."""
         steps = jnp.zeros(self.horizon)
-        view = View(
-            jnp.zeros((self.horizon, spec.observation)),
-            jnp.zeros((self.horizon, spec.action.size), bool) if spec.masked else None,
-            steps > 0 if spec.leaves else None,
-        )
+        view = blank_view(spec, self.horizon)
         return Segment(view, steps.astype(jnp.int32), steps, steps > 0, steps > 0, view, memory)
 
     def _optimizer(self) -> optax.GradientTransformation:

@@ -15,8 +15,6 @@ from coterie.algorithms.off_policy import (
     Models,
     OffPolicy,
     Student,
-    blank_view,
-    judged,
 )
 from coterie.errors import ConfigError, require
 from coterie.network import Network
@@ -24,7 +22,7 @@ from coterie.rl.averages import mean
 from coterie.rl.distributions import Squashed
 from coterie.rl.importance import effective_share, importance
 from coterie.rl.models import ActionCritic, Policy, Shape
-from coterie.types import AgentSpec, Box, View
+from coterie.types import AgentSpec, Box, View, blank_view
 
 
 class Throw(NamedTuple):
@@ -143,7 +141,7 @@ class LiJia(OffPolicy):
         others, network = self._drift().others(sample.drift, own, network)
         weight = importance(others, self.weight_clip, self.normalise_weights, present)
         following = _choices(policy, sample.next_view).sample(key)
-        later = student.target.critic.value(judged(sample.next_view), following)
+        later = student.target.critic.value(sample.next_view.judged, following)
         target = sample.reward + self.discount * jnp.where(sample.terminated, 0.0, later)
         metrics = {
             "effective_share": effective_share(weight, present),
@@ -155,7 +153,7 @@ class LiJia(OffPolicy):
         self, models: Models, sample: Memory, network: Network, key: Key[Array, ""]
     ) -> tuple[Float[Array, " B"], Metrics]:
         choices = _choices(models.policy, sample.view)
-        worth = models.critic.value(judged(sample.view), choices.sample(key))
+        worth = models.critic.value(sample.view.judged, choices.sample(key))
         return worth, {"entropy": mean(choices.entropy(), sample.view.present)}
 
     def settle(self, state: Learner, network: Network) -> tuple[Learner, Network]:

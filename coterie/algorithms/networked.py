@@ -144,34 +144,26 @@ class Networked(Algorithm):
     ) -> tuple[Learner, Network, Metrics]:
         rates = self._rates(state.updates)
         lesson = self.study(state, experience, network, self._counted_from(state))
-        policy, actor_optimizer, gain = self._improve_policy(state, lesson, rates[0])
+        policy, actor_optimizer, said = self._improve_policy(state, lesson, rates[0])
         critic, critic_optimizer, loss = self._improve_critic(state, lesson, rates[1])
         critic, network = self.agree(critic, network)
         reward = mean(experience.reward, experience.view.present)
         average = state.average + jnp.minimum(rates[1], 1.0) * (reward - state.average)
         metrics = {
-            "policy_loss": -gain,
             "critic_loss": loss,
             "advantage": jnp.sqrt(mean(lesson.advantage**2, lesson.counts)),
             "average_reward": average,
-            "entropy": self._entropy(policy, lesson),
         }
         optimizers = (actor_optimizer, critic_optimizer)
         state = Learner(policy, critic, optimizers, average, state.updates + 1, lesson.last)
-        return state, network, metrics
+        return state, network, metrics | said
 
     def agree(self, critic: PyTree, network: Network) -> tuple[PyTree, Network]:
         """The critic after averaging with the neighbours."""
-        if self.rounds == 1:
-            return network.mix(critic, "critic")
         return network.gossip(critic, "critic", self.rounds)
 
     def policy(self, state: Learner) -> Policy:
         return state.policy
-
-    def seen(self, view: View) -> Float[Array, "*batch S"]:
-        """What the critics are functions of."""
-        return view.observation if view.state is None else view.state
 
     def critic_shape(self, spec: AgentSpec, actions: bool) -> Shape:
         """The shape of a critic of what is seen, and of the actions."""
@@ -191,17 +183,19 @@ class Networked(Algorithm):
 
     def _improve_policy(
         self, state: Learner, lesson: Lesson, rate: Float[Array, ""]
-    ) -> tuple[Policy, PyTree, Float[Array, ""]]:
+    ) -> tuple[Policy, PyTree, Metrics]:
         """One step along `advantage * grad log pi` (and the entropy's gradient)."""
 
-        def loss(policy: Policy) -> Float[Array, ""]:
+        def loss(policy: Policy) -> tuple[Float[Array, ""], Metrics]:
             chosen = policy.choices(policy.body.step(lesson.view.observation, ())[0], lesson.view)
+            entropy = chosen.entropy()
             score = lesson.advantage * chosen.log_prob(lesson.action)
-            return -mean(score + self.entropy * chosen.entropy(), lesson.counts)
+            value = -mean(score + self.entropy * entropy, lesson.counts)
+            return value, {"policy_loss": value, "entropy": mean(entropy, lesson.counts)}
 
-        value, gradient = jax.value_and_grad(loss)(state.policy)
+        gradient, said = jax.grad(loss, has_aux=True)(state.policy)
         policy, optimizer = self._step(state.policy, gradient, state.optimizer[0], rate)
-        return policy, optimizer, -value
+        return policy, optimizer, said
 
     def _improve_critic(
         self, state: Learner, lesson: Lesson, rate: Float[Array, ""]
@@ -228,10 +222,6 @@ class Networked(Algorithm):
         if self.optimizer == "sgd":
             return optax.chain(clip, optax.sgd(1.0))
         return optax.chain(clip, optax.adam(1.0))
-
-    def _entropy(self, policy: Policy, lesson: Lesson) -> Float[Array, ""]:
-        features, _ = policy.body.step(lesson.view.observation, ())
-        return mean(policy.choices(features, lesson.view).entropy(), lesson.counts)
 
 
 def beside(seen: Float[Array, "*batch S"], actions: Float[Array, "*batch M W"]) -> Array:

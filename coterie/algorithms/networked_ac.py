@@ -53,7 +53,7 @@ class NetworkedAC(Networked):
         self, state: Learner, experience: Experience, network: Network, average: Float[Array, ""]
     ) -> Lesson:
         view, reward, ends = experience.view, experience.reward, experience.terminated
-        seen, later = self.seen(view), self.seen(experience.next_view)
+        seen, later = view.judged, experience.next_view.judged
         done = beside(seen, joint(experience))
 
         def loss(critic: Judges, fixed: Judges) -> Float[Array, ""]:

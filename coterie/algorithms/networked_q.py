@@ -15,7 +15,7 @@ from coterie.network import Network
 from coterie.rl.averages import mean
 from coterie.rl.distributions import Categorical
 from coterie.rl.models import Critic
-from coterie.types import AgentSpec, Discrete, View
+from coterie.types import AgentSpec, Discrete, View, blank_view
 
 
 class Step(NamedTuple):
@@ -85,7 +85,7 @@ class NetworkedQAC(Networked):
         view, over = experience.view, experience.over
         return Step(
             view,
-            beside(self.seen(view), joint(experience)),
+            beside(view.judged, joint(experience)),
             experience.decision.action,
             experience.reward,
             experience.terminated,
@@ -124,11 +124,6 @@ def _blank(spec: AgentSpec, inputs: int) -> Step:
     """A step of zeros in each game that was never made."""
     games = spec.games
     no = jnp.zeros(games, bool)
-    view = View(
-        jnp.zeros((games, spec.observation)),
-        jnp.ones((games, spec.action.size), bool) if spec.masked else None,
-        no if spec.leaves else None,
-        jnp.zeros((games, spec.state)) if spec.state else None,
-    )
+    view = blank_view(spec, games)
     zero = jnp.zeros(games)
     return Step(view, jnp.zeros((games, inputs)), zero.astype(int), zero, no, no, no)

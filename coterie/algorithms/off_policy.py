@@ -5,7 +5,6 @@ climb.
 """
 
 import abc
-from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -21,7 +20,8 @@ from coterie.network import Network
 from coterie.rl import replay
 from coterie.rl.averages import mean
 from coterie.rl.models import ActionCritic, Policy, followed
-from coterie.types import AgentSpec, View
+from coterie.rl.optimizers import clipped_adams
+from coterie.types import AgentSpec
 
 
 class Models(NamedTuple):
@@ -165,7 +165,7 @@ class OffPolicy(Algorithm):
         present = sample.view.present
 
         def loss(models: Models) -> tuple[Float[Array, ""], Metrics]:
-            value = models.critic.value(judged(sample.view), lesson.action)
+            value = models.critic.value(sample.view.judged, lesson.action)
             error = mean(lesson.weight * (value - lesson.target) ** 2, present)
             fixed = models._replace(critic=jax.lax.stop_gradient(models.critic))
             worth, more = self.worth(fixed, sample, network, worth_key)
@@ -184,26 +184,5 @@ class OffPolicy(Algorithm):
         return state.student.models.policy
 
     def _optimizer(self) -> optax.GradientTransformation:
-        def adam(rate: float) -> optax.GradientTransformation:
-            return optax.chain(optax.clip_by_global_norm(self.gradient_clip), optax.adam(rate))
-
-        rules: dict[Hashable, Any] = {
-            "policy": adam(self.learning_rate),
-            "critic": adam(self.critic_learning_rate),
-        }
-        return optax.partition(rules, Models("policy", "critic"))  # type: ignore[arg-type]
-
-
-def judged(view: View) -> Array:
-    """What the critic sees: the global state where it is declared, else the own observation."""
-    return view.observation if view.state is None else view.state
-
-
-def blank_view(spec: AgentSpec) -> View:
-    """A view of zeros, for its shapes."""
-    return View(
-        jnp.zeros(spec.observation),
-        jnp.zeros(spec.action.size, bool) if spec.masked else None,
-        jnp.zeros((), bool) if spec.leaves else None,
-        jnp.zeros(spec.state) if spec.state else None,
-    )
+        rates = {"policy": self.learning_rate, "critic": self.critic_learning_rate}
+        return clipped_adams(rates, Models("policy", "critic"), self.gradient_clip)  # type: ignore[arg-type]

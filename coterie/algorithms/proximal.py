@@ -5,9 +5,9 @@ rule that adapts its coefficients.
 """
 
 import abc
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import equinox as eqx
 import jax
@@ -21,6 +21,7 @@ from coterie.network import Network
 from coterie.rl.averages import mean, standardise
 from coterie.rl.distributions import Distribution
 from coterie.rl.models import Critic, Memory, Policy, Shape
+from coterie.rl.optimizers import clipped_adams
 from coterie.rl.returns import generalised_advantage
 from coterie.types import AgentSpec, View
 
@@ -140,7 +141,7 @@ class Proximal(Algorithm):
         distribution = state.policy.choices(features, view)
         judged = memory.critic
         if self.recurrent:
-            judged = state.critic.body.step(_judged(view), memory.critic)[1]
+            judged = state.critic.body.step(view.judged, memory.critic)[1]
         return Choice(distribution.sample(key), distribution), Recall(remembered, judged)
 
     def learn(
@@ -161,9 +162,9 @@ class Proximal(Algorithm):
     def _appraise(self, critic: Critic, experience: Experience) -> Sample:
         """Advantages, and the targets that the critic is to learn."""
         view, next_view = experience.view, experience.next_view
-        features = critic.body.sequence(_judged(view), experience.memory.critic, experience.over)
+        features = critic.body.sequence(view.judged, experience.memory.critic, experience.over)
         value = critic.value(features)
-        following = critic.value(critic.body.after(features, _judged(next_view)))
+        following = critic.value(critic.body.after(features, next_view.judged))
         ended = experience.terminated | experience.truncated
         advantage = generalised_advantage(
             experience.reward,
@@ -217,7 +218,7 @@ class Proximal(Algorithm):
         present = sample.view.present
         new = self._distribution(policy, sample, memory)
         gain = self.surrogate(new, sample.old, sample.advantage, present, coefficients, team)
-        features = critic.body.sequence(_judged(sample.view), memory.critic, sample.over)
+        features = critic.body.sequence(sample.view.judged, memory.critic, sample.over)
         error = self._value_error(critic.value(features), sample)
         critic_loss = mean(error, present)
         metrics = {
@@ -240,21 +241,8 @@ class Proximal(Algorithm):
         return policy.choices(features, sample.view)
 
     def _optimizer(self) -> optax.GradientTransformation:
-        def adam(rate: float) -> optax.GradientTransformation:
-            return optax.chain(
-                optax.clip_by_global_norm(self.gradient_clip), optax.adam(rate, eps=1e-5)
-            )
-
-        rules: dict[Hashable, Any] = {
-            "policy": adam(self.learning_rate),
-            "critic": adam(self.critic_learning_rate),
-        }
-        return optax.partition(rules, ("policy", "critic"))
-
-
-def _judged(view: View) -> Array:
-    """What the critic sees: the global state where it is declared, else the own observation."""
-    return view.observation if view.state is None else view.state
+        rates = {"policy": self.learning_rate, "critic": self.critic_learning_rate}
+        return clipped_adams(rates, ("policy", "critic"), self.gradient_clip, eps=1e-5)
 
 
 def _deal(x: Array, order: Array, parts: int, axis: int) -> Array:

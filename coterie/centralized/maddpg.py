@@ -14,14 +14,12 @@ from coterie.algorithms.off_policy import (
     Models,
     OffPolicy,
     Student,
-    blank_view,
-    judged,
 )
 from coterie.network import Network
 from coterie.rl.averages import mean
 from coterie.rl.distributions import Categorical, Distribution, Squashed
 from coterie.rl.models import ActionCritic, Policy, Shape
-from coterie.types import AgentSpec, Box, View
+from coterie.types import AgentSpec, Box, View, blank_view
 
 PAYLOAD = "target-actions"
 
@@ -100,7 +98,7 @@ class MADDPG(OffPolicy):
         everybody = jnp.zeros((network.size, *mine.shape))
         everybody = everybody.at[network.neighbour].set(heard.values).at[network.index].set(mine)
         following = jnp.moveaxis(everybody, 0, 1).reshape(len(mine), -1)
-        later = student.target.critic.value(judged(sample.next_view), following)
+        later = student.target.critic.value(sample.next_view.judged, following)
         target = sample.reward + self.discount * jnp.where(sample.terminated, 0.0, later)
         return Lesson(sample.actions, target, jnp.ones_like(target)), network, {}
 
@@ -112,7 +110,7 @@ class MADDPG(OffPolicy):
         joint = sample.actions.reshape(len(mine), network.size, -1)
         joint = joint.at[:, network.index].set(mine).reshape(len(mine), -1)
         size = jnp.mean(_outputs(choices) ** 2, axis=-1)
-        worth = models.critic.value(judged(sample.view), joint) - self.regulariser * size
+        worth = models.critic.value(sample.view.judged, joint) - self.regulariser * size
         return worth, {"entropy": mean(choices.entropy(), sample.view.present)}
 
 

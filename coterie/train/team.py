@@ -12,7 +12,6 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from coterie.algorithms import Algorithm, Information
 from coterie.games.game import Game, VectorGame
-from coterie.graph import Graph
 from coterie.network import Network, Traffic, lift, networks, stack
 from coterie.train.rollout import Episodes, Stage, open_stage, rollout
 from coterie.train.talk import Talk
@@ -86,11 +85,10 @@ def known_specs(game: Game, vector: VectorGame, information: Information) -> tup
 
 
 def assemble(
-    algorithm: Algorithm, game: Game, vector: VectorGame, talk: Talk | Graph, key: Key[Array, ""]
+    algorithm: Algorithm, game: Game, vector: VectorGame, talk: Talk, key: Key[Array, ""]
 ) -> Team:
     """A fresh team: every agent its own parameters, optimiser, memory and random stream."""
     specs = known_specs(game, vector, algorithm.information)
-    talk = Talk(talk) if isinstance(talk, Graph) else talk
     agents_key, game_key, stage_key = jax.random.split(key, 3)
     keys = jax.vmap(jax.random.fold_in, (None, 0))(agents_key, jnp.arange(len(specs)))
     pairs = [algorithm.init(jax.random.fold_in(k, 0), s) for k, s in zip(keys, specs, strict=True)]

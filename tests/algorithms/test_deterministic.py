@@ -13,6 +13,7 @@ from coterie.algorithms import DeterministicOff, DeterministicOn
 from coterie.errors import ConfigError
 from coterie.games.game import AgentSpec, Box, Discrete, JaxGame, Timestep, View
 from coterie.graph import family
+from coterie.train.talk import Talk
 from coterie.train.team import assemble, iteration
 from tests.exact import deterministic as exact
 from tests.support import taught
@@ -74,7 +75,9 @@ class Tug(JaxGame):
 def after(algorithm, game, graph, updates, games, change=lambda agents: agents):
     """The team after so many updates, compiled as one scan."""
     vector = game.vectorize(games)
-    team = assemble(algorithm, game, vector, family(graph, len(game.specs)), jax.random.key(0))
+    team = assemble(
+        algorithm, game, vector, Talk(family(graph, len(game.specs))), jax.random.key(0)
+    )
     team = team._replace(agents=change(team.agents))
     round_ = iteration(algorithm, game, vector)
     scan = jax.jit(lambda t: jax.lax.scan(lambda t, _: (round_(t)[0], None), t, length=updates)[0])

@@ -13,6 +13,7 @@ from coterie.algorithms.tabular import Tabular
 from coterie.catalogue import ALGORITHMS
 from coterie.games.game import Box, Discrete
 from coterie.graph import family
+from coterie.train.talk import Talk
 from coterie.train.team import assemble, iteration
 from tests.probes.games import Darts, Lab, able, table
 from tests.support import Gossip, accepts, with_options
@@ -59,7 +60,7 @@ def each(algorithms):
 def trained(algorithm, game, key):
     """The team after training, and each agent's mean return in the last tenth of it."""
     vector = game.vectorize(GAMES)
-    team = assemble(algorithm, game, vector, family("complete", 2), key)
+    team = assemble(algorithm, game, vector, Talk(family("complete", 2)), key)
     round_ = iteration(algorithm, game, vector)
     team, report = jax.lax.scan(lambda t, _: round_(t), team, None, length=UPDATES)
     last = jax.tree.map(lambda x: jnp.sum(x[-UPDATES // 10 :], axis=0), report.episodes)
