@@ -6,6 +6,7 @@ What draws is imported where it is used: to load matplotlib takes a tenth of a r
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -19,7 +20,7 @@ from coterie.games.game import Game, JaxGame
 from coterie.report.curve import Curve
 from coterie.report.files import picture
 from coterie.report.table import summary_table, to_csv
-from coterie.results import curve, frames, scenes
+from coterie.results import by_bytes, curve, frames, scenes
 from coterie.train import loop
 from coterie.train.evaluate import Scores
 from coterie.train.loop import Watcher
@@ -27,6 +28,7 @@ from coterie.train.progress import Bar
 from coterie.train.run import Run, file_name, new_run, open_run
 from coterie.train.settings import Settings
 
+Axis = Literal["steps", "bytes"]
 PANELS = ("return", "entropy", "kl", "critic_loss", "policy_loss", "gradient_norm", "bytes")
 
 
@@ -61,10 +63,12 @@ def compare(
     settings: Settings = Settings(seeds=5),  # noqa: B008 (frozen)
     folder: str | Path = "runs/comparison",
     console: Console | None = None,
+    x: Axis = "steps",
 ) -> list[Curve]:
     """Train several algorithms on one game, with the same seeds and budget; plot and tabulate them.
 
     algorithms: names or values, or a mapping from labels to values.
+    x:          what the curves are drawn over, see `plot_runs`.
 
     Stopped by Ctrl-C it returns no curves; the same call continues it.
     """
@@ -72,16 +76,24 @@ def compare(
     named = list(pairs)
     require(len({n for n, _ in named}) == len(named), "each algorithm needs a label of its own.")
     runs = [new_run(a, game, settings, Path(folder) / file_name(name)) for name, a in named]
+    if not train_all(runs, console):
+        return []
+    return plot_runs(runs, Path(folder) / "comparison.png", x=x, labels=[n for n, _ in named])
+
+
+def train_all(runs: Sequence[Run], console: Console | None = None) -> bool:
+    """Train what is not trained yet, run after run; `False` if it was stopped."""
     begun = [run for run in runs if run.folder.exists()]
     for run in begun:
         _require_same(run)
-    for run in runs:
+    left = [run for run in runs if run not in begun or not run.finished]
+    for run in left:
         loop.rehearse(run)
-    for run in runs:
+    for run in left:
         _follow(run, loop.resume if run in begun else loop.train, console)
         if not run.finished:
-            return []
-    return plot_runs(runs, Path(folder) / "comparison.png")
+            return False
+    return True
 
 
 def _require_same(run: Run) -> None:
@@ -103,13 +115,30 @@ def evaluate(folder: str | Path, episodes: int = 256, key: int = 0) -> dict[int,
     return {seed: score(run, seed, episodes, key) for seed in run.seeds}
 
 
-def plot_runs(runs: Sequence[Run], path: str | Path, column: str = "return") -> list[Curve]:
-    """Curves of one column of several runs, as a picture and, beside it, a table (`.csv`)."""
+def plot_runs(
+    runs: Sequence[Run],
+    path: str | Path,
+    column: str = "return",
+    x: Axis = "steps",
+    labels: Sequence[str] = (),
+) -> list[Curve]:
+    """Curves of one column of several runs, as a picture and, beside it, a table (`.csv`).
+
+    x:      what the picture is drawn over: game steps, or the bytes that one agent has sent.
+    labels: what the runs are called; by default as their folders, or one run as its method.
+
+    Returns the curves over game steps, as they stand in the table.
+    """
     from coterie.report.plot import plot_curves
 
-    curves = [curve(run, column, label=run.folder.name if len(runs) > 1 else None) for run in runs]
-    worlds = " and ".join(sorted({run.world for run in runs}))
-    plot_curves(curves, path, title=runs[0].title if len(runs) == 1 else worlds, ylabel=column)
+    labels = labels or [run.folder.name if len(runs) > 1 else run.method for run in runs]
+    curves = [curve(run, column, label) for run, label in zip(runs, labels, strict=True)]
+    drawn, over = curves, "game steps"
+    if x == "bytes":
+        drawn = [by_bytes(run, column, label) for run, label in zip(runs, labels, strict=True)]
+        over = "bytes sent by one agent"
+    title = runs[0].title if len(runs) == 1 else " and ".join(sorted({run.world for run in runs}))
+    plot_curves(drawn, path, title, column, over)
     write_whole(Path(path).with_suffix(".csv"), to_csv(summary_table(curves)))
     return curves
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, make_dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 from rich.console import Console
@@ -70,11 +70,11 @@ def _train(arguments: list[str]) -> None:
     from coterie.catalogue import make_algorithm, make_game
 
     parts = {"algorithm": make_algorithm(method), "game": make_game(world)}
-    chosen = _parse(f"train {method} {world}", parts, options, seeds=1)
+    chosen = _parse(f"train {method} {world}", parts, options, 1, Output())
     prepare(chosen.settings.seeds)
     from coterie.api import train
 
-    run = train(chosen.algorithm, chosen.game, chosen.settings, chosen.folder)
+    run = train(chosen.algorithm, chosen.game, chosen.settings, chosen.output.folder)
     if run.finished:
         print(f"{run.folder}: numbers, plots, checkpoints and one policy file per agent")
 
@@ -86,14 +86,16 @@ def _compare(arguments: list[str]) -> None:
 
     require(len(set(methods)) == len(methods), f"{' '.join(methods)}: name each algorithm once.")
     parts = {_identifier(name): make_algorithm(name) for name in methods}
-    chosen = _parse(f"compare {' '.join(names)}", {**parts, "game": make_game(world)}, options, 5)
+    chosen = _parse(
+        f"compare {' '.join(names)}", {**parts, "game": make_game(world)}, options, 5, Comparison()
+    )
     prepare(chosen.settings.seeds)
     from coterie.api import compare
     from coterie.report.table import summary_table, to_rich
 
-    folder = chosen.folder or Path("runs") / _plain(f"compare-{'-'.join(names)}")
+    folder = chosen.output.folder or Path("runs") / _plain(f"compare-{'-'.join(names)}")
     rules = {name: getattr(chosen, _identifier(name)) for name in methods}
-    curves = compare(rules, chosen.game, chosen.settings, folder)
+    curves = compare(rules, chosen.game, chosen.settings, folder, x=chosen.output.x)
     if not curves:
         print("The same command goes on with the comparison.", file=sys.stderr)
         return
@@ -136,12 +138,13 @@ def _plot(arguments: list[str]) -> None:
     from coterie.train.run import open_run
 
     runs = [open_run(folder) for folder in folders]
-    if len(runs) == 1 and chosen.out is None and chosen.column == "return":
+    if len(runs) == 1 and (chosen.out, chosen.column, chosen.x) == (None, "return", "steps"):
         print(*plot_run(runs[0]), sep="\n")
         return
-    place = runs[0].folder / "plots" / f"{_plain(chosen.column)}.png"
+    over = "-over-bytes" * (chosen.x == "bytes")
+    place = runs[0].folder / "plots" / f"{_plain(chosen.column)}{over}.png"
     out = chosen.out or (place if len(runs) == 1 else Path("comparison.png"))
-    curves = plot_runs(runs, out, chosen.column)
+    curves = plot_runs(runs, out, chosen.column, chosen.x)
     Console().print(to_rich(summary_table(curves)))
     print(out, out.with_suffix(".csv"), sep="\n")
 
@@ -170,16 +173,14 @@ def _check(arguments: list[str]) -> None:
 
 def _claims(arguments: list[str]) -> None:
     (name,), options = _split(arguments, "claims FIGURE", 1)
-    from coterie.claims.catalogue import panels_of
+    from coterie.claims.catalogue import figure_of
 
-    panels = panels_of(name)
+    figure = figure_of(name)
     chosen = _read(Claims, options, f"claims {name}")
-    prepare(max(panel.settings.seeds for panel in panels.values()))
-    from coterie.claims.figure import make_figure
-
+    prepare(figure.seeds)
     paper, _, number = name.rpartition("-")
     picture = (chosen.folder or Path("runs") / paper) / f"figure-{number}.png"
-    print(make_figure(panels, picture))
+    print(figure.make(picture))
     print(picture, picture.with_suffix(".md"), sep="\n")
 
 
@@ -223,26 +224,25 @@ def _list(arguments: list[str]) -> None:
     print(*_lines(parts), sep="\n")
 
 
-def _parse(prog: str, parts: dict[str, Any], options: list[str], seeds: int) -> Any:
-    """The options of a training verb: those of its parts, of the run, and the folder."""
+def _parse(
+    prog: str, parts: dict[str, Any], options: list[str], seeds: int, output: "Output"
+) -> Any:
+    """The options of a training verb: those of its parts, of the run, and of where it writes."""
     from coterie.train.settings import Settings
 
-    return _parse_only(prog, {**parts, "settings": Settings(seeds=seeds)}, options, folder=True)
+    parts = {**parts, "settings": Settings(seeds=seeds), "output": output}
+    return _parse_only(prog, parts, options)
 
 
-def _parse_only(prog: str, parts: dict[str, Any], options: list[str], folder: bool = False) -> Any:
+def _parse_only(prog: str, parts: dict[str, Any], options: list[str]) -> Any:
     """Options from frozen values: their fields, with their present numbers as defaults.
 
-    The parts `algorithm`, `game` and `settings` need no prefix; others have their name for one.
+    The parts in `PLAIN` need no prefix; others have their name for one.
     """
     declared: list[Any] = []
     for name, value in parts.items():
-        plain = name in ("algorithm", "game", "settings")
-        kind = Annotated[type(value), tyro.conf.arg(name="" if plain else name)]
+        kind = Annotated[type(value), tyro.conf.arg(name="" if name in PLAIN else name)]
         declared.append((name, kind, field(default=value)))
-    if folder:
-        about = tyro.conf.arg(help="Where to write; must be new. By default a folder in runs/.")
-        declared.append(("folder", Annotated[Path | None, about], field(default=None)))
     return _read(make_dataclass("Options", declared), options, prog)
 
 
@@ -321,6 +321,25 @@ def _lines(parts: dict[str, dict[str, str]]) -> list[str]:
     ]
 
 
+PLAIN = ("algorithm", "game", "settings", "output")
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where a run is written."""
+
+    folder: Path | None = None
+    """Where to write; must be new. By default a folder in runs/."""
+
+
+@dataclass(frozen=True)
+class Comparison(Output):
+    """Where a comparison is written, and how it is drawn."""
+
+    x: Literal["steps", "bytes"] = "steps"
+    """What the curves are drawn over: game steps, or the bytes that one agent has sent."""
+
+
 @dataclass(frozen=True)
 class Evaluate:
     """Play games with a trained team."""
@@ -359,6 +378,8 @@ class Plot:
 
     column: str = "return"
     """Which column of the evaluations."""
+    x: Literal["steps", "bytes"] = "steps"
+    """What the curves are drawn over: game steps, or the bytes that one agent has sent."""
     out: Path | None = None
     """The picture; its suffix decides the format. One run has its own place in its folder."""
 

@@ -1,5 +1,6 @@
 """What finished runs say: their tables as curves, their teams as pictures and scores."""
 
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -39,7 +40,25 @@ def curve(
         )
         known = np.isfinite(table[column])
         tables.append((table["steps"][known], table[column][known]))
-    return gather(label or run.method, tables, wall_time(run))
+    return replace(gather(label or run.method, tables, wall_time(run)), sent=bytes_sent(run))
+
+
+def by_bytes(run: Run, column: str = "return", label: str | None = None) -> Curve:
+    """The same over the bytes that one agent has sent until then, a mean over agents and seeds.
+
+    A run that sends nothing has no line: it is its end, at 0 bytes.
+    """
+    shown, sent = curve(run, column, label), curve(run, "bytes").values.mean(axis=0)
+    if not np.any(sent):
+        note = f"{shown.label} sends nothing: the dot is its end"
+        return replace(shown, steps=np.zeros(1), values=shown.values[:, -1:], note=note)
+    return replace(shown, steps=sent)
+
+
+def bytes_sent(run: Run) -> float | None:
+    """What one agent has sent in all, on average; `None` if the run was never evaluated."""
+    tables = [read_table(run.evaluations(s)) for s in run.seeds if run.evaluations(s).is_file()]
+    return float(np.mean([table["bytes"][-1] for table in tables])) if tables else None
 
 
 def wall_time(run: Run) -> float | None:

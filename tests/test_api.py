@@ -3,6 +3,7 @@
 from coterie import api
 from coterie.report import plot
 from coterie.train.loop import train
+from coterie.train.metrics import read_table
 from coterie.train.run import new_run
 from tests.runs import SETTINGS, Pond, small
 
@@ -21,3 +22,23 @@ def test_lines_that_would_hide_one_another_are_drawn_as_one(tmp_path, monkeypatc
     labels = {name: [curve.label for curve in curves] for name, curves in drawn.items()}
     assert labels["return"] == ["agent-0", "agent-1"]
     assert labels["bytes"] == ["every agent"]
+
+
+def test_curves_over_bytes_and_what_sends_nothing_is_a_dot(tmp_path, monkeypatch):
+    talks, is_mute = small("networked-ac"), small("ippo")
+    runs = [
+        new_run(m, Pond(), SETTINGS, tmp_path / m_name)
+        for m_name, m in (("talks", talks), ("mute", is_mute))
+    ]
+    for run in runs:
+        train(run)
+    drawn = []
+    monkeypatch.setattr(plot, "plot_curves", lambda curves, *rest: drawn.append((curves, rest)))
+    told = api.plot_runs(runs, tmp_path / "x.png", x="bytes")
+    (over, mute), rest = drawn[0]
+    assert rest[-1] == "bytes sent by one agent"
+    assert over.steps.tolist() == read_table(runs[0].evaluations(0))["bytes"].tolist()
+    assert over.steps[0] == 0 < over.steps[-1] == told[0].sent
+    assert told[0].steps.tolist() == [0, 144, 240]
+    assert mute.steps.tolist() == [0] and mute.values.tolist() == told[1].values[:, -1:].tolist()
+    assert mute.note == "mute sends nothing: the dot is its end" and told[1].sent == 0

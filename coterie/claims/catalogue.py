@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 
-from coterie.claims import dpo, li_jia
-from coterie.claims.figure import Panel
+from coterie.claims import cost, dpo, li_jia
+from coterie.claims.figure import Figure
+from coterie.claims.study import Study
 from coterie.errors import unknown
 
-FIGURES: dict[str, Callable[[], dict[str, Panel]]] = {
+FIGURES: dict[str, Callable[[], Figure | Study]] = {
+    "cost-commons": cost.cost_of_talking,
     "dpo-1a": dpo.figure_1a,
     "dpo-1b": dpo.figure_1b,
     "dpo-2": dpo.figure_2,
@@ -17,8 +19,8 @@ FIGURES: dict[str, Callable[[], dict[str, Panel]]] = {
 }
 
 
-def panels_of(name: str) -> dict[str, Panel]:
-    """The panels of a figure; `ConfigError` if there is none of that name."""
+def figure_of(name: str) -> Figure | Study:
+    """The figure of that name; `ConfigError` if there is none."""
     if name not in FIGURES:
         raise unknown("figure", name, FIGURES)
     return FIGURES[name]()

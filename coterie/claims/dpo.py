@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from coterie.algorithms import DPO, IPPO, IQL, Algorithm
-from coterie.claims.figure import Claim, Panel
+from coterie.claims.figure import Claim, Figure, Panel
 from coterie.claims.questions import above, below_value, close, restless, widest
 from coterie.exact.episodes import best_return
 from coterie.games import Circle, Line, Spread, StochasticGame
@@ -18,7 +18,7 @@ PARTICLES: Mapping[str, Algorithm] = {
 }
 
 
-def figure_2() -> dict[str, Panel]:
+def figure_2() -> Figure:
     """DPO, figure 2: five agents spread, line up and circle."""
     settings = Settings(games=64, seeds=5, evaluations=40, evaluation_games=128)
     asked = {
@@ -26,7 +26,7 @@ def figure_2() -> dict[str, Panel]:
         "line": (Line(agents=5), 2_000_000, "D11", "D14"),
         "circle": (Circle(agents=5), 1_500_000, "D12", "D15"),
     }
-    return {
+    panels = {
         name: Panel(
             game,
             PARTICLES,
@@ -38,6 +38,7 @@ def figure_2() -> dict[str, Panel]:
         )
         for name, (game, steps, first, second) in asked.items()
     }
+    return Figure(panels)
 
 
 GAME = StochasticGame()
@@ -51,7 +52,7 @@ RIVALS: Mapping[str, Algorithm] = {
 }
 
 
-def figure_1a() -> dict[str, Panel]:
+def figure_1a() -> Figure:
     """DPO, figure 1(a): the cooperative stochastic game and its optimum."""
     claims = (
         Claim("D4", "DPO ends above IPPO", above("dpo", "ippo")),
@@ -60,10 +61,10 @@ def figure_1a() -> dict[str, Panel]:
         Claim("D6", "DPO stays below the optimum", below_value("dpo", "optimum")),
     )
     methods = {"dpo": LEARNER, **RIVALS}
-    return {"stochastic-game": Panel(GAME, methods, TABULAR, claims, {"optimum": _best})}
+    return Figure({"stochastic-game": Panel(GAME, methods, TABULAR, claims, {"optimum": _best})})
 
 
-def figure_1b() -> dict[str, Panel]:
+def figure_1b() -> Figure:
     """DPO, figure 1(b): the target of the divergence."""
     methods = {f"d={d:g}": replace(LEARNER, divergence_target=d) for d in (0.001, 0.01, 0.1, 1.0)}
     low, best = ("d=0.001", "d=0.01"), "d=0.1"
@@ -72,12 +73,12 @@ def figure_1b() -> dict[str, Panel]:
         Claim("D8", "1 fluctuates", restless("d=1", best, *low)),
         Claim("D8", "0.1 is best", above(best, *low, "d=1")),
     )
-    return {"target": Panel(GAME, methods, TABULAR, claims)}
+    return Figure({"target": Panel(GAME, methods, TABULAR, claims)})
 
 
-def figure_8() -> dict[str, Panel]:
+def figure_8() -> Figure:
     """DPO, figure 8: the two ablations in the stochastic game."""
-    (name, panel), *_ = figure_1a().items()
+    (name, panel), *_ = figure_1a().panels.items()
     ablations = {
         "ippo-kl": replace(LEARNER, root_penalty=0.0),
         "dpo-no-kl": replace(LEARNER, penalty=0.0),
@@ -88,10 +89,11 @@ def figure_8() -> dict[str, Panel]:
         Claim("D7", "IPPO, IPPO-KL and DPO without KL are close", close(*others)),
         Claim("D7", "and below DPO", above("dpo", *others)),
     )
-    return {name: replace(panel, methods={**panel.methods, **ablations}, claims=claims)}
+    methods = {**panel.methods, **ablations}
+    return Figure({name: replace(panel, methods=methods, claims=claims)})
 
 
-def figure_9() -> dict[str, Panel]:
+def figure_9() -> Figure:
     """DPO, figure 9: the two constants of the adaptive penalty."""
     pairs = ((1.5, 2), (1.5, 4), (1.5, 6), (1.1, 2), (3, 2), (3, 6), (1.1, 6))
     methods = {
@@ -99,7 +101,7 @@ def figure_9() -> dict[str, Panel]:
         for tolerance, factor in pairs
     }
     claims = (Claim("D9", "seven choices change little", close(*methods)),)
-    return {"adaptation": Panel(GAME, methods, TABULAR, claims)}
+    return Figure({"adaptation": Panel(GAME, methods, TABULAR, claims)})
 
 
 def _best() -> float:

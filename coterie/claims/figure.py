@@ -1,20 +1,24 @@
 """A figure of a paper: what is trained for it, how it is drawn, and what it is said to show."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from coterie.algorithms import Algorithm
-from coterie.api import compare
+from coterie.api import train_all
 from coterie.claims.questions import TAIL, Question
 from coterie.files import write_whole
 from coterie.games.game import Game
 from coterie.report.curve import Curve
 from coterie.report.plot import plot_panels
 from coterie.report.table import summary_table, to_markdown
+from coterie.results import curve
+from coterie.train.run import Run, file_name, new_run
 from coterie.train.settings import Settings
+
+STOPPED = "stopped; the same command goes on"
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,7 @@ class Panel:
     """One plot: methods that play one game with the same seeds and budget.
 
     references: known values such as an optimum, drawn as lines; computed only when they are needed.
+    networks:   the settings of those methods that talk otherwise than the others.
     """
 
     game: Game
@@ -38,28 +43,55 @@ class Panel:
     settings: Settings
     claims: tuple[Claim, ...] = ()
     references: Mapping[str, Callable[[], float]] = field(default_factory=dict)
+    networks: Mapping[str, Settings] = field(default_factory=dict)
+
+    def runs(self, folder: Path) -> dict[str, Run]:
+        """Each method's run, in a folder of its own."""
+        return {
+            label: new_run(
+                method,
+                self.game,
+                self.networks.get(label, self.settings),
+                folder / file_name(label),
+            )
+            for label, method in self.methods.items()
+        }
+
+    def verdicts(self, curves: Sequence[Curve]) -> list[str]:
+        """What is said, and what the curves answer, as Markdown."""
+        named = {curve.label: curve for curve in curves}
+        return [f"- {claim.name} ({claim.says}): {claim.ask(named)}" for claim in self.claims]
 
 
-def make_figure(panels: Mapping[str, Panel], picture: Path) -> str:
-    """Train what is not trained yet, draw, judge; returns the tables and verdicts as Markdown.
+@dataclass(frozen=True)
+class Figure:
+    """Panels side by side; figures in one folder share the runs of panels with one name."""
 
-    Leaves the `picture`, the verdicts beside it (`.md`), and one folder of runs for each panel:
-    figures in one folder share the runs of panels with one name.
-    """
-    drawn, lines = {}, []
-    known: dict[str, float] = {}
-    for name, panel in panels.items():
-        drawn[name] = compare(panel.methods, panel.game, panel.settings, picture.parent / name)
-        if not drawn[name]:
-            return "stopped; the same command goes on"
-        known |= {label: value() for label, value in panel.references.items()}
-        named = {curve.label: curve for curve in (*drawn[name], *map(_point, known.items()))}
-        lines += [f"**{name}**\n", to_markdown(summary_table(drawn[name], TAIL))]
-        lines += [f"- {c.name} ({c.says}): {c.ask(named)}" for c in panel.claims]
-        lines.append("")
-        plot_panels(drawn, picture, ylabel="return", references=known)
-        write_whole(picture.with_suffix(".md"), "\n".join(lines))
-    return "\n".join(lines)
+    panels: Mapping[str, Panel]
+
+    @property
+    def seeds(self) -> int:
+        """The most seeds that train side by side."""
+        return max(panel.settings.seeds for panel in self.panels.values())
+
+    def make(self, picture: Path) -> str:
+        """Train what is not trained yet, draw, judge; returns the tables and verdicts as Markdown.
+
+        Leaves the `picture`, the verdicts beside it (`.md`), and a folder of runs for each panel.
+        """
+        drawn, lines = {}, []
+        known: dict[str, float] = {}
+        for name, panel in self.panels.items():
+            runs = panel.runs(picture.parent / name)
+            if not train_all(list(runs.values())):
+                return STOPPED
+            drawn[name] = [curve(run, label=label) for label, run in runs.items()]
+            known |= {label: value() for label, value in panel.references.items()}
+            lines += [f"**{name}**\n", to_markdown(summary_table(drawn[name], TAIL))]
+            lines += [*panel.verdicts([*drawn[name], *map(_point, known.items())]), ""]
+            plot_panels(drawn, picture, ylabel="return", references=known)
+            write_whole(picture.with_suffix(".md"), "\n".join(lines))
+        return "\n".join(lines)
 
 
 def _point(named: tuple[str, float]) -> Curve:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from coterie.algorithms import Algorithm, LiJiaTabular
 from coterie.centralized import CentralActorCritic, CentralQ
-from coterie.claims.figure import Claim, Panel
+from coterie.claims.figure import Claim, Figure, Panel
 from coterie.claims.questions import above, quicker
 from coterie.games import RandomMDP
 from coterie.train.settings import Settings
@@ -27,20 +27,20 @@ SETTINGS = Settings(
 )
 
 
-def figure_1a() -> dict[str, Panel]:
+def figure_1a() -> Figure:
     """Li & Jia, figure 1(a): four agents in random games, each seed in one of its own."""
     claims = (
         Claim("LJ3", "Algorithm 1 is faster than both", quicker("li-jia", *RIVALS)),
         Claim("LJ4", "Algorithm 1 ends below centralised AC", above("central-ac", "li-jia")),
         Claim("LJ5", "Algorithm 1 ends above Q-learning", above("li-jia", "central-q")),
     )
-    return {"four": Panel(RandomMDP(agents=4, redrawn=True), METHODS, SETTINGS, claims)}
+    return Figure({"four": Panel(RandomMDP(agents=4, redrawn=True), METHODS, SETTINGS, claims)})
 
 
-def figure_1b() -> dict[str, Panel]:
+def figure_1b() -> Figure:
     """Li & Jia, figure 1(b): the same with five agents."""
     claims = (
         Claim("LJ6", "Algorithm 1 is fastest", quicker("li-jia", *RIVALS)),
         Claim("LJ7", "Algorithm 1 ends highest", above("li-jia", *RIVALS)),
     )
-    return {"five": Panel(RandomMDP(agents=5, redrawn=True), METHODS, SETTINGS, claims)}
+    return Figure({"five": Panel(RandomMDP(agents=5, redrawn=True), METHODS, SETTINGS, claims)})

@@ -73,6 +73,21 @@ def close(*labels: str, within: float = 0.1) -> Question:
     return ask
 
 
+def costs(a: str, b: str, share: float) -> Question:
+    """Does `a` end at least this share below `b`, whose returns are positive?"""
+
+    def ask(curves: Curves) -> Answer:
+        less, more = curves[a].final(TAIL), curves[b].final(TAIL)
+        least, most = (1.0 - less.high / more.low, 1.0 - less.low / more.high)
+        verdict: Verdict = "undecided"
+        if least >= share or most < share:
+            verdict = "holds" if least >= share else "does not hold"
+        lost = 1.0 - less.point / more.point
+        return Answer(verdict, f"{a} {less} against {b} {more}: {lost:.0%} less")
+
+    return ask
+
+
 def widest(a: str, *others: str) -> Question:
     """Do the seeds of `a` differ most at the end?"""
     return _largest("spread of seeds at the end", _spread, a, others)

@@ -17,6 +17,7 @@ class Curve:
     steps:   where it was measured, `[T]`, never falling: game steps, or bytes sent.
     values:  what was measured, `[S, T]` for `S` seeds; more is better.
     seconds: the wall time of one seed, if known.
+    sent:    the bytes that one agent has sent at the end, on average, if known.
     note:    what a reader must know about the numbers (runs cut, values smoothed).
 
     `RunError` if there is nothing in it, shapes disagree or a number is not finite.
@@ -26,6 +27,7 @@ class Curve:
     steps: np.ndarray
     values: np.ndarray
     seconds: float | None = None
+    sent: float | None = None
     note: str = ""
 
     def __post_init__(self) -> None:
@@ -113,7 +115,7 @@ def gather(
     cut = max(lengths) > length > 0
     note = f"cut at {grid[-1]}, the end of the shortest of {len(runs)} runs" if cut else ""
     values = np.array([np.asarray(values[:length], float) for _, values in runs])
-    return Curve(label, grid, values, seconds, note)
+    return Curve(label, grid, values, seconds, note=note)
 
 
 def _join(*notes: str) -> str:

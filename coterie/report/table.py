@@ -13,9 +13,9 @@ from coterie.errors import RunError, require
 from coterie.report.compare import level
 from coterie.report.curve import Curve
 from coterie.report.statistics import steps_to
-from coterie.report.words import duration, short
+from coterie.report.words import duration, short, volume
 
-HEADINGS = ("", "final", "95 % interval", "best", "to 90 %", "steps", "seeds", "time")
+HEADINGS = ("", "final", "95 % interval", "best", "to 90 %", "steps", "sent", "seeds", "time")
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Row:
     reached:          the first step at ninety per cent of the best row's final value (see
                       `compare.level`); infinity if it never was.
     steps, seeds:     where the curve ends, and how many runs it stands on.
+    sent:             the bytes that one agent has sent, if known.
     seconds:          the wall time of one seed, if known.
     note:             what a reader must know about the numbers.
     """
@@ -38,6 +39,7 @@ class Row:
     best: float
     reached: float
     steps: float
+    sent: float | None
     seeds: int
     seconds: float | None
     note: str
@@ -95,6 +97,7 @@ def _row(curve: Curve, goal: float, tail: int) -> Row:
         best=float(line.max()),
         reached=float(steps_to(curve.steps, line, goal)),
         steps=float(curve.steps[-1]),
+        sent=curve.sent,
         seeds=curve.seeds,
         seconds=curve.seconds,
         note=curve.note,
@@ -109,6 +112,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         f"{row.best:.4g}",
         short(row.reached) if np.isfinite(row.reached) else "never",
         short(row.steps),
+        "" if row.sent is None else volume(row.sent),
         str(row.seeds),
         "" if row.seconds is None else duration(row.seconds),
     )

@@ -13,6 +13,16 @@ def short(count: float) -> str:
     return f"{count:.4g}"
 
 
+def volume(count: float) -> str:
+    """A number of bytes.
+
+    >>> volume(0), volume(2500), volume(2e9)
+    ('0 B', '2.5 kB', '2 GB')
+    """
+    number = short(count).replace("B", "G")
+    return f"{number} B" if number[-1].isdigit() else f"{number[:-1]} {number[-1]}B"
+
+
 def duration(seconds: float) -> str:
     """A wall time.
 

@@ -5,8 +5,8 @@ import itertools
 
 import pytest
 
-from coterie.claims.catalogue import FIGURES, panels_of
-from coterie.claims.figure import Claim, Panel, make_figure
+from coterie.claims.catalogue import FIGURES, figure_of
+from coterie.claims.figure import Claim, Figure, Panel
 from coterie.claims.questions import above, below_value
 from coterie.errors import ConfigError
 from coterie.train.progress import Bar
@@ -23,12 +23,12 @@ def test_a_figure_leaves_a_picture_and_verdicts(tmp_path):
         Claim("T2", "DPO ends far above", above("dpo", "slow")),
     )
     panels = {"pond": Panel(Pond(), METHODS, settings, claims, {"one": lambda: 1.0})}
-    said = make_figure(panels, tmp_path / "one.png")
+    said = Figure(panels).make(tmp_path / "one.png")
     assert "- T1 (nobody reaches 1): holds (dpo -" in said
     assert "- T2 (DPO ends far above): " in said
     assert (tmp_path / "one.md").read_text() == said
     before = listing(tmp_path / "pond" / "dpo" / "seed-0")
-    assert make_figure(panels, tmp_path / "one.png") == said
+    assert Figure(panels).make(tmp_path / "one.png") == said
     assert listing(tmp_path / "pond" / "dpo" / "seed-0") == before
     assert (tmp_path / "one.png").read_bytes()[1:4] == b"PNG"
 
@@ -37,13 +37,13 @@ def test_a_figure_that_was_stopped_goes_on(tmp_path, monkeypatch):
     """Stopped in the middle, it ends with the very runs and verdicts of one that was not."""
     claims = (Claim("T1", "DPO ends far above", above("dpo", "slow")),)
     panels = {"pond": Panel(Pond(), METHODS, SETTINGS, claims)}
-    whole = make_figure(panels, tmp_path / "whole" / "one.png")
+    whole = Figure(panels).make(tmp_path / "whole" / "one.png")
     picture, asked = tmp_path / "parts" / "one.png", itertools.count()
     with monkeypatch.context() as patch:
         patch.setattr(Bar, "stopping", lambda bar: next(asked) >= BLOCKS + 1)
-        assert make_figure(panels, picture) == "stopped; the same command goes on"
+        assert Figure(panels).make(picture) == "stopped; the same command goes on"
     assert not picture.exists() and (tmp_path / "parts" / "pond" / "slow").exists()
-    assert make_figure(panels, picture).splitlines()[-1] == whole.splitlines()[-1]  # the verdict
+    assert Figure(panels).make(picture).splitlines()[-1] == whole.splitlines()[-1]  # the verdict
     for name in METHODS:
         folders = (tmp_path / part / "pond" / name for part in ("whole", "parts"))
         assert_same_run(*map(open_run, folders))
@@ -51,9 +51,10 @@ def test_a_figure_that_was_stopped_goes_on(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_can_be_trained(name):
-    names = set()
-    for panel in panels_of(name).values():
+    names, figure = set(), figure_of(name)
+    for panel in figure.panels.values() if isinstance(figure, Figure) else [figure.panel]:
         assert panel.settings.seeds >= 5
+        assert set(panel.networks) <= set(panel.methods)
         for method in panel.methods.values():
             method.check(panel.settings.games)
         names |= {claim.name for claim in panel.claims}
@@ -62,4 +63,4 @@ def test_every_figure_can_be_trained(name):
 
 def test_an_unknown_figure_is_named():
     with pytest.raises(ConfigError, match="unknown figure 'dpo-3': did you mean 'dpo-"):
-        panels_of("dpo-3")
+        figure_of("dpo-3")

@@ -16,7 +16,7 @@ from coterie.report.table import summary_table, to_csv, to_markdown, to_rich
 def rows():
     steps = np.array([0, 1000, 2_500_000])
     low = Curve("low", steps, np.tile([0.0, 3.0, 2.0], (3, 1)), note="cut at 2500000")
-    high = Curve("high", steps, np.array([[0, 9, 9], [0, 9, 10], [0, 9, 11]]), seconds=75.0)
+    high = Curve("high", steps, np.array([[0, 9, 9], [0, 9, 10], [0, 9, 11]]), 75.0, 1.5e6)
     return summary_table([low, high])
 
 
@@ -24,15 +24,16 @@ def test_rows_are_sorted_and_exact(rows):
     high, low = rows
     assert (high.label, high.final, high.low, high.high, high.best) == ("high", 10, 9, 11, 10)
     assert (high.reached, high.steps, high.seeds, high.seconds) == (1000, 2_500_000, 3, 75)
+    assert (high.sent, low.sent) == (1.5e6, None)
     assert (low.final, low.best, low.reached, low.seconds) == (2, 3, np.inf, None)
 
 
 def test_markdown(rows):
     assert to_markdown(rows).splitlines() == [
-        "|  | final | 95 % interval | best | to 90 % | steps | seeds | time |",
-        "| :-- | --: | --: | --: | --: | --: | --: | --: |",
-        "| high | 10 | 9 to 11 | 10 | 1k | 2.5M | 3 | 1:15 min |",
-        "| low | 2 | 2 to 2 | 3 | never | 2.5M | 3 |  |",
+        "|  | final | 95 % interval | best | to 90 % | steps | sent | seeds | time |",
+        "| :-- | --: | --: | --: | --: | --: | --: | --: | --: |",
+        "| high | 10 | 9 to 11 | 10 | 1k | 2.5M | 1.5 MB | 3 | 1:15 min |",
+        "| low | 2 | 2 to 2 | 3 | never | 2.5M |  | 3 |  |",
         "",
         "low: cut at 2500000.",
     ]

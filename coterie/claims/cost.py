@@ -1,0 +1,59 @@
+"""What decentralising costs on a game in which who talks to nobody loses most of the return."""
+
+from dataclasses import replace
+
+from coterie.algorithms import Algorithm, NetworkedAC
+from coterie.centralized import CentralAC
+from coterie.claims.figure import Claim, Panel
+from coterie.claims.questions import above, close, costs
+from coterie.claims.study import Study
+from coterie.games import Commons
+from coterie.graph import family
+from coterie.train.settings import Settings
+
+AGENTS = 8
+SETTINGS = Settings(
+    steps=400_000, games=16, seeds=5, block=25, evaluations=20, evaluation_games=128, checkpoints=1
+)
+LEARNER = NetworkedAC()
+CENTRAL = CentralAC()
+
+FAULTS = {
+    "messages lost": {"30 %": "loss:0.3", "60 %": "loss:0.6", "90 %": "loss:0.9"},
+    "rounds late": {"10": "delay:10", "30": "delay:30", "100": "delay:100"},
+    "bits of a number": {"8": "quantise:8", "4": "quantise:4", "2": "quantise:2"},
+}
+CLEAN = {"messages lost": "0", "rounds late": "0", "bits of a number": "32"}
+GRAPHS = ("complete", "exponential", "torus", "ring", "line")
+
+
+def cost_of_talking() -> Study:
+    """The commons: return and agreement against loss, delay, bits and topology; over bytes, too."""
+    networks = {graph: replace(SETTINGS, graph=graph) for graph in GRAPHS}
+    networks["nobody"] = replace(SETTINGS, graph="none", apart=True)
+    axes = {}
+    for title, doses in FAULTS.items():
+        networks |= {text: replace(SETTINGS, channels=(text,)) for text in doses.values()}
+        axes[title] = {CLEAN[title]: "ring", **doses}
+    axes["spectral gap"] = {f"{g}\n{_gap(g):.2g}": g for g in GRAPHS}
+    methods: dict[str, Algorithm] = {label: LEARNER for label in networks}
+    claims = (
+        Claim("C1", "without messages at least 30 % is lost", costs("nobody", "complete", 0.3)),
+        Claim("C2", "a ring comes to a tenth of the complete graph", close("ring", "complete")),
+        Claim("C3", "and of the centralised learner", close("ring", "central")),
+        Claim("C4", "30 % loss does not matter", close("loss:0.3", "ring")),
+        Claim("C5", "90 % loss costs", above("ring", "loss:0.9")),
+        Claim("C6", "90 % loss is better than nobody", above("loss:0.9", "nobody")),
+    )
+    panel = Panel(
+        Commons(agents=AGENTS),
+        {**methods, "central": CENTRAL},
+        SETTINGS,
+        claims,
+        networks=networks,
+    )
+    return Study(panel, axes, ("complete", "nobody", "central"), (*GRAPHS, "nobody", "central"))
+
+
+def _gap(graph: str) -> float:
+    return family(graph, AGENTS).spectral_gap

@@ -1,0 +1,99 @@
+"""What a team's network costs it: the end of training against what is wrong with the messages."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from coterie.api import plot_runs, train_all
+from coterie.claims.figure import STOPPED, Panel
+from coterie.claims.questions import TAIL
+from coterie.files import write_whole
+from coterie.report.doses import plot_doses
+from coterie.report.statistics import Interval, interval
+from coterie.report.words import volume
+from coterie.results import bytes_sent, curve
+from coterie.train.run import Run
+
+LATE = 10  # a distance from agreement is a mean over this part of the training, from its end
+
+
+@dataclass(frozen=True)
+class Study:
+    """Teams that differ in their network, and what they come to.
+
+    panel:  the teams and their settings.
+    axes:   what gets worse: a title, and the team at each tick.
+    levels: the teams that the others are compared with.
+    traced: the teams whose return is drawn over the bytes that an agent has sent.
+    agreed: the payload that the team is to agree on.
+    """
+
+    panel: Panel
+    axes: Mapping[str, Mapping[str, str]]
+    levels: tuple[str, ...]
+    traced: tuple[str, ...]
+    agreed: str = "critic"
+
+    @property
+    def seeds(self) -> int:
+        """The seeds that train side by side."""
+        return self.panel.settings.seeds
+
+    def make(self, picture: Path) -> str:
+        """Train what is not trained yet, draw, judge; returns the table and verdicts as Markdown.
+
+        Leaves the `picture`, another one over bytes (`-bytes`), the table and verdicts (`.md`), and
+        a folder with the teams' runs.
+        """
+        runs = self.panel.runs(picture.parent / picture.stem)
+        if not train_all(list(runs.values())):
+            return STOPPED
+        curves = {label: curve(run, label=label) for label, run in runs.items()}
+        ends = {label: (curves[label].final(TAIL), self._apart(runs[label])) for label in runs}
+        plot_doses(
+            {title: _columns(ticks, ends) for title, ticks in self.axes.items()},
+            {label: ends[label] for label in self.levels},
+            ("return", "distance from agreement"),
+            picture,
+        )
+        traced = [runs[label] for label in self.traced]
+        over = picture.with_stem(f"{picture.stem}-bytes")
+        plot_runs(traced, over, x="bytes", labels=self.traced)
+        said = "\n".join([*_table(runs, ends), "", *self.panel.verdicts(list(curves.values())), ""])
+        write_whole(picture.with_suffix(".md"), said)
+        return said
+
+    def _apart(self, run: Run) -> Interval | None:
+        """How far the team was from agreeing at the end of its training."""
+        if not run.algorithm.information.sends:
+            return None
+        apart = curve(run, f"{self.agreed}.apart", training=True)
+        return interval(apart.values[:, -max(len(apart.steps) // LATE, 1) :].mean(axis=1))
+
+
+Ends = tuple[Interval, Interval | None]
+
+
+def _columns(ticks: Mapping[str, str], ends: Mapping[str, Ends]) -> list[dict[str, Interval]]:
+    """The return, and the distance from agreement, by tick."""
+    both = {tick: ends[label] for tick, label in ticks.items()}
+    return [
+        {tick: value for tick, (value, _) in both.items()},
+        {tick: value for tick, (_, value) in both.items() if value is not None},
+    ]
+
+
+def _table(runs: Mapping[str, Run], ends: Mapping[str, Ends]) -> list[str]:
+    rows = [
+        "| team | return | distance from agreement | sent by an agent |",
+        "| :-- " + "| --: " * 3 + "|",
+    ]
+    for label, (value, apart) in ends.items():
+        cells = (
+            label,
+            f"{value}",
+            "" if apart is None else f"{apart}",
+            volume(bytes_sent(runs[label]) or 0),
+        )
+        rows.append(f"| {' | '.join(cells)} |")
+    return rows
