@@ -84,6 +84,10 @@ class LiJia(OffPolicy):
     def information(self) -> Information:
         return Information(state=self.see_state, reward="team", sends=(PAYLOAD,))
 
+    @property
+    def plays_mode(self) -> bool:
+        return True  # the least sigma is there to explore
+
     def check(self, games: int) -> None:
         super().check(games)
         least, largest = self.deviation_min, self.deviation_max
