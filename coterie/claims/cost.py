@@ -13,7 +13,7 @@ from coterie.train.settings import Settings
 
 AGENTS = 8
 SETTINGS = Settings(
-    steps=250_000, games=16, seeds=5, block=25, evaluations=25, evaluation_games=128, checkpoints=1
+    steps=250_000, games=16, seeds=5, block=25, evaluations=10, evaluation_games=64, checkpoints=1
 )
 # Chosen on a ring with seeds 100 and 101, 400,000 steps each: step sizes of the policy from
 # {1e-3, 3e-3, 1e-2}, steps of the critic from {5, 20}, traces from {0.5, 0.9, 0.95}, the entropy's
