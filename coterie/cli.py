@@ -4,8 +4,8 @@ import contextlib
 import io
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, make_dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -255,7 +255,8 @@ def _read(kind: Any, options: list[str], prog: str) -> Any:
     except SystemExit as end:
         if not end.code:
             raise
-        raise ConfigError(f"{_gist(said.getvalue())}; see coterie {prog} --help.") from None
+        about = _gist(said.getvalue(), list(_options(kind)))
+        raise ConfigError(f"{about}; see coterie {prog} --help.") from None
 
 
 def _whole(word: str) -> str:
@@ -264,14 +265,35 @@ def _whole(word: str) -> str:
     return f"{float(word):.0f}" if number and float(word).is_integer() else word
 
 
-def _gist(box: str) -> str:
-    """What the box that tyro draws around an error says first, and the names it proposes."""
+def _options(kind: Any, prefix: str = "") -> Iterator[str]:
+    """The options that a dataclass stands for."""
+    for part in fields(kind):
+        if is_dataclass(part.default):
+            yield from _options(part.default, "" if part.name in PLAIN else f"{part.name}.")
+        else:
+            yield prefix + part.name.replace("_", "-")
+
+
+def _gist(box: str, options: list[str]) -> str:
+    """What the box that tyro draws around an error says first, and names that may be meant.
+
+    They are those that tyro proposes, or the `options` whose words begin with the letters that were
+    typed: `--lr`.
+    """
     _, *lines = [line.strip(" │╰╯") for line in box.splitlines()]
     parts = "\n".join("" if not line.strip("─-") else line for line in lines).split("\n\n")
     first = " ".join(next(part for part in parts if part.strip()).split("\n")).strip().rstrip(".")
     near = [line.split()[0].rstrip(",") for line in lines if line.startswith("--")]
     meant = [name for name in near if name.strip("-")] if "you meant" in box else []
+    typed = re.match(r"Unrecognized options: --(\w+)", first)
+    if typed and not meant:
+        meant = [f"--{name}" for name in options if _initials(name) == typed[1].lower()]
     return f"{first} (did you mean {' or '.join(meant)}?)" if meant else first
+
+
+def _initials(option: str) -> str:
+    """`lr` of `learning-rate`; a prefix such as `ippo.` does not count."""
+    return "".join(word[:1] for word in option.rpartition(".")[2].split("-"))
 
 
 def _split(

@@ -55,6 +55,21 @@ def below_value(a: str, name: str) -> Question:
     return ask
 
 
+def arrives(a: str, name: str, share: float) -> Question:
+    """Does `a` come this share of the way from where it begins to a known value?"""
+
+    def ask(curves: Curves) -> Answer:
+        start, end = float(curves[a].line[0]), curves[a].final(TAIL)
+        value = float(curves[name].line[-1])
+        way = [(x - start) / (value - start) for x in (end.point, end.low, end.high)]
+        verdict: Verdict = "undecided"
+        if min(way) >= share or max(way) < share:
+            verdict = "holds" if min(way) >= share else "does not hold"
+        return Answer(verdict, f"{a} from {start:.4g} to {end}: {way[0]:.2%} of the way to {name}")
+
+    return ask
+
+
 def close(*labels: str, within: float = 0.1) -> Question:
     """Do all end within a tenth of what the best of them learned?"""
 
