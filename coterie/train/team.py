@@ -1,6 +1,7 @@
 """A team in training: everything that one seed of a run carries from block to block."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable
 from typing import NamedTuple
@@ -12,11 +13,11 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from coterie.algorithms import Algorithm, Information
 from coterie.games.game import Game, VectorGame
-from coterie.network import Network, Traffic, lift, networks, stack
+from coterie.network import Network, Traffic, joined, lift, networks
 from coterie.train.rollout import Episodes, Stage, open_stage, rollout
 from coterie.train.talk import Talk
 from coterie.train.units import units
-from coterie.types import AgentSpec, Box
+from coterie.types import AgentSpec, Box, kinds
 
 
 class Team(NamedTuple):
@@ -91,8 +92,7 @@ def assemble(
     specs = known_specs(game, vector, algorithm.information)
     agents_key, game_key, stage_key = jax.random.split(key, 3)
     keys = jax.vmap(jax.random.fold_in, (None, 0))(agents_key, jnp.arange(len(specs)))
-    pairs = [algorithm.init(jax.random.fold_in(k, 0), s) for k, s in zip(keys, specs, strict=True)]
-    agents, start = stack([state for state, _ in pairs]), stack([memory for _, memory in pairs])
+    agents, start = _started(algorithm, specs, keys)
     return Team(
         agents,
         start,
@@ -109,6 +109,23 @@ def assemble(
         game_key,
         jnp.ones((), jnp.int32),
     )
+
+
+def _started(
+    algorithm: Algorithm, specs: tuple[AgentSpec, ...], keys: Key[Array, " N"]
+) -> tuple[PyTree, PyTree]:
+    """Every agent's state and first memory, `[N, ...]`; all agents of a kind are made at once."""
+
+    def init(spec: AgentSpec, key: Key[Array, ""]) -> tuple[PyTree, PyTree]:
+        return algorithm.init(jax.random.fold_in(key, 0), spec)
+
+    alike = kinds(specs)
+    made = [
+        jax.lax.map(functools.partial(init, spec), keys[np.array(who)])
+        for spec, who in alike.items()
+    ]
+    place = np.argsort(np.concatenate(list(alike.values())))
+    return jax.tree.map(lambda x: x[place], joined(made))
 
 
 def iteration(
