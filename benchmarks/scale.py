@@ -3,7 +3,6 @@
 import dataclasses
 import sys
 import time
-from typing import Any
 
 import jax
 from rich.console import Console
@@ -13,7 +12,7 @@ from coterie import family
 from coterie.algorithms import Algorithm, LiJia, NetworkedAC
 from coterie.games import Commons
 from coterie.train.talk import Talk
-from coterie.train.team import assemble, iteration
+from coterie.train.team import Team, assemble, iterations
 
 TEAMS = 2, 16, 64, 256
 GAMES, REPEATS = 64, 9
@@ -35,10 +34,11 @@ class Measured:
         vector, talk = game.vectorize(GAMES), Talk(family("ring", game.agents))
         fresh = jax.jit(lambda key: assemble(algorithm, game, vector, talk, key))
         self.team = jax.block_until_ready(fresh(jax.random.key(0)))
-        step, updates = iteration(algorithm, game, vector), max(TEAMS) // game.agents
+        updates = max(TEAMS) // game.agents
+        advance = iterations(algorithm, game, vector, updates)
 
-        def block(team: Any) -> Any:
-            return jax.lax.scan(lambda t, _: (step(t)[0], None), team, None, length=updates)[0]
+        def block(team: Team) -> Team:
+            return advance(team)[0]
 
         began = time.perf_counter()
         self.block = jax.jit(block, donate_argnums=0).lower(self.team).compile()

@@ -34,7 +34,7 @@ from coterie.train.rollout import open_stage
 from coterie.train.run import Run, file_name
 from coterie.train.settings import is_due
 from coterie.train.talk import Talk
-from coterie.train.team import Report, Team, assemble, iteration, known_specs
+from coterie.train.team import Report, Team, assemble, iterations, known_specs
 from coterie.train.units import units
 from coterie.types import kinds
 
@@ -264,8 +264,8 @@ class Trainer:
         """A block of iterations of every team, in the world that they share or in their own."""
 
         def block(team: Team, world: PyTree) -> tuple[Team, Report]:
-            step = iteration(self.run.algorithm, self.run.played, self.vector.within(world))
-            return jax.lax.scan(lambda t, _: step(t), team, None, length=self.run.settings.block)
+            vector, updates = self.vector.within(world), self.run.settings.block
+            return iterations(self.run.algorithm, self.run.played, vector, updates)(team)
 
         return side_by_side(block, teams, worlds)
 
