@@ -17,7 +17,7 @@ from rich.table import Table
 from benchmarks.bound import Part, activations, dense, products
 from coterie import IPPO, SpreadFarama, family
 from coterie.train.talk import Talk
-from coterie.train.team import assemble, iteration
+from coterie.train.team import assemble, iterations
 
 GAMES, AGENTS, WIDTH = 64, 3, 64
 ALGORITHM = IPPO(horizon=128, epochs=4, minibatches=4, hidden=(WIDTH, WIDTH), activation="tanh")
@@ -31,11 +31,7 @@ def start() -> tuple:
     graph = family("none", AGENTS)
     fresh = jax.jit(lambda key: assemble(ALGORITHM, game, vector, Talk(graph), key))
     team = jax.block_until_ready(fresh(jax.random.key(0)))
-    step = iteration(ALGORITHM, game, vector)
-
-    def block(team: object) -> object:
-        return jax.lax.scan(lambda t, _: step(t), team, None, length=UPDATES)
-
+    block = iterations(ALGORITHM, game, vector, UPDATES)
     began = time.perf_counter()
     lowered = jax.jit(block, donate_argnums=0).lower(team)
     traced = time.perf_counter()

@@ -9,7 +9,7 @@ from coterie import family
 from coterie.algorithms import LiJiaTabular
 from coterie.games import RandomMDP
 from coterie.train.talk import Talk
-from coterie.train.team import Team, assemble, iteration
+from coterie.train.team import Team, assemble, iterations
 from tests.algorithms.plain_li_jia import Chances, algorithm_1
 
 GAME = RandomMDP(states=100, agents=5, actions=3)
@@ -23,12 +23,8 @@ def together() -> float:
     vector, graph = GAME.vectorize(1), family("none", GAME.agents)
 
     def block(teams: Team, world: object) -> Team:
-        step = iteration(METHOD, GAME, vector.within(world))
-
-        def run(team: Team) -> Team:
-            return jax.lax.scan(lambda t, _: (step(t)[0], None), team, None, length=STEPS)[0]
-
-        return jax.vmap(run)(teams)
+        run = iterations(METHOD, GAME, vector.within(world), STEPS)
+        return jax.vmap(lambda team: run(team)[0])(teams)
 
     advance = jax.jit(block, donate_argnums=0)
     fresh = jax.jit(jax.vmap(lambda key: assemble(METHOD, GAME, vector, Talk(graph), key)))

@@ -20,7 +20,7 @@ from coterie.games.game import Game, JaxGame
 from coterie.report.curve import Curve
 from coterie.report.files import picture
 from coterie.report.table import summary_table, to_csv
-from coterie.results import by_bytes, curve, frames, scenes
+from coterie.results import by_bytes, curve, curves, frames, scenes
 from coterie.train import loop
 from coterie.train.evaluate import Scores
 from coterie.train.loop import Watcher
@@ -152,7 +152,7 @@ def plot_run(run: Run) -> list[Path]:
     panels = {}
     for name in PANELS:
         try:
-            each = [curve(run, f"{name}/{a}", a, training=True) for a in run.played.names]
+            each = curves(run, {f"{name}/{a}": a for a in run.played.names}, training=True)
         except RunError:
             continue  # not every algorithm has every number
         if any(np.any(one.values) for one in each):

@@ -1,6 +1,8 @@
 """What finished runs say: their tables as curves, their teams as pictures and scores."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -24,23 +26,35 @@ def curve(
     run: Run, column: str = "return", label: str | None = None, training: bool = False
 ) -> Curve:
     """One column of a run over all its seeds, from its evaluations (or its training table)."""
-    tables = []
-    for seed in run.seeds:
-        path = run.metrics(seed) if training else run.evaluations(seed)
+    return curves(run, {column: label or run.method}, training)[0]
+
+
+def curves(run: Run, labels: Mapping[str, str], training: bool = False) -> list[Curve]:
+    """Curves of several columns, by their labels; tables are read once, however large the team."""
+    paths = [run.metrics(seed) if training else run.evaluations(seed) for seed in run.seeds]
+    for path in paths:
         require(
             path.is_file(),
             f"{path} is missing: train the run, or `coterie resume {run.folder}`.",
             RunError,
         )
-        table = read_table(path)
+    tables, seconds = {path: read_table(path) for path in paths}, wall_time(run)
+
+    def known(path: Path, column: str) -> tuple[np.ndarray, np.ndarray]:
+        table = tables[path]
         require(
             column in table,
             f"{path} has no column {column!r}; it has {', '.join(table)}.",
             RunError,
         )
-        known = np.isfinite(table[column])
-        tables.append((table["steps"][known], table[column][known]))
-    return replace(gather(label or run.method, tables, wall_time(run)), sent=bytes_sent(run))
+        kept = np.isfinite(table[column])
+        return table["steps"][kept], table[column][kept]
+
+    sent = bytes_sent(run)
+    return [
+        replace(gather(label, [known(path, column) for path in paths], seconds), sent=sent)
+        for column, label in labels.items()
+    ]
 
 
 def by_bytes(run: Run, column: str = "return", label: str | None = None) -> Curve:

@@ -1,5 +1,6 @@
 """What one agent perceives and can do: spaces, specs and views."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -64,6 +65,19 @@ class AgentSpec:
     joint: int = 0
     games: int = 1
     agents: int = 1
+
+
+def kinds(specs: Sequence[AgentSpec]) -> dict[AgentSpec, list[int]]:
+    """The agents of each kind: what is made once for a kind need not be made for each of them.
+
+    >>> large, small = AgentSpec(9, Discrete(2)), AgentSpec(1, Discrete(2))
+    >>> list(kinds([large, small, large]).values())
+    [[0, 2], [1]]
+    """
+    found: dict[AgentSpec, list[int]] = {}
+    for agent, spec in enumerate(specs):
+        found.setdefault(spec, []).append(agent)
+    return found
 
 
 class View(NamedTuple):

@@ -48,7 +48,17 @@ def stack(agents: Sequence[PyTree]) -> PyTree:
     >>> stack([jnp.ones(1), jnp.ones(2)]).tolist()
     [[1.0, 0.0], [1.0, 1.0]]
     """
-    return jax.tree.map(_stack_padded, *agents)
+    return joined([jax.tree.map(lambda x: jnp.asarray(x)[None], agent) for agent in agents])
+
+
+def joined(groups: Sequence[PyTree]) -> PyTree:
+    """Stacked agents as one group, in order; smaller arrays are padded with zeros at the end.
+
+    >>> import jax.numpy as jnp
+    >>> joined([jnp.ones((2, 1)), jnp.ones((1, 2))]).tolist()
+    [[1.0, 0.0], [1.0, 0.0], [1.0, 1.0]]
+    """
+    return jax.tree.map(_join_padded, *groups)
 
 
 def unstack(team: PyTree, index: int, like: PyTree) -> PyTree:
@@ -56,13 +66,14 @@ def unstack(team: PyTree, index: int, like: PyTree) -> PyTree:
     return jax.tree.map(lambda x, y: x[index][tuple(slice(n) for n in y.shape)], team, like)
 
 
-def _stack_padded(*leaves: Array) -> Array:
-    shape = tuple(max(sizes) for sizes in zip(*(leaf.shape for leaf in leaves), strict=True))
+def _join_padded(*groups: Array) -> Array:
+    sizes = zip(*(group.shape[1:] for group in groups), strict=True)
+    shape = tuple(max(each) for each in sizes)
 
-    def pad(leaf: Array) -> Array:
-        if leaf.shape == shape:
-            return leaf
-        room = [(0, want - have) for want, have in zip(shape, leaf.shape, strict=True)]
-        return jnp.pad(leaf, room)
+    def pad(group: Array) -> Array:
+        if group.shape[1:] == shape:
+            return group
+        room = [(0, want - have) for want, have in zip(shape, group.shape[1:], strict=True)]
+        return jnp.pad(group, [(0, 0), *room])
 
-    return jnp.stack([pad(leaf) for leaf in leaves])
+    return jnp.concatenate([pad(group) for group in groups])

@@ -34,8 +34,9 @@ from coterie.train.rollout import open_stage
 from coterie.train.run import Run, file_name
 from coterie.train.settings import is_due
 from coterie.train.talk import Talk
-from coterie.train.team import Report, Team, assemble, iteration, known_specs
+from coterie.train.team import Report, Team, assemble, iterations, known_specs
 from coterie.train.units import units
+from coterie.types import kinds
 
 
 @runtime_checkable
@@ -234,11 +235,14 @@ class Trainer:
     def _export(self, repetition: Repetition) -> None:
         algorithm = self.run.algorithm
         policies = jax.device_get(self._policies(repetition.team))
-        for agent, (name, spec) in enumerate(zip(self.names, self.specs, strict=True)):
-            like = jax.eval_shape(
+        shapes = {
+            spec: jax.eval_shape(
                 lambda spec=spec: algorithm.policy(algorithm.init(jax.random.key(0), spec)[0])
             )
-            mine = unstack(policies, agent, like)
+            for spec in kinds(self.specs)
+        }
+        for agent, (name, spec) in enumerate(zip(self.names, self.specs, strict=True)):
+            mine = unstack(policies, agent, shapes[spec])
             about = card(name, self.run.world, spec, mine, algorithm.plays_mode)
             save_policy(self.run.policy_file(repetition.seed, name), mine, about)
 
@@ -260,8 +264,8 @@ class Trainer:
         """A block of iterations of every team, in the world that they share or in their own."""
 
         def block(team: Team, world: PyTree) -> tuple[Team, Report]:
-            step = iteration(self.run.algorithm, self.run.played, self.vector.within(world))
-            return jax.lax.scan(lambda t, _: step(t), team, None, length=self.run.settings.block)
+            vector, updates = self.vector.within(world), self.run.settings.block
+            return iterations(self.run.algorithm, self.run.played, vector, updates)(team)
 
         return side_by_side(block, teams, worlds)
 
@@ -303,7 +307,7 @@ class Trainer:
 def rehearse(run: Run) -> None:
     """Raise what `train` would raise of the configuration, at next to no cost."""
     trainer = Trainer(run)
-    for spec in trainer.specs:
+    for spec in kinds(trainer.specs):
         jax.eval_shape(lambda spec=spec: run.algorithm.init(jax.random.key(0), spec))
 
 

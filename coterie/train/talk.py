@@ -8,7 +8,7 @@ from coterie.algorithms import Algorithm
 from coterie.errors import GameError, GraphError, require
 from coterie.graph import Graph, Schedule, Static, family, require_meeting, uniform
 from coterie.network import Channel
-from coterie.types import AgentSpec
+from coterie.types import AgentSpec, kinds
 
 
 @dataclass(frozen=True)
@@ -62,14 +62,15 @@ def _require_equal(
     def shared(spec: AgentSpec) -> dict:
         return algorithm.shared(algorithm.init(jax.random.key(0), spec)[0])
 
-    first, *others = [jax.eval_shape(lambda spec=spec: shared(spec)) for spec in specs]
-    for name, mine in zip(names[1:], others, strict=True):
+    alike = kinds(specs)
+    first, *others = [jax.eval_shape(lambda spec=spec: shared(spec)) for spec in alike]
+    for (agent, *_), mine in zip(list(alike.values())[1:], others, strict=True):
         for payload, like in first.items():
             shapes = [[x.shape for x in jax.tree.leaves(tree)] for tree in (like, mine[payload])]
             unequal = [pair for pair in zip(*shapes, strict=True) if pair[0] != pair[1]]
             if unequal:
                 raise GameError(
-                    f"payload {payload!r} of {names[0]} and of {name} have the shapes "
+                    f"payload {payload!r} of {names[0]} and of {names[agent]} have the shapes "
                     f"{unequal[0][0]} and {unequal[0][1]}, which have no average: give all agents "
                     "the same view for it (a global state), or use a method that sends nothing."
                 )

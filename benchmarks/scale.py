@@ -1,0 +1,100 @@
+"""Teams of 2 to 256 agents on a ring: what an agent costs, and what its messages do."""
+
+import dataclasses
+import sys
+import time
+
+import jax
+from rich.console import Console
+from rich.table import Table
+
+from coterie import family
+from coterie.algorithms import Algorithm, LiJia, NetworkedAC
+from coterie.games import Commons
+from coterie.train.talk import Talk
+from coterie.train.team import Team, assemble, iterations
+
+TEAMS = 2, 16, 64, 256
+GAMES, REPEATS = 64, 9
+METHODS: dict[str, tuple[Algorithm, Algorithm, Commons]] = {
+    "networked-ac": (NetworkedAC(crowd="mean"), NetworkedAC(crowd="mean", rounds=0), Commons()),
+    "li-jia": (
+        LiJia(warmup=0),
+        LiJia(warmup=0, gossip_rounds=0),
+        Commons(continuous=True),
+    ),
+}
+"""Each method, the same one without its messages, and the game that it plays."""
+
+
+class Measured:
+    """A team and a compiled block of as many updates as make equal work for all sizes."""
+
+    def __init__(self, algorithm: Algorithm, game: Commons):
+        vector, talk = game.vectorize(GAMES), Talk(family("ring", game.agents))
+        fresh = jax.jit(lambda key: assemble(algorithm, game, vector, talk, key))
+        self.team = jax.block_until_ready(fresh(jax.random.key(0)))
+        updates = max(TEAMS) // game.agents
+        advance = iterations(algorithm, game, vector, updates)
+
+        def block(team: Team) -> Team:
+            return advance(team)[0]
+
+        began = time.perf_counter()
+        self.block = jax.jit(block, donate_argnums=0).lower(self.team).compile()
+        self.compiled = time.perf_counter() - began
+        self.steps = updates * game.agents * algorithm.horizon * GAMES
+        self.agents = game.agents
+        self.cost = float("inf")
+
+    def run(self) -> None:
+        """Advance a block; `cost` is the least processor time of one agent's step, in seconds."""
+        began = time.process_time()
+        self.team = jax.block_until_ready(self.block(self.team))
+        self.cost = min(self.cost, (time.process_time() - began) / self.steps)
+
+    @property
+    def held(self) -> float:
+        """Bytes that one agent's share of the team takes between two blocks."""
+        return self.block.memory_analysis().argument_size_in_bytes / self.agents
+
+    @property
+    def working(self) -> float:
+        """Bytes that one agent takes besides while a block runs."""
+        return self.block.memory_analysis().temp_size_in_bytes / self.agents
+
+
+def measure(name: str) -> Table:
+    """A method in all its sizes, in turn, so that a busy machine slows all alike."""
+    talking, silent, game = METHODS[name]
+    games = [dataclasses.replace(game, agents=size) for size in TEAMS]
+    pairs = [(Measured(talking, game), Measured(silent, game)) for game in games]
+    for _ in range(1 + REPEATS):
+        for pair in pairs:
+            for one in pair:
+                one.run()
+    table = Table(title=f"{name} on {GAMES} games of `commons`, a ring")
+    headings = "agents", "μs per agent and step", "without messages", "messages", "KB held"
+    for heading in (*headings, "KB working", "compiled, s"):
+        table.add_column(heading, justify="right")
+    for with_, without in pairs:
+        table.add_row(
+            f"{with_.agents}",
+            f"{1e6 * with_.cost:.2f}",
+            f"{1e6 * without.cost:.2f}",
+            f"{100 * (with_.cost / without.cost - 1):.1f} %",
+            f"{with_.held / 1e3:,.0f}",
+            f"{with_.working / 1e3:,.0f}",
+            f"{with_.compiled:.1f}",
+        )
+    return table
+
+
+def main() -> None:
+    """Measure and print."""
+    for name in sys.argv[1:] or METHODS:
+        Console().print(measure(name))
+
+
+if __name__ == "__main__":
+    main()
