@@ -4,8 +4,15 @@ from coterie.algorithms import DPO as DPO
 from coterie.algorithms import IPPO as IPPO
 from coterie.algorithms import IQL as IQL
 from coterie.algorithms import Algorithm as Algorithm
+from coterie.algorithms import DeterministicOff as DeterministicOff
+from coterie.algorithms import DeterministicOn as DeterministicOn
 from coterie.algorithms import Experience as Experience
 from coterie.algorithms import Information as Information
+from coterie.algorithms import IQLTabular as IQLTabular
+from coterie.algorithms import LiJia as LiJia
+from coterie.algorithms import LiJiaTabular as LiJiaTabular
+from coterie.algorithms import NetworkedAC as NetworkedAC
+from coterie.algorithms import NetworkedQAC as NetworkedQAC
 from coterie.api import compare as compare
 from coterie.api import evaluate as evaluate
 from coterie.api import plot_run as plot_run
@@ -15,7 +22,11 @@ from coterie.api import train as train
 from coterie.api import watch as watch
 from coterie.catalogue import make_algorithm as make_algorithm
 from coterie.catalogue import make_game as make_game
+from coterie.centralized import MADDPG as MADDPG
 from coterie.centralized import MAPPO as MAPPO
+from coterie.centralized import CentralAC as CentralAC
+from coterie.centralized import CentralActorCritic as CentralActorCritic
+from coterie.centralized import CentralQ as CentralQ
 from coterie.errors import CoterieError as CoterieError
 from coterie.games import Circle as Circle
 from coterie.games import Commons as Commons

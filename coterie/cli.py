@@ -28,7 +28,7 @@ usage: coterie VERB ...
   check GAME                 play a game at random and say what is wrong with it
   graph FAMILY               who may talk to whom: a picture, and how fast a team agrees
   claims FIGURE              make a figure of a paper again, and judge what it is said to show
-  list                       every algorithm, game, graph and figure
+  list                       every name: algorithms, games, graphs, faults, figures
 
 A first run, about a minute:  coterie train dpo spread --steps 300000
 Algorithms and games by name (`coterie list`), `pettingzoo:mpe2.simple_spread_v3` for any
@@ -209,7 +209,8 @@ def _list(arguments: list[str]) -> None:
     _refuse(arguments, "list")
     from coterie.catalogue import ABOUT, ALGORITHMS, GAMES, PETTINGZOO
     from coterie.claims.catalogue import FIGURES
-    from coterie.graph import FAMILIES, WEIGHTS
+    from coterie.graph import FAMILIES, SCHEDULES, WEIGHTS
+    from coterie.network import CHANNELS
 
     any_environment = {
         f"{PETTINGZOO}...": "Any PettingZoo ParallelEnv, as pettingzoo:package.module."
@@ -219,6 +220,8 @@ def _list(arguments: list[str]) -> None:
         "games": _summaries(GAMES) | any_environment,
         "graphs": _summaries(FAMILIES),
         "weights": _summaries(WEIGHTS),
+        "schedules": _summaries(SCHEDULES),
+        "channels": _summaries(CHANNELS),
         "figures": _summaries(FIGURES),
     }
     print(*_lines(parts), sep="\n")

@@ -187,7 +187,8 @@ def policies(run: Run, seed: int = 0) -> dict[str, bytes]:
 def tables(run: Run, seed: int = 0) -> dict[str, list[list[str]]]:
     """The tables of a repetition, without the seconds."""
     found = {}
-    for path in (run.metrics(seed), run.evaluations(seed)):
+    links = [run.traffic(seed)] if run.traffic(seed).exists() else []
+    for path in (run.metrics(seed), run.evaluations(seed), *links):
         rows = [line.split(",") for line in path.read_text().splitlines()]
         timed = rows[0].index("seconds") if "seconds" in rows[0] else len(rows[0])
         found[path.name] = [row[:timed] + row[timed + 1 :] for row in rows]

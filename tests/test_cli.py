@@ -163,6 +163,7 @@ def test_list_has_every_name(capsys):
         "lazy",
     ):
         assert name in out.split() and name in shown
+    assert {"extra", "intervals", "loss", "quantise"} <= set(out.split())
 
 
 def test_check_says_what_is_wrong(capsys):
@@ -192,6 +193,29 @@ def test_help_of_training_shows_every_option(capsys):
         assert option in out
 
 
+def test_a_network_with_faults_counts_what_it_carries_and_loses(here):
+    """Four wells on a ring: every update is 5 rounds of a critic of 242 numbers in 8 arrays."""
+    words = ["--agents=4", "--hidden=8", "--critic-hidden=8", "--horizon=6", "--rounds=5", *TINY]
+    faults = ["--graph", "ring", "--channels", "loss:0.3", "quantise:8"]
+    main(["train", "networked-ac", "commons", *words, *faults, "--folder", "run"])
+    opened, message = open_run("run"), 242 + 8 * 4
+    with opened.traffic(0).open() as file:
+        links = {(row["from"], row["to"]): row for row in csv.DictReader(file)}
+    assert len(links) == 8
+    assert {row["payload"] for row in links.values()} == {"critic"}
+    for (here, there), row in links.items():
+        assert (int(row["messages"]), int(row["bytes"])) == (2 * 5, 2 * 5 * message)
+        assert row["lost"] == links[there, here]["lost"]
+    lost = sum(int(row["lost"]) for row in links.values()) / 80
+    assert 0.15 < lost < 0.45
+    metrics = read_table(opened.metrics(0))
+    assert metrics["critic.lost"].mean() == pytest.approx(lost)
+    for column in ("bytes", "bytes/agent-3", "critic.bytes"):
+        assert metrics[column].tolist() == [2 * 5 * message] * 2
+    assert metrics["critic.rounds"].tolist() == [5, 5]
+    assert read_table(opened.evaluations(0))["bytes"].tolist() == [0, 2 * 2 * 5 * message]
+
+
 def test_speaker_and_listener_train_with_dpo_and_iql():
     """Unequal agents of PettingZoo, through the command line, from factory options to policies."""
     world = ["pettingzoo:mpe2.simple_speaker_listener_v4", "--options", "max_cycles=6"]
@@ -211,6 +235,7 @@ def test_speaker_and_listener_train_with_dpo_and_iql():
 
 
 TRAIN = ["train", "dpo", POND]
+TALK = ["train", "networked-ac", "commons", *TINY]
 BAD = {
     "verb": (["trian"], "unknown verb 'trian': did you mean 'train'"),
     "algorithm": (["train", "dppo", POND], "unknown algorithm 'dppo': did you mean 'dpo'"),
@@ -237,6 +262,27 @@ BAD = {
     "weights": (["graph", "ring", "--agents", "3", "--weights", "lasy"], "unknown weights 'lasy'"),
     "payload": (["graph", "ring", "--agents", "3", "--payload", "-1"], "payload must be at least"),
     "drawing": (["graph", "ring", "--agents", "3", "--out", "x.gif"], "cannot write 'x.gif'"),
+    "loss": ([*TALK, "--channels", "loss:1.5"], "the loss must be a share in [0, 1], not 1.5"),
+    "second channel": ([*TALK, "--channels", "loss:0.1", "los:0"], "unknown channel 'los': did"),
+    "silence": ([*TALK, "--channels", "silence:8,0,9"], "there is no agent 8 to fall silent"),
+    "partition": ([*TALK, "--channels", "partition:0,9,9"], "8 agents cannot fall into 9 parts"),
+    "apart": (
+        [*TALK, "--graph", "edges:0-1+2-3+3-4+4-5+5-6+6-7"],
+        "the graph of 8 agents is not connected: it falls into 2 parts [[0, 1], [2, 3, 4, 5, 6, 7]",
+    ),
+    "never together": (
+        [*TALK, "--graph", "none", "--schedule", "periodic:none"],
+        "the schedule {'others': 'none'} never connects the team: the graph of 8 agents is not con",
+    ),
+    "schedule": ([*TALK, "--schedule", "perodic:star"], "unknown schedule 'perodic': did you mean"),
+    "others": ([*TALK, "--schedule", "periodic:star|junk"], "unknown graph 'junk'"),
+    "no others": ([*TALK, "--schedule", "periodic"], "schedule 'periodic' needs others; write"),
+    "others' edges": ([*TALK, "--schedule", "periodic:edges:0-9"], "link 0-9 needs an agent 9"),
+    "interval": (
+        [*TALK, "--schedule", "intervals:0"],
+        "the mean interval must be at least 1 round",
+    ),
+    "lonely": ([*TALK, "--agents", "1"], "a method that talks to neighbours needs at least 2"),
     "minibatches": ([*TRAIN, "--games", "5"], "5 games cannot be dealt into 4 minibatches"),
     "capacity": (["train", "iql", POND, "--capacity", "3"], "64 games bring 64 segments"),
     "space": (["train", "iql", POND, "--box"], "iql chooses among discrete actions"),

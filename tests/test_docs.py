@@ -66,6 +66,11 @@ def test_every_public_symbol_is_listed():
     assert not missing
 
 
+def test_every_algorithm_is_public():
+    kinds = {type(algorithm) for algorithm in ALGORITHMS.values()}
+    assert {kind for kind in kinds if getattr(coterie, kind.__name__, None) is not kind} == set()
+
+
 def is_public(name: str) -> bool:
     value = getattr(coterie, name)
     return not name.startswith("_") and getattr(value, "__module__", "").startswith("coterie")

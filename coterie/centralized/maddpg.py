@@ -93,7 +93,7 @@ class MADDPG(OffPolicy):
     def lesson(
         self, student: Student, sample: Memory, network: Network, key: Key[Array, ""]
     ) -> tuple[Lesson, Network, Metrics]:
-        mine = _relaxed(_choices(student.target.policy, sample.next_view), key)
+        mine = _drawn(_choices(student.target.policy, sample.next_view), key)
         heard, network = network.neighbours(mine, PAYLOAD)
         everybody = jnp.zeros((network.size, *mine.shape))
         everybody = everybody.at[network.neighbour].set(heard.values).at[network.index].set(mine)
@@ -121,6 +121,14 @@ def _choices(policy: Policy, view: View) -> Distribution:
 def _relaxed(choices: Distribution, key: Key[Array, ""]) -> Float[Array, "B W"]:
     """What the critic is told of an action, so that a gradient passes through it."""
     return choices.relaxed(key) if isinstance(choices, Categorical) else choices.mode()
+
+
+def _drawn(choices: Distribution, key: Key[Array, ""]) -> Float[Array, "B W"]:
+    """The same without a gradient: an action as it is played, which is what critics have seen."""
+    actions = _relaxed(choices, key)
+    if not isinstance(choices, Categorical):
+        return actions
+    return jax.nn.one_hot(jnp.argmax(actions, axis=-1), actions.shape[-1])
 
 
 def _outputs(choices: Distribution) -> Float[Array, "B W"]:

@@ -111,8 +111,9 @@ def union(schedule: Schedule, graph: Graph) -> Graph:
 
 def require_meeting(schedule: Schedule, graph: Graph) -> None:
     """Raise `GraphError` if some agents can never reach others, in however many rounds."""
+    ever = union(schedule, graph)
     try:
-        union(schedule, graph).require_connected()
+        ever.require_connected()
     except GraphError as error:
         if isinstance(schedule, Static):
             raise

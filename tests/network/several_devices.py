@@ -4,17 +4,32 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from coterie.graph import from_adjacency
-from coterie.network import agent_mesh, lift, networks
+from coterie.graph import Extra, Intervals, Periodic, Static, from_adjacency
+from coterie.network import (
+    Delay,
+    Loss,
+    Noise,
+    Partition,
+    Quantise,
+    Silence,
+    agent_mesh,
+    lift,
+    networks,
+)
 from tests.support import assert_same, catalogue, taught
 
 KITE = from_adjacency(np.array([[0, 1, 1, 0], [1, 0, 1, 0], [1, 1, 0, 1], [0, 0, 1, 0]]))
+SCHEDULES = (Static(), Periodic("star|line"), Extra(0.5), Intervals(2.0, 1.0))
+FAULTS = (
+    *(Loss(0.3, burst=2), Partition(2, 4), Silence(1, 5, 7), Noise(0.1), Quantise(6)),
+    *(Delay(2), Delay(2, "drop")),
+)
 
 
-def spread(function, payloads, devices):
+def spread(function, payloads, devices, **talk):
     """The team's version of `function(*mine, network)`, its agents spread over the devices."""
     mesh = agent_mesh(4, jax.devices()[:devices]) if devices > 1 else None
-    lifted, network = jax.jit(lift(function, mesh)), networks(KITE, payloads, devices)
+    lifted, network = jax.jit(lift(function, mesh)), networks(KITE, payloads, devices, **talk)
 
     def team(*mine):
         *results, after = lifted(*mine, network)
@@ -33,10 +48,23 @@ def exchange(value, network):
     return jax.lax.scan(again, (value, network), None, length=3)[0]
 
 
-def compare(function, payloads, inputs, counts, tolerance):
-    one = spread(function, payloads, 1)(*inputs)
+def gossip(value, network):
+    """Rounds of a payload that lasts, and of one that is fresh, of which late values are lost."""
+
+    def again(carry, _):
+        value, fresh, network = carry
+        value, network = network.mix(value, "value")
+        fresh, network = network.mix(fresh, "fresh")
+        return (value, fresh, network), None
+
+    return jax.lax.scan(again, (value, value, network), None, length=8)[0]
+
+
+def compare(function, payloads, inputs, counts, tolerance, **talk):
+    one = spread(function, payloads, 1, **talk)(*inputs)
     for devices in counts:
-        assert_same(spread(function, payloads, devices)(*inputs), one, tolerance)
+        assert_same(spread(function, payloads, devices, **talk)(*inputs), one, tolerance)
+    return one
 
 
 def main():
@@ -46,6 +74,14 @@ def main():
     values = jax.random.normal(jax.random.key(0), (4, 5))
     compare(exchange, ("value",), (values,), [2, 4], tolerance=0.0)
     print("exchange: the same")
+
+    for schedule in SCHEDULES:
+        talk = {"schedule": schedule, "channels": FAULTS, "shared": {"value": values}}
+        *mixed, traffic = compare(gossip, ("value", "fresh"), (values,), [2], 0.0, **talk)
+        for payload, after in zip(("value", "fresh"), mixed, strict=True):
+            assert np.abs(after - values).max() > 0.1, "nothing was mixed"
+            assert 0 < traffic[payload].lost.sum() < traffic[payload].sent.sum()
+        print(f"{type(schedule).__name__} with faults: the same")
 
     for name, algorithm in catalogue(recurrent=False).items():
         agents, experience, _, keys = taught(algorithm).lesson

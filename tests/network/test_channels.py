@@ -20,6 +20,8 @@ from coterie.network import (
     lift,
     networks,
 )
+from coterie.network.moment import Moment
+from coterie.network.plans import Paced
 from coterie.spelled import spelled
 
 SIZE = 6
@@ -48,6 +50,18 @@ def history(channels=(), schedule=Static(), graph="ring", rounds=60, lasting=Tru
 
     values, network = jax.jit(lift(mine))(START, network)
     return np.swapaxes(np.asarray(values, np.float64), 0, 1), network
+
+
+def moments(rounds, index=0):
+    """Rounds as agent `index` sees them, all others being its neighbours."""
+    others = jnp.asarray([i for i in range(SIZE) if i != index])
+    return [Moment(jax.random.key(0), jnp.int32(t), jnp.int32(index), others, SIZE) for t in rounds]
+
+
+def lost(channel, rounds, index=0):
+    """Which messages are lost in each round, `[R, K]`; of a fresh quantity."""
+    stacked = jax.tree.map(lambda *x: jnp.stack(x), *(m[:4] for m in moments(rounds, index)))
+    return np.asarray(jax.vmap(lambda m: channel.loses(Moment(*m, SIZE), None))(stacked))
 
 
 def apart(values):
@@ -97,6 +111,13 @@ def test_losses_are_counted_at_both_ends_and_as_many_as_wanted():
             assert lost[agent, place] == lost[other, back]
 
 
+def test_bursts_of_a_link_are_whole_and_begin_at_times_of_its_own():
+    down = lost(Loss(0.5, burst=10), range(200))
+    begins = [set((np.flatnonzero(np.diff(link.astype(int))) + 1) % 10) for link in down.T]
+    assert all(len(times) == 1 for times in begins)
+    assert len(set.union(*begins)) > 1
+
+
 def test_bursts_last():
     """Over so many rounds a link is down for whole bursts: fewer changes than losses by chance."""
 
@@ -129,16 +150,34 @@ def test_the_silent_agent_keeps_its_value_and_the_others_go_on():
     np.testing.assert_allclose(np.delete(values[49], 2, axis=0), np.tile(others, (5, 1)), atol=0.05)
 
 
+def test_planned_faults_last_from_their_first_round_to_the_one_before_their_last():
+    apart = lost(Partition(3, 7), range(10))
+    assert (apart == np.outer([3 <= t < 7 for t in range(10)], [0, 0, 1, 1, 1])).all()
+    from_two = lost(Silence(2, 3, 7), range(10), index=2)
+    assert (from_two == np.outer([3 <= t < 7 for t in range(10)], np.ones(5))).all()
+
+
 def test_late_values_meet_their_equals():
     """`x_i(t + 1) = x_i(t) + g sum_j w_ij (x_j(t - D) - x_i(t - D))`, as printed."""
     delay, graph = Delay(3), family("ring", SIZE)
-    values, _ = history((delay,), rounds=20)
+    values, network = history((delay,), rounds=20)
+    assert (np.asarray(network.traffic["value"].lost) == 3).all()  # until something is old enough
     expected = [START.astype(np.float64)]
     for t in range(20):
         old = expected[t - 3] if t >= 3 else None
         change = 0 if old is None else delay.gain * (graph.weights @ old - old)
         expected.append(expected[t] + change)
     np.testing.assert_allclose(values, expected[1:], atol=1e-5)
+
+
+@pytest.mark.parametrize("rounds", [1, 4, 30])
+def test_the_gain_is_half_the_largest_that_is_stable(rounds):
+    """On the fastest graph, `x(t + 1) = x(t) - 2 g x(t - D)`: the roots leave the unit circle."""
+
+    def largest_root(gain):
+        return np.abs(np.roots([1.0, -1.0, *np.zeros(rounds - 1), 2.0 * gain])).max()
+
+    assert largest_root(1.98 * Delay(rounds).gain) < 1.0 < largest_root(2.02 * Delay(rounds).gain)
 
 
 def test_a_fresh_quantity_has_no_past_and_late_values_of_it_are_dropped():
@@ -156,6 +195,15 @@ def test_rounding_is_right_on_average():
     keys = jax.random.split(jax.random.key(0), 4000)
     said = jax.vmap(lambda key: Quantise(3).says(jnp.asarray(START[0]), (), key)[0])(keys)
     np.testing.assert_allclose(said.mean(axis=0), START[0], atol=0.02)
+    step = np.abs(START[0]).max() / 3  # 3 bits, the sign included: -3 to 3
+    np.testing.assert_allclose(said / step, np.round(said / step), atol=1e-4)
+
+
+def test_noise_is_as_wide_as_wanted_and_another_for_every_array():
+    zeros = {"a": jnp.zeros(4000), "b": jnp.zeros(4000)}
+    said = Noise(0.1).says(zeros, (), jax.random.key(0))[0]
+    assert said["a"].std() == pytest.approx(0.1, rel=0.05)
+    assert abs(np.corrcoef(said["a"], said["b"])[0, 1]) < 0.1
 
 
 def test_graphs_take_turns():
@@ -179,6 +227,22 @@ def test_agents_listen_at_intervals_of_their_own():
     assert abs(sent.mean() / 400 - 1 / 5.0) < 0.03
     values = history(schedule=Intervals(1e9), rounds=60)[0]
     assert (values[1:] == values[0]).all()  # everybody listens once, and never again
+
+
+def test_intervals_vary_as_wanted():
+    nobody, plan = (
+        jnp.zeros(SIZE - 1),
+        Paced(jnp.ones(5), jnp.ones(5, bool), jnp.int32(0), 8.0, 2.0),
+    )
+
+    def once(plan, clock):
+        turn, plan = plan.turn(moments([0])[0]._replace(clock=clock), lambda _: nobody > 0)
+        return plan, turn.hears[0]
+
+    listens = np.asarray(jax.lax.scan(once, plan, jnp.arange(8000))[1])
+    waits = np.diff(np.flatnonzero(listens))
+    assert waits.mean() == pytest.approx(8.0, abs=0.2)
+    assert waits.std() == pytest.approx(2.0, abs=0.2)
 
 
 SENTENCES = {

@@ -12,6 +12,7 @@ import pytest
 from coterie.catalogue import ALGORITHMS
 from coterie.errors import ConfigError
 from coterie.network import agent_mesh, stack, unstack
+from tests.network.several_devices import SCHEDULES
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,5 +41,6 @@ def test_several_devices_give_the_same_as_one():
         [sys.executable, script], cwd=ROOT, env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    compared = ["exchange", *ALGORITHMS, "gossip"]
+    faulty = [f"{type(schedule).__name__} with faults" for schedule in SCHEDULES]
+    compared = ["exchange", *faulty, *ALGORITHMS, "gossip"]
     assert done.stdout.splitlines() == [f"{name}: the same" for name in compared]

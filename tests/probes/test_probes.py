@@ -8,6 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from coterie.algorithms import NetworkedAC, NetworkedQAC
+from coterie.algorithms.deterministic import Deterministic
+from coterie.algorithms.networked import Networked
 from coterie.algorithms.off_policy import OffPolicy
 from coterie.algorithms.tabular import Tabular
 from coterie.catalogue import ALGORITHMS
@@ -24,6 +27,9 @@ QUICK = {
     "horizon": 8,
     "learning_rate": 0.01,
     "critic_learning_rate": 0.01,
+    "actor_rate": 0.01,
+    "critic_rate": 0.01,
+    "critic_hidden": (16,),
     "epochs": 3,
     "minibatches": 1,
     "entropy": 0.1,
@@ -34,15 +40,27 @@ QUICK = {
     "target_every": 10,
     "exploration_steps": 4_000,
     "deviation_min": 0.05,
+    "exploration_noise": 0.1,
 }
+OWN = {
+    # A policy that climbs a critic has to be slower than it: as fast, it is in a corner, or never
+    # tries an action again, before the critic knows any better.
+    OffPolicy: {"learning_rate": 0.001},
+    # Advantages are not standardised, and the mean reward is half of what an agent earns by itself.
+    Networked: {"entropy": 0.02},
+}
+# Adam scales each agent's errors by their own size, and critics so moved agree on something else
+# than the critic of the mean reward: 0.22 instead of -0.5 in the first probe.
+PLAIN = {"optimizer": "sgd", "critic_rate": 0.1, "actor_rate": 0.3}
 UPDATES, GAMES, SEEDS = 400, 16, 3
-# Methods whose critics are of what all see and do have games of their own in tests/algorithms.
-OTHERS = {"networked-ac", "networked-q", "central-ac", "dac-on", "dac-off", "li-jia", "maddpg"}
-ALL = {
-    name: with_options(a, **QUICK)
-    for name, a in (ALGORITHMS | {"gossip": Gossip()}).items()
-    if name not in OTHERS
-}
+
+
+def quick(algorithm):
+    own = [options for kind, options in OWN.items() if isinstance(algorithm, kind)]
+    return with_options(algorithm, **functools.reduce(dict.__or__, own, QUICK))
+
+
+ALL = {name: quick(a) for name, a in (ALGORITHMS | {"gossip": Gossip()}).items()}
 EVERY = {name: a for name, a in ALL.items() if accepts(a, Discrete)}
 LONERS = {name: a for name, a in EVERY.items() if not a.information.sends}
 REMEMBERING = {
@@ -50,7 +68,13 @@ REMEMBERING = {
     for name, a in LONERS.items()
     if hasattr(a, "recurrent")
 }
-AIMING = {name: a for name, a in ALL.items() if accepts(a, Box)}
+# Actors that only see how chance actions turned out need thousands of updates for a good aim:
+# they have games of their own in tests/algorithms.
+AIMING = {
+    name: a
+    for name, a in ALL.items()
+    if accepts(a, Box) and not isinstance(a, Networked | Deterministic)
+}
 
 
 def each(algorithms):
@@ -86,11 +110,15 @@ def judged(algorithm, agents, rules):
     if isinstance(algorithm, Tabular):
         return table_of(algorithm, agents)
     everything = rules.observation.reshape(len(rules.observation), 1, -1)
+    first = jnp.tile(jnp.eye(3)[0], (len(everything), 2))  # where values are asked, any will do
     if isinstance(algorithm, OffPolicy):
-        first = jnp.tile(jnp.eye(3)[0], (len(everything), 2))  # where values are asked, any will do
         critics = agents.student.models.critic
         return jax.vmap(lambda critic: critic.value(everything[:, 0], first), out_axes=1)(critics)
     seen = everything if algorithm.information.state else rules.observation
+    if isinstance(algorithm, NetworkedAC):
+        agents = agents._replace(critic=agents.critic.value)
+    if isinstance(algorithm, NetworkedQAC):
+        seen = jnp.concatenate([everything, first[:, None]], axis=-1)
 
     def mine(agent, seen, able):
         judge = agent.critic if hasattr(agent, "critic") else agent.student.values
@@ -121,8 +149,9 @@ def play(algorithm, rules, seed=0):
 
 
 def pooled(algorithm):
-    """Whether everybody is paid the mean of both: at a centre, or by gossip on a complete graph."""
-    return algorithm.information.reward == "team" or "reward" in algorithm.information.sends
+    """Whether all judge by the mean of both: at a centre, or by gossip on a complete graph."""
+    said = algorithm.information
+    return said.reward == "team" or bool({"reward", "critic"} & set(said.sends))
 
 
 A, B = [1, 0, 0], [0, 1, 0]  # two things to see
@@ -174,7 +203,11 @@ VALUES = {
 @each(EVERY)
 @pytest.mark.parametrize("probe", VALUES)
 def test_values(algorithm, probe):
+    if isinstance(algorithm, NetworkedQAC) and probe.startswith("cut off"):
+        pytest.skip("it learns nothing from the step at which an episode is cut off, as documented")
     rules, expected = VALUES[probe]
+    if isinstance(algorithm, Networked):
+        algorithm = dataclasses.replace(algorithm, **PLAIN)
     _, values = play(algorithm, rules)
     states, worth = list(expected), np.array(list(expected.values()))
     if pooled(algorithm):

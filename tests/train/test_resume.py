@@ -23,6 +23,7 @@ from tests.runs import (
     finished,
     python,
     resumed,
+    tables,
     trained,
     trainer,
 )
@@ -44,6 +45,36 @@ def test_resumed_is_uninterrupted(tmp_path, case):
     assert not run.finished
     assert resumed(run).finished
     assert_same_run(finished(name, **options), run)
+
+
+FAULTS = {
+    "links come and go": (
+        "networked-ac",
+        Pond(agents=4),
+        {"schedule": "extra:0.5", "channels": ("loss:0.3,burst=3", "delay:4", "quantise:8")},
+        {"critic_hidden": (8,), "rounds": 3},
+    ),
+    "listening at intervals": (
+        "li-jia",
+        Pond(agents=4, box=True),
+        {"schedule": "intervals:3,1", "channels": ("silence:1,4,9", "delay:2", "noise:0.01")},
+        {"refresh": "all"},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FAULTS)
+def test_a_network_with_faults_goes_on_where_it_was(tmp_path, case):
+    name, game, talk, options = FAULTS[case]
+    settings = dataclasses.replace(SETTINGS, **talk)
+    whole = trained(tmp_path / "whole", name, game, settings, **options)
+    run = trained(tmp_path / "run", name, game, settings, stop=2, **options)
+    assert not run.finished
+    resumed(run)
+    assert_same_run(whole, run)
+    rows = tables(whole)["traffic.csv"]
+    messages, lost = (sum(int(row[i]) for row in rows[1:]) for i in (3, 5))
+    assert len(rows) > 8 and 0 < lost < messages
 
 
 def test_stopping_at_every_block_changes_nothing(tmp_path):
