@@ -25,7 +25,8 @@ def plot_doses(
 
     axes:   for each column its title and, for each measure, the values by the ticks below them.
     levels: values to compare with, drawn across all columns; `None` where one has no such measure.
-    measures: what the rows show. A row without a value at or below 0 is drawn on a log scale.
+    measures: what the rows show. A row whose values are positive and span decades
+        is drawn on a log scale.
     """
     require(len(axes) > 0, f"there is nothing to draw into {str(path)!r}.", RunError)
     with matplotlib.rc_context(LOOK), picture(path, SUFFIXES) as part:
@@ -39,7 +40,7 @@ def plot_doses(
                 _doses(axis, columns[row])
                 axis.set_title(title if row == 0 else "", loc="left", fontsize="medium")
             grid[row][0].set_ylabel(measure)
-            if _positive([*known.values(), *(v for c in axes.values() for v in c[row].values())]):
+            if _wide([*known.values(), *(v for c in axes.values() for v in c[row].values())]):
                 grid[row][0].set_yscale("log")
         handles, names = grid[0][0].get_legend_handles_labels()
         figure.legend(
@@ -68,5 +69,7 @@ def _levels(axis: Axes, levels: Mapping[str, Interval | None]) -> None:
         axis.axhline(level.point, color=color, linewidth=1.1, linestyle=(0, (5, 2)), label=name)
 
 
-def _positive(values: Sequence[Interval | None]) -> bool:
-    return all(value is None or value.low > 0.0 for value in values)
+def _wide(values: Sequence[Interval | None]) -> bool:
+    known = [value for value in values if value is not None]
+    least, most = min(value.low for value in known), max(value.high for value in known)
+    return least > 0.0 and most > 20.0 * least

@@ -9,7 +9,7 @@ from coterie.report.statistics import Interval
 
 LOST = ({"0": Interval(2, 1, 4), "90 %": Interval(0, -1, 1)}, {"90 %": Interval(0.1, 0.05, 0.3)})
 LATE = ({"0": Interval(2, 1, 4)}, {"0": Interval(0.2, 0.1, 0.3)})
-LEVELS = {"alone": (Interval(-1, -2, 0), None), "together": (Interval(3, 2, 4), Interval(1, 1, 1))}
+LEVELS = {"alone": (Interval(-1, -2, 0), None), "together": (Interval(3, 2, 4), Interval(2, 2, 2))}
 
 
 @pytest.fixture
