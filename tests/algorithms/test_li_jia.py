@@ -76,6 +76,7 @@ def test_weights_by_hand():
     log_weight = jnp.log(jnp.array([1.0, 3.0, 50.0]))
     weight = importance(log_weight, clip=np.log(6.0))
     np.testing.assert_allclose(weight, [1, 3, 6], rtol=1e-5)
+    np.testing.assert_allclose(importance(-log_weight, clip=np.log(6.0)), 1 / weight, rtol=1e-5)
     assert float(effective_share(weight)) == pytest.approx(100 / 46 / 3, rel=1e-5)
     here = jnp.array([True, True, False])
     np.testing.assert_allclose(importance(log_weight, 9.0, True, here)[:2], [0.5, 1.5], rtol=1e-5)
@@ -132,6 +133,7 @@ def test_with_resting_policies_it_is_expected_sarsa():
     np.testing.assert_allclose(lesson.weight, 1.0, atol=1e-5)
     assert float(metrics["effective_share"]) == pytest.approx(1.0, abs=1e-5)
     np.testing.assert_allclose(lesson.target[::2], sample.reward[::2])
+    np.testing.assert_allclose(lesson.action, np.tanh(sample.inner), rtol=1e-6)
     policy = student.models.policy
     choices = policy.choices(policy.body.step(sample.view.observation, ())[0], sample.view)
     following = choices.sample(jax.random.key(3))
@@ -225,6 +227,17 @@ def test_all_draw_the_same_steps_and_only_log_ratios_travel():
     told = lesson.experience._replace(decision=thrown._replace(log_prob=log_prob))
     other = learn(*lesson._replace(experience=told))[0].student
     assert touched(before.models.critic, other.models.critic) == {0, 1}
+
+
+def test_critics_see_the_state_if_asked():
+    lesson, learn, _ = taught(LiJia(**{**vars(SMALL), "see_state": True}))
+    before, view = learn(*lesson)[0].student.models, lesson.experience.view
+    moved = lesson.experience._replace(view=view._replace(state=view.state + 1.0))
+    after = learn(*lesson._replace(experience=moved))[0].student.models
+    assert touched(before.critic, after.critic) == {0, 1, 2, 3}
+    assert before.critic.seen.weight.shape[1] == view.state.shape[-1] == 3
+    blind, *_ = taught(LiJia(**vars(SMALL)))
+    assert blind.experience.view.state is None
 
 
 def test_the_policy_climbs_its_critic():
