@@ -13,10 +13,11 @@ from coterie.algorithms import DeterministicOff, DeterministicOn
 from coterie.errors import ConfigError
 from coterie.games.game import AgentSpec, Box, Discrete, JaxGame, Timestep, View
 from coterie.graph import family
+from coterie.network import lift
 from coterie.train.talk import Talk
 from coterie.train.team import assemble, iteration
 from tests.exact import deterministic as exact
-from tests.support import taught
+from tests.support import assert_same, taught, touched
 
 ON, OFF = DeterministicOn, DeterministicOff
 SCALE = 4.0  # the game's units are so many of the agents'
@@ -168,12 +169,47 @@ def test_one_step_is_the_papers_formulas(kind):
         gram = np.einsum("gk,gl->kl", inputs[i], inputs[i]) / 4
         climbed.append(np.clip(theta[i] + 0.1 * gram @ omega[i], -0.5, 0.5))
         np.testing.assert_allclose(metrics["critic_loss"][i], np.mean(delta**2), rtol=1e-4)
+        paid = experience.reward[i, 0].mean()
+        average = agents.average[i] + 0.2 * (paid - agents.average[i])
+        np.testing.assert_allclose(new.average[i], average, rtol=1e-5)
     agreed = (moved[0] + moved[1]) / 2
     head, slope = new.policy.head, new.critic.slopes[1]
     found = np.concatenate([slope.weight[..., 0], slope.bias], axis=2)
     np.testing.assert_allclose(found, [agreed, agreed], atol=1e-5)
     found = np.concatenate([head.weight[..., 0], head.bias], axis=1)
     np.testing.assert_allclose(found, climbed, atol=1e-5)
+
+
+def test_steps_fall_and_gradients_are_cut():
+    """At the third update, from the same lesson."""
+    plain = ON(exploration=0.3, actor_step=0.1)
+    lesson, _, _ = taught(plain, Drift(), family("line", 2))
+
+    def change(**options):
+        learn = jax.jit(lift(dataclasses.replace(plain, **options).learn))
+        new, old = learn(*lesson)[0].policy.head, lesson.agents.policy.head
+        return np.concatenate([new.weight - old.weight, (new.bias - old.bias)[:, None]], axis=1)
+
+    np.testing.assert_allclose(change(actor_decay=0.9), change() / 3**0.9, rtol=1e-3, atol=1e-7)
+    norms = np.linalg.norm(change(gradient_clip=1e-3), axis=(1, 2))
+    np.testing.assert_allclose(norms, 0.1 * 1e-3, rtol=0.02)
+
+
+def test_nothing_follows_an_end_and_only_real_numbers_are_pushed():
+    (agents, experience, network, keys), learn, _ = taught(ON(horizon=6))
+    before = learn(agents, experience, network, keys)[0].critic
+
+    def after(where):
+        state = experience.next_view.state + 9.0 * where[..., None].astype(np.float32)
+        moved = experience._replace(next_view=experience.next_view._replace(state=state))
+        return learn(agents, moved, network, keys)[0].critic
+
+    ends = experience.terminated & experience.view.present
+    assert ends.any()
+    assert_same(after(ends), before)
+    assert touched(before, after(~ends & experience.view.present)) == {0, 1, 2, 3}
+    pushed = np.abs(experience.shown["features"][1].bias[0]).max(axis=(0, 1))  # [N, D]
+    assert ((pushed > 0) == (np.arange(4) < np.array([2, 4, 3, 2])[:, None])).all()
 
 
 def heads_at_play(algorithm):

@@ -76,16 +76,21 @@ def test_weights_by_hand():
     log_weight = jnp.log(jnp.array([1.0, 3.0, 50.0]))
     weight = importance(log_weight, clip=np.log(6.0))
     np.testing.assert_allclose(weight, [1, 3, 6], rtol=1e-5)
+    np.testing.assert_allclose(importance(-log_weight, clip=np.log(6.0)), 1 / weight, rtol=1e-5)
     assert float(effective_share(weight)) == pytest.approx(100 / 46 / 3, rel=1e-5)
     here = jnp.array([True, True, False])
     np.testing.assert_allclose(importance(log_weight, 9.0, True, here)[:2], [0.5, 1.5], rtol=1e-5)
     assert float(effective_share(weight, here)) == pytest.approx(16 / 10 / 2, rel=1e-5)
 
 
-def lesson_of(algorithm, change, others=jnp.zeros(8)):  # noqa: B008 (not changed)
+HERE = np.ones((2, 8), bool)
+
+
+def lesson_of(algorithm, change, others=jnp.zeros(8), present=HERE):  # noqa: B008 (not changed)
     """The lesson that agent 0 of two has for drawn steps, after `change` of its parameters.
 
-    others: the log ratios that the other agent finds.
+    others:  the log ratios that the other agent finds.
+    present: which of the two was there.
     """
     spec = AgentSpec(2, Box(2))
     learner, _ = algorithm.init(jax.random.key(0), spec)
@@ -101,15 +106,18 @@ def lesson_of(algorithm, change, others=jnp.zeros(8)):  # noqa: B008 (not change
         None,
     )
     student = learner.student
-    student = student._replace(models=change(student.models))
+    target = jax.tree.map(lambda x: x + 0.1, student.target)
+    student = student._replace(models=change(student.models), target=target)
 
-    def mine(log_prob, network):
-        moved = sample._replace(log_prob=log_prob)
+    def mine(log_prob, present, network):
+        moved = sample._replace(log_prob=log_prob, view=view._replace(present=present))
         return algorithm.lesson(student, moved, network, jax.random.key(3))
 
     log_probs = jnp.stack([thrown.log_prob, thrown.log_prob - others])
     graph = family("complete", 2)
-    lessons, _, metrics = jax.jit(lift(mine))(log_probs, networks(graph, (PAYLOAD,)))
+    lessons, _, metrics = jax.jit(lift(mine))(
+        log_probs, jnp.asarray(present), networks(graph, (PAYLOAD,))
+    )
     return jax.tree.map(lambda x: x[0], (lessons, metrics)), sample, student
 
 
@@ -125,10 +133,11 @@ def test_with_resting_policies_it_is_expected_sarsa():
     np.testing.assert_allclose(lesson.weight, 1.0, atol=1e-5)
     assert float(metrics["effective_share"]) == pytest.approx(1.0, abs=1e-5)
     np.testing.assert_allclose(lesson.target[::2], sample.reward[::2])
-    policy, critic = student.models
+    np.testing.assert_allclose(lesson.action, np.tanh(sample.inner), rtol=1e-6)
+    policy = student.models.policy
     choices = policy.choices(policy.body.step(sample.view.observation, ())[0], sample.view)
     following = choices.sample(jax.random.key(3))
-    later = critic.value(sample.view.observation, following)
+    later = student.target.critic.value(sample.view.observation, following)
     np.testing.assert_allclose(
         lesson.target, sample.reward + 0.5 * later * (np.arange(8) % 2), rtol=1e-5
     )
@@ -144,6 +153,15 @@ def test_only_the_others_moves_are_weighed():
     )
     assert float(metrics["log_weight"]) == pytest.approx(
         float(jnp.mean(jnp.log(both.weight))), 1e-3
+    )
+
+
+def test_who_was_not_there_has_not_moved():
+    """Agent 1 was there at every other step, whatever it would do at the rest."""
+    there = np.stack([HERE[0], np.arange(8) % 2 == 0])
+    (lesson, _), *_ = lesson_of(SMALL, lambda models: models, jnp.linspace(-1, 1, 8), there)
+    np.testing.assert_allclose(
+        jnp.log(lesson.weight), np.linspace(-1, 1, 8) * there[1], rtol=1e-4, atol=1e-5
     )
 
 
@@ -209,6 +227,17 @@ def test_all_draw_the_same_steps_and_only_log_ratios_travel():
     told = lesson.experience._replace(decision=thrown._replace(log_prob=log_prob))
     other = learn(*lesson._replace(experience=told))[0].student
     assert touched(before.models.critic, other.models.critic) == {0, 1}
+
+
+def test_critics_see_the_state_if_asked():
+    lesson, learn, _ = taught(LiJia(**{**vars(SMALL), "see_state": True}))
+    before, view = learn(*lesson)[0].student.models, lesson.experience.view
+    moved = lesson.experience._replace(view=view._replace(state=view.state + 1.0))
+    after = learn(*lesson._replace(experience=moved))[0].student.models
+    assert touched(before.critic, after.critic) == {0, 1, 2, 3}
+    assert before.critic.seen.weight.shape[1] == view.state.shape[-1] == 3
+    blind, *_ = taught(LiJia(**vars(SMALL)))
+    assert blind.experience.view.state is None
 
 
 def test_the_policy_climbs_its_critic():

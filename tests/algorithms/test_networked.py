@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from coterie.algorithms import NetworkedAC, NetworkedQAC
+from coterie.algorithms.networked_q import Step
 from coterie.centralized import CentralAC
 from coterie.errors import ConfigError
 from coterie.games.game import AgentSpec, Box, Discrete, JaxGame, Timestep, View
@@ -125,6 +126,123 @@ def test_one_step_of_algorithm_2_is_the_papers_formulas():
         expected = mix @ np.stack([one[place] for one in moved])
         found = getattr(after.critic, part).head.weight[..., 0]
         np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+FORMS = {
+    "average": {"discount": 1.0},
+    "discounted": {"discount": 0.8, "entropy": 0.1, "actor_decay": 0.9, "critic_decay": 0.6},
+}
+ALPHA, BETA = 0.1, 0.05
+
+
+def rate(first, decay):
+    """A step size at the third update."""
+    return first / 3.0**decay
+
+
+def of(i, tree):
+    """Agent `i`'s part of a team's tree."""
+    return jax.tree.map(lambda x: x[i], tree)
+
+
+def linear(critic, inputs):
+    return inputs @ critic.head.weight[:, 0] + critic.head.bias[0]
+
+
+def climbed(algorithm, policy, view, action, advantage, counts):
+    """The weights of a linear policy after one step along its score and its entropy."""
+
+    def objective(policy):
+        choices = chosen(policy, view)
+        gain = advantage * choices.log_prob(action) + algorithm.entropy * choices.entropy()
+        return jnp.sum(jnp.where(counts, gain, 0.0)) / counts.sum()
+
+    step = rate(ALPHA, algorithm.actor_decay)
+    return policy.head.weight + step * jax.grad(objective)(policy).head.weight
+
+
+def chosen(policy, view):
+    """What a policy without memory chooses from."""
+    view = jax.tree.map(jnp.asarray, view)
+    return policy.choices(policy.body.step(view.observation, ())[0], view)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_policy_climbs_the_teams_error(form):
+    """`R(s, a) - mu + gamma V(s') - V(s)`, later ones counted by the trace."""
+    algorithm = NetworkedAC(**LINEAR | FORMS[form] | {"trace": 0.5})
+    (agents, experience, network, keys), learn, _ = taught(algorithm)
+    after, _, _ = learn(agents, experience, network, keys)
+    for i in range(4):
+        mine, critic = of(i, experience._replace(memory=())), of(i, agents.critic)
+        here, there = mine.view.state, mine.next_view.state
+        done = np.concatenate([here, mine.actions.reshape(*here.shape[:-1], -1)], axis=-1)
+        average = agents.average[i] if form == "average" else 0.0
+        follows = np.where(mine.terminated, 0.0, linear(critic.value, there))
+        error = linear(critic.reward, done) - average - linear(critic.value, here)
+        error = error + algorithm.discount * follows
+        advantage = error.copy()
+        for t in (1, 0):
+            later = 0.5 * algorithm.discount * advantage[t + 1]
+            advantage[t] += np.where(mine.over[t], 0.0, later)
+        action, policy = jnp.asarray(mine.decision.action), of(i, agents.policy)
+        expected = climbed(algorithm, policy, mine.view, action, advantage, mine.view.present)
+        np.testing.assert_allclose(after.policy.head.weight[i], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("crowd", ["joint", "mean"])
+@pytest.mark.parametrize("form", FORMS)
+def test_one_step_of_algorithm_1_is_the_papers_formulas(form, crowd):
+    algorithm = NetworkedQAC(**LINEAR | FORMS[form], crowd=crowd)
+    (agents, experience, _, keys), learn, _ = taught(algorithm)
+    after, _, _ = learn(agents, experience, networks(family("none", 4), ("critic",)), keys)
+    for i in range(4):
+        critic, policy = of(i, agents.critic), of(i, agents.policy)
+        steps = jax.tree.map(
+            lambda x, y, i=i: np.concatenate([x[i][None], y[i]]), agents.last, told(experience)
+        )
+        now, then = (
+            jax.tree.map(lambda x, cut=cut: x[cut], steps) for cut in (np.s_[:-1], np.s_[1:])
+        )
+        counts = now.real & (now.ends | ~now.over)
+        average = agents.average[i] if form == "average" else 0.0
+        value = linear(critic, now.done)
+        follows = np.where(now.ends, 0.0, linear(critic, then.done))
+        error = now.reward - average + algorithm.discount * follows - value
+        share = np.where(counts, error, 0.0) / counts.sum()
+        step = rate(BETA, algorithm.critic_decay)
+        moved = critic.head.weight[:, 0] + step * np.einsum("tg,tgi->i", share, now.done)
+        np.testing.assert_allclose(after.critic.head.weight[i, :, 0], moved, atol=1e-5)
+
+        chance = np.exp(chosen(policy, now.view).log_probs)
+        width = chance.shape[-1]
+        place = now.done.shape[-1] - width * (4 - i if crowd == "joint" else 1)
+        weights = critic.head.weight[place : place + width, 0] / (1 if crowd == "joint" else 4)
+        own = np.eye(width)[now.action]
+        advantage = (own - chance) @ weights  # of a linear critic, all else is the same
+        expected = climbed(algorithm, policy, now.view, jnp.asarray(now.action), advantage, counts)
+        np.testing.assert_allclose(after.policy.head.weight[i], expected, atol=1e-5)
+
+
+def told(experience):
+    """The steps of an experience, as `networked-q` keeps them."""
+    view, actions = experience.view, experience.actions
+    done = np.concatenate([view.state, actions.reshape(*view.state.shape[:-1], -1)], axis=-1)
+    action, ends, over = experience.decision.action, experience.terminated, experience.over
+    return Step(view, done, action, experience.reward, ends, over, view.present)
+
+
+def test_epochs_are_steps_and_rounds_are_averages():
+    form = LINEAR | {"discount": 0.8}
+    (agents, experience, line, keys), learn, _ = taught(NetworkedAC(**form))
+    none = networks(family("none", 4), ("critic",))
+    once = learn(agents, experience, none, keys)[0]
+    twice = learn(once, experience, none, keys)[0]
+    _, longer, _ = taught(NetworkedAC(**form, critic_epochs=2, rounds=2))
+    assert_same(longer(agents, experience, none, keys)[0].critic, twice.critic, 1e-5)
+    mix = np.linalg.matrix_power(family("line", 4).weights, 2)
+    mixed = jax.tree.map(lambda x: np.tensordot(mix, x, axes=1), twice.critic)
+    assert_same(longer(agents, experience, line, keys)[0].critic, mixed, 1e-4)
 
 
 def test_complete_and_uniform_is_the_critic_of_the_mean_reward():
