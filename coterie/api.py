@@ -20,7 +20,7 @@ from coterie.games.game import Game, JaxGame
 from coterie.report.curve import Curve
 from coterie.report.files import picture
 from coterie.report.table import summary_table, to_csv
-from coterie.results import by_bytes, curve, curves, frames, scenes
+from coterie.results import by_bytes, curve, curves_of, frames, scenes
 from coterie.train import loop
 from coterie.train.evaluate import Scores
 from coterie.train.loop import Watcher
@@ -132,10 +132,11 @@ def plot_runs(
     from coterie.report.plot import plot_curves
 
     labels = labels or [run.folder.name if len(runs) > 1 else run.method for run in runs]
-    curves = [curve(run, column, label) for run, label in zip(runs, labels, strict=True)]
+    named = list(zip(runs, labels, strict=True))
+    curves = [curve(run, column, label) for run, label in named]
     drawn, over = curves, "game steps"
     if x == "bytes":
-        drawn = [by_bytes(run, column, label) for run, label in zip(runs, labels, strict=True)]
+        drawn = [by_bytes(run, column, label) for run, label in named]
         over = "bytes sent by one agent"
     title = runs[0].title if len(runs) == 1 else " and ".join(sorted({run.world for run in runs}))
     plot_curves(drawn, path, title, column, over)
@@ -152,7 +153,7 @@ def plot_run(run: Run) -> list[Path]:
     panels = {}
     for name in PANELS:
         try:
-            each = curves(run, {f"{name}/{a}": a for a in run.played.names}, training=True)
+            each = curves_of(run, {f"{name}/{a}": a for a in run.played.names}, training=True)
         except RunError:
             continue  # not every algorithm has every number
         if any(np.any(one.values) for one in each):

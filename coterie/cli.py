@@ -358,11 +358,16 @@ class Output:
 
 
 @dataclass(frozen=True)
-class Comparison(Output):
-    """Where a comparison is written, and how it is drawn."""
+class Drawn:
+    """How curves are drawn."""
 
     x: Literal["steps", "bytes"] = "steps"
     """What the curves are drawn over: game steps, or the bytes that one agent has sent."""
+
+
+@dataclass(frozen=True)
+class Comparison(Drawn, Output):
+    """Where a comparison is written, and how it is drawn."""
 
 
 @dataclass(frozen=True)
@@ -398,13 +403,11 @@ class Claims:
 
 
 @dataclass(frozen=True)
-class Plot:
+class Plot(Drawn):
     """Draw learning curves."""
 
     column: str = "return"
     """Which column of the evaluations."""
-    x: Literal["steps", "bytes"] = "steps"
-    """What the curves are drawn over: game steps, or the bytes that one agent has sent."""
     out: Path | None = None
     """The picture; its suffix decides the format. One run has its own place in its folder."""
 

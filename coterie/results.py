@@ -1,6 +1,7 @@
 """What finished runs say: their tables as curves, their teams as pictures and scores."""
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,10 +27,10 @@ def curve(
     run: Run, column: str = "return", label: str | None = None, training: bool = False
 ) -> Curve:
     """One column of a run over all its seeds, from its evaluations (or its training table)."""
-    return curves(run, {column: label or run.method}, training)[0]
+    return curves_of(run, {column: label or run.method}, training)[0]
 
 
-def curves(run: Run, labels: Mapping[str, str], training: bool = False) -> list[Curve]:
+def curves_of(run: Run, labels: Mapping[str, str], training: bool = False) -> list[Curve]:
     """Curves of several columns, by their labels; tables are read once, however large the team."""
     paths = [run.metrics(seed) if training else run.evaluations(seed) for seed in run.seeds]
     for path in paths:
@@ -38,10 +39,10 @@ def curves(run: Run, labels: Mapping[str, str], training: bool = False) -> list[
             f"{path} is missing: train the run, or `coterie resume {run.folder}`.",
             RunError,
         )
-    tables, seconds = {path: read_table(path) for path in paths}, wall_time(run)
+    read = functools.cache(read_table)
 
     def known(path: Path, column: str) -> tuple[np.ndarray, np.ndarray]:
-        table = tables[path]
+        table = read(path)
         require(
             column in table,
             f"{path} has no column {column!r}; it has {', '.join(table)}.",
@@ -50,7 +51,9 @@ def curves(run: Run, labels: Mapping[str, str], training: bool = False) -> list[
         kept = np.isfinite(table[column])
         return table["steps"][kept], table[column][kept]
 
-    sent = bytes_sent(run)
+    # Seeds side by side share the machine, so this is the time of one among them.
+    seconds = _end("seconds", map(run.metrics, run.seeds), read)
+    sent = _end("bytes", map(run.evaluations, run.seeds), read)
     return [
         replace(gather(label, [known(path, column) for path in paths], seconds), sent=sent)
         for column, label in labels.items()
@@ -69,16 +72,12 @@ def by_bytes(run: Run, column: str = "return", label: str | None = None) -> Curv
     return replace(shown, steps=sent)
 
 
-def bytes_sent(run: Run) -> float | None:
-    """What one agent has sent in all, on average; `None` if the run was never evaluated."""
-    tables = [read_table(run.evaluations(s)) for s in run.seeds if run.evaluations(s).is_file()]
-    return float(np.mean([table["bytes"][-1] for table in tables])) if tables else None
-
-
-def wall_time(run: Run) -> float | None:
-    """Seconds that one seed took, on average; seeds side by side share the machine."""
-    tables = [read_table(run.metrics(seed)) for seed in run.seeds if run.metrics(seed).is_file()]
-    ends = [table["seconds"][-1] for table in tables if len(table.get("seconds", []))]
+def _end(
+    column: str, paths: Iterable[Path], read: Callable[[Path], Mapping[str, np.ndarray]]
+) -> float | None:
+    """The mean over seeds of a column's last number; `None` if nothing was written yet."""
+    tables = [read(path) for path in paths if path.is_file()]
+    ends = [table[column][-1] for table in tables if len(table.get(column, []))]
     return float(np.mean(ends)) if ends else None
 
 

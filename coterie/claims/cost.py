@@ -16,8 +16,8 @@ SETTINGS = Settings(
     steps=250_000, games=16, seeds=5, block=25, evaluations=10, evaluation_games=64, checkpoints=1
 )
 # Chosen on a ring with seeds 100 and 101, 400,000 steps each: step sizes of the policy from
-# {1e-3, 3e-3, 1e-2}, steps of the critic from {5, 20}, traces from {0.5, 0.9, 0.95}, the entropy's
-# weight from {5e-4, 3e-3}.
+# {1e-3, 3e-3, 1e-2}, steps of the critic from {5, 20}, traces from {0.5, 0.9}, the entropy's weight
+# from {5e-4, 3e-3}; one after the other, not all combinations.
 LEARNER = NetworkedAC(
     discount=0.97,
     trace=0.5,

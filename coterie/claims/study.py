@@ -8,10 +8,11 @@ from coterie.api import plot_runs, train_all
 from coterie.claims.figure import STOPPED, Panel
 from coterie.claims.questions import TAIL
 from coterie.files import write_whole
+from coterie.report.curve import Curve
 from coterie.report.doses import plot_doses
 from coterie.report.statistics import Interval, interval
 from coterie.report.words import volume
-from coterie.results import bytes_sent, curve
+from coterie.results import curve
 from coterie.train.run import Run
 
 LATE = 10  # a distance from agreement is a mean over this part of the training, from its end
@@ -59,7 +60,9 @@ class Study:
         traced = [runs[label] for label in self.traced]
         over = picture.with_stem(f"{picture.stem}-bytes")
         plot_runs(traced, over, x="bytes", labels=self.traced)
-        said = "\n".join([*_table(runs, ends), "", *self.panel.verdicts(list(curves.values())), ""])
+        said = "\n".join(
+            [*_table(curves, ends), "", *self.panel.verdicts(list(curves.values())), ""]
+        )
         write_whole(picture.with_suffix(".md"), said)
         return said
 
@@ -83,7 +86,7 @@ def _columns(ticks: Mapping[str, str], ends: Mapping[str, Ends]) -> list[dict[st
     ]
 
 
-def _table(runs: Mapping[str, Run], ends: Mapping[str, Ends]) -> list[str]:
+def _table(curves: Mapping[str, Curve], ends: Mapping[str, Ends]) -> list[str]:
     rows = [
         "| team | return | distance from agreement | sent by an agent |",
         "| :-- " + "| --: " * 3 + "|",
@@ -93,7 +96,7 @@ def _table(runs: Mapping[str, Run], ends: Mapping[str, Ends]) -> list[str]:
             label,
             f"{value}",
             "" if apart is None else f"{apart}",
-            volume(bytes_sent(runs[label]) or 0),
+            volume(curves[label].sent or 0),
         )
         rows.append(f"| {' | '.join(cells)} |")
     return rows

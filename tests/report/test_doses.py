@@ -3,26 +3,12 @@
 import pytest
 
 from coterie.errors import RunError
-from coterie.report import doses
 from coterie.report.doses import plot_doses
 from coterie.report.statistics import Interval
 
 LOST = ({"0": Interval(2, 1, 4), "90 %": Interval(0, -1, 1)}, {"90 %": Interval(0.1, 0.05, 0.3)})
 LATE = ({"0": Interval(2, 1, 4)}, {"0": Interval(0.2, 0.1, 0.3)})
 LEVELS = {"alone": (Interval(-1, -2, 0), None), "together": (Interval(3, 2, 4), Interval(2, 2, 2))}
-
-
-@pytest.fixture
-def drawn(monkeypatch):
-    figures = []
-
-    class Kept(doses.Figure):
-        def savefig(self, *args, **kwargs):
-            figures.append(self)
-            super().savefig(*args, **kwargs)
-
-    monkeypatch.setattr(doses, "Figure", Kept)
-    return figures
 
 
 def test_values_stand_over_their_ticks_beside_the_levels(tmp_path, drawn):

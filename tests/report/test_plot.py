@@ -16,20 +16,6 @@ def curve(label, height=1.0, seeds=3, **more):
     return Curve(label, STEPS, height * np.arange(3.0 * seeds).reshape(seeds, 3), **more)
 
 
-@pytest.fixture
-def drawn(monkeypatch):
-    """The last figure that was saved."""
-    figures = []
-
-    class Kept(plot.Figure):
-        def savefig(self, *args, **kwargs):
-            figures.append(self)
-            super().savefig(*args, **kwargs)
-
-    monkeypatch.setattr(plot, "Figure", Kept)
-    return figures
-
-
 def words(figure):
     return [text.get_text() for text in figure.findobj(plot.matplotlib.text.Text)]
 
