@@ -5,10 +5,12 @@ import itertools
 
 import pytest
 
+from coterie.api import compare
 from coterie.claims.catalogue import FIGURES, figure_of
 from coterie.claims.figure import Claim, Figure, Panel
 from coterie.claims.questions import above, below_value
 from coterie.errors import ConfigError
+from coterie.train import loop
 from coterie.train.progress import Bar
 from coterie.train.run import open_run
 from tests.runs import BLOCKS, SETTINGS, Pond, assert_same_run, listing, small
@@ -47,6 +49,25 @@ def test_a_figure_that_was_stopped_goes_on(tmp_path, monkeypatch):
     for name in METHODS:
         folders = (tmp_path / part / "pond" / name for part in ("whole", "parts"))
         assert_same_run(*map(open_run, folders))
+
+
+def test_labels_that_no_folder_can_have_are_kept(tmp_path):
+    methods = {"δ=1 ω=2": METHODS["dpo"], "δ=3 ω=2": METHODS["slow"]}
+    settings = dataclasses.replace(SETTINGS, seeds=3)
+    claims = (Claim("T1", "DPO ends far above", above(*methods)),)
+    said = Figure({"pond": Panel(Pond(), methods, settings, claims)}).make(tmp_path / "one.png")
+    assert all(f"| {label} |" in said for label in methods)
+    assert "(δ=1 ω=2 -" in said.splitlines()[-1] and " against δ=3 ω=2 -" in said.splitlines()[-1]
+    curves = compare(methods, Pond(), settings, tmp_path / "pond")
+    assert [curve.label for curve in curves] == list(methods)
+
+
+def test_what_is_trained_is_not_rehearsed_again(tmp_path, monkeypatch):
+    figure = Figure({"pond": Panel(Pond(), {"dpo": METHODS["dpo"]}, SETTINGS)})
+    said = figure.make(tmp_path / "one.png")
+    for name in ("rehearse", "train", "resume"):
+        monkeypatch.setattr(loop, name, lambda *_: pytest.fail("it is done"))
+    assert figure.make(tmp_path / "one.png") == said
 
 
 @pytest.mark.parametrize("name", FIGURES)

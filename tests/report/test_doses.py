@@ -32,6 +32,12 @@ def test_values_stand_over_their_ticks_beside_the_levels(tmp_path, drawn):
     )
 
 
+def test_positive_values_that_lie_close_are_not_drawn_on_a_log_scale(tmp_path, drawn):
+    near = {"0": Interval(2, 1, 4), "90 %": Interval(1.5, 1, 2)}
+    plot_doses({"lost": (near,)}, {"best": (Interval(4, 3, 5),)}, ("return",), tmp_path / "x.png")
+    assert drawn[0].axes[0].get_yscale() == "linear"
+
+
 def test_nothing_to_draw_is_said(tmp_path):
     with pytest.raises(RunError, match="nothing to draw"):
         plot_doses({}, {}, (), tmp_path / "x.png")
