@@ -252,7 +252,10 @@ BAD = {
     "steps": ([*TRAIN, "--steps", "-5"], "steps must be at least 1, not -5"),
     "games": ([*TRAIN, "--games", "0"], "games must be at least 1, not 0"),
     "seeds": ([*TRAIN, "--seeds", "0"], "seeds must be at least 1, not 0"),
-    "initials": ([*TRAIN, "--lr", "5"], "options: --lr, 5 (did you mean --learning-rate?); see"),
+    "initials": (
+        [*TRAIN, "--lr", "5"],
+        "Unrecognized options: --lr, 5 (did you mean --learning-rate?); see",
+    ),
     "graph": ([*TRAIN, "--graph", "rign"], "unknown graph 'rign': did you mean 'ring'"),
     "no such family": (["graph", "toros"], "unknown graph 'toros': did you mean 'torus'"),
     "no family": (["graph", "--agents", "3"], "usage: coterie graph FAMILY --agents N"),
