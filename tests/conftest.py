@@ -7,13 +7,19 @@ import os
 from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-# Recompiling is most of what the tests cost; what was compiled once is kept next to the code.
+# Compiling is most of what the tests cost: it is done in a hurry, and what was compiled once is
+# kept next to the code.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 os.environ.setdefault(
     "JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".cache" / "jax-tests")
 )
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 # JAX_NUMPY_RANK_PROMOTION stays as it is: bounds of shape [A] broadcast over batches on purpose.
 
+import gc
+
+import jax
+import pytest
 from jaxtyping import install_import_hook
 
 # Every function and dataclass of the package checks its annotations, shapes included, while the
@@ -21,3 +27,16 @@ from jaxtyping import install_import_hook
 install_import_hook(
     "coterie", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
 )
+
+
+@pytest.fixture(autouse=True)
+def few_programs():
+    """Compiled programs are forgotten before they fill the table of a process's memory maps.
+
+    Every program takes some; Linux allows 65,530 of them and kills the process that asks for more.
+    """
+    yield
+    maps = Path("/proc/self/maps")
+    if maps.exists() and maps.read_text().count("\n") > 30_000:
+        jax.clear_caches()
+        gc.collect()

@@ -150,6 +150,10 @@ class Class(NamedTuple):
     team: Team
 
 
+# In one program: what it does is small, and to compile it piece by piece is not.
+assembled = jax.jit(assemble, static_argnums=(0, 1, 2, 3))
+
+
 def noise(algorithm: Algorithm, **options: Any) -> Babble:
     """The noisy game for an algorithm, with numbered states or continuous actions if it must."""
     forced = {"numbered": isinstance(algorithm, Tabular), "box": not accepts(algorithm, Discrete)}
@@ -162,7 +166,7 @@ def taught(algorithm: Algorithm, game: JaxGame | None = None, graph: Graph | Non
     game = game or noise(algorithm)
     graph = graph or family("line", len(game.specs))
     vector = game.vectorize(4)
-    team = assemble(algorithm, game, vector, Talk(graph), jax.random.key(0))
+    team = assembled(algorithm, game, vector, Talk(graph), jax.random.key(0))
     learn = jax.jit(lift(algorithm.learn))
     experience = jax.jit(functools.partial(played, algorithm, game))(team)
     keys = jax.vmap(lambda key: jax.random.split(key, 3), out_axes=1)(team.keys)
@@ -211,7 +215,8 @@ def accepts(algorithm: Algorithm, kind: type) -> bool:
     """Whether an algorithm can choose numbers (`Box`), or among actions (`Discrete`)."""
     states = 4 if isinstance(algorithm, Tabular) else 0
     try:
-        algorithm.init(jax.random.key(0), AgentSpec(1, kind(2), states=states, state=2, joint=4))
+        spec = AgentSpec(1, kind(2), states=states, state=2, joint=4)
+        jax.eval_shape(functools.partial(algorithm.init, spec=spec), jax.random.key(0))
     except ConfigError:
         return False
     return True

@@ -14,13 +14,14 @@ from coterie.games.game import Box, Discrete
 from coterie.graph import family, from_adjacency, uniform
 from coterie.network import lift, networks, stack, unstack
 from coterie.train.talk import Talk
-from coterie.train.team import assemble, iteration, known_specs
+from coterie.train.team import iteration, known_specs
 from tests.support import (
     SMALL,
     Babble,
     Gossip,
     Lesson,
     accepts,
+    assembled,
     assert_same,
     catalogue,
     noise,
@@ -40,7 +41,11 @@ J = 1  # the agent that is disturbed
 
 
 def every(cases):
-    return pytest.mark.parametrize("algorithm", cases.values(), ids=cases)
+    """A test for each algorithm; those of one share a process, where what they need is compiled."""
+    mark = pytest.mark.xdist_group
+    return pytest.mark.parametrize(
+        "algorithm", [pytest.param(a, id=name, marks=mark(name)) for name, a in cases.items()]
+    )
 
 
 def disturbances(lesson, agent):
@@ -144,7 +149,7 @@ def test_random_streams_are_each_agents_own():
     small, large = Babble(sizes=((2, 2),) * 2), Babble(sizes=((2, 2),) * 4)
     algorithm = PLAIN["ippo"]
     few, many = (
-        assemble(
+        assembled(
             algorithm, g, g.vectorize(1), Talk(family("ring", len(g.sizes))), jax.random.key(7)
         )
         for g in (small, large)
@@ -305,7 +310,7 @@ def test_beside_a_bigger_agent_one_learns_as_among_equals(algorithm, box):
 
 def team_of(algorithm, game):
     graph = family("none", len(game.sizes))
-    return assemble(algorithm, game, game.vectorize(4), Talk(graph), jax.random.key(0))
+    return assembled(algorithm, game, game.vectorize(4), Talk(graph), jax.random.key(0))
 
 
 @every(LONERS)
