@@ -17,6 +17,7 @@ FIGURES: dict[str, Callable[[], Figure | Study]] = {
     "grosnit-bandit": grosnit.bandit,
     "li-jia-1a": li_jia.figure_1a,
     "li-jia-1b": li_jia.figure_1b,
+    "li-jia-1c": li_jia.figure_1c,
 }
 
 

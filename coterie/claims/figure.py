@@ -8,7 +8,7 @@ import numpy as np
 
 from coterie.algorithms import Algorithm
 from coterie.api import train_all
-from coterie.claims.questions import TAIL, Question
+from coterie.claims.questions import TAIL, Answer, Question
 from coterie.files import write_whole
 from coterie.games.game import Game
 from coterie.report.curve import Curve
@@ -23,11 +23,15 @@ STOPPED = "stopped; the same command goes on"
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence of a paper and the question that answers it; `name` as in the claims' list."""
+    """A sentence of a paper and the question that answers it; `name` as in the claims' list.
+
+    column: what the curves that are asked are of, as evaluations name it.
+    """
 
     name: str
     says: str
     ask: Question
+    column: str = "return"
 
 
 @dataclass(frozen=True)
@@ -57,10 +61,14 @@ class Panel:
             for label, method in self.methods.items()
         }
 
-    def verdicts(self, curves: Sequence[Curve]) -> list[str]:
-        """What is said, and what the curves answer, as Markdown."""
-        named = {curve.label: curve for curve in curves}
-        return [f"- {claim.name} ({claim.says}): {claim.ask(named)}" for claim in self.claims]
+    def verdicts(self, runs: Mapping[str, Run], known: Sequence[Curve] = ()) -> list[str]:
+        """What is said, and what the runs and known values answer, as Markdown."""
+
+        def answer(claim: Claim) -> Answer:
+            curves = [curve(run, claim.column, label) for label, run in runs.items()]
+            return claim.ask({each.label: each for each in [*known, *curves]})
+
+        return [f"- {claim.name} ({claim.says}): {answer(claim)}" for claim in self.claims]
 
 
 @dataclass(frozen=True)
@@ -88,7 +96,7 @@ class Figure:
             drawn[name] = [curve(run, label=label) for label, run in runs.items()]
             known |= {label: value() for label, value in panel.references.items()}
             lines += [f"**{name}**\n", to_markdown(summary_table(drawn[name], TAIL))]
-            lines += [*panel.verdicts([*drawn[name], *map(_point, known.items())]), ""]
+            lines += [*panel.verdicts(runs, [*map(_point, known.items())]), ""]
             plot_panels(drawn, picture, ylabel="return", references=known)
             write_whole(picture.with_suffix(".md"), "\n".join(lines))
         return "\n".join(lines)

@@ -55,6 +55,19 @@ def below_value(a: str, name: str) -> Question:
     return ask
 
 
+def within(a: str, limit: float) -> Question:
+    """Does `a` end below a limit?"""
+
+    def ask(curves: Curves) -> Answer:
+        end = curves[a].final(TAIL)
+        verdict: Verdict = "undecided"
+        if end.high < limit or end.low > limit:
+            verdict = "holds" if end.high < limit else "does not hold"
+        return Answer(verdict, f"{a} {end}; the limit is {limit:g}")
+
+    return ask
+
+
 def arrives(a: str, name: str, share: float) -> Question:
     """Does `a` come this share of the way from where it begins to a known value?"""
 

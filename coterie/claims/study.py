@@ -60,9 +60,7 @@ class Study:
         traced = [runs[label] for label in self.traced]
         over = picture.with_stem(f"{picture.stem}-bytes")
         plot_runs(traced, over, x="bytes", labels=self.traced)
-        said = "\n".join(
-            [*_table(curves, ends), "", *self.panel.verdicts(list(curves.values())), ""]
-        )
+        said = "\n".join([*_table(curves, ends), "", *self.panel.verdicts(runs), ""])
         write_whole(picture.with_suffix(".md"), said)
         return said
 

@@ -8,7 +8,7 @@ import pytest
 from coterie.api import compare
 from coterie.claims.catalogue import FIGURES, figure_of
 from coterie.claims.figure import Claim, Figure, Panel
-from coterie.claims.questions import above, below_value
+from coterie.claims.questions import above, below_value, within
 from coterie.errors import ConfigError
 from coterie.train import loop
 from coterie.train.progress import Bar
@@ -23,11 +23,14 @@ def test_a_figure_leaves_a_picture_and_verdicts(tmp_path):
     claims = (
         Claim("T1", "nobody reaches 1", below_value("dpo", "one")),
         Claim("T2", "DPO ends far above", above("dpo", "slow")),
+        Claim("T3", "an episode is short", within("dpo", 6.5), "length"),
     )
     panels = {"pond": Panel(Pond(), METHODS, settings, claims, {"one": lambda: 1.0})}
     said = Figure(panels).make(tmp_path / "one.png")
     assert "- T1 (nobody reaches 1): holds (dpo -" in said
     assert "- T2 (DPO ends far above): " in said
+    assert "- T3 (an episode is short): " in said
+    assert "(dpo 6 [6, 6]; the limit is 6.5)" in said
     assert (tmp_path / "one.md").read_text() == said
     before = listing(tmp_path / "pond" / "dpo" / "seed-0")
     assert Figure(panels).make(tmp_path / "one.png") == said
