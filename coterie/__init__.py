@@ -3,6 +3,8 @@
 from coterie.algorithms import DPO as DPO
 from coterie.algorithms import IPPO as IPPO
 from coterie.algorithms import IQL as IQL
+from coterie.algorithms import ITRPO as ITRPO
+from coterie.algorithms import MATRPO as MATRPO
 from coterie.algorithms import Algorithm as Algorithm
 from coterie.algorithms import DeterministicOff as DeterministicOff
 from coterie.algorithms import DeterministicOn as DeterministicOn
@@ -37,6 +39,7 @@ from coterie.games import Line as Line
 from coterie.games import Spread as Spread
 from coterie.games import SpreadFarama as SpreadFarama
 from coterie.games import SpreadLiJia as SpreadLiJia
+from coterie.games import SpreadMATRPO as SpreadMATRPO
 from coterie.graph import Graph as Graph
 from coterie.graph import family as family
 from coterie.network import Network as Network

@@ -51,8 +51,8 @@ class AgentSpec:
     states: how many different observations there are, if they are numbered (`observation` is
             then 1); 0 otherwise.
     games:  how many games it plays side by side.
-    joint:  how many numbers stand for everybody's actions, for algorithms that declare them; 0
-            otherwise.
+    sizes:  the sizes of the actions that learning sees: everybody's in order, or one if it sees
+            their mean; none if it sees only its own.
     agents: how many the team has.
     """
 
@@ -62,9 +62,18 @@ class AgentSpec:
     leaves: bool = False
     state: int = 0
     states: int = 0
-    joint: int = 0
+    sizes: tuple[int, ...] = ()
     games: int = 1
     agents: int = 1
+
+    @property
+    def joint(self) -> int:
+        """How many numbers stand for the actions that learning sees.
+
+        >>> AgentSpec(1, Discrete(2), sizes=(2, 3)).joint
+        6
+        """
+        return len(self.sizes) * max(self.sizes, default=0)
 
 
 def kinds(specs: Sequence[AgentSpec]) -> dict[AgentSpec, list[int]]:

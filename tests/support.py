@@ -29,6 +29,7 @@ SMALL = {
     "minibatches": 2,
     "updates": 2,
     "batch": 4,
+    "conjugate_steps": 2,
     "capacity": 24,
     "warmup": 4,
     "target_every": 3,
@@ -215,7 +216,7 @@ def accepts(algorithm: Algorithm, kind: type) -> bool:
     """Whether an algorithm can choose numbers (`Box`), or among actions (`Discrete`)."""
     states = 4 if isinstance(algorithm, Tabular) else 0
     try:
-        spec = AgentSpec(1, kind(2), states=states, state=2, joint=4)
+        spec = AgentSpec(1, kind(2), states=states, state=2, sizes=(2, 2))
         jax.eval_shape(functools.partial(algorithm.init, spec=spec), jax.random.key(0))
     except ConfigError:
         return False

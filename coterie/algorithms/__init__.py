@@ -10,7 +10,9 @@ from coterie.algorithms.dpo import DPO as DPO
 from coterie.algorithms.ippo import IPPO as IPPO
 from coterie.algorithms.iql import IQL as IQL
 from coterie.algorithms.iql_tabular import IQLTabular as IQLTabular
+from coterie.algorithms.itrpo import ITRPO as ITRPO
 from coterie.algorithms.li_jia import LiJia as LiJia
 from coterie.algorithms.li_jia_tabular import LiJiaTabular as LiJiaTabular
+from coterie.algorithms.matrpo import MATRPO as MATRPO
 from coterie.algorithms.networked_ac import NetworkedAC as NetworkedAC
 from coterie.algorithms.networked_q import NetworkedQAC as NetworkedQAC

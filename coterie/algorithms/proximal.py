@@ -16,13 +16,13 @@ import optax
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
 from coterie.algorithms.algorithm import Algorithm, Experience, Metrics
+from coterie.algorithms.appraisal import appraised
 from coterie.errors import require
 from coterie.network import Network
 from coterie.rl.averages import mean, standardise
 from coterie.rl.distributions import Distribution
 from coterie.rl.models import Critic, Memory, Policy, Shape
 from coterie.rl.optimizers import clipped_adams
-from coterie.rl.returns import generalised_advantage
 from coterie.types import AgentSpec, View
 
 
@@ -161,20 +161,10 @@ class Proximal(Algorithm):
 
     def _appraise(self, critic: Critic, experience: Experience) -> Sample:
         """Advantages, and the targets that the critic is to learn."""
-        view, next_view = experience.view, experience.next_view
-        features = critic.body.sequence(view.judged, experience.memory.critic, experience.over)
-        value = critic.value(features)
-        following = critic.value(critic.body.after(features, next_view.judged))
-        ended = experience.terminated | experience.truncated
-        advantage = generalised_advantage(
-            experience.reward,
-            value,
-            following,
-            experience.terminated,
-            ended,
-            self.discount,
-            self.trace,
+        value, advantage = appraised(
+            critic, experience, experience.memory.critic, self.discount, self.trace
         )
+        view = experience.view
         scaled = standardise(advantage, view.present)
         return Sample(view, experience.over, experience.decision, scaled, advantage + value, value)
 

@@ -26,11 +26,13 @@ from coterie.games.particle import Line as Line
 from coterie.games.particle import Spread as Spread
 from coterie.games.particle import SpreadFarama as SpreadFarama
 from coterie.games.particle import SpreadLiJia as SpreadLiJia
+from coterie.games.particle import SpreadMATRPO as SpreadMATRPO
 
 CATALOGUE: dict[str, type[Game]] = {
     "spread": Spread,
     "spread-farama": SpreadFarama,
     "spread-li-jia": SpreadLiJia,
+    "spread-matrpo": SpreadMATRPO,
     "line": Line,
     "circle": Circle,
     "random-mdp": RandomMDP,

@@ -3,8 +3,10 @@
 import dataclasses
 import math
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
+from jaxtyping import Int
 
 from coterie.errors import GraphError, require
 from coterie.graph.families import family
@@ -86,13 +88,50 @@ class Intervals:
         return (graph,)
 
 
-Schedule = Static | Periodic | Extra | Intervals
+Order = Literal["random", "cyclic", "matched"]
+
+
+@dataclass(frozen=True)
+class Links:
+    """Few links at a time, as asynchronous methods activate them (MATRPO, Algorithm 1)."""
+
+    order: Order = "random"
+    """One link drawn at random, one after the other, or a matching of disjoint ones in turn."""
+
+    def __post_init__(self) -> None:
+        known = get_args(Order)
+        require(
+            self.order in known, f"order must be one of {known}, not {self.order!r}.", GraphError
+        )
+
+    def graphs(self, graph: Graph) -> tuple[Graph, ...]:
+        """The graphs that take turns, as far as everybody's links are concerned."""
+        return (graph,)
+
+    def turns(self, graph: Graph) -> Int[np.ndarray, "N N"]:
+        """In which turn a link is up, from 0; -1 where there is none.
+
+        Matchings are found greedily, link by link: a ring of even size needs two, an odd one three.
+
+        >>> int(Links("matched").turns(family("ring", 6)).max()) + 1
+        2
+        """
+        turn = np.full((graph.size, graph.size), -1)
+        for number, (i, j) in enumerate(np.argwhere(np.triu(graph.adjacency))):
+            taken = {*turn[i], *turn[j]}
+            free = next(t for t in range(number + 1) if t not in taken)
+            turn[i, j] = turn[j, i] = free if self.order == "matched" else number
+        return turn
+
+
+Schedule = Static | Periodic | Extra | Intervals | Links
 
 SCHEDULES: dict[str, type] = {
     "static": Static,
     "periodic": Periodic,
     "extra": Extra,
     "intervals": Intervals,
+    "links": Links,
 }
 """Every schedule that a name can stand for."""
 

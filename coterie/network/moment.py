@@ -39,6 +39,10 @@ class Moment(NamedTuple):
         """A key of this round and this agent."""
         return jax.random.fold_in(self.now, self.size**2 + self.index)
 
+    def number(self, below: int) -> Int[Array, ""]:
+        """A random number of this round, the same for everybody."""
+        return jax.random.randint(jax.random.fold_in(self.now, 2 * self.size**2), (), 0, below)
+
     def chances(self, period: Int[Array, "*K"] | None = None) -> Float[Array, " K"]:
         """A chance in [0, 1) for each link in this round, or in a `period` of rounds.
 

@@ -43,17 +43,17 @@ class Traffic(NamedTuple):
 
 
 class Heard(NamedTuple):
-    """What the neighbours sent: values `[K, ...]` and which of the `K` places hold one, `[K]`."""
+    """One exchange.
+
+    values: what the neighbours sent, `[K, ...]`.
+    mask:   which of the `K` places hold a value, `[K]`.
+    said:   what this agent sent, which a channel may have changed.
+    weight: what each neighbour's value weighs in an average, `[K]`.
+    """
 
     values: PyTree
     mask: Bool[Array, " K"]
-
-
-class Round(NamedTuple):
-    """One exchange: what this agent said and heard, and the weights of the neighbours, `[K]`."""
-
     said: PyTree
-    heard: Heard
     weight: Float[Array, " K"]
 
 
@@ -103,19 +103,19 @@ class Network(eqx.Module):
                     f"payload {payload!r} holds {leaf.dtype} numbers, which have no average of "
                     "their own kind: mix floating-point numbers, or use `neighbours`."
                 )
-        round_, network = self._exchange(value, payload)
+        heard, network = self._exchange(value, payload)
         gain = 1.0
         if payload in self.past:
             for channel in self.channels:
                 gain *= channel.gain
 
         def average(own: Array, said: Array, others: Array) -> Array:
-            present = _like(round_.heard.mask, others)
+            present = _like(heard.mask, others)
             differences = jnp.where(present, others - said, 0)
-            change = jnp.tensordot(gain * round_.weight, differences, axes=1)
+            change = jnp.tensordot(gain * heard.weight, differences, axes=1)
             return own + change.astype(own.dtype)
 
-        return jax.tree.map(average, value, round_.said, round_.heard.values), network
+        return jax.tree.map(average, value, heard.said, heard.values), network
 
     def gossip(self, value: PyTree, payload: str, rounds: int) -> tuple[PyTree, "Network"]:
         """`value` after so many rounds of `mix`: towards the mean of all agents."""
@@ -128,8 +128,7 @@ class Network(eqx.Module):
 
     def neighbours(self, value: PyTree, payload: str) -> tuple[Heard, "Network"]:
         """Send `value` to every neighbour and hear theirs."""
-        round_, network = self._exchange(jax.lax.stop_gradient(value), payload)
-        return round_.heard, network
+        return self._exchange(jax.lax.stop_gradient(value), payload)
 
     def common(self, number: Int[Array, ""]) -> Key[Array, ""]:
         """A random key that everybody has, another for each number: what all should draw alike."""
@@ -140,7 +139,7 @@ class Network(eqx.Module):
         zero = jax.tree.map(jnp.zeros_like, self.traffic)
         return dataclasses.replace(self, traffic=zero)
 
-    def _exchange(self, value: PyTree, payload: str) -> tuple[Round, "Network"]:
+    def _exchange(self, value: PyTree, payload: str) -> tuple[Heard, "Network"]:
         """One round: everybody says something and hears what gets through."""
         self._require_declared(payload)
         base = Moment(self.key, self.clock, self.index, self.neighbour, self.size)
@@ -155,7 +154,7 @@ class Network(eqx.Module):
             value, past = channel.says(value, () if past is None else past, moment.own)
             after.append(past)
             weight = channel.weighs(value, weight)
-        heard = self._of_neighbours(jax.lax.stop_gradient(value))
+        values = self._of_neighbours(jax.lax.stop_gradient(value))
         before = self.traffic[payload]
         traffic = Traffic(
             before.rounds + 1,
@@ -170,7 +169,7 @@ class Network(eqx.Module):
             past=self.past if kept is None else {**self.past, payload: tuple(after)},
             traffic={**self.traffic, payload: traffic},
         )
-        return Round(value, Heard(heard, turn.hears & ~lost), turn.weight), network
+        return Heard(values, turn.hears & ~lost, value, turn.weight), network
 
     def _of_neighbours(self, value: PyTree) -> PyTree:
         """Each neighbour's value, `[K, ...]`."""

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from coterie.graph import Graph
-from coterie.graph.schedule import Extra, Intervals, Schedule
+from coterie.graph.schedule import Extra, Intervals, Links, Schedule
 from coterie.network.moment import Moment
 
 Hear = Callable[[Array], Array]
@@ -77,7 +77,22 @@ class Paced(eqx.Module):
         return turn, Paced(self.weight, self.linked, due, self.mean, self.deviation)
 
 
-Plan = Recurring | Random | Paced
+class OneByOne(eqx.Module):
+    """Links that take turns, each with a number, `[K]` (-1 where there is none)."""
+
+    number: Int[Array, "*N K"]
+    turns: int = eqx.field(static=True)
+    random: bool = eqx.field(static=True)
+
+    def turn(self, moment: Moment, hear: Hear) -> tuple[Turn, "OneByOne"]:
+        """The round, and the plan after it."""
+        drawn = moment.number(self.turns) if self.random else moment.clock % self.turns
+        up = self.number == drawn
+        # Two agents that meet alone have Metropolis weights of a half.
+        return Turn(jnp.where(up, 0.5, 0.0), up, up), self
+
+
+Plan = Recurring | Random | Paced | OneByOne
 
 
 def plans(schedule: Schedule, graph: Graph, neighbour: Int[np.ndarray, "N K"]) -> Plan:
@@ -94,6 +109,10 @@ def plans(schedule: Schedule, graph: Graph, neighbour: Int[np.ndarray, "N K"]) -
     if isinstance(schedule, Extra) and schedule.share > 0.0:
         chance = np.where(placed(graph.adjacency), 1.0, schedule.share) * real
         return Random(jnp.asarray(chance, jnp.float32))
+    if isinstance(schedule, Links):
+        number = np.where(real, placed(schedule.turns(graph)), -1)
+        turns = max(int(number.max()) + 1, 1)
+        return OneByOne(jnp.asarray(number, jnp.int32), turns, schedule.order == "random")
     turns = schedule.graphs(graph)
     weight = jnp.asarray(np.stack([placed(g.weights) * real for g in turns], 1), jnp.float32)
     linked = jnp.asarray(np.stack([placed(g.adjacency) for g in turns], 1))

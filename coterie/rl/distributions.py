@@ -57,6 +57,10 @@ class Categorical(NamedTuple):
         """`KL(self || other)` to another categorical, in nats."""
         return jnp.sum(jnp.exp(self.log_probs) * (self.log_probs - other.log_probs), axis=-1)
 
+    def fisher(self, tangent: "Categorical") -> "Categorical":
+        """Fisher's metric: the gradient of a small change's divergence, to second order."""
+        return Categorical(jnp.exp(self.log_probs) * tangent.log_probs)
+
 
 class Gaussian(NamedTuple):
     """Independent normal numbers, `D` of them; entries where `real` is false do not count."""
@@ -90,6 +94,12 @@ class Gaussian(NamedTuple):
         ratio = jnp.exp(2.0 * (self.log_std - other.log_std))
         shift = ((self.mean - other.mean) * jnp.exp(-other.log_std)) ** 2
         return self._sum(0.5 * (ratio + shift - 1.0) + other.log_std - self.log_std)
+
+    def fisher(self, tangent: "Gaussian") -> "Gaussian":
+        """Fisher's metric: the gradient of a small change's divergence, to second order."""
+        kept = 1.0 if self.real is None else self.real
+        mean = kept * tangent.mean * jnp.exp(-2.0 * self.log_std)
+        return Gaussian(mean, kept * 2.0 * tangent.log_std, self.real)
 
     def _sum(self, terms: Float[Array, "*batch D"]) -> Float[Array, " *batch"]:
         kept = terms if self.real is None else jnp.where(self.real, terms, 0.0)
@@ -130,6 +140,10 @@ class Squashed(NamedTuple):
     def kl(self, other: Any) -> Float[Array, " *batch"]:
         """`KL(self || other)` to another squashed Gaussian, in nats: that of the Gaussians."""
         return self.inner.kl(other.inner)
+
+    def fisher(self, tangent: "Squashed") -> "Squashed":
+        """Fisher's metric: the gradient of a small change's divergence, to second order."""
+        return Squashed(self.inner.fisher(tangent.inner))
 
 
 def _log_slope(inner: Float[Array, "*batch"]) -> Float[Array, "*batch"]:

@@ -65,19 +65,17 @@ class Report(NamedTuple):
 def known_specs(game: Game, vector: VectorGame, information: Information) -> tuple[AgentSpec, ...]:
     """The agents' specs, with the global state and the masks that they will really be shown."""
     games, view = jax.eval_shape(vector.reset, jax.random.key(0))
-    state = joint = 0
+    state, sizes = 0, tuple(spec.action.size for spec in game.specs)
     if information.state:
         state = jax.eval_shape(vector.global_state, games, view).shape[-1]
-    if information.actions != "own":
-        seen = len(game.specs) if information.actions == "joint" else 1
-        joint = seen * max(spec.action.size for spec in game.specs)
+    seen = {"own": (), "mean": (max(sizes),), "joint": sizes}[information.actions]
     return tuple(
         dataclasses.replace(
             spec,
             state=state,
             masked=view.action_mask is not None,
             leaves=view.present is not None,
-            joint=joint,
+            sizes=seen,
             games=vector.copies,
             agents=len(game.specs),
         )

@@ -23,7 +23,7 @@ KEYS = jax.random.split(jax.random.key(3), TEAM)
 @functools.cache
 def team(space):
     """Students whose targets are not what they follow, and steps that they draw."""
-    spec = AgentSpec(2, space(WIDTH), state=3, joint=TEAM * WIDTH, agents=TEAM)
+    spec = AgentSpec(2, space(WIDTH), state=3, sizes=(WIDTH,) * TEAM, agents=TEAM)
     random = np.random.default_rng(0)
 
     def numbers(*shape):
@@ -107,7 +107,7 @@ def test_a_policy_climbs_its_critic_in_its_own_action(space):
 
 def test_noise_is_within_the_tanh_and_as_wide_as_wanted():
     learner, _ = MADDPG(exploration_noise=0.2).init(
-        jax.random.key(0), AgentSpec(1, Box(1), state=1, joint=1, agents=1)
+        jax.random.key(0), AgentSpec(1, Box(1), state=1, sizes=(1,), agents=1)
     )
     view = View(jnp.zeros((4000, 1)))
     action = SMALL.act(learner, (), view, jax.random.key(1))[0].action

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from coterie.algorithms import MATRPO
 from coterie.algorithms.tabular import Tabular
 from coterie.errors import ConfigError
 from coterie.games.game import Box, Discrete
@@ -230,6 +231,9 @@ def messages(algorithm, payload, agents, experience):
         return experience.reward[0].nbytes, 1
     if payload == "critic":
         return sum(leaf[0].nbytes for leaf in jax.tree.leaves(agents.critic)), 1
+    if isinstance(algorithm, MATRPO):  # every agent's log ratios at every sample; two moments
+        size, rounds = {"log-ratios": (4, "rounds"), "moments": (0, "moment_rounds")}[payload]
+        return 4 * (size * experience.reward[0].size or 2), getattr(algorithm, rounds)
     numbers = {"log-ratios": (1, "gossip_rounds"), "target-actions": (4, "")}
     each, repeated = numbers[payload]  # the largest action has 4 numbers
     rounds = algorithm.updates * getattr(algorithm, repeated, 1)

@@ -15,14 +15,15 @@ from coterie.games import (
     Spread,
     SpreadFarama,
     SpreadLiJia,
+    SpreadMATRPO,
 )
 from coterie.games.particle.team import Particles
 
-GAMES = [Spread, SpreadFarama, SpreadLiJia, Line, Circle]
+GAMES = [Spread, SpreadFarama, SpreadLiJia, SpreadMATRPO, Line, Circle]
 
 
 def test_the_catalogue_knows_them_by_name():
-    names = ["spread", "spread-farama", "spread-li-jia", "line", "circle"]
+    names = ["spread", "spread-farama", "spread-li-jia", "spread-matrpo", "line", "circle"]
     assert [CATALOGUE[name] for name in names] == GAMES
 
 

@@ -2,6 +2,7 @@
 
 from coterie.games.particle.spread_farama import SpreadFarama as SpreadFarama
 from coterie.games.particle.spread_li_jia import SpreadLiJia as SpreadLiJia
+from coterie.games.particle.spread_matrpo import SpreadMATRPO as SpreadMATRPO
 from coterie.games.particle.tasks import Circle as Circle
 from coterie.games.particle.tasks import Line as Line
 from coterie.games.particle.tasks import Spread as Spread

@@ -1,0 +1,48 @@
+"""One agent's part in agreeing on a vector with each neighbour by asynchronous ADMM.
+
+Two ends of a link want `r = r'`. With `z = C m` and `y = C u`, `C` being 1 at one end and -1 at the
+other, the signs cancel from Wei & Ozdaglar's updates: after a meeting both ends hold the same
+midpoint `m = (r + r') / 2`, and `u` has moved by `beta (r - r') / 2` at the one and by its negative
+at the other. So nothing but `r` needs to be said, and whoever was not heard changes nothing.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from coterie.network import Heard
+
+
+class Ties(NamedTuple):
+    """What an agent keeps of its links, for a vector `[...]`.
+
+    pressure: the sum of its multipliers `u`, `[...]`.
+    midpoint: with each neighbour, `[K, ...]`; 0 before they first meet.
+    apart:    how far from the midpoint it was when it last met somebody, root mean square.
+    """
+
+    pressure: Array
+    midpoint: Array
+    apart: Float[Array, ""]
+
+    @staticmethod
+    def fresh(places: int, shape: tuple[int, ...]) -> "Ties":
+        """Nobody has met yet."""
+        return Ties(jnp.zeros(shape), jnp.zeros((places, *shape)), jnp.zeros(()))
+
+    def after(self, heard: Heard, penalty: float) -> "Ties":
+        """The ties after meeting those that were heard; `penalty` is beta."""
+        met = self.like_midpoint(heard.mask)
+        half = jnp.where(met, 0.5 * (heard.said - heard.values), 0.0)
+        number = jnp.sum(heard.mask)
+        apart = jnp.sqrt(jnp.mean(half**2) * len(half) / jnp.maximum(number, 1))
+        return Ties(
+            self.pressure + penalty * jnp.sum(half, axis=0),
+            jnp.where(met, heard.said - half, self.midpoint),
+            jnp.where(number > 0, apart, self.apart),
+        )
+
+    def like_midpoint(self, mask: Array) -> Array:
+        """A mask of neighbours, `[K]`, that goes with the midpoints."""
+        return mask.reshape(mask.shape + (1,) * self.pressure.ndim)
