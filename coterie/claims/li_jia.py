@@ -62,7 +62,11 @@ OFF_POLICY = Settings(
 
 def figure_1c() -> Figure:
     """Li & Jia, figures 1(c) and 2(b): three agents on a ring, each with a target of its own."""
-    methods: Mapping[str, Algorithm] = {"li-jia": LiJia(), "maddpg": MADDPG()}
+    methods: Mapping[str, Algorithm] = {
+        "li-jia": LiJia(),
+        "li-jia, no weights": LiJia(weight_clip=0.0),
+        "maddpg": MADDPG(),
+    }
     claims = (
         Claim("LJ9", "Algorithm 2 ends above MADDPG", above("li-jia", "maddpg")),
         Claim("LJ10", "Algorithm 2 is faster", quicker("li-jia", "maddpg")),

@@ -58,11 +58,11 @@ def test_mixing_is_the_weight_matrix(name, jit):
 @pytest.mark.parametrize("name", GRAPHS)
 def test_neighbours_are_those_of_the_graph(name):
     graph = GRAPHS[name]
-    values, mask = heard(graph, jnp.arange(graph.size))
+    told = heard(graph, jnp.arange(graph.size))
     for agent in range(graph.size):
-        assert (
-            values[agent][mask[agent]].tolist() == np.flatnonzero(graph.adjacency[agent]).tolist()
-        )
+        values = told.values[agent][told.mask[agent]]
+        assert values.tolist() == np.flatnonzero(graph.adjacency[agent]).tolist()
+    assert told.said.tolist() == list(range(graph.size))
 
 
 def test_an_agent_knows_its_place():
