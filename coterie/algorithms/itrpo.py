@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Key
 
 from coterie.algorithms.algorithm import Experience, Metrics
-from coterie.algorithms.trust_region import Learner, Region, TrustRegion, around, searched
+from coterie.algorithms.trust_region import Learner, Scaled, TrustRegion, around, searched
 from coterie.network import Network
 from coterie.rl.averages import mean, standardise
 from coterie.rl.models import Policy
@@ -39,8 +39,7 @@ class ITRPO(TrustRegion):
             lambda heads: heads[0].log_prob(action)[..., None],
             view.present,
         )
-        region = Region()
-        step = self.solved(local, self.start_step(local, gain, region), gain, region)
+        step = self.solved(local, self.start_step(local), gain, Scaled())
 
         def judge(parameters: Array) -> tuple[Array, Array]:
             """Minus the surrogate, and the divergence."""

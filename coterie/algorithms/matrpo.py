@@ -12,14 +12,17 @@ from coterie.algorithms.admm import Ties
 from coterie.algorithms.algorithm import Experience, Information, Metrics
 from coterie.algorithms.team_model import TeamModel, taken_by
 from coterie.algorithms.trust_region import (
+    Inside,
     Learner,
     Local,
     Region,
+    Scaled,
     Step,
     TrustRegion,
     around,
     searched,
 )
+from coterie.errors import require
 from coterie.network import Network
 from coterie.rl.averages import mean
 from coterie.rl.models import Policy
@@ -66,6 +69,11 @@ class MATRPO(TrustRegion):
     def information(self) -> Information:
         sends = (RATIOS, MOMENTS) if self.scale == "team" else (RATIOS,)
         return Information(actions="joint", sends=sends)
+
+    def check(self, games: int) -> None:
+        super().check(games)
+        sentence = f"penalty must be greater than 0, not {self.penalty}: without it nobody agrees."
+        require(self.penalty > 0.0, sentence)
 
     def start_model(self, policy: Policy, spec: AgentSpec, key: Key[Array, ""]) -> TeamModel:
         return TeamModel.around(policy, spec, key)
@@ -126,13 +134,13 @@ class MATRPO(TrustRegion):
             return (step, ties.after(heard, beta), network), None
 
         ties = Ties.fresh(len(network.neighbour), team)
-        start = self.start_step(local, gain, region), ties, network
+        start = self.start_step(local), ties, network
         return jax.lax.scan(round_, start, None, length=self.rounds)[0]
 
     def _region(self, stiffness: Float[Array, ""]) -> Region:
         if self.step == "exact":
-            return Region(stiffness, follows=True, floor=1.0)
-        return Region(floor=stiffness if self.step == "closed" else 0.0)
+            return Inside(stiffness)
+        return Scaled(stiffness if self.step == "closed" else 0.0)
 
     def _told(self, local: Local) -> Callable[[Step], Float[Array, "T G N"]]:
         if self.ratios == "linear":

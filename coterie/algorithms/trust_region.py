@@ -77,7 +77,7 @@ class Step(NamedTuple):
     change:     of the parameters, `[D]`, and what it does to the outputs, `moved`.
     last:       the last improvement of both.
     multiplier: lambda, of the constraint on the divergence.
-    scale:      by how much the step must be shortened to keep to the constraint.
+    scale:      by how much the change must be shortened.
     """
 
     change: Float[Array, " D"]
@@ -87,17 +87,25 @@ class Step(NamedTuple):
     scale: Float[Array, ""]
 
 
-class Region(NamedTuple):
-    """How the constraint on the divergence enters a step.
+class Inside(NamedTuple):
+    """The best step within the region, edge included.
 
-    stiffness: what departures of the log ratios from 0 cost while the step is worked out.
-    follows:   whether lambda is a multiplier, which follows the step's length, or 1.
-    floor:     the least scale: 0 for a step that always goes to the edge, 1 for one that need not.
+    stiffness: what departures of the log ratios from 0 cost.
     """
 
-    stiffness: Float[Array, ""] | float = 0.0
-    follows: bool = False
-    floor: Float[Array, ""] | float = 0.0
+    stiffness: Float[Array, ""]
+
+
+class Scaled(NamedTuple):
+    """The natural gradient, divided by what brings it to the edge or by `least`, if that is more.
+
+    With `least = 0` it always goes to the edge.
+    """
+
+    least: Float[Array, ""] | float = 0.0
+
+
+Region = Inside | Scaled
 
 
 @dataclass(frozen=True)
@@ -143,6 +151,7 @@ class TrustRegion(Algorithm):
         )
 
     def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Learner, tuple[()]]:
+        require(spec.observation > 0, "an agent's observation is empty: it has nothing to act on.")
         keys = jax.random.split(key, 5)
         shape = Shape.of(spec, self.hidden, self.activation, recurrent=False)
         policy = Policy.init(keys[:2], shape, spec.action)
@@ -195,14 +204,20 @@ class TrustRegion(Algorithm):
         residual, and one with `J`, for what a move along it does: from there on all is known of the
         plane that the residual spans with the last improvement, and its best point is taken.
         """
-        damping = step.multiplier * self.damping
+        inside = isinstance(region, Inside)
+        stiffness = region.stiffness if inside else 0.0
+        raised = local.score(local.weight * gain)
+        # Where nothing curbs the step but its stiffness, the best one need not be unique.
+        least = jnp.maximum(0.01 * stiffness, 1e-6)
+        curb = jnp.maximum(step.multiplier, least) if inside else 1.0
 
         def force(moved: PyTree) -> PyTree:
             """What a change of the outputs costs, as a gradient."""
-            spread = local.score(local.weight * region.stiffness * local.ratio(moved))
-            return jax.tree.map(lambda m, s: step.multiplier * m + s, local.metric(moved), spread)
+            spread = local.score(local.weight * stiffness * local.ratio(moved))
+            return jax.tree.map(lambda m, s: curb * m + s, local.metric(moved), spread)
 
-        pulled = jax.tree.map(jnp.subtract, local.score(local.weight * gain), force(step.moved))
+        pulled = jax.tree.map(jnp.subtract, raised, force(step.moved))
+        damping = curb * self.damping
         residual = local.pull(pulled) - damping * step.change
         residual /= jnp.maximum(jnp.linalg.norm(residual), 1e-30)
         moves = (residual, local.push(residual)), step.last
@@ -213,11 +228,27 @@ class TrustRegion(Algorithm):
 
         slopes = [_dot(pulled, push) - damping * (step.change @ move) for move, push in moves]
         x, y = _lowest(cost(0, 0), cost(0, 1), cost(1, 1), slopes[0], slopes[1])
+        # What rounding leaves is no improvement: followed, it would lead astray.
+        better = x * slopes[0] + y * slopes[1] > 1e-7 * jnp.abs(_dot(raised, step.moved))
+        x, y = jnp.where(better, x, 0.0), jnp.where(better, y, 0.0)
         last = jax.tree.map(lambda a, b: x * a + y * b, *moves)
         change, moved = jax.tree.map(jnp.add, (step.change, step.moved), last)
         over = jnp.sqrt(self._divergence(local, change, moved) / self.divergence)
-        multiplier = step.multiplier * (jnp.clip(over, 0.5, 2.0) if region.follows else 1.0)
-        return Step(change, moved, last, multiplier, jnp.maximum(over, region.floor))
+        if not inside:
+            return Step(change, moved, last, step.multiplier, jnp.maximum(over, region.least))
+        change, moved = jax.tree.map(lambda x: x / jnp.maximum(over, 1.0), (change, moved))
+        arrived = (over > 1.0) & (step.multiplier <= least)
+        balance = self._balance(local, raised, moved, stiffness)
+        multiplier = jnp.where(arrived, balance, curb * jnp.clip(over, 0.5, 2.0))
+        return Step(change, moved, last, multiplier, step.scale)
+
+    def _balance(
+        self, local: Local, raised: PyTree, moved: PyTree, stiffness: Float[Array, ""] | float
+    ) -> Float[Array, ""]:
+        """The lambda that holds a step at the edge against what pulls it outwards."""
+        ratio = local.ratio(moved)
+        outwards = _dot(raised, moved) - stiffness * jnp.sum(local.weight * ratio**2)
+        return jnp.maximum(0.5 * outwards / self.divergence, 0.0)
 
     def solved(self, local: Local, step: Step, gain: Float[Array, "T G N"], region: Region) -> Step:
         """The step after `conjugate_steps` improvements."""
@@ -225,16 +256,12 @@ class TrustRegion(Algorithm):
             0, self.conjugate_steps, lambda _, step: self.improved(local, step, gain, region), step
         )
 
-    def start_step(self, local: Local, gain: Float[Array, "T G N"], region: Region) -> Step:
-        """No step yet; lambda is such that one down the gradient would be as long as allowed."""
-        gradient = local.pull(local.score(local.weight * gain))
-        pushed = local.push(gradient)
-        change, moved = jax.tree.map(jnp.zeros_like, (gradient, pushed))
-        one = jnp.ones(())
-        length = jnp.sqrt(self._divergence(local, gradient, pushed) * self.divergence)
-        needed = 0.5 * (gradient @ gradient) / jnp.where(length > 0, length, 1.0)
-        multiplier = jnp.where(region.follows & (needed > 0), needed, one)
-        return Step(change, moved, (change, moved), multiplier, one)
+    def start_step(self, local: Local) -> Step:
+        """No step yet."""
+        change = jnp.zeros_like(local.start)
+        shapes = jax.eval_shape(local.push, change)
+        moved = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+        return Step(change, moved, (change, moved), jnp.zeros(()), jnp.ones(()))
 
     def _divergence(
         self, local: Local, change: Float[Array, " D"], moved: PyTree

@@ -10,6 +10,7 @@ from coterie.graph.graph import from_networkx as from_networkx
 from coterie.graph.schedule import SCHEDULES as SCHEDULES
 from coterie.graph.schedule import Extra as Extra
 from coterie.graph.schedule import Intervals as Intervals
+from coterie.graph.schedule import Links as Links
 from coterie.graph.schedule import Periodic as Periodic
 from coterie.graph.schedule import Schedule as Schedule
 from coterie.graph.schedule import Static as Static

@@ -1,0 +1,294 @@
+"""MATRPO: agreement by ADMM, the team's trust region, and work for those who are not paid."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from coterie.algorithms import ITRPO, MATRPO
+from coterie.algorithms.admm import Ties
+from coterie.algorithms.team_model import TeamModel, taken_by
+from coterie.algorithms.trust_region import around
+from coterie.errors import ConfigError
+from coterie.games.game import AgentSpec, Discrete, JaxGame, Timestep, View
+from coterie.graph import Links, Static, family
+from coterie.network import Loss, lift, networks
+from coterie.rl.models import Policy, Shape
+from coterie.train.talk import Talk
+from coterie.train.team import assemble, iteration
+from tests.support import assert_same, taught
+
+BETA = 0.7
+
+
+@functools.cache
+def agreeing(graph, schedule=Static(), channels=(), rounds=12):  # noqa: B008
+    """Each round's `r` and ties, for agents that minimise `a/2 (r - b)^2` each."""
+    random = np.random.default_rng(3)
+    size = family(graph, 4).size
+    bent, wanted = random.uniform(0.5, 2.0, size), random.normal(size=(size, 2))
+    network = networks(
+        family(graph, size), ("r",), schedule=schedule, channels=channels, key=jax.random.key(1)
+    )
+
+    def mine(a, b, network):
+        def round_(carry, _):
+            ties, network = carry
+            pull = a * b - ties.pressure + BETA * jnp.sum(ties.midpoint, axis=0)
+            r = pull / (a + BETA * network.degree)
+            heard, network = network.neighbours(r, "r")
+            ties = ties.after(heard, BETA)
+            return (ties, network), (r, ties)
+
+        fresh = Ties.fresh(len(network.neighbour), (2,))
+        return jax.lax.scan(round_, (fresh, network), None, length=rounds)
+
+    (_, network), (r, ties) = jax.jit(lift(mine))(
+        jnp.asarray(bent, jnp.float32), jnp.asarray(wanted, jnp.float32), network
+    )
+    best = bent @ wanted / bent.sum()
+    return np.swapaxes(r, 0, 1), jax.tree.map(lambda x: np.swapaxes(x, 0, 1), ties), best, network
+
+
+@pytest.mark.parametrize("schedule", [Static(), Links(), Links("cyclic"), Links("matched")])
+@pytest.mark.parametrize("graph", ["ring", "line", "star"])
+def test_they_converge_to_the_solution_of_the_consensus_problem(graph, schedule):
+    """At least as fast as 1/k, which is what is promised."""
+    r, _, best, _ = agreeing(graph, schedule, rounds=600)
+    far = np.abs(r - best).max(axis=(1, 2))
+    assert far[-1] < 1e-3
+    worst = np.maximum.accumulate(far[::-1])[::-1]
+    k = np.arange(1, 601)
+    assert np.all(k * worst < 60.0 * far[0] + 1e-3 * k)
+
+
+def test_without_pressure_they_would_not_agree():
+    """What the multipliers are for: midpoints alone leave a gap."""
+    r, ties, best, _ = agreeing("line", rounds=600)
+    assert np.abs(ties.pressure[-1]).max() > 0.1
+    assert np.abs(r[0] - best).max() > 0.5 > 1e-3 > np.abs(r[-1] - best).max()
+
+
+def test_a_matching_is_its_links_one_after_the_other():
+    """Links 0-1 and 2-3 at once, or in turn: the same ties, bit for bit."""
+    graph = "edges:0-1+2-3"
+    _, at_once, _, _ = agreeing(graph, Links("matched"), rounds=5)
+    _, in_turn, _, _ = agreeing(graph, Links("cyclic"), rounds=10)
+    assert_same(at_once.pressure, in_turn.pressure[1::2])
+    assert_same(at_once.midpoint, in_turn.midpoint[1::2])
+
+
+def test_a_lost_meeting_changes_nothing_at_either_end():
+    _, ties, _, network = agreeing("ring", channels=(Loss(0.5),), rounds=200)
+    assert network.traffic["r"].lost.sum() > 100
+    np.testing.assert_allclose(ties.pressure.sum(axis=1), 0.0, atol=1e-5)
+    r, _, best, _ = agreeing("ring", channels=(Loss(0.5),), rounds=600)
+    assert np.abs(r[-1] - best).max() < 1e-3
+
+
+def test_one_link_at_a_time_sends_one_message_each_way():
+    _, _, _, network = agreeing("ring", Links(), rounds=40)
+    traffic = network.traffic["r"]
+    assert traffic.sent.sum() == 2 * 40 and traffic.bytes.sum() == 2 * 40 * 8
+    assert np.all(traffic.sent.sum(axis=1) > 8)  # every agent meets somebody, at random
+
+
+@dataclasses.dataclass(frozen=True)
+class Errand(JaxGame):
+    """One step: everybody sees the same scene, and only agent 0 is paid.
+
+    Its pay is how many agents, itself included, choose the action that the scene calls for.
+
+    A team learns that in a dozen updates.
+    """
+
+    agents: int = 3
+    scenes: int = 2
+
+    @property
+    def specs(self):
+        return (AgentSpec(self.scenes, Discrete(3)),) * self.agents
+
+    def reset(self, key):
+        scene = jax.random.randint(key, (), 0, self.scenes)
+        return scene, self.view(scene)
+
+    def step(self, scene, action):
+        right = jnp.sum(action == scene % 3).astype(jnp.float32)
+        over = jnp.ones(self.agents, bool)
+        paid = jnp.zeros(self.agents).at[0].set(right)
+        return scene, Timestep(self.view(scene), paid, over, ~over, {})
+
+    def view(self, scene):
+        return View(
+            jnp.broadcast_to(jax.nn.one_hot(scene, self.scenes), (self.agents, self.scenes))
+        )
+
+    def global_state(self, scene, view):
+        return jax.nn.one_hot(scene, self.scenes)
+
+
+def serving(algorithm, graph="ring", schedule=Static(), rounds=12):  # noqa: B008
+    """How likely each agent is to do what is called for in the first scene, after learning."""
+    game = Errand()
+    vector = game.vectorize(64)
+    talk = Talk(family(graph, 3), schedule)
+    start = jax.jit(lambda key: assemble(algorithm, game, vector, talk, key))
+    round_ = iteration(algorithm, game, vector)
+    scan = jax.jit(lambda t: jax.lax.scan(lambda t, _: (round_(t)[0], None), t, length=rounds)[0])
+    policy = jax.vmap(algorithm.policy)(scan(start(jax.random.key(0))).agents)
+    seen = View(jnp.broadcast_to(jax.nn.one_hot(0, 2), (3, 2)))
+    choices = jax.vmap(lambda p, v: p.choices(p.body.step(v.observation, ())[0], v))(policy, seen)
+    return np.exp(choices.log_probs[:, 0])
+
+
+QUICK = {"horizon": 4, "hidden": (), "divergence": 0.05, "batch": 32}
+
+
+@pytest.mark.parametrize("step", ["exact", "closed", "boundary"])
+def test_those_who_are_not_paid_do_what_the_paid_one_needs(step):
+    served = serving(MATRPO(**QUICK, rounds=30, step=step))
+    assert np.all(served > 0.8), served
+
+
+def test_one_link_at_a_time_is_enough_and_no_talk_is_not():
+    assert np.all(serving(MATRPO(**QUICK, rounds=60), schedule=Links()) > 0.8)
+    served = serving(ITRPO(**QUICK))
+    assert served[0] > 0.8 and np.all(served[1:] < 0.6), served
+
+
+def test_exact_ratios_do_as_well():
+    assert np.all(serving(MATRPO(**QUICK, rounds=30, ratios="exact")) > 0.8)
+
+
+def joint_problem(size=3, samples=60):
+    """Agents that see the same and believe the same, each with advantages of its own."""
+    random = np.random.default_rng(5)
+    seen = jnp.asarray(random.normal(size=(samples, 1, 2)), jnp.float32)
+    actions = random.integers(0, 3, size=(samples, 1, size))
+    gains = jnp.asarray(random.normal(size=(size, samples, 1)), jnp.float32)
+    spec = AgentSpec(2, Discrete(3), sizes=(3,) * size, agents=size)
+    shape = Shape(2, (), "tanh", recurrent=False)
+    policy = Policy.init(jax.random.split(jax.random.key(0)), shape, Discrete(3), gain=0.0)
+    model = TeamModel.around(policy, spec, jax.random.key(1))
+    zero = jax.tree.map(lambda x: 0 * x, model.others)
+    model = dataclasses.replace(model, others=zero)
+    return seen, actions, gains, model
+
+
+def test_with_the_same_view_of_everything_the_team_takes_trpos_step():
+    """Theorem 1: agreed, everybody's step is TRPO's for the joint policy and the mean advantage."""
+    seen, actions, gains, model = joint_problem()
+    algorithm = MATRPO(rounds=600, conjugate_steps=6, damping=1e-6)
+
+    def local_of(index):
+        order = jnp.roll(jnp.asarray(actions), -index, axis=2)
+        taken = order[..., 0], order[..., 1:]
+        return around(
+            model,
+            lambda m: m.heads(View(seen), index),
+            lambda h: model.log_probs(h, taken, index),
+            None,
+        )
+
+    def mine(gain, network):
+        local = local_of(network.index)
+        step, ties, _ = algorithm._agreed(local, gain, network)
+        return local.ratio(step.moved) / step.scale, ties.apart
+
+    network = networks(family("line", 3), ("log-ratios",))
+    ratios, apart = jax.jit(lift(mine))(gains, network)
+
+    # TRPO on the joint policy: every agent's head is linear in what all see, 3 x 3 numbers each.
+    samples = len(seen)
+    features = np.concatenate([np.asarray(seen)[:, 0], np.ones((samples, 1))], axis=1)
+    scores = np.eye(3)[actions[:, 0]] - 1 / 3  # [M, N, A]: the policy is uniform
+    jacobian = np.einsum("mna,mf->mnaf", scores, features).reshape(samples, 3, 9)
+    metric = np.kron(np.eye(3) / 3 - 1 / 9, features.T @ features / samples)
+    slope = np.einsum("m,mnd->nd", np.asarray(gains).mean(axis=0)[:, 0], jacobian) / samples
+    direction = slope @ np.linalg.pinv(metric, rcond=1e-8)
+    length = np.sqrt(
+        2 * algorithm.divergence / np.einsum("nd,de,ne->", direction, metric, direction)
+    )
+    wanted = np.einsum("mnd,nd->mn", jacobian, length * direction)
+
+    assert np.all(apart < 2e-3 * np.abs(wanted).max())
+    for agent in range(3):
+        np.testing.assert_allclose(ratios[agent][:, 0], wanted, atol=0.02 * np.abs(wanted).max())
+
+
+def test_alone_it_is_trpo():
+    """One agent, nobody to talk to: the step of I-TRPO, whose own tests are against algebra."""
+    game = Errand(agents=1)
+    kwargs = {**QUICK, "critic_epochs": 1}
+    results = []
+    for algorithm in (
+        ITRPO(**kwargs, conjugate_steps=30),
+        MATRPO(**kwargs, rounds=1, conjugate_steps=300, scale="own"),
+    ):
+        vector = game.vectorize(64)
+        talk = Talk(family("none", 1))
+        team = assemble(algorithm, game, vector, talk, jax.random.key(0))
+        after, _ = jax.jit(iteration(algorithm, game, vector))(team)
+        before, now = (jax.vmap(algorithm.policy)(t.agents) for t in (team, after))
+        results.append((before.head.weight, now.head.weight - before.head.weight))
+    (start, one), (same, other) = results
+    assert_same(start, same)
+    assert np.abs(one).max() > 0.01
+    np.testing.assert_allclose(one, other, rtol=5e-3, atol=5e-5)
+
+
+def test_heads_follow_the_teams_order_from_ones_own_place():
+    (agents, experience, network, _), _, _ = taught(MATRPO(horizon=6, batch=4, hidden=(8,)))
+    joint = np.asarray(experience.actions).argmax(axis=-1)  # [N, T, G, N]
+
+    def taken(experience, network):
+        return taken_by(experience, network.index)
+
+    mine, others = jax.jit(lift(taken))(experience, network)
+    size = len(joint)
+    for i in range(size):
+        assert np.array_equal(mine[i], joint[i][..., i])
+        for place in range(size - 1):
+            assert np.array_equal(others[i][..., place], joint[i][..., (i + 1 + place) % size])
+    heads = jax.jit(lift(lambda a, e, n: a.model.heads(e.view, n.index)[1]))(
+        agents, experience, network
+    )
+    sizes = np.array(agents.model.sizes[0])
+    for i in range(size):
+        for place in range(size - 1):
+            able = sizes[(i + 1 + place) % size]
+            likely = np.exp(heads.log_probs[i][..., place, :])
+            assert np.all(likely[..., able:] == 0) and np.all(likely[..., :able] > 0)
+
+
+def test_advantages_are_scaled_by_the_teams_moments():
+    size = 4
+    network = networks(family("line", size), ("moments",))
+    advantage = jnp.asarray(np.random.default_rng(0).normal(size=(size, 50, 2)), jnp.float32)
+    advantage = advantage * jnp.arange(size)[:, None, None] + 1.0
+    scaled = {
+        scale: jax.jit(
+            lift(lambda a, n, s=scale: MATRPO(scale=s, moment_rounds=200)._scaled(a, None, n)[0])
+        )(advantage, network)
+        for scale in ("team", "own", "none")
+    }
+    everybody = np.asarray(advantage)
+    wanted = (everybody - everybody.mean()) / everybody.std()
+    np.testing.assert_allclose(scaled["team"], wanted, atol=2e-3)
+    np.testing.assert_allclose(scaled["own"][1:].std(axis=(1, 2)), 1.0, rtol=1e-3)
+    assert_same(scaled["none"], advantage)
+
+
+@pytest.mark.parametrize("field", ["divergence", "penalty"])
+def test_a_step_or_a_penalty_of_nothing_is_refused(field):
+    with pytest.raises(ConfigError, match=f"{field} must be greater than 0, not 0"):
+        dataclasses.replace(MATRPO(), **{field: 0.0}).check(10)
+
+
+def test_too_few_samples_get_a_sentence():
+    with pytest.raises(ConfigError, match="a batch of 64 samples is more than the 40 that 4 games"):
+        MATRPO(horizon=10).check(4)

@@ -1,0 +1,183 @@
+"""Steps within a trust region, against dense algebra and a generic convex solver."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.optimize
+
+from coterie.algorithms import ITRPO, MATRPO
+from coterie.algorithms.trust_region import Inside, Scaled, around, searched
+from coterie.rl.distributions import Categorical, Gaussian
+from coterie.rl.models import Policy, Shape
+from coterie.types import Box, Discrete, View
+from tests.support import taught
+
+M = 40  # samples
+RANDOM = np.random.default_rng(0)
+SEEN = jnp.asarray(RANDOM.normal(size=(M, 1, 2)), jnp.float32)
+GAIN = jnp.asarray(RANDOM.normal(size=(M, 1, 1)), jnp.float32)
+SPACES = {"discrete": Discrete(3), "box": Box(2)}
+ACTIONS = {
+    "discrete": jnp.asarray(RANDOM.integers(0, 3, size=(M, 1))),
+    "box": jnp.asarray(RANDOM.normal(size=(M, 1, 2)), jnp.float32),
+}
+
+
+def problem(kind):
+    """A linear policy to first order, with its Jacobian `[M, D]` and Fisher matrix, dense."""
+    shape = Shape(2, (), "tanh", recurrent=False)
+    policy = Policy.init(jax.random.split(jax.random.key(1)), shape, SPACES[kind], gain=1.0)
+
+    def heads(policy):
+        return (policy.choices(policy.body.step(SEEN, ())[0], View(SEEN)),)
+
+    def log_probs(heads):
+        return heads[0].log_prob(ACTIONS[kind])[..., None]
+
+    local = around(policy, heads, log_probs, None)
+    jacobian = jax.jacobian(lambda x: log_probs(heads(local.rebuilt(x))))(local.start)
+    curvature = jax.hessian(lambda x: jnp.sum(local.at(x)[1]))(local.start)
+    return local, np.asarray(jacobian, np.float64).reshape(M, -1), np.asarray(curvature, np.float64)
+
+
+@pytest.mark.parametrize("kind", SPACES)
+def test_a_policy_to_first_order(kind):
+    local, jacobian, curvature = problem(kind)
+    x = jnp.asarray(RANDOM.normal(size=local.start.shape), jnp.float32)
+    np.testing.assert_allclose(local.ratio(local.push(x))[:, 0, 0], jacobian @ x, atol=1e-5)
+    back = local.pull(local.score(GAIN))
+    np.testing.assert_allclose(back, jacobian.T @ np.ravel(GAIN), rtol=1e-4, atol=1e-4)
+    bent = local.pull(local.metric(local.push(x)))
+    np.testing.assert_allclose(bent, curvature @ x, rtol=1e-3, atol=1e-4)
+    ratio, divergence = local.at(local.start)
+    assert np.all(ratio == 0) and divergence.tolist() == [0.0]
+
+
+def solved(algorithm, local, region, gain=GAIN):
+    return algorithm.solved(local, algorithm.start_step(local), gain, region)
+
+
+@pytest.mark.parametrize("stiffness", [0.5, 5.0])
+@pytest.mark.parametrize("bound", [0.001, 1.0])
+@pytest.mark.parametrize("kind", SPACES)
+def test_the_best_step_is_that_of_a_generic_solver(kind, bound, stiffness):
+    """On the edge of the region (a small bound) and inside it (a large one)."""
+    local, jacobian, curvature = problem(kind)
+    damped = curvature + 0.01 * np.eye(len(curvature))
+    gain = np.ravel(np.asarray(GAIN, np.float64))
+
+    def cost(x):
+        ratio = jacobian @ x
+        return -gain @ ratio / M + stiffness / 2 * ratio @ ratio / M
+
+    def slope(x):
+        return jacobian.T @ (stiffness * (jacobian @ x) - gain) / M
+
+    within = {
+        "type": "ineq",
+        "fun": lambda x: bound - x @ damped @ x / 2,
+        "jac": lambda x: -damped @ x,
+    }
+    best = scipy.optimize.minimize(
+        cost, np.zeros(len(curvature)), jac=slope, constraints=within, method="SLSQP", tol=1e-12
+    )
+    algorithm = MATRPO(divergence=bound, conjugate_steps=300)
+    step = solved(algorithm, local, Inside(jnp.float32(stiffness)))
+    found = np.asarray(step.change / step.scale, np.float64)
+    assert found @ damped @ found / 2 <= bound * 1.001
+    assert abs(cost(found) - best.fun) < 5e-3 * abs(best.fun)
+    ratio = jacobian @ best.x
+    np.testing.assert_allclose(jacobian @ found, ratio, atol=0.05 * np.abs(ratio).max())
+    at_edge = found @ damped @ found / 2 > 0.99 * bound
+    assert at_edge == (bound == 0.001)
+
+
+@pytest.mark.parametrize("kind", SPACES)
+def test_without_stiffness_it_is_the_natural_gradient_to_the_edge(kind):
+    """TRPO's step; both closed forms come to it, too."""
+    local, jacobian, curvature = problem(kind)
+    damped = curvature + 0.01 * np.eye(len(curvature))
+    direction = np.linalg.solve(damped, jacobian.T @ np.ravel(GAIN) / M)
+    edge = np.sqrt(2 * 0.003 / (direction @ damped @ direction)) * direction
+    for region, steps in ((Scaled(), len(edge) + 5), (Inside(jnp.zeros(())), 300)):
+        step = solved(ITRPO(conjugate_steps=steps), local, region)
+        np.testing.assert_allclose(step.change / step.scale, edge, rtol=2e-3, atol=2e-4)
+
+
+def test_a_closed_form_stays_inside_where_the_edge_would_be_too_far():
+    """`H^-1 V / max(|E| beta, sqrt(V H^-1 V / 2 delta))`, and always the edge as printed."""
+    local, jacobian, curvature = problem("discrete")
+    damped = curvature + 0.01 * np.eye(len(curvature))
+    force = jacobian.T @ np.ravel(GAIN) / M
+    direction = np.linalg.solve(damped, force)
+    algorithm = ITRPO(conjugate_steps=20, divergence=1.0)
+    inside = solved(algorithm, local, Scaled(5.0))
+    np.testing.assert_allclose(inside.change / inside.scale, direction / 5.0, rtol=1e-2, atol=1e-4)
+    edge = solved(algorithm, local, Scaled())
+    length = np.sqrt(2 * 1.0 / (force @ direction))
+    np.testing.assert_allclose(edge.change / edge.scale, length * direction, rtol=1e-3, atol=1e-3)
+
+
+def test_nothing_to_climb_is_no_step():
+    local, _, _ = problem("discrete")
+    for region in (Scaled(), Inside(jnp.float32(2.0))):
+        step = solved(MATRPO(conjugate_steps=5), local, region, 0.0 * GAIN)
+        assert np.all(step.change == 0) and np.isfinite(step.scale)
+
+
+@pytest.mark.parametrize(
+    ("objective", "change", "share"),
+    [
+        (lambda x: (x - 1.0) ** 2, 1.0, 1.0),
+        (lambda x: (x - 1.0) ** 2, 3.0, 0.5),  # too far: half of it is better than nothing
+        (lambda x: (x - 1.0) ** 2, -1.0, 0.0),  # nowhere better
+        (lambda x: jnp.where(x > 0.5, jnp.nan, -x), 4.0, 0.125),
+        (lambda x: -x, jnp.nan, 0.0),
+        (lambda x: -x, 32.0, 0.25),  # a divergence of x^2 / 100 must stay below 0.75
+    ],
+)
+def test_a_step_that_fails_is_halved(objective, change, share):
+    def judge(parameters):
+        return objective(parameters[0]), parameters[0] ** 2 / 100
+
+    found, taken = searched(jnp.zeros(1), jnp.full(1, change), judge, 0.5, halvings=10)
+    assert float(taken) == share
+    assert float(found[0]) == (share * change if share else 0.0)
+
+
+def test_the_metric_is_the_hessian_of_the_divergence():
+    gaussian = Gaussian(jnp.array([0.3, -1.0]), jnp.array([0.2, -0.5]), jnp.array([True, False]))
+    move = Gaussian(jnp.array([1.0, 2.0]), jnp.array([-1.0, 0.5]), gaussian.real)
+
+    def at(t):
+        other = Gaussian(
+            gaussian.mean + t * move.mean, gaussian.log_std + t * move.log_std, move.real
+        )
+        return gaussian.kl(other)
+
+    bent = gaussian.fisher(move)
+    length = jnp.sum(bent.mean * move.mean + bent.log_std * move.log_std)
+    np.testing.assert_allclose(length, jax.hessian(at)(0.0), rtol=1e-5)
+    categorical = Categorical.of(jnp.array([0.1, 2.0, -1.0]))
+
+    def towards(t):
+        return categorical.kl(Categorical.of(jnp.array([0.1, 2.0, -1.0]) + t * jnp.arange(3.0)))
+
+    tangent = jax.jvp(
+        lambda t: Categorical.of(jnp.array([0.1, 2.0, -1.0]) + t * jnp.arange(3.0)).log_probs,
+        (0.0,),
+        (1.0,),
+    )[1]
+    bent = categorical.fisher(Categorical(tangent)).log_probs
+    np.testing.assert_allclose(bent @ tangent, jax.hessian(towards)(0.0), rtol=1e-5)
+
+
+def test_the_critic_learns_the_returns_and_advantages_precede_it():
+    algorithm = ITRPO(horizon=6, batch=4, hidden=(8,), critic_epochs=200, critic_learning_rate=0.01)
+    (agents, experience, network, keys), learn, _ = taught(algorithm)
+    _, _, said = learn(agents, experience, network, keys)
+    once = taught(ITRPO(horizon=6, batch=4, hidden=(8,), critic_epochs=1))
+    _, _, before = once.learn(*once.lesson)
+    assert np.all(said["critic_loss"] < 0.8 * before["critic_loss"])
+    assert np.all(said["kl"] <= 1.5 * 0.003)
