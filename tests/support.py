@@ -30,6 +30,7 @@ SMALL = {
     "updates": 2,
     "batch": 4,
     "conjugate_steps": 2,
+    "admm_rounds": 5,
     "capacity": 24,
     "warmup": 4,
     "target_every": 3,

@@ -52,7 +52,7 @@ class MATRPO(TrustRegion):
 
     conjugate_steps: int = 1
     """Steps of conjugate gradients in each round; they go on from round to round."""
-    rounds: int = 100
+    admm_rounds: int = 100
     """Rounds of ADMM in each update."""
     penalty: float = 1.0
     """beta: the weight of departures from the midpoints, and the step of the multipliers."""
@@ -135,7 +135,7 @@ class MATRPO(TrustRegion):
 
         ties = Ties.fresh(len(network.neighbour), team)
         start = self.start_step(local), ties, network
-        return jax.lax.scan(round_, start, None, length=self.rounds)[0]
+        return jax.lax.scan(round_, start, None, length=self.admm_rounds)[0]
 
     def _region(self, stiffness: Float[Array, ""]) -> Region:
         if self.step == "exact":

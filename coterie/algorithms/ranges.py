@@ -27,7 +27,9 @@ RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("bound",), POSITIVE),
     **dict.fromkeys(("clip", "value_clip", "divergence_target", "actor_step"), POSITIVE),
     **dict.fromkeys(("deviation_min", "deviation_max", "exploration_noise"), POSITIVE),
-    **dict.fromkeys(("gossip_rounds", "moment_rounds", "conjugate_steps"), AT_LEAST_ONE),
+    **dict.fromkeys(
+        ("gossip_rounds", "moment_rounds", "admm_rounds", "conjugate_steps"), AT_LEAST_ONE
+    ),
     **dict.fromkeys(("divergence",), POSITIVE),
     **dict.fromkeys(("damping", "halvings"), NOT_NEGATIVE),
     **dict.fromkeys(("weight_clip", "regulariser"), NOT_NEGATIVE),

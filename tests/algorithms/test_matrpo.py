@@ -25,7 +25,7 @@ BETA = 0.7
 
 
 @functools.cache
-def agreeing(graph, schedule=Static(), channels=(), rounds=12):  # noqa: B008
+def agreeing(graph, schedule=Static(), channels=(), rounds=60):  # noqa: B008
     """Each round's `r` and ties, for agents that minimise `a/2 (r - b)^2` each."""
     random = np.random.default_rng(3)
     size = family(graph, 4).size
@@ -150,18 +150,18 @@ QUICK = {"horizon": 4, "hidden": (), "divergence": 0.05, "batch": 32}
 
 @pytest.mark.parametrize("step", ["exact", "closed", "boundary"])
 def test_those_who_are_not_paid_do_what_the_paid_one_needs(step):
-    served = serving(MATRPO(**QUICK, rounds=30, step=step))
+    served = serving(MATRPO(**QUICK, admm_rounds=30, step=step))
     assert np.all(served > 0.8), served
 
 
 def test_one_link_at_a_time_is_enough_and_no_talk_is_not():
-    assert np.all(serving(MATRPO(**QUICK, rounds=60), schedule=Links()) > 0.8)
+    assert np.all(serving(MATRPO(**QUICK, admm_rounds=60), schedule=Links()) > 0.8)
     served = serving(ITRPO(**QUICK))
     assert served[0] > 0.8 and np.all(served[1:] < 0.6), served
 
 
 def test_exact_ratios_do_as_well():
-    assert np.all(serving(MATRPO(**QUICK, rounds=30, ratios="exact")) > 0.8)
+    assert np.all(serving(MATRPO(**QUICK, admm_rounds=30, ratios="exact")) > 0.8)
 
 
 def joint_problem(size=3, samples=60):
@@ -182,7 +182,7 @@ def joint_problem(size=3, samples=60):
 def test_with_the_same_view_of_everything_the_team_takes_trpos_step():
     """Theorem 1: agreed, everybody's step is TRPO's for the joint policy and the mean advantage."""
     seen, actions, gains, model = joint_problem()
-    algorithm = MATRPO(rounds=600, conjugate_steps=6, damping=1e-6)
+    algorithm = MATRPO(admm_rounds=600, conjugate_steps=6, damping=1e-6)
 
     def local_of(index):
         order = jnp.roll(jnp.asarray(actions), -index, axis=2)
@@ -227,7 +227,7 @@ def test_alone_it_is_trpo():
     results = []
     for algorithm in (
         ITRPO(**kwargs, conjugate_steps=30),
-        MATRPO(**kwargs, rounds=1, conjugate_steps=300, scale="own"),
+        MATRPO(**kwargs, admm_rounds=1, conjugate_steps=300, scale="own"),
     ):
         vector = game.vectorize(64)
         talk = Talk(family("none", 1))

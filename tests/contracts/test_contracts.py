@@ -232,7 +232,7 @@ def messages(algorithm, payload, agents, experience):
     if payload == "critic":
         return sum(leaf[0].nbytes for leaf in jax.tree.leaves(agents.critic)), 1
     if isinstance(algorithm, MATRPO):  # every agent's log ratios at every sample; two moments
-        size, rounds = {"log-ratios": (4, "rounds"), "moments": (0, "moment_rounds")}[payload]
+        size, rounds = {"log-ratios": (4, "admm_rounds"), "moments": (0, "moment_rounds")}[payload]
         return 4 * (size * experience.reward[0].size or 2), getattr(algorithm, rounds)
     numbers = {"log-ratios": (1, "gossip_rounds"), "target-actions": (4, "")}
     each, repeated = numbers[payload]  # the largest action has 4 numbers

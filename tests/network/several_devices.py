@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from coterie.graph import Extra, Intervals, Periodic, Static, from_adjacency
+from coterie.graph import Extra, Intervals, Links, Periodic, Static, from_adjacency
 from coterie.network import (
     Delay,
     Loss,
