@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.optimize
 
 from coterie.algorithms import ITRPO, MATRPO
 from coterie.algorithms.admm import Ties
@@ -15,7 +16,7 @@ from coterie.algorithms.trust_region import around
 from coterie.errors import ConfigError
 from coterie.games.game import AgentSpec, Discrete, JaxGame, Timestep, View
 from coterie.graph import Links, Static, family
-from coterie.network import Loss, lift, networks
+from coterie.network import Heard, Loss, lift, networks
 from coterie.rl.models import Policy, Shape
 from coterie.train.talk import Talk
 from coterie.train.team import assemble, iteration
@@ -292,3 +293,21 @@ def test_a_step_or_a_penalty_of_nothing_is_refused(field):
 def test_too_few_samples_get_a_sentence():
     with pytest.raises(ConfigError, match="a batch of 64 samples is more than the 40 that 4 games"):
         MATRPO(horizon=10).check(4)
+
+
+def test_a_meeting_minimises_the_augmented_lagrangian():
+    """Proposition 1 for z and y: both ends' terms of (21), over z with z + z' = 0, by a solver."""
+    random = np.random.default_rng(7)
+    r, other = random.normal(size=(2, 5))
+    y = random.normal(size=5)  # after a first meeting both ends have the same one
+
+    def lagrangian(z):
+        gaps = r - z, -other + z
+        return sum(y @ gap + BETA / 2 * gap @ gap for gap in gaps)
+
+    z = scipy.optimize.minimize(lagrangian, np.zeros(5), tol=1e-12).x
+    before = Ties(jnp.asarray(y, jnp.float32), jnp.zeros((1, 5)), jnp.zeros(()))
+    heard = Heard(jnp.asarray(other)[None], jnp.array([True]), jnp.asarray(r), jnp.ones(1))
+    after = before.after(heard, BETA)
+    np.testing.assert_allclose(after.midpoint[0], z, atol=1e-5)
+    np.testing.assert_allclose(after.pressure, y + BETA * (r - z), atol=1e-5)
