@@ -6,7 +6,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Key
 
 from coterie.algorithms.algorithm import Experience, Metrics
-from coterie.algorithms.trust_region import Learner, Scaled, TrustRegion, around, searched
+from coterie.algorithms.first_order import around
+from coterie.algorithms.trust_region import Learner, TrustRegion
+from coterie.algorithms.trust_step import Scaled, searched, solved, start_step
 from coterie.network import Network
 from coterie.rl.averages import mean, standardise
 from coterie.rl.models import Policy
@@ -38,8 +40,10 @@ class ITRPO(TrustRegion):
             lambda policy: (policy.choices(policy.body.step(view.observation, ())[0], view),),
             lambda heads: heads[0].log_prob(action)[..., None],
             view.present,
+            self.damping,
         )
-        step = self.solved(local, self.start_step(local), gain, Scaled())
+        region = Scaled(self.divergence)
+        step = solved(local, start_step(local), gain, region, self.conjugate_steps)
 
         def judge(parameters: Array) -> tuple[Array, Array]:
             """Minus the surrogate, and the divergence."""

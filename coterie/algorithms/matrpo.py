@@ -10,17 +10,17 @@ from jaxtyping import Array, Bool, Float, Key
 
 from coterie.algorithms.admm import Ties
 from coterie.algorithms.algorithm import Experience, Information, Metrics
+from coterie.algorithms.first_order import Local, around
 from coterie.algorithms.team_model import TeamModel, taken_by
-from coterie.algorithms.trust_region import (
+from coterie.algorithms.trust_region import Learner, TrustRegion
+from coterie.algorithms.trust_step import (
     Inside,
-    Learner,
-    Local,
     Region,
     Scaled,
     Step,
-    TrustRegion,
-    around,
     searched,
+    solved,
+    start_step,
 )
 from coterie.errors import require
 from coterie.network import Network
@@ -93,6 +93,7 @@ class MATRPO(TrustRegion):
             lambda model: model.heads(view, index),
             lambda heads: state.model.log_probs(heads, taken, index),
             view.present,
+            self.damping,
         )
         step, ties, network = self._agreed(local, advantage, network)
 
@@ -129,18 +130,18 @@ class MATRPO(TrustRegion):
         def round_(carry: tuple[Step, Ties, Network], _: None) -> tuple[tuple, None]:
             step, ties, network = carry
             pull = gain - ties.pressure + beta * jnp.sum(ties.midpoint, axis=0)
-            step = self.solved(local, step, pull, region)
+            step = solved(local, step, pull, region, self.conjugate_steps)
             heard, network = network.neighbours(told(step), RATIOS)
             return (step, ties.after(heard, beta), network), None
 
         ties = Ties.fresh(len(network.neighbour), team)
-        start = self.start_step(local), ties, network
+        start = start_step(local), ties, network
         return jax.lax.scan(round_, start, None, length=self.admm_rounds)[0]
 
     def _region(self, stiffness: Float[Array, ""]) -> Region:
         if self.step == "exact":
-            return Inside(stiffness)
-        return Scaled(stiffness if self.step == "closed" else 0.0)
+            return Inside(self.divergence, stiffness)
+        return Scaled(self.divergence, stiffness if self.step == "closed" else 0.0)
 
     def _told(self, local: Local) -> Callable[[Step], Float[Array, "T G N"]]:
         if self.ratios == "linear":

@@ -11,8 +11,8 @@ import scipy.optimize
 
 from coterie.algorithms import ITRPO, MATRPO
 from coterie.algorithms.admm import Ties
+from coterie.algorithms.first_order import around
 from coterie.algorithms.team_model import TeamModel, taken_by
-from coterie.algorithms.trust_region import around
 from coterie.errors import ConfigError
 from coterie.games.game import AgentSpec, Discrete, JaxGame, Timestep, View
 from coterie.graph import Links, Static, family
@@ -193,6 +193,7 @@ def test_with_the_same_view_of_everything_the_team_takes_trpos_step():
             lambda m: m.heads(View(seen), index),
             lambda h: model.log_probs(h, taken, index),
             None,
+            algorithm.damping,
         )
 
     def mine(gain, network):

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import scipy.optimize
 
-from coterie.algorithms import ITRPO, MATRPO
-from coterie.algorithms.trust_region import Inside, Scaled, around, searched
+from coterie.algorithms import ITRPO
+from coterie.algorithms.first_order import around
+from coterie.algorithms.trust_step import Inside, Scaled, searched, solved, start_step
 from coterie.rl.distributions import Categorical, Gaussian
 from coterie.rl.models import Policy, Shape
 from coterie.types import Box, Discrete, View
@@ -35,7 +36,7 @@ def problem(kind):
     def log_probs(heads):
         return heads[0].log_prob(ACTIONS[kind])[..., None]
 
-    local = around(policy, heads, log_probs, None)
+    local = around(policy, heads, log_probs, None, 0.01)
     jacobian = jax.jacobian(lambda x: log_probs(heads(local.rebuilt(x))))(local.start)
     curvature = jax.hessian(lambda x: jnp.sum(local.at(x)[1]))(local.start)
     return local, np.asarray(jacobian, np.float64).reshape(M, -1), np.asarray(curvature, np.float64)
@@ -54,8 +55,8 @@ def test_a_policy_to_first_order(kind):
     assert np.all(ratio == 0) and divergence.tolist() == [0.0]
 
 
-def solved(algorithm, local, region, gain=GAIN):
-    return algorithm.solved(local, algorithm.start_step(local), gain, region)
+def found(local, region, steps, gain=GAIN):
+    return solved(local, start_step(local), gain, region, steps)
 
 
 @pytest.mark.parametrize("stiffness", [0.5, 5.0])
@@ -82,14 +83,13 @@ def test_the_best_step_is_that_of_a_generic_solver(kind, bound, stiffness):
     best = scipy.optimize.minimize(
         cost, np.zeros(len(curvature)), jac=slope, constraints=within, method="SLSQP", tol=1e-12
     )
-    algorithm = MATRPO(divergence=bound, conjugate_steps=300)
-    step = solved(algorithm, local, Inside(jnp.float32(stiffness)))
-    found = np.asarray(step.change / step.scale, np.float64)
-    assert found @ damped @ found / 2 <= bound * 1.001
-    assert abs(cost(found) - best.fun) < 5e-3 * abs(best.fun)
+    step = found(local, Inside(bound, jnp.float32(stiffness)), 300)
+    taken = np.asarray(step.change / step.scale, np.float64)
+    assert taken @ damped @ taken / 2 <= bound * 1.001
+    assert abs(cost(taken) - best.fun) < 5e-3 * abs(best.fun)
     ratio = jacobian @ best.x
-    np.testing.assert_allclose(jacobian @ found, ratio, atol=0.05 * np.abs(ratio).max())
-    at_edge = found @ damped @ found / 2 > 0.99 * bound
+    np.testing.assert_allclose(jacobian @ taken, ratio, atol=0.05 * np.abs(ratio).max())
+    at_edge = taken @ damped @ taken / 2 > 0.99 * bound
     assert at_edge == (bound == 0.001)
 
 
@@ -100,8 +100,11 @@ def test_without_stiffness_it_is_the_natural_gradient_to_the_edge(kind):
     damped = curvature + 0.01 * np.eye(len(curvature))
     direction = np.linalg.solve(damped, jacobian.T @ np.ravel(GAIN) / M)
     edge = np.sqrt(2 * 0.003 / (direction @ damped @ direction)) * direction
-    for region, steps in ((Scaled(), len(edge) + 5), (Inside(jnp.zeros(())), 300)):
-        step = solved(ITRPO(conjugate_steps=steps), local, region)
+    for region, steps in (
+        (Scaled(0.003), len(edge) + 5),
+        (Inside(0.003, jnp.zeros(())), 300),
+    ):
+        step = found(local, region, steps)
         np.testing.assert_allclose(step.change / step.scale, edge, rtol=2e-3, atol=2e-4)
 
 
@@ -111,18 +114,17 @@ def test_a_closed_form_stays_inside_where_the_edge_would_be_too_far():
     damped = curvature + 0.01 * np.eye(len(curvature))
     force = jacobian.T @ np.ravel(GAIN) / M
     direction = np.linalg.solve(damped, force)
-    algorithm = ITRPO(conjugate_steps=20, divergence=1.0)
-    inside = solved(algorithm, local, Scaled(5.0))
+    inside = found(local, Scaled(1.0, 5.0), 20)
     np.testing.assert_allclose(inside.change / inside.scale, direction / 5.0, rtol=1e-2, atol=1e-4)
-    edge = solved(algorithm, local, Scaled())
+    edge = found(local, Scaled(1.0), 20)
     length = np.sqrt(2 * 1.0 / (force @ direction))
     np.testing.assert_allclose(edge.change / edge.scale, length * direction, rtol=1e-3, atol=1e-3)
 
 
 def test_nothing_to_climb_is_no_step():
     local, _, _ = problem("discrete")
-    for region in (Scaled(), Inside(jnp.float32(2.0))):
-        step = solved(MATRPO(conjugate_steps=5), local, region, 0.0 * GAIN)
+    for region in (Scaled(0.1), Inside(0.1, jnp.float32(2.0))):
+        step = found(local, region, 5, 0.0 * GAIN)
         assert np.all(step.change == 0) and np.isfinite(step.scale)
 
 

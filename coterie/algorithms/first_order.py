@@ -1,0 +1,111 @@
+"""A policy to first order around its parameters, on `M = T G` samples.
+
+A change `x` of the `D` parameters moves the outputs of the policy by `J x`; to second order its
+divergence from the old policy is `x^T H x / 2`, with `H = J^T F J` and `F` Fisher's metric.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Bool, Float, PyTree
+
+from coterie.rl.distributions import Distribution
+
+Heads = tuple[Distribution, ...]
+"""Distributions over actions, `[T, G]` each, or `[T, G, ...]` for several agents' at once."""
+
+
+class Local(NamedTuple):
+    """The policy to first order around the old parameters.
+
+    push:   what a change of the parameters does to the outputs, `J x`.
+    pull:   its transpose.
+    ratio:  the log ratios that follow from a change of the outputs, `[T, G, N]` for `N` heads.
+    score:  its transpose.
+    metric: Fisher's, F: the gradient of half a change's squared length, the mean divergence.
+    weight: what each sample weighs in a mean, `[T, G, 1]`.
+    start:  the old parameters, `[D]`.
+    rebuilt: the model that has these parameters.
+    at:     given parameters, the log ratios, `[T, G, N]`, and every head's mean divergence.
+    damping: what is added to the diagonal of H.
+    """
+
+    push: Callable[[Array], PyTree]
+    pull: Callable[[PyTree], Array]
+    ratio: Callable[[PyTree], Array]
+    score: Callable[[Array], PyTree]
+    metric: Callable[[PyTree], PyTree]
+    weight: Float[Array, "T G 1"]
+    start: Float[Array, " D"]
+    rebuilt: Callable[[Array], PyTree]
+    at: Callable[[Array], tuple[Array, Array]]
+    damping: float
+
+    def divergence(self, change: Float[Array, " D"], moved: PyTree) -> Float[Array, ""]:
+        """`1/2 x^T (H + damping) x`, given `x` and `J x`."""
+        return 0.5 * (dot(self.metric(moved), moved) + self.damping * change @ change)
+
+
+def around(
+    model: PyTree,
+    heads: Callable[[PyTree], Heads],
+    log_probs: Callable[[Heads], Float[Array, "T G N"]],
+    present: Bool[Array, "T G"] | None,
+    damping: float,
+) -> Local:
+    """A model to first order.
+
+    heads:     the distributions that a model gives, of actions that were taken, `[T, G, ...]`.
+    log_probs: of these actions, for every agent that they are of, `[T, G, N]`.
+    """
+    arrays, rest = eqx.partition(model, eqx.is_inexact_array)
+    start, unravel = ravel_pytree(arrays)
+    now = heads(model)
+    _, fixed = eqx.partition(now, eqx.is_inexact_array)
+
+    def rebuilt(parameters: Array) -> PyTree:
+        return eqx.combine(unravel(parameters), rest)
+
+    def outputs(parameters: Array) -> PyTree:
+        return eqx.filter(heads(rebuilt(parameters)), eqx.is_inexact_array)
+
+    old, push = jax.linearize(outputs, start)
+    said, ratio = jax.linearize(lambda o: log_probs(eqx.combine(o, fixed)), old)
+    counts = jnp.ones(said.shape[:2]) if present is None else present.astype(jnp.float32)
+    weight = counts / jnp.maximum(jnp.sum(counts), 1.0)
+
+    def weighed(x: Array) -> Array:
+        return x * weight.reshape(weight.shape + (1,) * (x.ndim - 2))
+
+    def metric(moved: PyTree) -> PyTree:
+        bent = map(lambda head, by: head.fisher(by), now, eqx.combine(moved, fixed))
+        return jax.tree.map(weighed, eqx.filter(tuple(bent), eqx.is_inexact_array))
+
+    def at(parameters: Array) -> tuple[Array, Array]:
+        new = heads(rebuilt(parameters))
+        each = [weighed(a.kl(b)) for a, b in zip(now, new, strict=True)]
+        divergence = jnp.concatenate([jnp.sum(x, axis=(0, 1)).reshape(-1) for x in each])
+        return log_probs(new) - said, divergence
+
+    return Local(
+        push,
+        lambda moved: jax.linear_transpose(push, start)(moved)[0],
+        ratio,
+        lambda each: jax.linear_transpose(ratio, old)(each)[0],
+        metric,
+        weight[..., None],
+        start,
+        rebuilt,
+        at,
+        damping,
+    )
+
+
+def dot(one: PyTree, other: PyTree) -> Float[Array, ""]:
+    """The sum of the products of two trees' entries."""
+    products = jax.tree.map(lambda a, b: jnp.sum(a * b), one, other)
+    return sum(jax.tree.leaves(products), jnp.zeros(()))
