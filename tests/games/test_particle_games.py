@@ -62,7 +62,9 @@ def test_any_number_of_agents(kind, agents, continuous):
     action = jax.eval_shape(lambda key: joint_action(game, key), jax.random.key(0))
     _, timestep = jax.eval_shape(game.step, state, action)
     assert len(game.specs) == len(game.names) == agents
-    assert {spec.observation for spec in game.specs} == {4 * agents + 2 * landmarks}
+    silence = 0 if kind is SpreadMATRPO else 2 * (agents - 1)
+    seen = 2 * agents + 2 + 2 * landmarks + silence
+    assert {spec.observation for spec in game.specs} == {seen}
     assert view.observation.shape == timestep.view.observation.shape
     assert view.observation.shape == (agents, game.specs[0].observation)
     assert timestep.reward.shape == timestep.truncated.shape == (agents,)
