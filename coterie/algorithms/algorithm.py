@@ -44,6 +44,12 @@ class Decision(Protocol):
     def action(self) -> Array: ...
 
 
+class Action(NamedTuple):
+    """The decision of those who need to remember nothing else: the action, `[G, ...]`."""
+
+    action: Array
+
+
 class Experience(NamedTuple):
     """One agent's record of `T` steps in `G` games, time first.
 
@@ -69,6 +75,12 @@ class Experience(NamedTuple):
     memory: PyTree
     actions: Float[Array, "T G M W"] | None = None
     shown: dict[str, PyTree] | None = None
+
+
+def joint(experience: Experience) -> Float[Array, "T G M W"]:
+    """Everybody's actions, or their mean, which `Information.actions` has declared."""
+    assert experience.actions is not None
+    return experience.actions
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
-from coterie.algorithms.algorithm import Algorithm, Experience, Metrics
+from coterie.algorithms.algorithm import Action, Algorithm, Experience, Metrics
 from coterie.errors import ConfigError, require
 from coterie.network import Network
 from coterie.rl import replay
@@ -17,12 +17,6 @@ from coterie.rl.averages import mean
 from coterie.rl.models import Memory, Policy, Shape
 from coterie.rl.steps import falling
 from coterie.types import AgentSpec, Discrete, View, blank_view
-
-
-class Action(NamedTuple):
-    """The action taken, `[G]`."""
-
-    action: Int[Array, " G"]
 
 
 class Segment(NamedTuple):

@@ -37,7 +37,7 @@ class ITRPO(TrustRegion):
         gain = standardise(advantage, view.present)[..., None]
         local = around(
             state.model,
-            lambda policy: (policy.choices(policy.body.step(view.observation, ())[0], view),),
+            lambda policy: (policy.facing(view),),
             lambda heads: heads[0].log_prob(action)[..., None],
             view.present,
             self.damping,

@@ -173,7 +173,7 @@ class LiJia(OffPolicy):
 
 
 def _choices(policy: Policy, view: View) -> Squashed:
-    choices = policy.choices(policy.body.step(view.observation, ())[0], view)
+    choices = policy.facing(view)
     assert isinstance(choices, Squashed)
     return choices
 

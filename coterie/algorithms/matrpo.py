@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Key
 from coterie.algorithms.admm import Ties
 from coterie.algorithms.algorithm import Experience, Information, Metrics
 from coterie.algorithms.first_order import Local, around
-from coterie.algorithms.team_model import TeamModel, taken_by
+from coterie.algorithms.team_model import TeamModel, log_probs_of, taken_by
 from coterie.algorithms.trust_region import Learner, TrustRegion
 from coterie.algorithms.trust_step import (
     Inside,
@@ -91,7 +91,7 @@ class MATRPO(TrustRegion):
         local = around(
             state.model,
             lambda model: model.heads(view, index),
-            lambda heads: state.model.log_probs(heads, taken, index),
+            lambda heads: log_probs_of(heads, taken, index),
             view.present,
             self.damping,
         )

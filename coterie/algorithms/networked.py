@@ -11,18 +11,12 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
-from coterie.algorithms.algorithm import Algorithm, Experience, Information, Metrics
+from coterie.algorithms.algorithm import Action, Algorithm, Experience, Information, Metrics
 from coterie.network import Network
 from coterie.rl.averages import mean
 from coterie.rl.models import Policy, Shape
 from coterie.rl.steps import decayed
 from coterie.types import AgentSpec, View
-
-
-class Action(NamedTuple):
-    """The action taken, `[G, ...]`."""
-
-    action: Array
 
 
 class Learner(NamedTuple):
@@ -136,8 +130,7 @@ class Networked(Algorithm):
     def act(
         self, state: Learner, memory: tuple[()], view: View, key: Key[Array, ""]
     ) -> tuple[Action, tuple[()]]:
-        features, _ = state.policy.body.step(view.observation, ())
-        return Action(state.policy.choices(features, view).sample(key)), memory
+        return Action(state.policy.facing(view).sample(key)), memory
 
     def learn(
         self, state: Learner, experience: Experience, network: Network, key: Key[Array, ""]
@@ -187,7 +180,7 @@ class Networked(Algorithm):
         """One step along `advantage * grad log pi` (and the entropy's gradient)."""
 
         def loss(policy: Policy) -> tuple[Float[Array, ""], Metrics]:
-            chosen = policy.choices(policy.body.step(lesson.view.observation, ())[0], lesson.view)
+            chosen = policy.facing(lesson.view)
             entropy = chosen.entropy()
             score = lesson.advantage * chosen.log_prob(lesson.action)
             value = -mean(score + self.entropy * entropy, lesson.counts)
@@ -227,9 +220,3 @@ class Networked(Algorithm):
 def beside(seen: Float[Array, "*batch S"], actions: Float[Array, "*batch M W"]) -> Array:
     """What is seen, and the actions, as one vector `[..., S + M W]`."""
     return jnp.concatenate([seen, actions.reshape(*actions.shape[:-2], -1)], axis=-1)
-
-
-def joint(experience: Experience) -> Float[Array, "T G M W"]:
-    """Everybody's actions, which `Information.actions` has declared."""
-    assert experience.actions is not None
-    return experience.actions

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from coterie.algorithms.algorithm import Experience
-from coterie.algorithms.networked import Learner, Lesson, Networked, beside, joint
+from coterie.algorithms.algorithm import Experience, joint
+from coterie.algorithms.networked import Learner, Lesson, Networked, beside
 from coterie.network import Network
 from coterie.rl.averages import mean
 from coterie.rl.models import Critic

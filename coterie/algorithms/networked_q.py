@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from coterie.algorithms.algorithm import Experience
-from coterie.algorithms.networked import Learner, Lesson, Networked, beside, joint
+from coterie.algorithms.algorithm import Experience, joint
+from coterie.algorithms.networked import Learner, Lesson, Networked, beside
 from coterie.algorithms.networked_ac import worth
 from coterie.errors import ConfigError
 from coterie.network import Network

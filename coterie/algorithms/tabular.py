@@ -8,18 +8,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from coterie.algorithms.algorithm import Algorithm, Experience, Metrics
+from coterie.algorithms.algorithm import Action, Algorithm, Experience, Metrics
 from coterie.errors import ConfigError, require
 from coterie.network import Network
 from coterie.rl.averages import mean
 from coterie.rl.tables import row, with_row
 from coterie.types import AgentSpec, Discrete, View
-
-
-class Action(NamedTuple):
-    """The action taken, `[G]`."""
-
-    action: Int[Array, " G"]
 
 
 class Learner(NamedTuple):

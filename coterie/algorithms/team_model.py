@@ -4,7 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from coterie.algorithms.algorithm import Experience
+from coterie.algorithms.algorithm import Experience, joint
 from coterie.rl.distributions import Categorical, Distribution, Gaussian
 from coterie.rl.models import Dense, Policy
 from coterie.types import AgentSpec, Box, View
@@ -51,21 +51,18 @@ class TeamModel(eqx.Module):
         """The largest size of another agent's action."""
         return self.others.bias.size // max(len(self.sizes) - 1, 1)
 
-    def log_probs(
-        self,
-        heads: tuple[Distribution, ...],
-        taken: tuple[Array, Array],
-        index: Int[Array, ""],
-    ) -> Float[Array, "T G N"]:
-        """Of the actions taken (see `taken_by`), for everybody in the team's order."""
-        mine, others = map(lambda head, action: head.log_prob(action), heads, taken)
-        return jnp.roll(jnp.concatenate([mine[..., None], others], axis=-1), index, axis=-1)
+
+def log_probs_of(
+    heads: tuple[Distribution, ...], taken: tuple[Array, Array], index: Int[Array, ""]
+) -> Float[Array, "T G N"]:
+    """Of the actions that agent `index` saw taken (`taken_by`), in the team's order."""
+    mine, others = (head.log_prob(action) for head, action in zip(heads, taken, strict=True))
+    return jnp.roll(jnp.concatenate([mine[..., None], others], axis=-1), index, axis=-1)
 
 
 def taken_by(experience: Experience, index: Int[Array, ""]) -> tuple[Array, Array]:
     """Its own actions, `[T, G]`, and the others', from the next one on, `[T, G, N - 1]`."""
     mine = experience.decision.action
-    assert experience.actions is not None
-    others = jnp.roll(experience.actions, -index, axis=2)[:, :, 1:]
+    others = jnp.roll(joint(experience), -index, axis=2)[:, :, 1:]
     discrete = jnp.issubdtype(mine.dtype, jnp.integer)
     return mine, jnp.argmax(others, axis=-1) if discrete else others

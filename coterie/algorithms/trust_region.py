@@ -10,19 +10,12 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Key, PyTree
 
-from coterie.algorithms.algorithm import Algorithm, Experience, Metrics
+from coterie.algorithms.algorithm import Action, Algorithm, Experience, Metrics
 from coterie.algorithms.appraisal import appraised
 from coterie.errors import require
 from coterie.rl.averages import mean
-from coterie.rl.distributions import Distribution
 from coterie.rl.models import Critic, Policy, Shape
 from coterie.types import AgentSpec, View
-
-
-class Action(NamedTuple):
-    """The action taken, `[G, ...]`."""
-
-    action: Array
 
 
 class Learner(NamedTuple):
@@ -91,7 +84,7 @@ class TrustRegion(Algorithm):
     def act(
         self, state: Learner, memory: tuple[()], view: View, key: Key[Array, ""]
     ) -> tuple[Action, tuple[()]]:
-        return Action(_chosen(self.policy(state), view).sample(key)), memory
+        return Action(self.policy(state).facing(view).sample(key)), memory
 
     def judged(
         self, state: Learner, experience: Experience, key: Key[Array, ""]
@@ -125,7 +118,3 @@ class TrustRegion(Algorithm):
 
     def _optimizer(self) -> optax.GradientTransformation:
         return optax.adam(self.critic_learning_rate)
-
-
-def _chosen(policy: Policy, view: View) -> Distribution:
-    return policy.choices(policy.body.step(view.observation, ())[0], view)

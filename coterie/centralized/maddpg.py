@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
-from coterie.algorithms.algorithm import Experience, Information, Metrics
+from coterie.algorithms.algorithm import Action, Experience, Information, Metrics, joint
 from coterie.algorithms.off_policy import (
     Learner,
     Lesson,
@@ -22,12 +22,6 @@ from coterie.rl.models import ActionCritic, Policy, Shape
 from coterie.types import AgentSpec, Box, View, blank_view
 
 PAYLOAD = "target-actions"
-
-
-class Action(NamedTuple):
-    """The action taken, `[G]` or `[G, D]`."""
-
-    action: Array
 
 
 class Memory(NamedTuple):
@@ -82,18 +76,18 @@ class MADDPG(OffPolicy):
     def act(
         self, state: Learner, memory: tuple[()], view: View, key: Key[Array, ""]
     ) -> tuple[Action, tuple[()]]:
-        return Action(_choices(state.student.models.policy, view).sample(key)), memory
+        return Action(state.student.models.policy.facing(view).sample(key)), memory
 
     def steps(self, experience: Experience) -> Memory:
-        assert experience.actions is not None
-        joint = experience.actions.reshape(*experience.actions.shape[:2], -1)
+        everybody = joint(experience)
+        flat = everybody.reshape(*everybody.shape[:2], -1)
         view, following = experience.view, experience.next_view
-        return Memory(view, joint, experience.reward, experience.terminated, following)
+        return Memory(view, flat, experience.reward, experience.terminated, following)
 
     def lesson(
         self, student: Student, sample: Memory, network: Network, key: Key[Array, ""]
     ) -> tuple[Lesson, Network, Metrics]:
-        mine = _drawn(_choices(student.target.policy, sample.next_view), key)
+        mine = _drawn(student.target.policy.facing(sample.next_view), key)
         heard, network = network.neighbours(mine, PAYLOAD)
         everybody = jnp.zeros((network.size, *mine.shape))
         everybody = everybody.at[network.neighbour].set(heard.values).at[network.index].set(mine)
@@ -105,17 +99,13 @@ class MADDPG(OffPolicy):
     def worth(
         self, models: Models, sample: Memory, network: Network, key: Key[Array, ""]
     ) -> tuple[Float[Array, " B"], Metrics]:
-        choices = _choices(models.policy, sample.view)
+        choices = models.policy.facing(sample.view)
         mine = _relaxed(choices, key)
-        joint = sample.actions.reshape(len(mine), network.size, -1)
-        joint = joint.at[:, network.index].set(mine).reshape(len(mine), -1)
+        acted = sample.actions.reshape(len(mine), network.size, -1)
+        acted = acted.at[:, network.index].set(mine).reshape(len(mine), -1)
         size = jnp.mean(_outputs(choices) ** 2, axis=-1)
-        worth = models.critic.value(sample.view.judged, joint) - self.regulariser * size
+        worth = models.critic.value(sample.view.judged, acted) - self.regulariser * size
         return worth, {"entropy": mean(choices.entropy(), sample.view.present)}
-
-
-def _choices(policy: Policy, view: View) -> Distribution:
-    return policy.choices(policy.body.step(view.observation, ())[0], view)
 
 
 def _relaxed(choices: Distribution, key: Key[Array, ""]) -> Float[Array, "B W"]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from coterie.algorithms import Algorithm
 from coterie.api import train_all
-from coterie.claims.questions import TAIL, Answer, Question
+from coterie.claims.questions import TAIL, Question
 from coterie.files import write_whole
 from coterie.games.game import Game
 from coterie.report.curve import Curve
@@ -63,12 +63,12 @@ class Panel:
 
     def verdicts(self, runs: Mapping[str, Run], known: Sequence[Curve] = ()) -> list[str]:
         """What is said, and what the runs and known values answer, as Markdown."""
-
-        def answer(claim: Claim) -> Answer:
-            curves = [curve(run, claim.column, label) for label, run in runs.items()]
-            return claim.ask({each.label: each for each in [*known, *curves]})
-
-        return [f"- {claim.name} ({claim.says}): {answer(claim)}" for claim in self.claims]
+        points = {point.label: point for point in known}
+        asked = {
+            column: points | {label: curve(run, column, label) for label, run in runs.items()}
+            for column in {claim.column for claim in self.claims}
+        }
+        return [f"- {c.name} ({c.says}): {c.ask(asked[c.column])}" for c in self.claims]
 
 
 @dataclass(frozen=True)

@@ -182,12 +182,15 @@ class Policy(eqx.Module):
 
         >>> table = jnp.log(jnp.array([[0.25, 0.75], [1.0, 1.0]]))
         >>> policy, view = Policy.tabular(table), View(jnp.array([0.0]))
-        >>> features, _ = policy.body.step(view.observation, ())
-        >>> round(float(jnp.exp(policy.choices(features, view).log_prob(jnp.array(1)))), 3)
+        >>> round(float(jnp.exp(policy.facing(view).log_prob(jnp.array(1)))), 3)
         0.75
         """
         head = Dense(logits, jnp.zeros(logits.shape[-1]), numbered=True)
         return Policy(Body((), None, "tanh"), head, None)
+
+    def facing(self, view: View) -> Distribution:
+        """The distribution over actions of a policy that remembers nothing."""
+        return self.choices(self.body.step(view.observation, ())[0], view)
 
     def choices(self, features: Float[Array, "*batch H"], view: View) -> Distribution:
         """The distribution over actions, given the body's features of `view`."""

@@ -12,7 +12,7 @@ import scipy.optimize
 from coterie.algorithms import ITRPO, MATRPO
 from coterie.algorithms.admm import Ties
 from coterie.algorithms.first_order import around
-from coterie.algorithms.team_model import TeamModel, taken_by
+from coterie.algorithms.team_model import TeamModel, log_probs_of, taken_by
 from coterie.errors import ConfigError
 from coterie.games.game import AgentSpec, Discrete, JaxGame, Timestep, View
 from coterie.graph import Links, Static, family
@@ -191,7 +191,7 @@ def test_with_the_same_view_of_everything_the_team_takes_trpos_step():
         return around(
             model,
             lambda m: m.heads(View(seen), index),
-            lambda h: model.log_probs(h, taken, index),
+            lambda h: log_probs_of(h, taken, index),
             None,
             algorithm.damping,
         )

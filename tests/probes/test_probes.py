@@ -22,7 +22,7 @@ from coterie.train.team import assemble, iteration
 from tests.probes.games import Darts, Lab, able, table
 from tests.support import Gossip, accepts, with_options
 
-# Trust-region methods move by so little in an update that 400 of them do not answer a probe.
+# Left out, not answered: 400 updates of 100 rounds each were stopped after three minutes.
 ALGORITHMS = {name: a for name, a in CATALOGUE.items() if not isinstance(a, TrustRegion)}
 QUICK = {
     "discount": 0.5,
