@@ -19,7 +19,7 @@ from coterie.algorithms import (
     NetworkedAC,
     NetworkedQAC,
 )
-from coterie.centralized import MADDPG, MAPPO, CentralAC, CentralActorCritic, CentralQ
+from coterie.centralized import CTRPO, MADDPG, MAPPO, CentralAC, CentralActorCritic, CentralQ
 from coterie.errors import ConfigError, require, unknown
 from coterie.games import CATALOGUE as GAMES
 from coterie.games.game import Game
@@ -41,6 +41,7 @@ ALGORITHMS: dict[str, Algorithm] = {
     "mappo": MAPPO(),
     "matrpo": MATRPO(),
     "itrpo": ITRPO(),
+    "ctrpo": CTRPO(),
     "networked-ac": NetworkedAC(),
     "networked-q": NetworkedQAC(),
     "central-ac": CentralAC(),
@@ -65,6 +66,7 @@ ABOUT: dict[str, str] = {
     "mappo": "Centralised reference: PPO with critics of the global state.",
     "matrpo": "Trust regions for a team that agrees on policy ratios by ADMM (Li & He).",
     "itrpo": "Independent trust-region policy optimisation.",
+    "ctrpo": "Centralised reference: one trust-region learner that acts for all.",
     "networked-ac": "Networked actor-critic with a team-reward model (Zhang et al., Algorithm 2).",
     "networked-q": "Networked actor-critic with an action value (Zhang et al., Algorithm 1).",
     "central-ac": "Centralised reference: networked-ac whose critics are told the team's reward.",

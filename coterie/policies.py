@@ -15,10 +15,15 @@ from numpy.typing import ArrayLike
 from coterie.errors import RunError, require
 from coterie.files import from_arrays, read_arrays, to_arrays, write_arrays
 from coterie.rl.models import ACTIVATIONS, Policy, Shape
-from coterie.types import AgentSpec, Box, Discrete, Space, View
+from coterie.types import AgentSpec, Box, Discrete, MultiDiscrete, Space, View
 
 FORMAT = "coterie policy 1"
 SUFFIX = ".safetensors"
+KINDS: dict[str, type[Space]] = {
+    "box": Box,
+    "discrete": Discrete,
+    "multi-discrete": MultiDiscrete,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +71,7 @@ def card(name: str, game: str, spec: AgentSpec, policy: Policy, greedy: bool) ->
 
 def save_policy(path: Path, policy: Policy, about: PolicyCard) -> None:
     """Write one agent's policy, whole or not at all."""
-    kind = "box" if isinstance(about.action, Box) else "discrete"
+    kind = next(name for name, space in KINDS.items() if isinstance(about.action, space))
     described = {"format": FORMAT, "kind": kind, **dataclasses.asdict(about)}
     write_arrays(path, to_arrays(policy), {"policy": json.dumps(described)})
 
@@ -94,8 +99,8 @@ class TrainedPolicy:
     ) -> int | np.ndarray:
         """The action for an observation `[F]`: a number, or a vector in the game's units.
 
-        A numbered observation is the vector `[1]` of its number.
-
+        A numbered observation is the vector `[1]` of its number; several choices are a vector of
+        their numbers.
 
         action_mask: which of its `A` actions are possible, `[A]`; all of them by default.
         """
@@ -173,7 +178,7 @@ def _read_card(described: dict[str, Any]) -> PolicyCard:
         key: tuple(value) if isinstance(value, list) else value
         for key, value in fields["action"].items()
     }
-    fields["action"] = Box(**bounds) if described["kind"] == "box" else Discrete(**bounds)
+    fields["action"] = KINDS[described["kind"]](**bounds)
     fields["hidden"] = tuple(fields["hidden"])
     if fields["deviations"] is not None:
         low, high = fields["deviations"]

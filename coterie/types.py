@@ -16,6 +16,25 @@ class Discrete:
 
 
 @dataclass(frozen=True)
+class MultiDiscrete:
+    """Several choices at once: one of `sizes[k]` actions, numbered from 0, for each `k`.
+
+    Whatever has an entry for each action, such as a mask, has `max(sizes)` for each choice.
+    """
+
+    sizes: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """How many entries stand for the actions.
+
+        >>> MultiDiscrete((5, 3)).size
+        10
+        """
+        return len(self.sizes) * max(self.sizes)
+
+
+@dataclass(frozen=True)
 class Box:
     """A vector of `size` numbers between `low` and `high` (one number each, or one per entry).
 
@@ -38,7 +57,7 @@ class Box:
         return low + (jnp.clip(action, -1.0, 1.0) + 1.0) * 0.5 * (high - low)
 
 
-Space = Discrete | Box
+Space = Discrete | MultiDiscrete | Box
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,7 +17,7 @@ from coterie.results import trained_team
 from coterie.rl.models import Policy, Shape
 from coterie.train.evaluate import decide
 from coterie.train.units import units
-from coterie.types import AgentSpec, Box, Discrete, View
+from coterie.types import AgentSpec, Box, Discrete, MultiDiscrete, View
 from tests.runs import Pond, copied, finished, python, trainer
 
 CASES = {
@@ -147,6 +148,20 @@ def test_numbered_observations_are_given_by_their_number(tmp_path, hidden):
     for number in (-1, 4, 0.5):
         with pytest.raises(CoterieError, match=f"x knows the observations 0 to 3, not {number}"):
             loaded([number])
+
+
+def test_a_centre_answers_for_everybody(tmp_path):
+    """Of two and three actions; the last of each has by far the highest preference."""
+    team = AgentSpec(2, MultiDiscrete((2, 3)))
+    policy = Policy.init(
+        jax.random.split(jax.random.key(1)), Shape.of(team, (), "relu", False), team.action
+    )
+    policy = eqx.tree_at(lambda p: p.head.bias, policy, 9.0 * jnp.array([0.0, 1, 5, 0, 1, 2]))
+    save_policy(tmp_path / "x.safetensors", policy, card("x", "y", team, policy, True))
+    loaded = load_policy(tmp_path / "x.safetensors")
+    assert loaded.card.action == team.action
+    np.testing.assert_array_equal(loaded(np.zeros(2)), [1, 2])
+    np.testing.assert_array_equal(loaded(np.zeros(2), np.array([1, 0, 0, 1, 1, 0])), [0, 1])
 
 
 WRONG = {

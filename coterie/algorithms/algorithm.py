@@ -36,6 +36,10 @@ class Information:
     together: bool = False
 
 
+AS_ONE = Information(reward="team", central=True, together=True)
+"""What a centre knows that acts for all."""
+
+
 @runtime_checkable
 class Decision(Protocol):
     """What `act` returns: at least the action, in normalised units for a `Box`."""

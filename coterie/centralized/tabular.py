@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass
 
-from coterie.algorithms.algorithm import Information
+from coterie.algorithms.algorithm import AS_ONE, Information
 from coterie.algorithms.iql_tabular import IQLTabular
 from coterie.algorithms.li_jia_tabular import LiJiaTabular
-
-AS_ONE = Information(reward="team", central=True, together=True)
 
 
 @dataclass(frozen=True)

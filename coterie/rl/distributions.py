@@ -62,6 +62,50 @@ class Categorical(NamedTuple):
         return Categorical(jnp.exp(self.log_probs) * tangent.log_probs)
 
 
+class MultiCategorical(NamedTuple):
+    """`K` independent choices, each one of its own actions; an action is `[K]` numbers."""
+
+    each: Categorical
+
+    @staticmethod
+    def of(
+        logits: Float[Array, "*batch KA"],
+        sizes: tuple[int, ...],
+        mask: Bool[Array, "*batch KA"] | None = None,
+    ) -> "MultiCategorical":
+        """From unnormalised logits, `max(sizes)` for each choice; see `Categorical.of`."""
+        shape = *logits.shape[:-1], len(sizes), max(sizes)
+        able = np.arange(max(sizes)) < np.array(sizes)[:, None]
+        possible = jnp.broadcast_to(able, shape)
+        if mask is not None:
+            possible &= mask.reshape(shape)
+        return MultiCategorical(Categorical.of(logits.reshape(shape), possible))
+
+    def sample(self, key: Key[Array, ""]) -> Int[Array, "*batch K"]:
+        """Draw one action per element of the batch."""
+        return self.each.sample(key)
+
+    def mode(self) -> Int[Array, "*batch K"]:
+        """The most likely action."""
+        return self.each.mode()
+
+    def log_prob(self, action: Int[Array, "*batch K"]) -> Float[Array, " *batch"]:
+        """`log pi(a)`."""
+        return jnp.sum(self.each.log_prob(action), axis=-1)
+
+    def entropy(self) -> Float[Array, " *batch"]:
+        """In nats, summed over the choices."""
+        return jnp.sum(self.each.entropy(), axis=-1)
+
+    def kl(self, other: Any) -> Float[Array, " *batch"]:
+        """`KL(self || other)` to another one, in nats, summed over the choices."""
+        return jnp.sum(self.each.kl(other.each), axis=-1)
+
+    def fisher(self, tangent: "MultiCategorical") -> "MultiCategorical":
+        """Fisher's metric: the gradient of a small change's divergence, to second order."""
+        return MultiCategorical(self.each.fisher(tangent.each))
+
+
 class Gaussian(NamedTuple):
     """Independent normal numbers, `D` of them; entries where `real` is false do not count."""
 
@@ -151,4 +195,4 @@ def _log_slope(inner: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
     return 2.0 * (LOG_2 - inner - jax.nn.softplus(-2.0 * inner))
 
 
-Distribution = Categorical | Gaussian | Squashed
+Distribution = Categorical | MultiCategorical | Gaussian | Squashed

@@ -10,8 +10,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
-from coterie.rl.distributions import Categorical, Distribution, Gaussian, Squashed
-from coterie.types import Box, Space, View
+from coterie.rl.distributions import (
+    Categorical,
+    Distribution,
+    Gaussian,
+    MultiCategorical,
+    Squashed,
+)
+from coterie.types import Box, MultiDiscrete, Space, View
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "tanh": jnp.tanh,
@@ -148,20 +154,25 @@ class Policy(eqx.Module):
     """A stochastic policy: a body and a head for one action space.
 
     For a `Box` the head gives the means of a Gaussian in normalised units and `log_std` does not
-    depend on the observation; for a `Discrete` space `log_std` is `None`. A squashed policy has a
+    depend on the observation; for discrete spaces `log_std` is `None`. A squashed policy has a
     second head in its place: deviations that depend on the observation, within two bounds.
+
+    several: how many actions there are for each choice, if several are made at once.
     """
 
     body: Body
     head: Dense
     log_std: Float[Array, " D"] | Dense | None
     deviations: tuple[float, float] | None = eqx.field(static=True, default=None)
+    several: tuple[int, ...] = eqx.field(static=True, default=())
 
     @staticmethod
     def init(keys: Key[Array, "2"], shape: Shape, space: Space, gain: float = 0.01) -> "Policy":
         """A policy that starts out close to uniform (or to the standard normal)."""
         log_std = jnp.zeros(space.size) if isinstance(space, Box) else None
-        return Policy(Body.init(keys[0], shape), shape.head(keys[1], space.size, gain), log_std)
+        several = space.sizes if isinstance(space, MultiDiscrete) else ()
+        head = shape.head(keys[1], space.size, gain)
+        return Policy(Body.init(keys[0], shape), head, log_std, several=several)
 
     @staticmethod
     def squashed(
@@ -195,6 +206,8 @@ class Policy(eqx.Module):
     def choices(self, features: Float[Array, "*batch H"], view: View) -> Distribution:
         """The distribution over actions, given the body's features of `view`."""
         output = self.head(features)
+        if self.several:
+            return MultiCategorical.of(output, self.several, view.action_mask)
         if self.log_std is None:
             return Categorical.of(output, view.action_mask)
         if isinstance(self.log_std, Dense):

@@ -58,12 +58,16 @@ def evaluator(
             jax.eval_shape(lambda: jax.tree.map(lambda p: p[0], policies.body).start()),
         )
 
+        def chosen(view: View, memory: PyTree, key: Array) -> tuple[Array, PyTree]:
+            shown = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), view._replace(state=None))
+            action, memory = lift(play)(policies, memory, shown, jax.random.split(key, agents))
+            return scale.of_game(action), memory
+
         def step(carry: Any) -> Any:
             games, view, memory, scores, key = carry
             act_key, game_key, key = jax.random.split(key, 3)
-            shown = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), view._replace(state=None))
-            action, memory = lift(play)(policies, memory, shown, jax.random.split(act_key, agents))
-            games, timestep, view = vector.step(games, scale.of_game(action), game_key)
+            action, memory = chosen(view, memory, act_key)
+            games, timestep, view = vector.step(games, action, game_key)
             running = ~scores.ended
             kept = {
                 name: jnp.where(_like(running, new), new, scores.info[name])
@@ -81,13 +85,14 @@ def evaluator(
             scores = carry[3]
             return ~jnp.all(scores.ended) & (jnp.max(scores.lengths) < longest)
 
-        shapes = jax.eval_shape(
-            lambda: vector.step(games, scale.of_game(_nothing(policies, copies)), key)[1].info
-        )
+        def told() -> dict[str, Array]:
+            action, _ = chosen(view, memory, key)
+            return vector.step(games, action, key)[1].info
+
         scores = Scores(
             jnp.zeros((copies, agents)),
             jnp.zeros(copies, jnp.int32),
-            jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes),
+            jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(told)),
             jnp.zeros(copies, bool),
         )
         return jax.lax.while_loop(playing, step, (games, view, memory, scores, key))[3]
@@ -105,14 +110,6 @@ def explained(*games: VectorGame) -> Iterator[None]:
             if game.failure is not None:
                 raise game.failure from None
         raise
-
-
-def _nothing(policies: Policy, copies: int) -> Array:
-    """Any action, for its shape: `[N, G]` or `[N, G, D]`."""
-    agents, width = policies.head.bias.shape
-    if policies.log_std is None:
-        return jnp.zeros((agents, copies), jnp.int32)
-    return jnp.zeros((agents, copies, width))
 
 
 def _like(flag: Bool[Array, " E"], array: Array) -> Array:

@@ -15,7 +15,7 @@ from coterie.algorithms import Algorithm
 from coterie.catalogue import algorithm_name, changed, game_name, make_algorithm, make_game
 from coterie.errors import CoterieError, RunError, require
 from coterie.files import read_json, write_whole
-from coterie.games.finite.as_one import as_one
+from coterie.games.as_one import as_one
 from coterie.games.game import Game
 from coterie.policies import SUFFIX
 from coterie.train.settings import Settings

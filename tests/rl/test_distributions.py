@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import integrate, special, stats
 
-from coterie.rl.distributions import Categorical, Gaussian, Squashed
+from coterie.rl.distributions import Categorical, Gaussian, MultiCategorical, Squashed
 
 P, Q = np.array([0.5, 0.25, 0.25]), np.array([0.2, 0.2, 0.6])
 wraps = pytest.mark.parametrize("wrap", [jax.jit, lambda function: function], ids=["jit", "plain"])
@@ -46,6 +46,27 @@ def test_a_masked_action_has_no_probability_no_entropy_and_no_gradient(wrap):
     assert (slope[::2] != 0.0).all()
     drawn = categorical(np.tile(P, (500, 1)), jnp.tile(mask, (500, 1))).sample(jax.random.key(0))
     assert set(drawn.tolist()) == {0, 2}
+
+
+@wraps
+def test_several_choices_are_a_categorical_of_all_their_combinations(wrap):
+    """Of 2 and 3 actions; the second choice's last one is impossible."""
+    mask = jnp.array([True, True, True, True, True, False])
+    one, other = jax.random.normal(jax.random.key(0), (2, 6))
+    p, q = (MultiCategorical.of(logits, (2, 3), mask) for logits in (one, other))
+    actions = jnp.array([(a, b) for a in range(2) for b in range(2)])
+    found = [np.exp([wrap(MultiCategorical.log_prob)(d, a) for a in actions]) for d in (p, q)]
+    for probabilities, logits in zip(found, (one, other), strict=True):
+        parts = special.softmax(logits[:2]), special.softmax(logits[3:5])
+        np.testing.assert_allclose(probabilities, np.outer(*parts).ravel(), rtol=1e-5)
+    entropy, divergence = wrap(MultiCategorical.entropy)(p), wrap(MultiCategorical.kl)(p, q)
+    np.testing.assert_allclose(entropy, stats.entropy(found[0]), rtol=1e-5)
+    np.testing.assert_allclose(divergence, stats.entropy(*found), rtol=1e-5)
+    best = np.argmax(found[0])
+    np.testing.assert_array_equal(wrap(MultiCategorical.mode)(p), actions[best])
+    drawn = jax.vmap(p.sample)(jax.random.split(jax.random.key(1), 4000))
+    frequent = np.bincount(np.asarray(drawn @ jnp.array([2, 1])), minlength=4) / 4000
+    np.testing.assert_allclose(frequent, found[0], atol=0.03)
 
 
 def test_samples_are_as_frequent_as_they_are_likely():

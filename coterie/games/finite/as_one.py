@@ -8,21 +8,20 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from coterie.errors import ConfigError
 from coterie.games.finite.game import FiniteGame
 from coterie.games.finite.tables import Tables
-from coterie.games.game import AgentSpec, Game
+from coterie.games.game import AgentSpec
 
 
 @dataclass(frozen=True)
-class AsOne(FiniteGame):
+class FiniteAsOne(FiniteGame):
     """The same game, played by one agent whose actions are the team's joint actions.
 
     It is paid the mean of the agents' rewards. Joint actions have the numbers that they have in
     `Tables`. Its only field is the game, whose options hold for it.
 
     >>> from coterie.games.finite.classics import Climbing
-    >>> AsOne(Climbing()).specs[0].action
+    >>> FiniteAsOne(Climbing()).specs[0].action
     Discrete(size=9)
     """
 
@@ -62,8 +61,10 @@ class AsOne(FiniteGame):
     def members(self) -> tuple[tuple[AgentSpec, ...], ...]:
         return (self.game.specs,)
 
-    def for_seed(self, seed: int) -> "AsOne":
-        return as_one(self.game.for_seed(seed))
+    def for_seed(self, seed: int) -> "FiniteAsOne":
+        game = self.game.for_seed(seed)
+        assert isinstance(game, FiniteGame)
+        return FiniteAsOne(game)
 
     def row(self, state: Int[Array, ""], joint: Int[Array, ""]) -> Float[Array, " M"]:
         return self.game.row(state, joint)
@@ -92,13 +93,3 @@ class AsOne(FiniteGame):
 
     def luck(self, dice: Sequence[Int[Array, " *copies"]]) -> Float[Array, "*copies 1"]:
         return jnp.mean(self.game.luck(dice), axis=-1, keepdims=True)
-
-
-def as_one(game: Game) -> AsOne:
-    """The game with the team as one agent; `ConfigError` if its states are not numbered."""
-    if not isinstance(game, FiniteGame):
-        raise ConfigError(
-            f"a centre that acts for all needs a finite game, and {type(game).__name__} is none: "
-            "try random-mdp."
-        )
-    return AsOne(game)

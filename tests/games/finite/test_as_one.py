@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coterie.errors import ConfigError
-from coterie.games import Climbing, NetworkedMDP, RandomMDP, Spread
-from coterie.games.finite.as_one import AsOne, as_one
+from coterie.games import Climbing, NetworkedMDP, RandomMDP
+from coterie.games.as_one import as_one
+from coterie.games.finite.as_one import FiniteAsOne
 
 GAMES = [RandomMDP(states=4, agents=2), NetworkedMDP(states=4, agents=2, noise=0.0), Climbing()]
 
@@ -52,9 +52,4 @@ def test_it_is_one_agent_of_the_same_game():
     assert [spec.action.size for spec in one.specs] == [9]
     assert (one.limit, one.specs[0].states) == (7, 4)
     redrawn = RandomMDP(states=4, agents=2, redrawn=True)
-    assert as_one(redrawn).for_seed(3) == AsOne(RandomMDP(states=4, agents=2, instance=3))
-
-
-def test_other_games_are_refused():
-    with pytest.raises(ConfigError, match="needs a finite game, and Spread is none"):
-        as_one(Spread())
+    assert as_one(redrawn).for_seed(3) == FiniteAsOne(RandomMDP(states=4, agents=2, instance=3))
