@@ -276,8 +276,12 @@ class Trainer:
         return play(self._policies(team), key)
 
     def _groups(self, repetitions: list[Repetition]) -> list[list[Repetition]]:
-        """Repetitions that advance as one program: those of a device, if that is faster."""
-        if not self.run.algorithm.batches_seeds:
+        """Repetitions that advance as one program: those of a device, if that is faster.
+
+        It is on an accelerator, which one team of small networks leaves idle.
+        """
+        idle = jax.default_backend() != "cpu" and self.vector.resumable
+        if not (idle or self.run.algorithm.batches_seeds):
             return [[repetition] for repetition in repetitions]
         groups: dict[Any, list[Repetition]] = {}
         for repetition in repetitions:

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 
+from coterie.results import trained_team
 from coterie.train.run import open_run
 from tests.runs import (
     SETTINGS,
@@ -69,6 +70,24 @@ def test_a_device_for_each_seed_changes_nothing(tmp_path):
     apart, together = open_run(tmp_path / "two"), trained(tmp_path / "one", settings=pair)
     for seed in (3, 4):
         assert_same_run(together, apart, seed)
+
+
+def test_on_an_accelerator_seeds_train_as_one_batch(tmp_path, monkeypatch):
+    """They learn what they would learn alone, but for rounding."""
+    pair = dataclasses.replace(SETTINGS, seed=3, seeds=2)
+    alone = trained(tmp_path / "alone", settings=pair)
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    own = trainer(alone)
+    assert [len(group) for group in own._groups([own.fresh(seed) for seed in (3, 4)])] == [2]
+    batch = trained(tmp_path / "batch", settings=pair)
+    for seed in (3, 4):
+        for one, other in zip(teams(alone, seed), teams(batch, seed), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
+
+
+def teams(run, seed):
+    """All parameters of a repetition at its end."""
+    return jax.tree.leaves(trained_team(run, seed))
 
 
 def test_nothing_on_the_device_grows(tmp_path):
