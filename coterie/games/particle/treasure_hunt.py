@@ -251,7 +251,7 @@ class TreasureHunt(TwoKinds, abc.ABC):
         order = nearest_first(distances(eye, place) - nearer)
         return jnp.concatenate([place[order] - eye[:, None], marks[order]], axis=-1)
 
-    def badges(self, state: Hunt) -> Float[Array, "N 2*B"]:
+    def badges(self, state: Hunt) -> Float[Array, "N C"]:
         """The colour of each bank, and of each load."""
         dtype, banks = state.position.dtype, np.eye(self.banks)
         loads = jnp.pad(state.load.astype(dtype), ((0, self.banks), (0, 0)))
