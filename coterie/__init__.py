@@ -37,10 +37,13 @@ from coterie.games import ContinuousBandit as ContinuousBandit
 from coterie.games import Game as Game
 from coterie.games import JaxGame as JaxGame
 from coterie.games import Line as Line
+from coterie.games import RoverTower as RoverTower
 from coterie.games import Spread as Spread
 from coterie.games import SpreadFarama as SpreadFarama
 from coterie.games import SpreadLiJia as SpreadLiJia
 from coterie.games import SpreadMATRPO as SpreadMATRPO
+from coterie.games import Treasure as Treasure
+from coterie.games import TreasureMATRPO as TreasureMATRPO
 from coterie.graph import Graph as Graph
 from coterie.graph import family as family
 from coterie.network import Network as Network

@@ -23,10 +23,13 @@ from coterie.games.game import VectorGame as VectorGame
 from coterie.games.game import View as View
 from coterie.games.particle import Circle as Circle
 from coterie.games.particle import Line as Line
+from coterie.games.particle import RoverTower as RoverTower
 from coterie.games.particle import Spread as Spread
 from coterie.games.particle import SpreadFarama as SpreadFarama
 from coterie.games.particle import SpreadLiJia as SpreadLiJia
 from coterie.games.particle import SpreadMATRPO as SpreadMATRPO
+from coterie.games.particle import Treasure as Treasure
+from coterie.games.particle import TreasureMATRPO as TreasureMATRPO
 
 CATALOGUE: dict[str, type[Game]] = {
     "spread": Spread,
@@ -35,6 +38,9 @@ CATALOGUE: dict[str, type[Game]] = {
     "spread-matrpo": SpreadMATRPO,
     "line": Line,
     "circle": Circle,
+    "treasure": Treasure,
+    "treasure-matrpo": TreasureMATRPO,
+    "rover-tower": RoverTower,
     "random-mdp": RandomMDP,
     "stochastic-game": StochasticGame,
     "networked-mdp": NetworkedMDP,

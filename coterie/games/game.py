@@ -48,7 +48,10 @@ class Timestep(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """Discs to draw: positions `[M, 2]`, radii `[M]`, and a label for each disc ("agent", ...)."""
+    """Discs to draw: positions `[M, 2]`, radii `[M]`, and a label for each disc ("agent", ...).
+
+    All scenes of a game have the same discs; one that is not there for now has radius 0.
+    """
 
     positions: np.ndarray
     radii: np.ndarray

@@ -157,9 +157,12 @@ class Canvas:
     def marks(self, scene: Scene) -> None:
         """What stays visible below an agent: targets as crosses, all else as rings.
 
-        `target-i` belongs to agent `i`: a small disc of its colour.
+        `target-i` belongs to agent `i`: a small disc of its colour. What has no radius is not
+        there.
         """
         for place, radius, kind in zip(scene.positions, scene.radii, scene.kinds, strict=True):
+            if radius == 0:
+                continue
             if owned := _OWNED.fullmatch(kind):
                 self.disc(place, float(radius), colour_of(int(owned[1])))
             elif kind in _CROSSED:

@@ -51,6 +51,15 @@ def test_the_target_of_an_agent_has_its_colour(tmp_path):
     assert near(colours[2], FLOOR)
 
 
+def test_what_has_no_radius_is_not_there(tmp_path):
+    one = Scene(np.array([[0.0, 0.0], [3.0, 0.0]]), np.array([0.2, 0.2]), ("agent", "target-1"))
+    for radius, colour in ((0.2, colour_of(1)), (0.0, FLOOR)):
+        shown = one._replace(radii=np.array([0.2, radius]))
+        picture = next(frames_of(animate([shown], tmp_path / "x.gif")))[0]
+        x, y = fit([shown], 480).pixel(one.positions[1])
+        assert near(picture[round(y), round(x)], colour)
+
+
 def test_upwards_is_upwards():
     stage = fit([scene(1.0, 1.0)], 480)
     (x0, y0), (x1, y1) = stage.pixel(np.zeros(2)), stage.pixel(np.ones(2))

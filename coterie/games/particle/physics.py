@@ -33,6 +33,9 @@ class Bodies(NamedTuple):
     collides:  whether it pushes, and is pushed by, other discs that collide.
     movable:   whether forces move it at all.
     max_speed: the speed it is slowed down to; infinite for no limit.
+    by_mass:   whether a contact pushes each disc by the other's mass over its own, so that the
+               acceleration goes with the inverse square of the mass (MAAC's fork of the particle
+               world); otherwise it pushes both alike. One value for all.
     """
 
     radius: float | np.ndarray
@@ -40,6 +43,7 @@ class Bodies(NamedTuple):
     collides: bool | np.ndarray = True
     movable: bool | np.ndarray = True
     max_speed: float | np.ndarray = np.inf
+    by_mass: bool = False
 
 
 def pairs(number: int, bodies: Bodies) -> tuple[Float[np.ndarray, "P M"], Float[np.ndarray, " P"]]:
@@ -80,7 +84,7 @@ def contact_forces(position: Float[Array, "M 2"], bodies: Bodies) -> Float[Array
     gap = _times(incidence, position)
     distance = length(gap[:, 0], gap[:, 1])
     push = STIFFNESS * _softened(distance, reach) / distance
-    return _times(incidence.T, push[:, None] * gap)
+    return _times(_shares(incidence, bodies).T, push[:, None] * gap)
 
 
 def advance(
@@ -102,6 +106,15 @@ def advance(
         return moved, pushed
     free = _column(bodies.movable, force) > 0
     return jnp.where(free, moved, position), jnp.where(free, pushed, velocity)
+
+
+def _shares(incidence: Float[np.ndarray, "P M"], bodies: Bodies) -> Float[np.ndarray, "P M"]:
+    """What a pair that pushes with 1 pushes its first disc (above 0) and its second (below)."""
+    if not bodies.by_mass:
+        return incidence
+    mass = np.broadcast_to(bodies.mass, incidence.shape[1:])
+    both = np.abs(incidence) @ mass
+    return incidence * (both[:, None] - mass) / mass
 
 
 def _softened(distance: Float[Array, " P"], reach: Float[np.ndarray, " P"]) -> Float[Array, " P"]:

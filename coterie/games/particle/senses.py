@@ -1,7 +1,8 @@
 """What agents perceive of discs in a plane, and the five pushes they can give themselves."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+import numpy as np
+from jaxtyping import Array, Float, Int
 
 from coterie.games.particle.physics import length
 
@@ -38,6 +39,22 @@ def seen_from(
 def distances(a: Float[Array, "A 2"], b: Float[Array, "B 2"]) -> Float[Array, "A B"]:
     """How far each of `a` is from each of `b`."""
     return length(a[:, None, 0] - b[:, 0], a[:, None, 1] - b[:, 1])
+
+
+def nearest_first(distance: Float[Array, "A M"]) -> Int[Array, "A M"]:
+    """The numbers of the `M` things of each row, the nearest first; of equals, the smaller number.
+
+    Ranks are counted, which in batches of small rows is five times faster than sorting.
+
+    >>> nearest_first(jnp.array([[2.0, 1.0, 2.0]])).tolist()
+    [[1, 0, 2]]
+    """
+    number = distance.shape[1]
+    one, other = distance[:, :, None], distance[:, None]
+    earlier = np.tri(number, k=-1, dtype=bool)
+    rank = jnp.sum((other < one) | ((other == one) & earlier), axis=-1)
+    holds = rank[:, :, None] == np.arange(number)  # [A, thing, place]
+    return jnp.sum(holds * np.arange(number)[:, None], axis=1)
 
 
 def without_self(each: Float[Array, "N N 2"]) -> Float[Array, "N N-1 2"]:

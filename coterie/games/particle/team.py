@@ -1,6 +1,7 @@
 """What all particle games share: discs that push themselves about for a fixed time."""
 
 import abc
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, get_args
 
@@ -37,11 +38,19 @@ class Particles(NamedTuple):
 
 
 class Discs(NamedTuple):
-    """Equal discs to draw: a label, their positions `[M, 2]` and their radius."""
+    """Discs to draw: a label, their positions `[M, 2]` and their radius, or one radius each."""
 
     kind: str
-    positions: Float[Array, "M 2"]
-    radius: float
+    positions: Float[Array, "M 2"] | Float[np.ndarray, "M 2"]
+    radius: float | Float[np.ndarray, " M"]
+
+
+def picture(groups: Sequence[Discs]) -> Scene:
+    """Groups of discs as one scene, in order."""
+    positions = np.concatenate([np.asarray(group.positions) for group in groups])
+    radii = [np.broadcast_to(group.radius, len(group.positions)) for group in groups]
+    kinds = tuple(group.kind for group in groups for _ in group.positions)
+    return Scene(positions, np.concatenate(radii), kinds)
 
 
 @dataclass(frozen=True)
@@ -150,11 +159,7 @@ class ParticleGame(JaxGame):
 
     def scene(self, state: Particles) -> Scene:
         """What lies below comes first: targets, landmarks, agents."""
-        groups = self.discs(state)
-        positions = np.concatenate([np.asarray(group.positions) for group in groups])
-        kinds = [group.kind for group in groups for _ in group.positions]
-        radii = [group.radius for group in groups for _ in group.positions]
-        return Scene(positions, np.array(radii), tuple(kinds))
+        return picture(self.discs(state))
 
     def discs(self, state: Particles) -> list[Discs]:
         """The groups of discs to draw, the lowest first."""
