@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from jaxtyping import PyTree
 
 from coterie.algorithms.algorithm import Information
+from coterie.algorithms.networked import Agreed
 from coterie.algorithms.networked_ac import NetworkedAC
 from coterie.network import Network
 
@@ -23,5 +24,5 @@ class CentralAC(NetworkedAC):
     def shared(self, state: PyTree) -> dict[str, PyTree]:
         return {}
 
-    def agree(self, critic: PyTree, network: Network) -> tuple[PyTree, Network]:
-        return critic, network
+    def agree(self, mine: Agreed, network: Network) -> tuple[Agreed, Network]:
+        return mine, network
