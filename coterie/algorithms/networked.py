@@ -43,7 +43,7 @@ class Agreed(NamedTuple):
 
     critic: the critic.
     scales: what Adam divides the critic's gradients by, squared, `[]` for each array (see `scales`
-            of `coterie.rl.optimizers`); `None` with sgd.
+            of `coterie.rl.optimizers`); `None` with sgd, or to leave the optimiser as it is.
     """
 
     critic: PyTree

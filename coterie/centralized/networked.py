@@ -14,7 +14,8 @@ from coterie.network import Network
 class CentralAC(NetworkedAC):
     """Networked actor-critic whose critics are told the team's mean reward by a centre.
 
-    Policies stay each agent's own. Nothing is averaged, for all critics are told the same.
+    Policies stay each agent's own. Nothing is averaged, for all critics are told the same; so Adam
+    keeps all its moments, where a networked critic sends one for each array.
     """
 
     @property
@@ -25,4 +26,4 @@ class CentralAC(NetworkedAC):
         return {}
 
     def agree(self, mine: Agreed, network: Network) -> tuple[Agreed, Network]:
-        return mine, network
+        return mine._replace(scales=None), network
