@@ -15,6 +15,7 @@ from coterie.algorithms.algorithm import Action, Algorithm, Experience, Informat
 from coterie.network import Network
 from coterie.rl.averages import mean
 from coterie.rl.models import Policy, Shape
+from coterie.rl.optimizers import rescaled, scales
 from coterie.rl.steps import decayed
 from coterie.types import AgentSpec, View
 
@@ -23,7 +24,7 @@ class Learner(NamedTuple):
     """All that an agent learns.
 
     critic:    what the team is to agree on.
-    optimizer: of the policy and of the critic; never sent.
+    optimizer: of the policy and of the critic; of these, only the critic's scales are sent.
     average:   mu, the running mean of its own reward.
     updates:   how often it has learned.
     last:      the step it could not yet learn from, if the method looks at the next action.
@@ -35,6 +36,18 @@ class Learner(NamedTuple):
     average: Float[Array, ""]
     updates: Int[Array, ""]
     last: PyTree
+
+
+class Agreed(NamedTuple):
+    """What neighbours average, in one message.
+
+    critic: the critic.
+    scales: what Adam divides the critic's gradients by, squared, `[]` for each array (see `scales`
+            of `coterie.rl.optimizers`); `None` with sgd, or to leave the optimiser as it is.
+    """
+
+    critic: PyTree
+    scales: PyTree
 
 
 class Lesson(NamedTuple):
@@ -61,6 +74,12 @@ class Networked(Algorithm):
 
     With `discount = 1` rewards are counted from their running mean (the average-reward form of the
     paper); below 1 they are discounted.
+
+    The paper's rates are the same for all agents, which is what makes the agreed critic one of the
+    *mean* reward. Adam divides by the scale of an agent's own gradients; those who are paid in
+    large numbers would count for less. So the scales are averaged along with the critic, one for
+    each array: all divide by nearly the same, and the critic comes to rest where the mean of all
+    gradients vanishes, as with sgd.
     """
 
     horizon: int = 10
@@ -76,7 +95,7 @@ class Networked(Algorithm):
     critic_decay: float = 0.0
     """The same for the critic; the theory wants it below the actor's, and above 1/2."""
     optimizer: Literal["adam", "sgd"] = "adam"
-    """Adam's moments stay at home: only parameters are averaged. The theory is of sgd."""
+    """With Adam, the scale of the critic's gradients is averaged, too. The theory is of sgd."""
     critic_epochs: int = 1
     """Gradient steps of the critic for each one of the policy."""
     rounds: int = 1
@@ -84,7 +103,7 @@ class Networked(Algorithm):
     entropy: float = 0.01
     """Weight of the policy's entropy in its objective; 0 in the paper."""
     gradient_clip: float = 10.0
-    """Largest norm of each gradient."""
+    """Largest norm of each gradient. An agent whose gradients are longer counts for less."""
     critic_sees: Literal["state", "observation"] = "state"
     """What critics are functions of. Only of what all agents see alike can they agree on one."""
     crowd: Literal["joint", "mean"] = "joint"
@@ -111,7 +130,7 @@ class Networked(Algorithm):
         return Information(state=self.critic_sees == "state", actions=self.crowd, sends=("critic",))
 
     def shared(self, state: Learner) -> dict[str, PyTree]:
-        return {"critic": state.critic}
+        return {"critic": Agreed(state.critic, scales(state.optimizer[1]))}
 
     def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Learner, tuple[()]]:
         policy_key, critic_key = jax.random.split(key)
@@ -139,7 +158,8 @@ class Networked(Algorithm):
         lesson = self.study(state, experience, network, self._counted_from(state))
         policy, actor_optimizer, said = self._improve_policy(state, lesson, rates[0])
         critic, critic_optimizer, loss = self._improve_critic(state, lesson, rates[1])
-        critic, network = self.agree(critic, network)
+        mine = Agreed(critic, scales(critic_optimizer))
+        (critic, agreed), network = self.agree(mine, network)
         reward = mean(experience.reward, experience.view.present)
         average = state.average + jnp.minimum(rates[1], 1.0) * (reward - state.average)
         metrics = {
@@ -147,13 +167,13 @@ class Networked(Algorithm):
             "advantage": jnp.sqrt(mean(lesson.advantage**2, lesson.counts)),
             "average_reward": average,
         }
-        optimizers = (actor_optimizer, critic_optimizer)
+        optimizers = (actor_optimizer, rescaled(critic_optimizer, agreed))
         state = Learner(policy, critic, optimizers, average, state.updates + 1, lesson.last)
         return state, network, metrics | said
 
-    def agree(self, critic: PyTree, network: Network) -> tuple[PyTree, Network]:
-        """The critic after averaging with the neighbours."""
-        return network.gossip(critic, "critic", self.rounds)
+    def agree(self, mine: Agreed, network: Network) -> tuple[Agreed, Network]:
+        """What is mine after averaging with the neighbours."""
+        return network.gossip(mine, "critic", self.rounds)
 
     def policy(self, state: Learner) -> Policy:
         return state.policy

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from jaxtyping import PyTree
 
 from coterie.algorithms.algorithm import Information
+from coterie.algorithms.networked import Agreed
 from coterie.algorithms.networked_ac import NetworkedAC
 from coterie.network import Network
 
@@ -13,7 +14,8 @@ from coterie.network import Network
 class CentralAC(NetworkedAC):
     """Networked actor-critic whose critics are told the team's mean reward by a centre.
 
-    Policies stay each agent's own. Nothing is averaged, for all critics are told the same.
+    Policies stay each agent's own. Nothing is averaged, for all critics are told the same; so Adam
+    keeps all its moments, where a networked critic sends one for each array.
     """
 
     @property
@@ -23,5 +25,5 @@ class CentralAC(NetworkedAC):
     def shared(self, state: PyTree) -> dict[str, PyTree]:
         return {}
 
-    def agree(self, critic: PyTree, network: Network) -> tuple[PyTree, Network]:
-        return critic, network
+    def agree(self, mine: Agreed, network: Network) -> tuple[Agreed, Network]:
+        return mine._replace(scales=None), network

@@ -1,8 +1,10 @@
-"""Optimisers for models that learn at different rates."""
+"""Optimisers for models that learn at different rates, or at one with other agents."""
 
 from collections.abc import Hashable, Mapping
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import optax
 from jaxtyping import PyTree
 
@@ -26,3 +28,33 @@ def clipped_adams(
         for label, rate in rates.items()
     }
     return optax.partition(rules, labels)
+
+
+def scales(optimizer: PyTree) -> PyTree:
+    """The mean square of the gradients of each array, `[]` each, from the state of an Adam.
+
+    `None` from the state of an optimiser that keeps no second moments.
+
+    >>> rule = optax.adam(0.1)
+    >>> _, state = rule.update(jnp.array([1.0, 7.0]), rule.init(jnp.zeros(2)))
+    >>> round(float(scales(state)), 4)
+    0.025
+    """
+    return jax.tree.map(jnp.mean, optax.tree.get(optimizer, "nu"))
+
+
+def rescaled(optimizer: PyTree, scales: PyTree) -> PyTree:
+    """The state of an Adam whose second moments are these, one for all numbers of an array.
+
+    Agents who take the same scales divide their gradients by the same, but for what they add before
+    they next exchange them: 1 / 1000 of a square, more while the moments are young. An average may
+    be below 0 by what a channel did to it; it then counts as 0.
+    """
+    if scales is None:
+        return optimizer
+    moments = jax.tree.map(
+        lambda old, scale: jnp.full_like(old, jnp.maximum(scale, 0.0)),
+        optax.tree.get(optimizer, "nu"),
+        scales,
+    )
+    return optax.tree.set(optimizer, nu=moments)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from coterie.algorithms import MATRPO
+from coterie.algorithms.networked import Networked
 from coterie.algorithms.tabular import Tabular
 from coterie.errors import ConfigError
 from coterie.games.game import Box, Discrete
@@ -230,7 +231,9 @@ def messages(algorithm, payload, agents, experience):
     if payload == "reward":
         return experience.reward[0].nbytes, 1
     if payload == "critic":
-        return sum(leaf[0].nbytes for leaf in jax.tree.leaves(agents.critic)), 1
+        arrays = jax.tree.leaves(agents.critic)
+        scales = len(arrays) if isinstance(algorithm, Networked) else 0  # a number for each array
+        return sum(leaf[0].nbytes for leaf in arrays) + 4 * scales, 1
     if isinstance(algorithm, MATRPO):  # every agent's log ratios at every sample; two moments
         size, rounds = {"log-ratios": (4, "admm_rounds"), "moments": (0, "moment_rounds")}[payload]
         return 4 * (size * experience.reward[0].size or 2), getattr(algorithm, rounds)

@@ -52,9 +52,6 @@ OWN = {
     # The probes ask for large steps, and are small enough to agree on them quickly.
     TrustRegion: {"divergence": 0.03, "admm_rounds": 10, "batch": 32, "critic_epochs": 3},
 }
-# Adam scales each agent's errors by their own size, and critics so moved agree on something else
-# than the critic of the mean reward: 0.22 instead of -0.5 in the first probe.
-PLAIN = {"optimizer": "sgd", "critic_rate": 0.1, "actor_rate": 0.3}
 UPDATES, GAMES, SEEDS = 400, 16, 3
 
 
@@ -209,8 +206,8 @@ def test_values(algorithm, probe):
     if isinstance(algorithm, NetworkedQAC) and probe.startswith("cut off"):
         pytest.skip("it learns nothing from the step at which an episode is cut off, as documented")
     rules, expected = VALUES[probe]
-    if isinstance(algorithm, Networked):
-        algorithm = dataclasses.replace(algorithm, **PLAIN)
+    if isinstance(algorithm, NetworkedQAC):  # asked about actions that a settled team never tries
+        algorithm = dataclasses.replace(algorithm, actor_rate=0.0)
     _, values = play(algorithm, rules)
     states, worth = list(expected), np.array(list(expected.values()))
     if pooled(algorithm):

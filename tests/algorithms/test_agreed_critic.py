@@ -1,0 +1,144 @@
+"""What networked critics agree on where agents are paid in very different numbers: the mean."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from coterie.algorithms import NetworkedAC, NetworkedQAC
+from coterie.algorithms.networked import beside
+from coterie.algorithms.networked_ac import Judges, worth
+from coterie.centralized import CentralAC
+from coterie.games.game import AgentSpec, Discrete, JaxGame, Timestep, View
+from coterie.graph import family, uniform
+from coterie.network import Delay, Noise, Quantise
+from coterie.rl.optimizers import rescaled, scales
+from coterie.train.talk import Talk
+from coterie.train.team import assemble, iteration
+
+STAKES = np.array([8.0, -2.0, 1.0, -0.5])
+MEAN = STAKES.mean()
+
+
+@dataclasses.dataclass(frozen=True)
+class Purses(JaxGame):
+    """Every agent is paid, or pays, its stake times the share that helps, and that with noise."""
+
+    @property
+    def specs(self):
+        return (AgentSpec(1, Discrete(2)),) * 4
+
+    def reset(self, key):
+        return key, View(jnp.ones((4, 1)))
+
+    def step(self, state, action):
+        key, now = jax.random.split(state)
+        luck = 0.3 * jax.random.normal(now, (4,))
+        paid = STAKES * (jnp.mean(action.astype(jnp.float32)) + luck)
+        over = jnp.ones(4, bool)
+        return key, Timestep(View(jnp.ones((4, 1))), paid, over, ~over, {})
+
+    def global_state(self, state, view):
+        return jnp.ones(1)
+
+
+def helped(critic):
+    """What it is worth, to a critic, that all help and not none."""
+    inputs = beside(jnp.ones((2, 1)), jnp.eye(2)[:, None])
+    none, everybody = worth(critic.reward if isinstance(critic, Judges) else critic, inputs)
+    return everybody - none
+
+
+LINEAR = {
+    "horizon": 4,
+    "crowd": "mean",
+    "hidden": (),
+    "critic_hidden": (),
+    "actor_rate": 0.0,
+    "critic_rate": 0.05,
+    "gradient_clip": 1e6,
+}
+
+
+@functools.cache
+def found(algorithm, graph="complete", channels=()):
+    """What helping is worth to every agent in the end, and the scales then, `[N]` each."""
+    game = Purses()
+    vector = game.vectorize(16)
+    links = family(graph, 4, uniform) if graph == "complete" else family(graph, 4)
+    team = assemble(algorithm, game, vector, Talk(links, channels=channels), jax.random.key(0))
+    round_ = iteration(algorithm, game, vector)
+
+    def step(team, _):
+        team = round_(team)[0]
+        return team, jax.vmap(helped)(team.agents.critic)
+
+    team, said = jax.jit(lambda t: jax.lax.scan(step, t, None, length=2000))(team)
+    moments = jax.vmap(lambda agent: scales(agent.optimizer[1]))(team.agents)
+    return np.mean(said[1500:], axis=0), jax.tree.leaves(moments)
+
+
+@dataclasses.dataclass(frozen=True)
+class OwnScale(NetworkedAC):
+    """Critics are averaged, and what divides their gradients is each agent's own."""
+
+    def agree(self, mine, network):
+        critic, network = network.gossip(mine.critic, "critic", self.rounds)
+        return mine._replace(critic=critic), network
+
+    def shared(self, state):
+        return {"critic": state.critic}
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+@pytest.mark.parametrize("kind", [NetworkedAC, NetworkedQAC, CentralAC])
+def test_a_complete_graph_comes_to_the_critic_of_the_mean_reward(kind, optimizer):
+    worths, _ = found(kind(**LINEAR, optimizer=optimizer))
+    np.testing.assert_allclose(worths, MEAN, rtol=0.05)
+
+
+def test_divided_by_their_own_scale_critics_agree_on_something_else():
+    worths, _ = found(OwnScale(**LINEAR))
+    assert np.ptp(worths) < 0.01
+    assert abs(worths[0] - MEAN) > 0.5 * MEAN
+
+
+@pytest.mark.parametrize(("rounds", "apart"), [(1, 0.1), (5, 0.01)])
+def test_on_a_ring_the_mean_of_the_critics_is_that_of_the_mean_reward(rounds, apart):
+    worths, moments = found(NetworkedAC(**LINEAR, rounds=rounds), "ring")
+    np.testing.assert_allclose(worths.mean(), MEAN, rtol=0.05)
+    assert np.std(worths) < apart * MEAN
+    for moment in moments:
+        assert np.std(moment) < 0.05 * np.mean(moment)
+
+
+def test_several_steps_between_two_averages_change_little():
+    worths, _ = found(NetworkedAC(**LINEAR, critic_epochs=5))
+    np.testing.assert_allclose(worths, MEAN, rtol=0.05)
+
+
+@pytest.mark.parametrize("channel", [Quantise(4), Delay(10), Noise(0.01)], ids=repr)
+def test_what_happens_to_messages_does_not_turn_scales_into_nonsense(channel):
+    worths, moments = found(NetworkedAC(**LINEAR), "ring", (channel,))
+    np.testing.assert_allclose(worths.mean(), MEAN, rtol=0.2)
+    assert all((moment >= 0).all() for moment in moments)
+
+
+def test_scales_are_one_number_for_each_array_and_never_negative():
+    model = {"body": jnp.ones((2, 3)), "head": jnp.ones(3)}
+    adam = optax.chain(optax.clip_by_global_norm(9.0), optax.adam(1.0))
+    state = adam.update(model, adam.init(model))[1]
+    np.testing.assert_allclose(jax.tree.leaves(scales(state)), 0.001, rtol=1e-4)
+    after = rescaled(state, {"body": jnp.array(4.0), "head": jnp.array(-1.0)})
+    moments = optax.tree.get(after, "nu")
+    np.testing.assert_array_equal(moments["body"], np.full((2, 3), 4.0))
+    np.testing.assert_array_equal(moments["head"], np.zeros(3))
+    for which in (after, state):
+        np.testing.assert_allclose(optax.tree.get(which, "mu")["body"], 0.1, rtol=1e-5)
+    plain = optax.sgd(1.0).init(model)
+    assert scales(plain) is None
+    assert rescaled(plain, None) is plain
