@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from coterie.errors import GameError, require
-from coterie.games.finite.draw import ONE, chances, drawn
+from coterie.games.finite.draw import ONE, blocks, chances, drawn
 from coterie.games.finite.memory import available, require_room
 from coterie.games.finite.tables import Tables
 from coterie.games.finite.write import PIECE, filled
@@ -106,7 +106,8 @@ class FiniteGame(JaxGame):
 
         Every device has a table of its own, and there is one more while they are handed out.
         """
-        size = 4 * self.states * self.joint * (self.states + self.columns)
+        count, length = blocks(self.states)
+        size = 4 * self.states * self.joint * (count * (length + 1) + self.columns)
         return size > LARGEST or size * (jax.local_device_count() + 1) > available()
 
     def tables(self) -> Tables:

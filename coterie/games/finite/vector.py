@@ -1,6 +1,7 @@
 """Many copies of a finite game, played fast: one draw and a few reads for each step."""
 
 import functools
+import math
 from typing import NamedTuple
 
 import jax
@@ -8,7 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from coterie.games.finite.draw import chances, drawn, looked_up, thresholds
+from coterie.games.finite.draw import (
+    Marks,
+    blocks,
+    chances,
+    cut,
+    drawn,
+    looked_up,
+    padded,
+    thresholds,
+)
 from coterie.games.finite.game import FiniteGame
 from coterie.games.finite.write import filled
 from coterie.games.game import Timestep, VectorGame, View
@@ -17,11 +27,11 @@ from coterie.games.game import Timestep, VectorGame, View
 class World(NamedTuple):
     """What all copies of a game share and never change.
 
-    marks:  the thresholds of every row, one after the other, `[M J M]`.
+    marks:  the thresholds of every state and joint action, `M J` rows of `M`.
     reward: the mean rewards, `[M J, N]`, or `[M J, 1]` if everybody is always paid the same.
     """
 
-    marks: Int[Array, " RM"]
+    marks: Marks
     reward: Float[Array, "R C"]
 
 
@@ -83,7 +93,7 @@ class FiniteCopies(VectorGame):
     ) -> Int[Array, " G"]:
         if world := self.world:
             row = number * self.game.joint + joint
-            return looked_up(world.marks, row, chance, self.game.states)
+            return looked_up(world.marks, row, chance)
         return jax.vmap(drawn)(jax.vmap(self.game.row)(number, joint), chance)
 
     def _paid(self, number: Int[Array, " G"], joint: Int[Array, " G"]) -> Float[Array, "G N"]:
@@ -98,8 +108,8 @@ class FiniteCopies(VectorGame):
         start = self.game.start.astype(np.float32)
         if np.count_nonzero(start) == 1:
             return jnp.full(self.copies, np.argmax(start), jnp.int32)
-        row = jnp.zeros(self.copies, jnp.int32)
-        return looked_up(jnp.asarray(thresholds(start)), row, chance, len(start))
+        marks = cut(padded(thresholds(start[None])), len(start))
+        return looked_up(marks, jnp.zeros(self.copies, jnp.int32), chance)
 
     def _is_final(self, number: Int[Array, " G"]) -> Array:
         final = self.game.final
@@ -112,7 +122,11 @@ def world_of(game: FiniteGame) -> World | tuple[()]:
     if game.on_demand:
         return ()
     states, joint = game.states, game.joint
+
+    def row(state: np.ndarray, action: np.ndarray) -> np.ndarray:
+        return padded(thresholds(game.rows(state, action)))
+
     with jax.ensure_compile_time_eval():
-        marks = filled(lambda s, a: thresholds(game.rows(s, a)), states, joint, states, np.int32)
+        marks = filled(row, states, joint, math.prod(blocks(states)), np.int32)
         reward = filled(game.pays, states, joint, game.columns, np.float32)
-        return World(jnp.asarray(marks.reshape(-1)), jnp.asarray(reward))
+        return World(cut(marks, states), jnp.asarray(reward))

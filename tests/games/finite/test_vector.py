@@ -67,7 +67,7 @@ def test_large_games_have_no_world():
 def test_there_is_a_world_where_every_device_has_room_for_it(monkeypatch):
     """One table for each device, and one more while they are handed out."""
     game = RandomMDP(states=10, agents=2)
-    size = 4 * 90 * (10 + 1)
+    size = 4 * 90 * (10 + 1 + 1)  # thresholds, the end of their one block, a reward
     for devices, free, expected in (
         (1, 2 * size, False),
         (2, 2 * size, True),
@@ -174,8 +174,9 @@ def test_a_world_first_asked_for_while_compiling_is_made_of_numbers():
     jax.jit(vector.step)(
         vector.reset(jax.random.key(0))[0], jnp.zeros((3, 1), int), jax.random.key(0)
     )
-    marks = np.asarray(world_of(game).marks)
-    assert marks.shape == (5 * 3 * 5,) and marks[4] == 2**30
+    ends, cells = map(np.asarray, world_of(game).marks)
+    assert ends.shape == (5 * 3, 1) and cells.shape == (5 * 3, 5)
+    assert ends[0, 0] == cells[0, 4] == 2**30
 
 
 def test_a_world_is_an_argument_of_what_is_compiled():
