@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from coterie.claims import cost, dpo, grosnit, li_jia
+from coterie.claims import cost, dpo, grosnit, li_jia, matrpo
 from coterie.claims.figure import Figure
 from coterie.claims.study import Study
 from coterie.errors import unknown
@@ -18,6 +18,10 @@ FIGURES: dict[str, Callable[[], Figure | Study]] = {
     "li-jia-1a": li_jia.figure_1a,
     "li-jia-1b": li_jia.figure_1b,
     "li-jia-1c": li_jia.figure_1c,
+    "matrpo-3a": matrpo.figure_3a,
+    "matrpo-3b": matrpo.figure_3b,
+    "matrpo-4": matrpo.figure_4,
+    "matrpo-5": matrpo.figure_5,
 }
 
 
