@@ -8,7 +8,7 @@ from jaxtyping import Array, Key
 from coterie.algorithms.algorithm import Experience, Metrics
 from coterie.algorithms.first_order import around
 from coterie.algorithms.trust_region import Learner, TrustRegion
-from coterie.algorithms.trust_step import Scaled, searched, solved, start_step
+from coterie.algorithms.trust_step import Scaled, searched, solved
 from coterie.network import Network
 from coterie.rl.averages import mean, standardise
 from coterie.rl.models import Policy
@@ -42,15 +42,13 @@ class ITRPO(TrustRegion):
             view.present,
             self.damping,
         )
-        region = Scaled(self.divergence)
-        step = solved(local, start_step(local), gain, region, self.conjugate_steps)
+        change = solved(local, gain, Scaled(self.divergence), self.conjugate_steps)
 
         def judge(parameters: Array) -> tuple[Array, Array]:
             """Minus the surrogate, and the divergence."""
             ratio, divergence = local.at(parameters)
             return -mean((jnp.exp(ratio) * gain)[..., 0], view.present), jnp.sum(divergence)
 
-        change = step.change / step.scale
         parameters, share = searched(local.start, change, judge, self.divergence, self.halvings)
         said |= {"step": share, "kl": judge(parameters)[1]}
         return state._replace(model=local.rebuilt(parameters)), network, said

@@ -1,12 +1,11 @@
 """MATRPO: a trust region for the team, in which agents agree on nothing but policy ratios."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Key
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from coterie.algorithms.admm import Ties
 from coterie.algorithms.algorithm import Experience, Information, Metrics
@@ -17,10 +16,11 @@ from coterie.algorithms.trust_step import (
     Inside,
     Region,
     Scaled,
+    Span,
     Step,
+    best,
     searched,
-    solved,
-    start_step,
+    widened,
 )
 from coterie.errors import require
 from coterie.network import Network
@@ -30,6 +30,14 @@ from coterie.types import AgentSpec
 
 RATIOS = "log-ratios"
 MOMENTS = "moments"
+
+
+class Meeting(NamedTuple):
+    """Where an agreement stands: the step that was last told, the ties and the network."""
+
+    step: Step
+    ties: Ties
+    network: Network
 
 
 @dataclass(frozen=True)
@@ -50,8 +58,8 @@ class MATRPO(TrustRegion):
     a time or a matching, as printed. A message that is lost changes nothing at either end.
     """
 
-    conjugate_steps: int = 1
-    """Steps of conjugate gradients in each round; they go on from round to round."""
+    conjugate_steps: int = 20
+    """Steps of conjugate gradients in an update, spread over its rounds."""
     admm_rounds: int = 100
     """Rounds of ADMM in each update."""
     penalty: float = 1.0
@@ -85,28 +93,20 @@ class MATRPO(TrustRegion):
         self, state: Learner, experience: Experience, network: Network, key: Key[Array, ""]
     ) -> tuple[Learner, Network, Metrics]:
         state, advantage, said = self.judged(state, experience, key)
-        view, index = experience.view, network.index
-        advantage, network = self._scaled(advantage, view.present, network)
-        taken = taken_by(experience, index)
-        local = around(
-            state.model,
-            lambda model: model.heads(view, index),
-            lambda heads: log_probs_of(heads, taken, index),
-            view.present,
-            self.damping,
-        )
-        step, ties, network = self._agreed(local, advantage, network)
+        present = experience.view.present
+        advantage, network = self._scaled(advantage, present, network)
+        local = self._local(state.model, experience, network.index)
+        change, ties, network = self._agreed(local, advantage, network)
 
         def judge(parameters: Array) -> tuple[Array, Array]:
             """The agent's part of the augmented Lagrangian, and the divergence."""
             ratio, divergence = local.at(parameters)
-            real = ties.like_midpoint(network.neighbour != index)
+            real = ties.like_midpoint(network.neighbour != network.index)
             gaps = jnp.sum(jnp.where(real, ratio - ties.midpoint, 0.0) ** 2, axis=0)
             cost = jnp.sum(ties.pressure * ratio + 0.5 * self.penalty * gaps, axis=-1)
             gain = advantage * jnp.exp(jnp.sum(ratio, axis=-1))
-            return mean(cost - gain, view.present), jnp.sum(divergence)
+            return mean(cost - gain, present), jnp.sum(divergence)
 
-        change = step.change / step.scale
         parameters, share = searched(local.start, change, judge, self.divergence, self.halvings)
         ratio, divergence = local.at(parameters)
         said |= {
@@ -118,35 +118,79 @@ class MATRPO(TrustRegion):
         }
         return state._replace(model=local.rebuilt(parameters)), network, said
 
+    def _local(self, model: TeamModel, experience: Experience, index: Int[Array, ""]) -> Local:
+        """The model of the team to first order, with the log ratios of what everybody did."""
+        view, taken = experience.view, taken_by(experience, index)
+        return around(
+            model,
+            lambda model: model.heads(view, index),
+            lambda heads: log_probs_of(heads, taken, index),
+            view.present,
+            self.damping,
+        )
+
     def _agreed(
         self, local: Local, advantage: Float[Array, "T G"], network: Network
-    ) -> tuple[Step, Ties, Network]:
-        """The step, and the ties to the neighbours, after all rounds of ADMM."""
-        team, beta = (*advantage.shape, network.size), self.penalty
+    ) -> tuple[Float[Array, " D"], Ties, Network]:
+        """The change of the parameters, and the ties to the neighbours, after all rounds of ADMM.
+
+        Every so many rounds the span in which steps are looked for is widened; in the last fifth it
+        stays as it is, for what is new has yet to be agreed on.
+        """
+        team = (*advantage.shape, network.size)
         gain = jnp.broadcast_to(advantage[..., None], team)
-        region = self._region(beta * network.degree)
-        told = self._told(local)
+        region = self._region(self.penalty * network.degree)
+        span = Span.empty(local, self.conjugate_steps)
+        places = jnp.arange(len(span.moves))
+        parts = min(len(places), self.admm_rounds)
+        rounds = max(4 * self.admm_rounds // 5 // parts, 1)
 
-        def round_(carry: tuple[Step, Ties, Network], _: None) -> tuple[tuple, None]:
-            step, ties, network = carry
-            pull = gain - ties.pressure + beta * jnp.sum(ties.midpoint, axis=0)
-            step = solved(local, step, pull, region, self.conjugate_steps)
-            heard, network = network.neighbours(told(step), RATIOS)
-            return (step, ties.after(heard, beta), network), None
+        def part(carry: tuple[Span, Meeting], places: Array) -> tuple[tuple[Span, Meeting], None]:
+            span, meeting = carry
+            span = widened(local, span, self._pull(gain, meeting.ties), region, places)
+            return (span, self._met(local, span, gain, region, meeting, rounds)), None
 
+        early = len(places) % parts
+        span = widened(local, span, gain, region, places[:early])
         ties = Ties.fresh(len(network.neighbour), team)
-        start = start_step(local), ties, network
-        return jax.lax.scan(round_, start, None, length=self.admm_rounds)[0]
+        start = span, Meeting(best(local, span, gain, region), ties, network)
+        (span, meeting), _ = jax.lax.scan(part, start, places[early:].reshape(parts, -1))
+        left = self.admm_rounds - parts * rounds
+        step, ties, network = self._met(local, span, gain, region, meeting, left)
+        return step.along(span.moves), ties, network
+
+    def _met(
+        self,
+        local: Local,
+        span: Span,
+        gain: Float[Array, "T G N"],
+        region: Region,
+        meeting: Meeting,
+        rounds: int,
+    ) -> Meeting:
+        """How things stand after so many rounds."""
+
+        def round_(meeting: Meeting, _: None) -> tuple[Meeting, None]:
+            ties, network = meeting.ties, meeting.network
+            step = best(local, span, self._pull(gain, ties), region)
+            heard, network = network.neighbours(self._told(local, span, step), RATIOS)
+            return Meeting(step, ties.after(heard, self.penalty), network), None
+
+        return jax.lax.scan(round_, meeting, None, length=rounds)[0]
+
+    def _pull(self, gain: Float[Array, "T G N"], ties: Ties) -> Float[Array, "T G N"]:
+        """What log ratios are to be raised for, neighbours considered."""
+        return gain - ties.pressure + self.penalty * jnp.sum(ties.midpoint, axis=0)
 
     def _region(self, stiffness: Float[Array, ""]) -> Region:
         if self.step == "exact":
             return Inside(self.divergence, stiffness)
         return Scaled(self.divergence, stiffness if self.step == "closed" else 0.0)
 
-    def _told(self, local: Local) -> Callable[[Step], Float[Array, "T G N"]]:
+    def _told(self, local: Local, span: Span, step: Step) -> Float[Array, "T G N"]:
         if self.ratios == "linear":
-            return lambda step: local.ratio(step.moved) / step.scale
-        return lambda step: local.at(local.start + step.change / step.scale)[0]
+            return step.along(span.ratio)
+        return local.at(local.start + step.along(span.moves))[0]
 
     def _scaled(
         self, advantage: Float[Array, "T G"], present: Bool[Array, "T G"] | None, network: Network

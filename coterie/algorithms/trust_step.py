@@ -1,29 +1,67 @@
-"""The best step within a bound on the divergence, by conjugate gradients."""
+"""The best step within a bound on the divergence, in a span of few directions.
+
+To be minimised over `x` is `-mean(gain . r) + stiffness / 2 mean(r . r)`, with `r` the log ratios
+to first order, subject to `1/2 x^T H x <= bound`. Each step of conjugate gradients adds a direction
+to the span, at the price of one product with `J^T` (what is left to gain) and one with `J` (what a
+move along it does). Within the span all is known, and the best step costs next to nothing: so the
+gain may change as often as it likes, as it does with every message of a neighbour.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float, Int, PyTree
 
 from coterie.algorithms.first_order import Local, dot
 
 
-class Step(NamedTuple):
-    """A step being worked out; what is taken is `change / scale`.
+class Span(NamedTuple):
+    """Directions that a step is made of: `K` places, of which those to come hold zeros.
 
-    change:     of the parameters, `[D]`, and what it does to the outputs, `moved`.
-    last:       the last improvement of both.
-    multiplier: lambda, of the constraint on the divergence.
-    scale:      by how much the change must be shortened.
+    moves:  the directions, orthonormal, `[K, D]`.
+    moved:  what each does to the outputs, `[K, ...]`, and `ratio`, to the log ratios.
+    conjugate: combinations of them, one a column, with `x^T (H + damping) y` 1 or 0: each is a
+            direction without its share of those before it; 0 where that leaves nothing.
+    spread: `mean(r . r')` for any two directions.
+    axes:   combinations of the conjugate ones that are also diagonal in the spread, `bent`.
     """
 
-    change: Float[Array, " D"]
+    moves: Float[Array, "K D"]
     moved: PyTree
-    last: tuple[Float[Array, " D"], PyTree]
+    ratio: Float[Array, "K T G N"]
+    conjugate: Float[Array, "K K"]
+    spread: Float[Array, "K K"]
+    axes: Float[Array, "K K"]
+    bent: Float[Array, " K"]
+
+    @staticmethod
+    def empty(local: Local, places: int) -> "Span":
+        """No direction yet; there are no more places than parameters."""
+        places = min(places, local.start.size)
+        moved = jax.eval_shape(local.push, local.start)
+        ratio = jax.eval_shape(local.ratio, moved)
+
+        def none(shapes: PyTree) -> PyTree:
+            return jax.tree.map(lambda x: jnp.zeros((places, *x.shape), x.dtype), shapes)
+
+        square = jnp.zeros((places, places))
+        return Span(none(local.start), none(moved), none(ratio), square, square, square, square[0])
+
+
+class Step(NamedTuple):
+    """A step within a span: how far along each direction, `[K]`.
+
+    multiplier: lambda, of the constraint on the divergence.
+    """
+
+    share: Float[Array, " K"]
     multiplier: Float[Array, ""]
-    scale: Float[Array, ""]
+
+    def along(self, each: PyTree) -> PyTree:
+        """The step, given the directions, or what it does, given what each of them does."""
+        return jax.tree.map(lambda x: jnp.tensordot(self.share, x, axes=1), each)
 
 
 class Inside(NamedTuple):
@@ -49,72 +87,122 @@ class Scaled(NamedTuple):
 Region = Inside | Scaled
 
 
-def start_step(local: Local) -> Step:
-    """No step yet."""
-    change = jnp.zeros_like(local.start)
-    shapes = jax.eval_shape(local.push, change)
-    moved = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
-    return Step(change, moved, (change, moved), jnp.zeros(()), jnp.ones(()))
-
-
 def solved(
-    local: Local, step: Step, gain: Float[Array, "T G N"], region: Region, steps: int
-) -> Step:
-    """The step after so many improvements."""
-    return jax.lax.fori_loop(0, steps, lambda _, step: improved(local, step, gain, region), step)
+    local: Local, gain: Float[Array, "T G N"], region: Region, steps: int
+) -> Float[Array, " D"]:
+    """The change of the parameters after so many steps of conjugate gradients."""
+    span = Span.empty(local, steps)
+    span = widened(local, span, gain, region, jnp.arange(len(span.moves)))
+    return best(local, span, gain, region).along(span.moves)
 
 
-def improved(local: Local, step: Step, gain: Float[Array, "T G N"], region: Region) -> Step:
-    """One step of conjugate gradients towards the best step for a gain.
+def best(local: Local, span: Span, gain: Float[Array, "T G N"], region: Region) -> Step:
+    """The best step in the span."""
+    pulled = span.axes.T @ _dots(span.ratio, local.weight * gain)
+    edge = jnp.sqrt(2.0 * region.bound)
+    if isinstance(region, Scaled):
+        least = jnp.maximum(region.least, 1e-30)
+        multiplier, bent = jnp.maximum(jnp.linalg.norm(pulled) / edge, least), 0.0
+    else:
+        bent = region.stiffness * span.bent
+        multiplier = _multiplier(pulled, bent, edge, 0.01 * region.stiffness)
+    return Step(span.axes @ (pulled / (multiplier + bent)), multiplier)
 
-    To be minimised over `x` is `-mean(gain . r) + stiffness / 2 mean(r . r)`, with `r = J x` as
-    log ratios, subject to `1/2 x^T H x <= bound`. It takes one product with `J^T`, for the
-    residual, and one with `J`, for what a move along it does: from there on all is known of the
-    plane that the residual spans with the last improvement, and its best point is taken.
+
+def widened(
+    local: Local,
+    span: Span,
+    gain: Float[Array, "T G N"],
+    region: Region,
+    places: Int[Array, " _"],
+) -> Span:
+    """The span with more directions, in these places: what its best step leaves to be gained.
+
+    If the gain stays the same, the best steps are those of conjugate gradients.
     """
-    inside = isinstance(region, Inside)
-    stiffness = region.stiffness if inside else 0.0
-    raised = local.score(local.weight * gain)
-    # Where nothing curbs the step but its stiffness, the best one need not be unique.
-    least = jnp.maximum(0.01 * stiffness, 1e-6)
-    curb = jnp.maximum(step.multiplier, least) if inside else 1.0
 
-    def force(moved: PyTree) -> PyTree:
-        """What a change of the outputs costs, as a gradient."""
-        spread = local.score(local.weight * stiffness * local.ratio(moved))
-        return jax.tree.map(lambda m, s: curb * m + s, local.metric(moved), spread)
+    def more(span: Span, place: Array) -> tuple[Span, None]:
+        left = _left(local, span, best(local, span, gain, region), gain, region)
+        return _with(local, span, _outside(span.moves, left), place), None
 
-    pulled = jax.tree.map(jnp.subtract, raised, force(step.moved))
-    damping = curb * local.damping
-    residual = local.pull(pulled) - damping * step.change
-    residual /= jnp.maximum(jnp.linalg.norm(residual), 1e-30)
-    moves = (residual, local.push(residual)), step.last
-    forces = [force(push) for _, push in moves]
-
-    def cost(a: int, b: int) -> Float[Array, ""]:
-        return damping * (moves[a][0] @ moves[b][0]) + dot(forces[a], moves[b][1])
-
-    slopes = [dot(pulled, push) - damping * (step.change @ move) for move, push in moves]
-    x, y = _lowest(cost(0, 0), cost(0, 1), cost(1, 1), slopes[0], slopes[1])
-    # What rounding leaves is no improvement: followed, it would lead astray.
-    better = x * slopes[0] + y * slopes[1] > 1e-7 * jnp.abs(dot(raised, step.moved))
-    x, y = jnp.where(better, x, 0.0), jnp.where(better, y, 0.0)
-    last = jax.tree.map(lambda a, b: x * a + y * b, *moves)
-    change, moved = jax.tree.map(jnp.add, (step.change, step.moved), last)
-    over = jnp.sqrt(local.divergence(change, moved) / region.bound)
-    if not inside:
-        return Step(change, moved, last, step.multiplier, jnp.maximum(over, region.least))
-    change, moved = jax.tree.map(lambda x: x / jnp.maximum(over, 1.0), (change, moved))
-    arrived = (over > 1.0) & (step.multiplier <= least)
-    balance = _balance(local, raised, moved, region)
-    multiplier = jnp.where(arrived, balance, curb * jnp.clip(over, 0.5, 2.0))
-    return Step(change, moved, last, multiplier, step.scale)
+    return jax.lax.scan(more, span, places)[0]
 
 
-def _balance(local: Local, raised: PyTree, moved: PyTree, region: Inside) -> Float[Array, ""]:
-    """The lambda that holds a step at the edge against what pulls it outwards."""
-    cost = region.stiffness * jnp.sum(local.weight * local.ratio(moved) ** 2)
-    return jnp.maximum(0.5 * (dot(raised, moved) - cost) / region.bound, 0.0)
+def _with(local: Local, span: Span, move: Float[Array, " D"], place: Int[Array, ""]) -> Span:
+    """The span with this direction more."""
+    moved = local.push(move)
+    ratio = local.ratio(moved)
+    curbed = local.metric(moved)
+    shared = _dots(span.moved, curbed) + local.damping * (span.moves @ move)
+    shared = span.conjugate.T @ shared
+    whole = dot(curbed, moved) + local.damping * (move @ move)
+    own = whole - shared @ shared
+    # What rounding leaves is no direction: followed, it would lead astray.
+    length = jnp.where(own > 1e-6 * whole, jnp.sqrt(own), jnp.inf)
+    column = (-(span.conjugate @ shared)).at[place].set(1.0) / length
+    conjugate = span.conjugate.at[:, place].set(column)
+    ratios = span.ratio.at[place].set(ratio)
+    products = _dots(ratios, local.weight * ratio)
+    spread = span.spread.at[place].set(products).at[:, place].set(products)
+    bent, turned = jnp.linalg.eigh(conjugate.T @ spread @ conjugate)
+    return Span(
+        span.moves.at[place].set(move),
+        jax.tree.map(lambda x, y: x.at[place].set(y), span.moved, moved),
+        ratios,
+        conjugate,
+        spread,
+        conjugate @ turned,
+        jnp.maximum(bent, 0.0),
+    )
+
+
+def _left(
+    local: Local, span: Span, step: Step, gain: Float[Array, "T G N"], region: Region
+) -> Float[Array, " D"]:
+    """Minus the gradient of the Lagrangian where a step leads to."""
+    stiffness = region.stiffness if isinstance(region, Inside) else 0.0
+    raised = local.score(local.weight * (gain - stiffness * step.along(span.ratio)))
+    curbed = local.metric(step.along(span.moved))
+    left = jax.tree.map(lambda up, down: up - step.multiplier * down, raised, curbed)
+    return local.pull(left) - step.multiplier * local.damping * step.along(span.moves)
+
+
+def _outside(moves: Float[Array, "K D"], left: Float[Array, " D"]) -> Float[Array, " D"]:
+    """The direction of what is left outside the span of others; 0 if nothing but rounding is."""
+    new = left / jnp.maximum(jnp.linalg.norm(left), 1e-30)
+    for _ in range(2):  # once is not enough where most of it is inside
+        new = new - (moves @ new) @ moves
+    length = jnp.linalg.norm(new)
+    return jnp.where(length > 1e-3, new / jnp.maximum(length, 1e-3), 0.0)
+
+
+def _multiplier(
+    pulled: Float[Array, " K"],
+    bent: Float[Array, " K"],
+    edge: Float[Array, ""],
+    least: Float[Array, ""],
+) -> Float[Array, ""]:
+    """The lambda for which `pulled / (lambda + bent)` is as long as the edge is far, or `least`.
+
+    One over the length is all but linear in lambda, and concave: from the left Newton's method
+    comes to it from one side (Conn, Gould & Toint 2000, section 7.3).
+    """
+    least = jnp.maximum(least, 1e-6)
+
+    def nearer(multiplier: Array, _: None) -> tuple[Array, None]:
+        bend = multiplier + bent
+        square = jnp.sum((pulled / bend) ** 2)
+        slope = jnp.maximum(jnp.sum(pulled**2 / bend**3), 1e-30)
+        further = square / slope * (jnp.sqrt(square) / edge - 1.0)
+        return jnp.maximum(multiplier + further, least), None
+
+    return jax.lax.scan(nearer, least, None, length=10)[0]
+
+
+def _dots(each: PyTree, one: PyTree) -> Float[Array, " K"]:
+    """The sum of the products of one tree's entries with those of each of `K`."""
+    products = jax.tree.map(lambda x, y: x.reshape(len(x), -1) @ y.reshape(-1), each, one)
+    return sum(jax.tree.leaves(products), jnp.zeros(()))
 
 
 def searched(
@@ -147,17 +235,3 @@ def searched(
     )
     taken = jnp.where(found, share, 0.0)
     return jnp.where(found, start + share * change, start), taken
-
-
-def _lowest(
-    a: Float[Array, ""],
-    b: Float[Array, ""],
-    c: Float[Array, ""],
-    u: Float[Array, ""],
-    v: Float[Array, ""],
-) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """Where `1/2 (a x^2 + 2 b x y + c y^2) - u x - v y` is lowest; `y = 0` if `y` adds nothing."""
-    a = jnp.maximum(a, 1e-30)
-    rest = c - b * b / a
-    y = jnp.where(rest > 1e-5 * c, (v - b / a * u) / jnp.where(rest > 0, rest, 1.0), 0.0)
-    return (u - b * y) / a, y

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 
+from benchmarks.matrpo import Direct, in_turn, sent, update
 from coterie.algorithms import ITRPO, MATRPO
 from coterie.algorithms.admm import Ties
 from coterie.algorithms.first_order import around
@@ -155,6 +156,29 @@ def test_those_who_are_not_paid_do_what_the_paid_one_needs(step):
     assert np.all(served > 0.8), served
 
 
+@dataclasses.dataclass(frozen=True)
+class Pressed(MATRPO):
+    """Everybody is under so much pressure that nothing else counts, and gives way to it, or not."""
+
+    yields: bool = True
+
+    def _agreed(self, local, advantage, network):
+        fresh = Ties.fresh(len(network.neighbour), (*advantage.shape, network.size))
+        pressure = fresh.pressure + 100.0
+        away = local.pull(local.score(local.weight * pressure))
+        length = jnp.sqrt(local.divergence(away, local.push(away)) / (0.01 * self.divergence))
+        return (-away if self.yields else away) / length, fresh._replace(pressure=pressure), network
+
+
+@pytest.mark.parametrize("yields", [True, False])
+def test_a_step_that_gives_way_to_pressure_is_taken_and_its_opposite_is_not(yields):
+    game, algorithm = Errand(), Pressed(**QUICK, yields=yields)
+    vector = game.vectorize(64)
+    team = assemble(algorithm, game, vector, Talk(family("line", 3)), jax.random.key(0))
+    _, report = jax.jit(iteration(algorithm, game, vector))(team)
+    assert report.metrics["step"].tolist() == [float(yields)] * 3
+
+
 def test_one_link_at_a_time_is_enough_and_no_talk_is_not():
     assert np.all(serving(MATRPO(**QUICK, admm_rounds=60), schedule=Links()) > 0.8)
     served = serving(ITRPO(**QUICK))
@@ -180,26 +204,46 @@ def joint_problem(size=3, samples=60):
     return seen, actions, gains, model
 
 
+def local_of(model, seen, actions, index, damping):
+    order = jnp.roll(jnp.asarray(actions), -index, axis=2)
+    taken = order[..., 0], order[..., 1:]
+    return around(
+        model,
+        lambda m: m.heads(View(seen), index),
+        lambda h: log_probs_of(h, taken, index),
+        None,
+        damping,
+    )
+
+
+@pytest.mark.parametrize("step", ["closed", "boundary"])
+def test_the_closed_form_goes_no_further_than_its_links_allow(step):
+    """`H^-1 V / (|E| beta)` if that is inside; on a line the middle one has twice the links."""
+    seen, actions, gains, model = joint_problem()
+    algorithm = MATRPO(admm_rounds=1, penalty=BETA, divergence=5.0, step=step, damping=1e-3)
+
+    def mine(network):
+        local = local_of(model, seen, actions, network.index, algorithm.damping)
+        change, _, _ = algorithm._agreed(local, gains[0], network)
+        return local.divergence(change, local.push(change))
+
+    length = jax.jit(lift(mine))(networks(family("line", 3), ("log-ratios",)))
+    if step == "boundary":
+        np.testing.assert_allclose(length, 5.0, rtol=1e-3)
+    else:
+        assert np.all(length < 4.0)
+        np.testing.assert_allclose(length[::2], 4.0 * length[1], rtol=1e-3)
+
+
 def test_with_the_same_view_of_everything_the_team_takes_trpos_step():
     """Theorem 1: agreed, everybody's step is TRPO's for the joint policy and the mean advantage."""
     seen, actions, gains, model = joint_problem()
-    algorithm = MATRPO(admm_rounds=600, conjugate_steps=6, damping=1e-6)
-
-    def local_of(index):
-        order = jnp.roll(jnp.asarray(actions), -index, axis=2)
-        taken = order[..., 0], order[..., 1:]
-        return around(
-            model,
-            lambda m: m.heads(View(seen), index),
-            lambda h: log_probs_of(h, taken, index),
-            None,
-            algorithm.damping,
-        )
+    algorithm = MATRPO(admm_rounds=600, conjugate_steps=27, damping=1e-6)
 
     def mine(gain, network):
-        local = local_of(network.index)
-        step, ties, _ = algorithm._agreed(local, gain, network)
-        return local.ratio(step.moved) / step.scale, ties.apart
+        local = local_of(model, seen, actions, network.index, algorithm.damping)
+        change, ties, _ = algorithm._agreed(local, gain, network)
+        return local.ratio(local.push(change)), ties.apart
 
     network = networks(family("line", 3), ("log-ratios",))
     ratios, apart = jax.jit(lift(mine))(gains, network)
@@ -312,3 +356,16 @@ def test_a_meeting_minimises_the_augmented_lagrangian():
     after = before.after(heard, BETA)
     np.testing.assert_allclose(after.midpoint[0], z, atol=1e-5)
     np.testing.assert_allclose(after.pressure, y + BETA * (r - z), atol=1e-5)
+
+
+def test_the_printed_form_comes_to_the_same_at_many_times_the_price():
+    small = {"horizon": 200, "hidden": (32,)}
+    mine = update(MATRPO(**small), Static(), games=2)
+    printed = update(Direct(**small), Links("cyclic"), games=2)
+    in_turn(mine, printed)
+    kl, apart = (
+        [np.mean(one.result[2][key]) for one in (mine, printed)] for key in ("kl", "apart")
+    )
+    assert abs(kl[0] / kl[1] - 1.0) < 0.15 and 0.3 < apart[0] / apart[1] < 3.0
+    assert printed.processor > 3.0 * mine.processor
+    assert sent(mine) == 3 * sent(printed)  # three links in a round

@@ -8,10 +8,11 @@ import scipy.optimize
 
 from coterie.algorithms import ITRPO
 from coterie.algorithms.first_order import around
-from coterie.algorithms.trust_step import Inside, Scaled, searched, solved, start_step
+from coterie.algorithms.trust_step import Inside, Scaled, Span, best, searched, solved, widened
+from coterie.errors import ConfigError
 from coterie.rl.distributions import Categorical, Gaussian
 from coterie.rl.models import Policy, Shape
-from coterie.types import Box, Discrete, View
+from coterie.types import AgentSpec, Box, Discrete, View
 from tests.support import taught
 
 M = 40  # samples
@@ -56,7 +57,7 @@ def test_a_policy_to_first_order(kind):
 
 
 def found(local, region, steps, gain=GAIN):
-    return solved(local, start_step(local), gain, region, steps)
+    return solved(local, gain, region, steps)
 
 
 @pytest.mark.parametrize("stiffness", [0.5, 5.0])
@@ -83,14 +84,45 @@ def test_the_best_step_is_that_of_a_generic_solver(kind, bound, stiffness):
     best = scipy.optimize.minimize(
         cost, np.zeros(len(curvature)), jac=slope, constraints=within, method="SLSQP", tol=1e-12
     )
-    step = found(local, Inside(bound, jnp.float32(stiffness)), 300)
-    taken = np.asarray(step.change / step.scale, np.float64)
+    taken = np.asarray(found(local, Inside(bound, jnp.float32(stiffness)), 300), np.float64)
     assert taken @ damped @ taken / 2 <= bound * 1.001
     assert abs(cost(taken) - best.fun) < 5e-3 * abs(best.fun)
     ratio = jacobian @ best.x
     np.testing.assert_allclose(jacobian @ taken, ratio, atol=0.05 * np.abs(ratio).max())
     at_edge = taken @ damped @ taken / 2 > 0.99 * bound
     assert at_edge == (bound == 0.001)
+
+
+def test_a_step_costs_one_product_with_j_and_one_with_its_transpose():
+    """And within the span none, whatever the gain."""
+    local, _, _ = problem("discrete")
+    made = []
+
+    def counted(function, name):
+        def call(x):
+            made.append(name)
+            return function(x)
+
+        return call
+
+    counting = local._replace(push=counted(local.push, "J"), pull=counted(local.pull, "J'"))
+    region, span = Inside(0.003, jnp.float32(2.0)), Span.empty(local, 4)
+    with jax.disable_jit():
+        span = widened(counting, span, GAIN, region, jnp.arange(4))
+        assert made == ["J'", "J"] * 4
+        best(counting, span, 2.0 * GAIN, region)
+    assert len(made) == 8
+
+
+@pytest.mark.parametrize("region", [Inside(0.003, jnp.float32(2.0)), Scaled(0.003, 2.0)])
+def test_a_span_of_everything_knows_the_best_step_for_any_gain(region):
+    """The directions were found for one gain, and serve another that they never saw."""
+    local, _, _ = problem("box")
+    other = jnp.flip(GAIN) + 0.3
+    everything = jnp.arange(local.start.size)
+    span = widened(local, Span.empty(local, len(everything)), GAIN, region, everything)
+    step = best(local, span, other, region).along(span.moves)
+    np.testing.assert_allclose(step, found(local, region, len(everything), other), atol=2e-4)
 
 
 @pytest.mark.parametrize("kind", SPACES)
@@ -104,8 +136,7 @@ def test_without_stiffness_it_is_the_natural_gradient_to_the_edge(kind):
         (Scaled(0.003), len(edge) + 5),
         (Inside(0.003, jnp.zeros(())), 300),
     ):
-        step = found(local, region, steps)
-        np.testing.assert_allclose(step.change / step.scale, edge, rtol=2e-3, atol=2e-4)
+        np.testing.assert_allclose(found(local, region, steps), edge, rtol=2e-3, atol=2e-4)
 
 
 def test_a_closed_form_stays_inside_where_the_edge_would_be_too_far():
@@ -115,17 +146,22 @@ def test_a_closed_form_stays_inside_where_the_edge_would_be_too_far():
     force = jacobian.T @ np.ravel(GAIN) / M
     direction = np.linalg.solve(damped, force)
     inside = found(local, Scaled(1.0, 5.0), 20)
-    np.testing.assert_allclose(inside.change / inside.scale, direction / 5.0, rtol=1e-2, atol=1e-4)
+    np.testing.assert_allclose(inside, direction / 5.0, rtol=1e-2, atol=1e-4)
     edge = found(local, Scaled(1.0), 20)
     length = np.sqrt(2 * 1.0 / (force @ direction))
-    np.testing.assert_allclose(edge.change / edge.scale, length * direction, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(edge, length * direction, rtol=1e-3, atol=1e-3)
+
+
+def test_an_agent_that_sees_nothing_is_refused():
+    sentence = "an agent's observation is empty: it has nothing to act on"
+    with pytest.raises(ConfigError, match=sentence):
+        ITRPO().init(jax.random.key(0), AgentSpec(0, Discrete(2)))
 
 
 def test_nothing_to_climb_is_no_step():
     local, _, _ = problem("discrete")
     for region in (Scaled(0.1), Inside(0.1, jnp.float32(2.0))):
-        step = found(local, region, 5, 0.0 * GAIN)
-        assert np.all(step.change == 0) and np.isfinite(step.scale)
+        assert np.all(found(local, region, 5, 0.0 * GAIN) == 0)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,259 @@
+"""MATRPO's policy update, beside what the paper prints and beside what no rearrangement avoids.
+
+All on the paper's navigation setting: `spread-matrpo`, 10 games of 1,000 steps that were played,
+policies of 2 x 128 SELU with a head for each agent, 100 rounds of ADMM. Processor time is given
+next to time on the clock: other work beside a measurement changes it less, so ratios are of it.
+"""
+
+import functools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, Key, PyTree
+from rich.console import Console
+from rich.table import Table
+
+from coterie import family
+from coterie.algorithms import MATRPO
+from coterie.algorithms.admm import Ties
+from coterie.algorithms.algorithm import Experience
+from coterie.algorithms.first_order import Local
+from coterie.algorithms.matrpo import RATIOS
+from coterie.algorithms.trust_region import Learner
+from coterie.games import SpreadMATRPO
+from coterie.graph import Links, Schedule, Static
+from coterie.network import Network, lift, networks
+from coterie.train.rollout import rollout
+from coterie.train.talk import Talk
+from coterie.train.team import assemble
+from coterie.train.units import units
+
+GAMES, TURNS = 10, 3
+TEAMS = 3, 6, 12
+
+
+@dataclass(frozen=True)
+class Direct(MATRPO):
+    """Algorithm 1 as printed: in each activation eq. (22) is worked out from nothing.
+
+    `H^-1 V` by conjugate gradients from 0, each step of it a product with the Hessian of the mean
+    divergence over all samples, by automatic differentiation at the old parameters; then to the
+    edge. The meetings, the search and the critic are the library's.
+    """
+
+    conjugate_steps: int = 10
+    step: Literal["exact", "closed", "boundary"] = "boundary"
+
+    def _agreed(
+        self, local: Local, advantage: Float[Array, "T G"], network: Network
+    ) -> tuple[Float[Array, " D"], Ties, Network]:
+        team = (*advantage.shape, network.size)
+        gain = jnp.broadcast_to(advantage[..., None], team)
+
+        def activated(carry: tuple[Array, Ties, Network], _: None) -> tuple[tuple, None]:
+            ties, network = carry[1:]
+            change = self._edge(local, self._pull(gain, ties))
+            heard, network = network.neighbours(local.ratio(local.push(change)), RATIOS)
+            return (change, ties.after(heard, self.penalty), network), None
+
+        start = jnp.zeros_like(local.start), Ties.fresh(len(network.neighbour), team), network
+        return jax.lax.scan(activated, start, None, length=self.admm_rounds)[0]
+
+    def _edge(self, local: Local, pull: Float[Array, "T G N"]) -> Float[Array, " D"]:
+        """`sqrt(2 delta / V^T H^-1 V) H^-1 V`."""
+
+        def pulled(parameters: Array) -> Array:
+            return jnp.sum(local.weight * pull * local.at(parameters)[0])
+
+        def divergence(parameters: Array) -> Array:
+            return jnp.sum(local.at(parameters)[1])
+
+        def curved(change: Array) -> Array:
+            product = jax.jvp(jax.grad(divergence), (local.start,), (change,))[1]
+            return product + self.damping * change
+
+        force = jax.grad(pulled)(local.start)
+        change = _conjugate_gradients(curved, force, self.conjugate_steps)
+        return jnp.sqrt(2.0 * self.divergence / (force @ change)) * change
+
+
+def _conjugate_gradients(
+    product: Callable[[Array], Array], wanted: Float[Array, " D"], steps: int
+) -> Float[Array, " D"]:
+    """Towards the `x` whose product is `wanted`, from 0, as in any textbook."""
+
+    def once(_: int, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        x, residual, move = carry
+        bent, square = product(move), residual @ residual
+        length = square / (move @ bent)
+        left = residual - length * bent
+        return x + length * move, left, left + left @ left / square * move
+
+    start = jnp.zeros_like(wanted), wanted, wanted
+    return jax.lax.fori_loop(0, steps, once, start)[0]
+
+
+class Lesson(NamedTuple):
+    """What a team that has played is about to learn from, `[N, ...]`."""
+
+    agents: PyTree
+    experience: Experience
+    keys: Key[Array, " N"]
+
+
+@functools.cache
+def lesson(agents: int, games: int, horizon: int, hidden: tuple[int, ...]) -> Lesson:
+    """Fresh agents, and what they lived through."""
+    game, method = SpreadMATRPO(agents=agents), MATRPO(horizon=horizon, hidden=hidden)
+    vector = game.vectorize(games)
+
+    def play(key: Key[Array, ""]) -> Lesson:
+        team = assemble(method, game, vector, Talk(family("ring", agents)), key)
+        keys = jax.random.split(team.game_key, (horizon, agents + 1))
+        experience = rollout(
+            method.act,
+            method.information,
+            vector,
+            units(game.specs),
+            team.agents,
+            team.start,
+            team.stage,
+            keys[:, :-1],
+            keys[:, -1],
+        )[1]
+        return Lesson(team.agents, experience, team.keys)
+
+    return jax.block_until_ready(jax.jit(play)(jax.random.key(0)))
+
+
+class Timed:
+    """A compiled function of what every agent has, and the least time that it took."""
+
+    def __init__(self, function: Callable, *team: PyTree):
+        self._run = jax.jit(lift(function)).lower(*team).compile()
+        self._team = team
+        self.result: PyTree = None
+        self.seconds = self.processor = float("inf")
+
+    def measure(self) -> None:
+        """Run it once more."""
+        clock, processor = time.perf_counter(), time.process_time()
+        self.result = jax.block_until_ready(self._run(*self._team))
+        self.seconds = min(self.seconds, time.perf_counter() - clock)
+        self.processor = min(self.processor, time.process_time() - processor)
+
+
+def update(method: MATRPO, schedule: Schedule, agents: int = 3, games: int = GAMES) -> Timed:
+    """All of `learn`, over a ring."""
+    played = lesson(agents, games, method.horizon, method.hidden)
+    network = networks(family("ring", agents), method.information.sends, schedule=schedule)
+    return Timed(method.learn, played.agents, played.experience, network, played.keys)
+
+
+def critic(method: MATRPO, agents: int = 3, games: int = GAMES) -> Timed:
+    """The part of it that is the critic's."""
+    played = lesson(agents, games, method.horizon, method.hidden)
+    return Timed(method.judged, played.agents, played.experience, played.keys)
+
+
+def both_products(times: int) -> Timed:
+    """Nothing but a product with J and one with its transpose, so many times."""
+    method = MATRPO()
+    played = lesson(3, GAMES, method.horizon, method.hidden)
+
+    def multiply(agent: Learner, experience: Experience, index: Int[Array, ""]) -> Array:
+        local = method._local(agent.model, experience, index)
+
+        def once(_: int, change: Array) -> Array:
+            back = local.pull(local.push(change))
+            return back / jnp.linalg.norm(back)
+
+        return jax.lax.fori_loop(0, times, once, jnp.ones_like(local.start))
+
+    return Timed(multiply, played.agents, played.experience, jnp.arange(3))
+
+
+def in_turn(*timed: Timed) -> None:
+    """Measure all a few times, in turn, so that a busy machine slows all alike."""
+    for _ in range(TURNS):
+        for one in timed:
+            one.measure()
+
+
+def sent(one: Timed) -> int:
+    """Bytes that the team sent in an update."""
+    return int(sum(np.sum(traffic.bytes) for traffic in one.result[1].traffic.values()))
+
+
+def beside_the_printed_form(console: Console) -> None:
+    """The same update in several ways, and the floor."""
+    usual, rounds = MATRPO(), MATRPO().admm_rounds
+    ways = {
+        "all links in a round": update(usual, Static()),
+        "one link in a round": update(usual, Links("cyclic")),
+        "one link in a round, to the edge": update(MATRPO(step="boundary"), Links("cyclic")),
+    }
+    judging = critic(usual)
+    floor = both_products(usual.conjugate_steps)
+    often = both_products(rounds)
+    in_turn(*ways.values(), judging, floor, often)
+    printed = update(Direct(), Links("cyclic"))
+    printed.measure()
+
+    table = Table(title=f"MATRPO's update, 3 agents, {rounds} rounds on a ring")
+    for heading in ("", "seconds", "of a processor", "apart", "kl", "MB sent"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for name, one in {**ways, "as printed, one link in a round": printed}.items():
+        said = one.result[2]
+        apart, kl = (f"{float(np.mean(said[key])):.4f}" for key in ("apart", "kl"))
+        times = f"{one.seconds:.2f}", f"{one.processor:.2f}"
+        table.add_row(name, *times, apart, kl, f"{sent(one) / 1e6:.1f}")
+    for name, one in {
+        "of it, the critic": judging,
+        f"J and its transpose, {usual.conjugate_steps} times": floor,
+        f"J and its transpose, {rounds} times": often,
+    }.items():
+        table.add_row(name, f"{one.seconds:.2f}", f"{one.processor:.2f}", "", "", "")
+    console.print(table)
+    # Idle agents are worked out, too, where all are mapped over: the printed form is not charged.
+    active = 2 / 3 * printed.processor
+    edge = ways["one link in a round, to the edge"]
+    mine = ways["all links in a round"]
+    console.print(
+        f"printed, two of three agents active: {active:.1f} s of a processor, "
+        f"{active / edge.processor:.1f} times the same cheaply, "
+        f"{active / mine.processor:.1f} times the default, "
+        f"which is {mine.processor / floor.processor:.2f} of its floor"
+    )
+
+
+def along_rings(console: Console) -> None:
+    """What a round costs an agent in larger teams, all links in a round."""
+    method = MATRPO()
+    table = Table(title="An agent's round on a ring, critic aside")
+    for heading in ("agents", "ms", "ms a link", "ns a number of r", "MB sent in an update"):
+        table.add_column(heading, justify="right")
+    pairs = {size: (update(method, Static(), size), critic(method, size)) for size in TEAMS}
+    in_turn(*(one for pair in pairs.values() for one in pair))
+    for size, (whole, judging) in pairs.items():
+        cost = (whole.processor - judging.processor) / (size * method.admm_rounds)
+        numbers = size * method.horizon * GAMES
+        each = f"{1e3 * cost:.2f}", f"{1e3 * cost / 2:.2f}", f"{1e9 * cost / numbers:.0f}"
+        table.add_row(f"{size}", *each, f"{sent(whole) / 1e6:.0f}")
+    console.print(table)
+
+
+def main() -> None:
+    """Measure and print."""
+    console = Console()
+    beside_the_printed_form(console)
+    along_rings(console)
+
+
+if __name__ == "__main__":
+    main()
