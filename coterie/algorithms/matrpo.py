@@ -66,7 +66,7 @@ class MATRPO(TrustRegion):
     """beta: the weight of departures from the midpoints, and the step of the multipliers."""
     step: Literal["exact", "closed", "boundary"] = "exact"
     """The best step within the region; its closed form if B = |E| beta H; or always its edge."""
-    ratios: Literal["linear", "exact"] = "linear"
+    ratios: Literal["linear", "exact"] = "exact"
     """Whether agents tell their log ratios to first order, or as the stepped policy has them."""
     scale: Literal["team", "own", "none"] = "team"
     """Whose mean and deviation standardise advantages: the team's by gossip, its own, nobody's."""

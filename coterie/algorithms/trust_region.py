@@ -34,7 +34,7 @@ class Learner(NamedTuple):
 class TrustRegion(Algorithm):
     """The hyper-parameters and the steps that trust-region methods share."""
 
-    horizon: int = 1000
+    horizon: int = 200
     """Steps played in every game between two updates."""
     divergence: float = 0.003
     """delta / N: the largest mean divergence of an update, in nats, of all heads together."""
@@ -44,11 +44,11 @@ class TrustRegion(Algorithm):
     """Added to the diagonal of the divergence's Hessian."""
     halvings: int = 10
     """How often a step that fails is halved before it is given up."""
-    discount: float = 0.995
+    discount: float = 0.95
     """gamma: what a reward one step later is worth now."""
     trace: float = 0.95
     """lambda of generalised advantage estimation."""
-    critic_learning_rate: float = 3e-4
+    critic_learning_rate: float = 1e-3
     """Adam's step size for the critic."""
     critic_epochs: int = 3
     """The critic's passes over the samples in one update."""

@@ -25,18 +25,18 @@ SETTINGS = Settings(
 # {0.995, 0.95}, 200 or 1000 steps in a batch, step sizes of critics from {3e-4, 1e-3, 3e-3} and of
 # MAPPO from {5e-4, 1e-3}, bounds of divergence from {0.003, 0.01}; for FDMARL step sizes of the
 # policy from {3e-4, 1e-3}, of the critic from {1e-3, 5e-3} and traces from {0, 0.9}, 250,000 steps.
-# They serve all games and teams.
-BATCH, DISCOUNT, CRITIC_RATE, HIDDEN = 200, 0.95, 1e-3, (128, 128)
-LEARNER = MATRPO(horizon=BATCH, discount=DISCOUNT, critic_learning_rate=CRITIC_RATE, ratios="exact")
+# They are the defaults of trust-region methods, and serve all games and teams.
+BATCH, DISCOUNT, HIDDEN = 200, 0.95, (128, 128)
+LEARNER = MATRPO()
 METHODS: Mapping[str, Algorithm] = {
     "matrpo": LEARNER,
-    "c-trpo": CTRPO(horizon=BATCH, discount=DISCOUNT, critic_learning_rate=CRITIC_RATE),
-    "i-trpo": ITRPO(horizon=BATCH, discount=DISCOUNT, critic_learning_rate=CRITIC_RATE),
+    "c-trpo": CTRPO(),
+    "i-trpo": ITRPO(),
     "fdmarl": NetworkedAC(
         horizon=BATCH,
         discount=DISCOUNT,
         trace=0.9,
-        critic_rate=CRITIC_RATE,
+        critic_rate=1e-3,
         critic_epochs=20,
         hidden=HIDDEN,
         critic_hidden=HIDDEN,
