@@ -1,4 +1,4 @@
-"""`make bench`: training throughput beside the arithmetic bound, on this machine."""
+"""`make bench`: training throughput beside the arithmetic bound, and MATRPO's update."""
 
 import os
 import platform
@@ -14,6 +14,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import matrpo
 from benchmarks.bound import Part, activations, dense, products
 from coterie import IPPO, SpreadFarama, family
 from coterie.train.talk import Talk
@@ -123,6 +124,7 @@ def main() -> None:
         f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, "
         f"jax {jax.__version__} on {jax.default_backend()}"
     )
+    matrpo.main()
 
 
 if __name__ == "__main__":
