@@ -8,7 +8,7 @@ next to time on the clock: other work beside a measurement changes it less, so r
 import functools
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import jax
@@ -33,6 +33,7 @@ from coterie.train.talk import Talk
 from coterie.train.team import assemble
 from coterie.train.units import units
 
+PAPERS = MATRPO(horizon=1000, ratios="linear")
 GAMES, TURNS = 10, 3
 TEAMS = 3, 6, 12
 
@@ -163,7 +164,7 @@ def critic(method: MATRPO, agents: int = 3, games: int = GAMES) -> Timed:
 
 def both_products(times: int) -> Timed:
     """Nothing but a product with J and one with its transpose, so many times."""
-    method = MATRPO()
+    method = PAPERS
     played = lesson(3, GAMES, method.horizon, method.hidden)
 
     def multiply(agent: Learner, experience: Experience, index: Int[Array, ""]) -> Array:
@@ -192,7 +193,7 @@ def sent(one: Timed) -> int:
 
 def beside_the_printed_form(console: Console) -> None:
     """The same update in several ways, and the floor."""
-    usual, edge = MATRPO(), MATRPO(step="boundary")
+    usual, edge = PAPERS, replace(PAPERS, step="boundary")
     ways = {
         "all links": update(usual, Static()),
         "one link": update(usual, Links("cyclic")),
@@ -204,7 +205,7 @@ def beside_the_printed_form(console: Console) -> None:
         f"J, J' {usual.admm_rounds} times": both_products(usual.admm_rounds),
     }
     in_turn(*ways.values(), *parts.values())
-    printed = update(Direct(), Links("cyclic"))
+    printed = update(Direct(horizon=PAPERS.horizon, ratios=PAPERS.ratios), Links("cyclic"))
     printed.measure()  # once: it takes a minute
     # Idle agents are worked out, too, where all are mapped over; the printed form is not charged.
     active = 2 / 3 * printed.processor
@@ -229,7 +230,7 @@ def beside_the_printed_form(console: Console) -> None:
 
 def along_rings(console: Console) -> None:
     """What a round costs an agent in larger teams, all links in a round."""
-    method = MATRPO()
+    method = PAPERS
     table = Table(title="An agent's round on a ring, critic aside")
     for heading in ("agents", "ms", "ms a link", "ns a number of r", "MB sent in an update"):
         table.add_column(heading, justify="right")

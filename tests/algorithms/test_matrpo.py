@@ -238,7 +238,7 @@ def test_the_closed_form_goes_no_further_than_its_links_allow(step):
 def test_with_the_same_view_of_everything_the_team_takes_trpos_step():
     """Theorem 1: agreed, everybody's step is TRPO's for the joint policy and the mean advantage."""
     seen, actions, gains, model = joint_problem()
-    algorithm = MATRPO(admm_rounds=600, conjugate_steps=27, damping=1e-6)
+    algorithm = MATRPO(admm_rounds=600, conjugate_steps=27, damping=1e-6, ratios="linear")
 
     def mine(gain, network):
         local = local_of(model, seen, actions, network.index, algorithm.damping)
