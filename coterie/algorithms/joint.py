@@ -54,6 +54,8 @@ class Joint:
     caution: float = 0.0
     most: float = 1.0
     """epsilon: the largest importance ratio."""
+    cut: float = math.inf
+    """The most that squared differences count for in a score, where they are pure variance."""
 
     def critic_stored(self, values: Float[Array, "K B"], target: Batch, moved: Batch) -> Batch:
         """A critic's loss: its gradient is the first expectation of Propositions 4 to 6.
@@ -82,7 +84,7 @@ class Joint:
         moved: Batch,
     ) -> Batch:
         """What a policy climbs by a fresh action's score (Propositions 3 and 6, but for line 1)."""
-        surprise = truncated(-moved, self.most) * _surprise(values, target)
+        surprise = truncated(-moved, self.most) * self._felt(values, target)
         return log_prob * jax.lax.stop_gradient(advantage - self.caution * surprise)
 
     def scored_stored(self, log_prob: Batch, advantage: Batch, moved: Batch) -> Batch:
@@ -98,7 +100,10 @@ class Joint:
         distribution of what is stored: the same gradient, but `y` is of the action in question.
         """
         weight = truncated(moved + math.log(self.most))
-        return -self.caution * weight * log_prob * jax.lax.stop_gradient(_surprise(values, target))
+        return -self.caution * weight * log_prob * self._felt(values, target)
+
+    def _felt(self, values: Float[Array, "K B"], target: Batch) -> Batch:
+        return jax.lax.stop_gradient(jnp.minimum(self.cut, _surprise(values, target)))
 
 
 def _surprise(values: Float[Array, "K B"], target: Batch) -> Batch:

@@ -109,7 +109,8 @@ class Minds(NamedTuple):
     ) -> "Minds":
         """Fresh ones; `sizes` are those of an observation and of an action."""
         keys = jax.random.split(key, agents)
-        return Minds(jax.vmap(lambda key: Mind.init(key, *sizes, width))(keys), first)
+        # One by one: many orthogonal matrices at once wait for each other for ever inside a loop.
+        return Minds(jax.lax.map(lambda key: Mind.init(key, *sizes, width), keys), first)
 
     def predict(self, seen: Float[Array, "B N F"], past: Past) -> Float[Array, "B N W"]:
         """Everybody's prediction, given what all see and what they did just before."""

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coterie.algorithms import MATRPO
+from coterie.algorithms import F2A2, MATRPO
 from coterie.algorithms.tabular import Tabular
 from coterie.errors import ConfigError
 from coterie.games.game import Box, Discrete
@@ -229,6 +229,9 @@ def messages(algorithm, payload, agents, experience):
     """What one message of a payload weighs, in bytes, and how many rounds there are of them."""
     if payload == "reward":
         return experience.reward[0].nbytes, 1
+    if isinstance(algorithm, F2A2):
+        shared = jax.vmap(algorithm.shared)(agents)[payload]
+        return sum(leaf[0].nbytes for leaf in jax.tree.leaves(shared)), algorithm.updates
     if payload == "critic":
         return sum(leaf[0].nbytes for leaf in jax.tree.leaves(agents.critic)), 1
     if isinstance(algorithm, MATRPO):  # every agent's log ratios at every sample; two moments
@@ -352,7 +355,7 @@ def without_past(agents):
 
 
 def test_what_does_not_fit_gets_its_sentence():
-    assert UNSEEN.keys() - BOXES.keys() == {"iql", *TABULAR}
+    assert UNSEEN.keys() - BOXES.keys() == {"iql", "f2a2-isac", *TABULAR}
     assert UNSEEN.keys() - NAMES.keys() == {"li-jia"}
     with pytest.raises(ConfigError, match="li-jia chooses numbers"):
         team_of(PLAIN["li-jia"], Babble())
