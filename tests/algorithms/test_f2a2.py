@@ -17,6 +17,7 @@ from coterie.catalogue import make_game
 from coterie.errors import ConfigError, CoterieWarning
 from coterie.graph import family
 from coterie.network import lift, networks
+from coterie.rl import replay
 from coterie.train.loop import rehearse
 from coterie.train.run import new_run
 from coterie.train.settings import Settings
@@ -307,3 +308,25 @@ def test_games_that_do_not_fit_get_their_sentence():
         "attention",
         POLICIES,
     )
+
+
+def test_the_past_of_a_step_stays_within_its_episode():
+    """Two games side by side, whose episodes end with the third of six steps."""
+    company = method_of("sac", mental_steps=3)._company
+    _, step = one("sac")
+    memory = replay.empty(jax.tree.map(lambda x: x[0], step), 12)
+    for t in range(6):
+        two = jax.tree.map(lambda x: x[:2], step)
+        two = two._replace(actions=two.actions * 0 + t, over=jnp.array([t == 2, t == 2]))
+        memory = replay.add(memory, two)
+    drawn = company.draw(memory, KEY, 64, 2)
+    recalled = drawn.recalled
+    now = np.asarray(recalled.step.actions[:, 0, 0])
+    for back in (1, 2, 3):
+        expected = (now - back >= 0) & ((now < 3) | (now - back >= 3))
+        np.testing.assert_array_equal(recalled.before.real[-back], expected)
+        acted = np.asarray(recalled.before.acted[-back, :, 0, 0])
+        np.testing.assert_array_equal(acted[expected], (now - back)[expected])
+    assert recalled.until.real[-1].all()  # what a step led to belongs to its episode
+    np.testing.assert_array_equal(recalled.until.acted[-1, :, 0, 0], now)
+    np.testing.assert_array_equal(recalled.until.real[:-1], recalled.before.real[1:])
