@@ -1,6 +1,10 @@
 """Coterie: teams that learn without a centre, talking only to their neighbours on a graph."""
 
 from coterie.algorithms import DPO as DPO
+from coterie.algorithms import F2A2DDPG as F2A2DDPG
+from coterie.algorithms import F2A2ISAC as F2A2ISAC
+from coterie.algorithms import F2A2SAC as F2A2SAC
+from coterie.algorithms import F2A2TD3 as F2A2TD3
 from coterie.algorithms import IPPO as IPPO
 from coterie.algorithms import IQL as IQL
 from coterie.algorithms import ITRPO as ITRPO

@@ -4,6 +4,7 @@ import contextlib
 import io
 import re
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass
 from importlib.metadata import version
@@ -53,7 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         if verb not in VERBS:
             raise unknown("verb", verb, VERBS)
-        VERBS[verb](rest)
+        with warnings.catch_warnings():
+            warnings.showwarning = _advise
+            VERBS[verb](rest)
     except CoterieError as error:
         print(f"coterie: {error}", file=sys.stderr)
         sys.exit(2)
@@ -62,6 +65,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _advise(message: Warning | str, *_: object) -> None:
+    """Show a warning as its sentence alone."""
+    print(f"coterie: {message}", file=sys.stderr)
 
 
 def _train(arguments: list[str]) -> None:

@@ -1,10 +1,12 @@
 """What a user can get wrong, as one sentence each.
 
 Every error names the culprit, the numbers in conflict and the usual fix. The command line prints
-the sentence and exits with code 2; nothing on disk has changed by then.
+the sentence and exits with code 2; nothing on disk has changed by then. What can be done but
+probably should not be gets a warning of the same form.
 """
 
 import difflib
+import warnings
 from collections.abc import Iterable
 
 
@@ -32,6 +34,10 @@ class NonFiniteError(CoterieError):
     """A quantity became NaN or infinite during training."""
 
 
+class CoterieWarning(UserWarning):
+    """Something that can be done, and probably should not be."""
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:
     """The error for a name that is not in a catalogue, with the nearest ones.
 
@@ -50,3 +56,9 @@ def require(condition: bool, sentence: str, error: type[CoterieError] = ConfigEr
     """Raise `error(sentence)` unless `condition` holds."""
     if not condition:
         raise error(sentence)
+
+
+def advise(condition: bool, sentence: str) -> None:
+    """Warn with `sentence` (a `CoterieWarning`) unless `condition` holds."""
+    if not condition:
+        warnings.warn(sentence, CoterieWarning, stacklevel=2)

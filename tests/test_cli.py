@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from coterie.cli import VERBS, main
+from coterie.errors import advise
 from coterie.files import read_json
 from coterie.games.pettingzoo import PettingZooGame
 from coterie.policies import read_policy
@@ -386,3 +387,10 @@ def test_a_game_outside_that_fails_in_evaluation_says_why(here, monkeypatch):
     trainer._export(trainer.fresh(0))
     sentence = refused(["evaluate", "run", "--episodes", "2"])
     assert "agent 'ann' at step 2 of its episode: its observation holds [nan]" in sentence
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_warning_is_its_sentence_alone(capsys, monkeypatch):
+    monkeypatch.setitem(VERBS, "list", lambda _: advise(False, "step 2 is large: try 1."))
+    main(["list"])
+    assert capsys.readouterr().err == "coterie: step 2 is large: try 1.\n"

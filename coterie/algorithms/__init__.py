@@ -7,6 +7,11 @@ from coterie.algorithms.algorithm import Information as Information
 from coterie.algorithms.deterministic import DeterministicOff as DeterministicOff
 from coterie.algorithms.deterministic import DeterministicOn as DeterministicOn
 from coterie.algorithms.dpo import DPO as DPO
+from coterie.algorithms.f2a2 import F2A2 as F2A2
+from coterie.algorithms.f2a2_ddpg import F2A2DDPG as F2A2DDPG
+from coterie.algorithms.f2a2_ddpg import F2A2TD3 as F2A2TD3
+from coterie.algorithms.f2a2_sac import F2A2ISAC as F2A2ISAC
+from coterie.algorithms.f2a2_sac import F2A2SAC as F2A2SAC
 from coterie.algorithms.ippo import IPPO as IPPO
 from coterie.algorithms.iql import IQL as IQL
 from coterie.algorithms.iql_tabular import IQLTabular as IQLTabular

@@ -18,7 +18,8 @@ Metrics = dict[str, Float[Array, ""]]
 class Information:
     """What an algorithm is allowed to know. What is not declared is absent from its experience.
 
-    state:   learning sees the global state (`view.state`).
+    state:   learning sees the global state (`view.state`) or, in its place, everybody's
+             "observations" side by side, `[N F]`, each as long as the longest.
     actions: learning sees its "own" actions, everybody's ("joint"), or their "mean".
     reward:  learning is paid its "own" reward or the mean of the "team".
     shows:   the parts of its decisions that it sends to everybody; counted as traffic.
@@ -27,7 +28,7 @@ class Information:
     together: the centre acts, too: it chooses the joint action, as one agent in the place of all.
     """
 
-    state: bool = False
+    state: bool | Literal["observations"] = False
     actions: Literal["own", "joint", "mean"] = "own"
     reward: Literal["own", "team"] = "own"
     shows: tuple[str, ...] = ()

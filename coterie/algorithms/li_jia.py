@@ -10,10 +10,10 @@ from jaxtyping import Array, Bool, Float, Key
 from coterie.algorithms.algorithm import Experience, Information, Metrics
 from coterie.algorithms.drift import PAYLOAD, Afresh, Drift, Tracked
 from coterie.algorithms.off_policy import (
+    ByLesson,
     Learner,
     Lesson,
     Models,
-    OffPolicy,
     Student,
 )
 from coterie.errors import ConfigError, require
@@ -46,7 +46,7 @@ class Memory(NamedTuple):
 
 
 @dataclass(frozen=True)
-class LiJia(OffPolicy):
+class LiJia(ByLesson):
     """Off-policy actor-critic with a local critic (Li & Jia, Algorithm 2: eqs. 39 to 62).
 
     Agent `i` keeps a critic `Q(s, a_i)` of its own action and a squashed Gaussian policy, and both

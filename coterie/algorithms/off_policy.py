@@ -19,6 +19,7 @@ from coterie.errors import require
 from coterie.network import Network
 from coterie.rl import replay
 from coterie.rl.averages import mean
+from coterie.rl.distributions import Categorical, Distribution, Squashed
 from coterie.rl.models import ActionCritic, Policy, followed
 from coterie.rl.optimizers import clipped_adams
 from coterie.types import AgentSpec
@@ -32,12 +33,16 @@ class Models(NamedTuple):
 
 
 class Student(NamedTuple):
-    """Models, the targets that follow them slowly, the optimiser and how often it stepped."""
+    """Models, the targets that follow them slowly, the optimiser and how often it stepped.
+
+    beside: what else a method learns.
+    """
 
     models: Models
     target: Models
     optimizer: PyTree
     updates: Int[Array, ""]
+    beside: PyTree = ()
 
 
 class Learner(NamedTuple):
@@ -93,16 +98,10 @@ class OffPolicy(Algorithm):
         """What is remembered of every step: `[T, G, ...]`, at least its `view`."""
 
     @abc.abstractmethod
-    def lesson(
+    def improve(
         self, student: Student, sample: Any, network: Network, key: Key[Array, ""]
-    ) -> tuple[Lesson, Network, Metrics]:
-        """What the critic is to learn from drawn steps `[B, ...]`."""
-
-    @abc.abstractmethod
-    def worth(
-        self, models: Models, sample: Any, network: Network, key: Key[Array, ""]
-    ) -> tuple[Float[Array, " B"], Metrics]:
-        """What the policy is to maximise at drawn steps."""
+    ) -> tuple[Student, Network, Metrics]:
+        """One gradient step of the critic and the policy on drawn steps `[B, ...]`."""
 
     def settle(self, state: Learner, network: Network) -> tuple[Learner, Network]:
         """What is still to do once the gradient steps are made."""
@@ -127,7 +126,7 @@ class OffPolicy(Algorithm):
 
     def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Learner, tuple[()]]:
         models = self.models(key, spec)
-        optimizer = self._optimizer().init(eqx.filter(models, eqx.is_array))
+        optimizer = self.optimizer().init(eqx.filter(models, eqx.is_array))
         student = Student(models, models, optimizer, jnp.zeros((), jnp.int32))
         return Learner(student, replay.empty(self.blank(spec), self.capacity)), ()
 
@@ -145,8 +144,9 @@ class OffPolicy(Algorithm):
         def update(carry: tuple, key: Key[Array, ""]) -> tuple[tuple, Metrics]:
             student, network = carry
             # Everybody draws the same steps, so that what is said of them can be put together.
-            sample = replay.sample(stored, network.common(student.updates), self.batch)
-            updated, network, metrics = self._update(student, sample, network, key)
+            common = network.common(student.updates)
+            sample = self.draw(stored, common, experience.reward.shape[1])
+            updated, network, metrics = self.improve(student, sample, network, key)
             kept = jax.tree.map(lambda new, old: jnp.where(ready, new, old), updated, student)
             return (kept, network), metrics
 
@@ -155,7 +155,36 @@ class OffPolicy(Algorithm):
         state, network = self.settle(Learner(student, stored), network)
         return state, network, jax.tree.map(jnp.mean, metrics)
 
-    def _update(
+    def draw(self, stored: replay.Replay, key: Key[Array, ""], games: int) -> Any:
+        """Remembered steps to learn from, of so many games side by side."""
+        return replay.sample(stored, key, self.batch)
+
+    def policy(self, state: Learner) -> Policy:
+        return state.student.models.policy
+
+    def optimizer(self) -> optax.GradientTransformation:
+        """How models follow their gradients."""
+        rates = {"policy": self.learning_rate, "critic": self.critic_learning_rate}
+        return clipped_adams(rates, Models("policy", "critic"), self.gradient_clip)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class ByLesson(OffPolicy):
+    """A critic that is told what to learn, and a policy that climbs it, both at once."""
+
+    @abc.abstractmethod
+    def lesson(
+        self, student: Student, sample: Any, network: Network, key: Key[Array, ""]
+    ) -> tuple[Lesson, Network, Metrics]:
+        """What the critic is to learn from drawn steps `[B, ...]`."""
+
+    @abc.abstractmethod
+    def worth(
+        self, models: Models, sample: Any, network: Network, key: Key[Array, ""]
+    ) -> tuple[Float[Array, " B"], Metrics]:
+        """What the policy is to maximise at drawn steps."""
+
+    def improve(
         self, student: Student, sample: Any, network: Network, key: Key[Array, ""]
     ) -> tuple[Student, Network, Metrics]:
         """One gradient step of the critic and the policy on drawn steps."""
@@ -174,15 +203,31 @@ class OffPolicy(Algorithm):
             return 0.5 * error - gain, metrics | more
 
         gradient, metrics = jax.grad(loss, has_aux=True)(student.models)
-        change, optimizer = self._optimizer().update(gradient, student.optimizer)
+        change, optimizer = self.optimizer().update(gradient, student.optimizer)
         models = eqx.apply_updates(student.models, change)
         target = followed(student.target, models, self.follow)
         metrics["gradient_norm"] = optax.tree.norm(gradient)
         return Student(models, target, optimizer, student.updates + 1), network, metrics | said
 
-    def policy(self, state: Learner) -> Policy:
-        return state.student.models.policy
 
-    def _optimizer(self) -> optax.GradientTransformation:
-        rates = {"policy": self.learning_rate, "critic": self.critic_learning_rate}
-        return clipped_adams(rates, Models("policy", "critic"), self.gradient_clip)  # type: ignore[arg-type]
+def relaxed(choices: Distribution, key: Key[Array, ""]) -> Float[Array, "B W"]:
+    """What a critic is told of an action, so that a gradient passes through it."""
+    return choices.relaxed(key) if isinstance(choices, Categorical) else choices.mode()
+
+
+def drawn(choices: Distribution, key: Key[Array, ""]) -> Float[Array, "B W"]:
+    """The same without a gradient: an action as it is played, which is what critics have seen."""
+    actions = relaxed(choices, key)
+    if not isinstance(choices, Categorical):
+        return actions
+    return jax.nn.one_hot(jnp.argmax(actions, axis=-1), actions.shape[-1])
+
+
+def size_of(choices: Distribution) -> Float[Array, " B"]:
+    """The mean square of a policy's outputs, which may be regularised: the log-probabilities of
+    possible actions, or means before the `tanh`."""
+    if isinstance(choices, Categorical):
+        outputs = jnp.where(choices.log_probs > -1e8, choices.log_probs, 0.0)
+    else:
+        outputs = choices.inner.mean if isinstance(choices, Squashed) else choices.mode()
+    return jnp.mean(outputs**2, axis=-1)

@@ -34,6 +34,10 @@ RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("damping", "halvings"), NOT_NEGATIVE),
     **dict.fromkeys(("weight_clip", "regulariser"), NOT_NEGATIVE),
     **dict.fromkeys(("follow",), POSITIVE_SHARE),
+    **dict.fromkeys(("optimism", "caution", "temperature", "smoothing"), NOT_NEGATIVE),
+    **dict.fromkeys(("smoothing_bound",), POSITIVE),
+    **dict.fromkeys(("mind_width", "mental_steps", "trajectories", "latest"), AT_LEAST_ONE),
+    **dict.fromkeys(("delay", "heads", "width"), AT_LEAST_ONE),
 }
 
 

@@ -9,15 +9,17 @@ from jaxtyping import Array, Bool, Float, Key
 
 from coterie.algorithms.algorithm import Action, Experience, Information, Metrics, joint
 from coterie.algorithms.off_policy import (
+    ByLesson,
     Learner,
     Lesson,
     Models,
-    OffPolicy,
     Student,
+    drawn,
+    relaxed,
+    size_of,
 )
 from coterie.network import Network
 from coterie.rl.averages import mean
-from coterie.rl.distributions import Categorical, Distribution, Squashed
 from coterie.rl.models import ActionCritic, Policy, Shape
 from coterie.types import AgentSpec, Box, View, blank_view
 
@@ -35,7 +37,7 @@ class Memory(NamedTuple):
 
 
 @dataclass(frozen=True)
-class MADDPG(OffPolicy):
+class MADDPG(ByLesson):
     """Deterministic policies with central critics (Lowe et al. 2017).
 
     Agent `i` learns `Q_i(state, all actions)` towards `r_i + gamma Q_i(state', mu'_1(o_1'), ...)`
@@ -87,7 +89,7 @@ class MADDPG(OffPolicy):
     def lesson(
         self, student: Student, sample: Memory, network: Network, key: Key[Array, ""]
     ) -> tuple[Lesson, Network, Metrics]:
-        mine = _drawn(student.target.policy.facing(sample.next_view), key)
+        mine = drawn(student.target.policy.facing(sample.next_view), key)
         heard, network = network.neighbours(mine, PAYLOAD)
         everybody = jnp.zeros((network.size, *mine.shape))
         everybody = everybody.at[network.neighbour].set(heard.values).at[network.index].set(mine)
@@ -100,29 +102,9 @@ class MADDPG(OffPolicy):
         self, models: Models, sample: Memory, network: Network, key: Key[Array, ""]
     ) -> tuple[Float[Array, " B"], Metrics]:
         choices = models.policy.facing(sample.view)
-        mine = _relaxed(choices, key)
+        mine = relaxed(choices, key)
         acted = sample.actions.reshape(len(mine), network.size, -1)
         acted = acted.at[:, network.index].set(mine).reshape(len(mine), -1)
-        size = jnp.mean(_outputs(choices) ** 2, axis=-1)
-        worth = models.critic.value(sample.view.judged, acted) - self.regulariser * size
+        worth = models.critic.value(sample.view.judged, acted)
+        worth = worth - self.regulariser * size_of(choices)
         return worth, {"entropy": mean(choices.entropy(), sample.view.present)}
-
-
-def _relaxed(choices: Distribution, key: Key[Array, ""]) -> Float[Array, "B W"]:
-    """What the critic is told of an action, so that a gradient passes through it."""
-    return choices.relaxed(key) if isinstance(choices, Categorical) else choices.mode()
-
-
-def _drawn(choices: Distribution, key: Key[Array, ""]) -> Float[Array, "B W"]:
-    """The same without a gradient: an action as it is played, which is what critics have seen."""
-    actions = _relaxed(choices, key)
-    if not isinstance(choices, Categorical):
-        return actions
-    return jax.nn.one_hot(jnp.argmax(actions, axis=-1), actions.shape[-1])
-
-
-def _outputs(choices: Distribution) -> Float[Array, "B W"]:
-    """What is regularised: log-probabilities of possible actions, means before the `tanh`."""
-    if isinstance(choices, Categorical):
-        return jnp.where(choices.log_probs > -1e8, choices.log_probs, 0.0)
-    return choices.inner.mean if isinstance(choices, Squashed) else choices.mode()

@@ -89,7 +89,7 @@ def figure_3b() -> Figure:
 
 def figure_4() -> Figure:
     """MATRPO, figure 4(a): navigation with six agents."""
-    return Figure({"navigation-6": _panel(SpreadMATRPO(agents=6), ("M11",) * 4)})
+    return Figure({"navigation-6": _panel(SpreadMATRPO(agents=6), ("M11", "M11", "M11", "M11"))})
 
 
 def figure_5() -> Figure:

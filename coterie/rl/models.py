@@ -263,7 +263,7 @@ class ActionCritic(eqx.Module):
         return self.head(self.body.step(features, ())[0])[..., 0]
 
 
-def followed(target: PyTree, model: PyTree, rate: float) -> PyTree:
+def followed(target: PyTree, model: PyTree, rate: float | Float[Array, ""]) -> PyTree:
     """A target network after one step towards a model: `(1 - rate) target + rate model`.
 
     >>> float(followed(jnp.array(1.0), jnp.array(3.0), 0.25))

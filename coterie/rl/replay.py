@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int, Key, PyTree
+from jaxtyping import Array, Bool, Int, Key, PyTree
 
 
 class Replay(NamedTuple):
@@ -35,3 +35,27 @@ def sample(replay: Replay, key: Key[Array, ""], count: int) -> PyTree:
     """`count` items drawn uniformly, with replacement, from those stored."""
     places = jax.random.randint(key, (count,), 0, jnp.maximum(replay.size, 1))
     return jax.tree.map(lambda items: items[places], replay.items)
+
+
+def latest(replay: Replay, key: Key[Array, ""], count: int, among: int) -> Int[Array, " B"]:
+    """The places of `count` items drawn uniformly, with replacement, from the `among` newest."""
+    age = jax.random.randint(key, (count,), 0, jnp.clip(replay.size, 1, among))
+    return (replay.position - 1 - age) % jax.tree.leaves(replay.items)[0].shape[0]
+
+
+def before(
+    replay: Replay, places: Int[Array, " B"], length: int, stride: int
+) -> tuple[Int[Array, "L B"], Bool[Array, "L B"]]:
+    """The places of the `length` items before each of these and of these, and which are kept.
+
+    stride: how many items are stored at a time, as where so many games are played side by side:
+            the one before is so many places back.
+
+    >>> full = Replay(jnp.arange(4), jnp.array(1), jnp.array(4))  # the oldest is at 1
+    >>> [x.tolist() for x in before(full, jnp.array([2]), 2, 1)]
+    [[[0], [1], [2]], [[False], [True], [True]]]
+    """
+    capacity = jax.tree.leaves(replay.items)[0].shape[0]
+    back = stride * jnp.arange(length, -1, -1)[:, None]
+    age = (replay.position - 1 - places) % capacity
+    return (places - back) % capacity, age + back < replay.size

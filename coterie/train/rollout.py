@@ -115,8 +115,11 @@ def _shown(
     shown = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), view._replace(state=None))
     if not information.state:
         return shown
-    known = vector.global_state(games, view) if state is None else state
-    agents = view.observation.shape[1]
+    copies, agents = view.observation.shape[:2]
+    if information.state == "observations":
+        known = view.observation.reshape(copies, -1)
+    else:
+        known = vector.global_state(games, view) if state is None else state
     return shown._replace(state=jnp.broadcast_to(known, (agents, *known.shape)))
 
 

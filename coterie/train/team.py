@@ -66,7 +66,9 @@ def known_specs(game: Game, vector: VectorGame, information: Information) -> tup
     """The agents' specs, with the global state and the masks that they will really be shown."""
     games, view = jax.eval_shape(vector.reset, jax.random.key(0))
     state, sizes = 0, tuple(spec.action.size for spec in game.specs)
-    if information.state:
+    if information.state == "observations":
+        state = view.observation.shape[1] * view.observation.shape[2]
+    elif information.state:
         state = jax.eval_shape(vector.global_state, games, view).shape[-1]
     seen = {"own": (), "mean": (max(sizes),), "joint": sizes}[information.actions]
     return tuple(

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coterie.algorithms import MATRPO
+from coterie.algorithms import F2A2, MATRPO
 from coterie.algorithms.networked import Networked
 from coterie.algorithms.tabular import Tabular
 from coterie.errors import ConfigError
@@ -230,6 +230,9 @@ def messages(algorithm, payload, agents, experience):
     """What one message of a payload weighs, in bytes, and how many rounds there are of them."""
     if payload == "reward":
         return experience.reward[0].nbytes, 1
+    if isinstance(algorithm, F2A2):
+        shared = jax.vmap(algorithm.shared)(agents)[payload]
+        return sum(leaf[0].nbytes for leaf in jax.tree.leaves(shared)), algorithm.updates
     if payload == "critic":
         arrays = jax.tree.leaves(agents.critic)
         scales = len(arrays) if isinstance(algorithm, Networked) else 0  # a number for each array
@@ -355,7 +358,7 @@ def without_past(agents):
 
 
 def test_what_does_not_fit_gets_its_sentence():
-    assert UNSEEN.keys() - BOXES.keys() == {"iql", *TABULAR}
+    assert UNSEEN.keys() - BOXES.keys() == {"iql", "f2a2-isac", *TABULAR}
     assert UNSEEN.keys() - NAMES.keys() == {"li-jia"}
     with pytest.raises(ConfigError, match="li-jia chooses numbers"):
         team_of(PLAIN["li-jia"], Babble())

@@ -1,0 +1,162 @@
+"""F2A2-SAC and F2A2-ISAC: stochastic policies that are paid for entropy."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Key
+
+from coterie.algorithms.algorithm import Information
+from coterie.algorithms.attention import AttentionCritic
+from coterie.algorithms.f2a2 import F2A2, Try
+from coterie.algorithms.off_policy import Models, drawn
+from coterie.errors import ConfigError, require
+from coterie.rl.distributions import Categorical, Distribution
+from coterie.rl.models import Policy, Shape
+from coterie.types import AgentSpec, Discrete, View
+
+
+@dataclass(frozen=True)
+class F2A2SAC(F2A2):
+    """Twin critics that attend to the others, and a counterfactual baseline (Proposition 6).
+
+        critics:  (Q_k(o, a) - r_i - gamma (min Q_target(o', a') - alpha log pi_target(a'_i)))^2
+        policy:   log pi(a_i | o_i) (Q_1(o, a) - alpha log pi(a_i | o_i) - B), to be maximised
+
+    with a fresh `a_i` and `B = sum_b pi(b) Q_1(o, b)`, others' actions being what they are. The
+    printed signs of the entropy are those of rewards, in a cost. Shared is what MAAC shares: how
+    critics look at the others; the rest of a critic is an agent's own and learns from its reward.
+    """
+
+    temperature: float = 0.01
+    """alpha: what a nat of entropy is worth."""
+    heads: int = 4
+    """Heads of the critics' attention."""
+    width: int = 128
+    """Numbers that a critic makes of each agent: a multiple of the heads."""
+
+    payload: ClassVar[str] = "attention"
+
+    def check(self, games: int) -> None:
+        super().check(games)
+        require(
+            self.width % self.heads == 0,
+            f"a critic of width {self.width} cannot be dealt to {self.heads} heads: try 128 and 4.",
+        )
+        self._require_company()
+
+    def critics(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Any, ...]:
+        if not isinstance(spec.action, Discrete):
+            raise ConfigError(
+                "f2a2-sac chooses among discrete actions, but this game's are continuous: use "
+                "f2a2-ddpg or f2a2-td3, or the game's discrete form."
+            )
+        return tuple(self.critic(k, spec) for k in jax.random.split(key))
+
+    def _require_company(self) -> None:
+        require(
+            self.others != "none",
+            "a critic that attends to the others has to know of them: use f2a2-isac, or --others "
+            "estimates.",
+        )
+
+    def critic(self, key: Key[Array, ""], spec: AgentSpec) -> Any:
+        """One of the twins."""
+        return AttentionCritic.init(key, spec, self.width, self.heads)
+
+    def shares(self, models: Models) -> Any:
+        nothing = jax.tree.map(lambda _: False, models)
+        every = jax.tree.map(lambda _: True, models)
+        return eqx.tree_at(_attentions, nothing, _attentions(every))
+
+    def each(self, critic: Any, view: View, actions: Array, index: Int[Array, ""]) -> Array:
+        """The value of every own action, `[B, A]`."""
+        return critic.values(view.judged, actions, index)
+
+    def values(
+        self, critics: Any, view: View, actions: Float[Array, "B M W"], index: Int[Array, ""]
+    ) -> Float[Array, "K B"]:
+        mine = actions[:, index]
+        each = [self.each(critic, view, actions, index) for critic in critics]
+        return jnp.stack([jnp.sum(mine * values, axis=-1) for values in each])
+
+    def following(self, target: Models, view: View, key: Key[Array, ""]) -> tuple[Array, Array]:
+        choices = target.policy.facing(view)
+        mine = drawn(choices, key)
+        return mine, -self.temperature * choices.log_prob(jnp.argmax(mine, axis=-1))
+
+    def afresh(self, choices: Distribution, key: Key[Array, ""]) -> Float[Array, "B W"]:
+        return drawn(choices, key)
+
+    def gain(
+        self,
+        critics: Any,
+        choices: Distribution,
+        view: View,
+        tries: tuple[Try, Try],
+        target: Float[Array, " B"],
+        index: Int[Array, ""],
+    ) -> Float[Array, " B"]:
+        did, might = tries
+        fresh = self._advantage(critics, choices, view, might, index)
+        if self.expectations == "stored":
+            return might.log_prob * jax.lax.stop_gradient(fresh)
+        values = self.values(critics, view, might.actions, index)
+        line_2_and_3 = self.rule.scored(might.log_prob, fresh, values, target, might.moved)
+        stored = self._advantage(critics, choices, view, did, index)
+        return line_2_and_3 + self.rule.scored_stored(did.log_prob, stored, did.moved)
+
+    def _advantage(
+        self, critics: Any, choices: Distribution, view: View, tried: Try, index: Int[Array, ""]
+    ) -> Float[Array, " B"]:
+        """`Q_1 - alpha log pi - B` of an action."""
+        each = self.each(critics[0], view, tried.actions, index)
+        base = jnp.sum(jnp.exp(_log_probs(choices)) * each, axis=-1)
+        value = jnp.sum(tried.actions[:, index] * each, axis=-1)
+        return value - self.temperature * tried.log_prob - base
+
+
+def _attentions(models: Models) -> list[Any]:
+    return [twin.attention for twin in models.critic]  # type: ignore[attr-defined]
+
+
+def _log_probs(choices: Distribution) -> Float[Array, "B A"]:
+    assert isinstance(choices, Categorical)
+    return choices.log_probs
+
+
+@dataclass(frozen=True)
+class F2A2ISAC(F2A2SAC):
+    """The same for large teams: critics of the own observation and action alone (section 6.3).
+
+    Nobody is observed, so nobody can be modelled. Critics are shared as a whole, where all agents
+    see and do as much.
+    """
+
+    others: Literal["estimates", "policies", "none"] = "none"
+    """What the others would do: nothing is known of it here."""
+
+    payload: ClassVar[str] = "critic"
+
+    @property
+    def information(self) -> Information:
+        return Information(sends=(self.payload,))
+
+    def critic(self, key: Key[Array, ""], spec: AgentSpec) -> Any:
+        shape = Shape.of(spec, self.hidden, self.activation, False)
+        return Policy.init(jax.random.split(key), shape, spec.action, gain=1.0)
+
+    def shares(self, models: Models) -> Any:
+        return Models(policy=False, critic=True)  # type: ignore[arg-type]
+
+    def each(self, critic: Any, view: View, actions: Array, index: Int[Array, ""]) -> Array:
+        return critic.head(critic.body.step(view.observation, ())[0])
+
+    def _require_company(self) -> None:
+        require(
+            self.others == "none",
+            f"f2a2-isac does not observe the others' actions and cannot have others={self.others}: "
+            "use f2a2-sac, or --others none.",
+        )

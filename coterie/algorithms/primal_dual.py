@@ -1,0 +1,138 @@
+"""Parameters that a team agrees on while it learns: F2A2's primal-dual scheme, (5.2) to (5.4).
+
+Every agent holds a copy `w_i` of what is shared, what it takes for the team's average `w`, and a
+dual variable `lambda_i`. Its part of the augmented Lagrangian (5.2) is
+
+    J_i(w_i) - <lambda_i, w - w_i> + (beta / 2) |w - w_i|^2
+
+and the scheme (5.4) goes round
+
+    w_i      <- w_i - eta (grad J_i(w_i) + lambda_i + beta (w_i - w))     (a, b)
+    w        <- the average of all w_j, or of the neighbourhood           (c)
+    lambda_i <- lambda_i - beta (w - w_i)                                 (d)
+
+It rests where all copies are equal and `lambda_i = -grad J_i`. As no average that keeps the mean
+moves the sum of the duals from 0, the gradients then sum to 0: the optimum of the mean objective.
+That holds for the complete graph as printed, and as well for any connected graph with doubly
+stochastic weights, where `w` is the neighbourhood's average. Where messages go one way only (agents
+that listen at intervals of their own) the sum drifts: let the duals forget (`forget`).
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree
+
+from coterie.errors import advise, require
+from coterie.network import Network
+
+
+class Pact(NamedTuple):
+    """What an agent keeps of an agreement on parameters: their average `w`, and `lambda_i`."""
+
+    mean: PyTree
+    dual: PyTree
+
+
+class Parts(NamedTuple):
+    """Parameters in two parts; where a number is in one, the other holds `None`."""
+
+    shared: PyTree
+    individual: PyTree
+
+    @staticmethod
+    def of(models: PyTree, shares: PyTree) -> "Parts":
+        """What of `models` is shared: a tree of truth values, or one of its prefixes.
+
+        >>> Parts.of({"mine": 1.0, "ours": 2.0}, {"mine": False, "ours": True}).shared
+        {'mine': None, 'ours': 2.0}
+        """
+        return Parts(*eqx.partition(models, shares))
+
+    @property
+    def whole(self) -> PyTree:
+        """The parameters in one piece again."""
+        return eqx.combine(self.shared, self.individual)
+
+
+@dataclass(frozen=True)
+class PrimalDual:
+    """How an agent agrees with the others on what is shared.
+
+    penalty: beta. Algorithm 1 prints 0, which would hold nobody together: it is refused.
+    forget:  the share of its dual that an agent forgets in each round; 0 as printed.
+    """
+
+    penalty: float
+    forget: float = 0.0
+
+    def check(self, step: float) -> None:
+        """Raise unless there is a force at all; warn where it is too strong for so large a step."""
+        require(
+            self.penalty > 0.0,
+            f"penalty (beta) must be above 0, not {self.penalty}: at 0 no dual ever moves and "
+            "nothing holds the shared parameters together: try 100.",
+        )
+        require(0.0 <= self.forget <= 1.0, f"forget must be in [0, 1], not {self.forget}.")
+        advise(
+            stable(step, self.penalty),
+            f"a step of {step:g} with a penalty of {self.penalty:g} drives the shared parameters "
+            f"apart: 3 step penalty = {3 * step * self.penalty:.3g} must stay below 4 (less 2 step "
+            f"times the curvature); lower the penalty below {4 / (3 * step):.3g}.",
+        )
+
+    def start(self, mine: PyTree) -> Pact:
+        """Nobody has met: the average is one's own, and the dual 0."""
+        return Pact(mine, jax.tree.map(jnp.zeros_like, mine))
+
+    def coupling(self, mine: PyTree, pact: Pact) -> Float[Array, ""]:
+        """What (5.2) adds to an agent's own objective."""
+
+        def term(own: Array, mean: Array, dual: Array) -> Float[Array, ""]:
+            apart = mean - own
+            return jnp.sum(0.5 * self.penalty * apart**2 - dual * apart)
+
+        return sum(jax.tree.leaves(jax.tree.map(term, mine, *pact)), jnp.zeros(()))
+
+    def force(self, mine: PyTree, pact: Pact) -> PyTree:
+        """Its gradient `lambda_i + beta (w_i - w)`, which (5.4a, b) add to the objective's."""
+        return jax.grad(self.coupling)(mine, pact)
+
+    def meet(
+        self, mine: PyTree, pact: Pact, network: Network, payload: str
+    ) -> tuple[Pact, Network]:
+        """One round: (5.4c) and (5.4d), from what all said at once.
+
+        On the complete graph with uniform (or Metropolis) weights `w` is the average of all.
+        """
+        mean, network = network.mix(mine, payload)
+
+        def moved(own: Array, mean: Array, dual: Array) -> Array:
+            return (1.0 - self.forget) * dual - self.penalty * (mean - own)
+
+        return Pact(mean, jax.tree.map(moved, mine, mean, pact.dual)), network
+
+
+def stable(
+    step: float,
+    penalty: float,
+    curvature: float = 0.0,
+    gaps: tuple[float, float] = (1.0, 1.0),
+) -> bool:
+    """Whether disagreement dies out under plain gradient steps, for objectives of curvature `h`.
+
+    It is linear on the part of the copies that an average shrinks to `mu` times itself: with `b =
+    beta (1 - mu)` its determinant is `1 - eta (h + b)`, its trace one more, less `eta b`; so it is
+    stable where `h + b > 0` and `eta (2 h + 3 b) < 4`.
+
+    gaps: the least and the largest `1 - mu` of the graph's weights but for the mean's own; 1 and 1
+          on the complete graph.
+
+    >>> stable(0.1, 10.0), stable(0.1, 14.0), stable(0.1, 10.0, gaps=(0.5, 1.5))
+    (True, False, False)
+    """
+    least, largest = (penalty * gap for gap in gaps)
+    return curvature + least > 0.0 and step * (2.0 * curvature + 3.0 * largest) < 4.0

@@ -1,0 +1,332 @@
+"""F2A2's methods: targets, objectives, agreement and company, by hand and against each other."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from coterie.algorithms import F2A2DDPG, F2A2ISAC, F2A2SAC, F2A2TD3
+from coterie.algorithms.attention import AttentionCritic
+from coterie.algorithms.company import Known, Memory, Sample
+from coterie.algorithms.f2a2 import POLICIES
+from coterie.algorithms.primal_dual import Pact
+from coterie.catalogue import make_game
+from coterie.errors import ConfigError, CoterieWarning
+from coterie.graph import family
+from coterie.network import lift, networks
+from coterie.rl import replay
+from coterie.train.loop import rehearse
+from coterie.train.run import new_run
+from coterie.train.settings import Settings
+from coterie.types import AgentSpec, Box, Discrete, View
+from tests.support import SMALL, taught, with_options
+
+TEAM, BATCH, WIDTH, SEEN = 3, 8, 2, 2
+LITTLE = {**SMALL, "batch": BATCH, "discount": 0.5, "mind_width": 4, "width": 4, "heads": 2}
+LITTLE |= {"critic_optimizer": "sgd", "penalty": 1.0, "gradient_clip": 1e9}
+METHODS = {
+    "ddpg": (F2A2DDPG, Discrete),
+    "ddpg-box": (F2A2DDPG, Box),
+    "td3": (F2A2TD3, Discrete),
+    "td3-box": (F2A2TD3, Box),
+    "sac": (F2A2SAC, Discrete),
+}
+KEY = jax.random.key(5)
+each = pytest.mark.parametrize("method", METHODS)
+
+
+def method_of(name, **options):
+    return with_options(METHODS[name][0](), **(LITTLE | options))
+
+
+@functools.cache
+def one(name):
+    """Agent 1 of a team with targets of its own, and steps `[B, ...]` from an older policy."""
+    algorithm, space = method_of(name), METHODS[name][1]
+    spec = AgentSpec(SEEN, space(WIDTH), state=TEAM * SEEN, sizes=(WIDTH,) * TEAM, agents=TEAM)
+    learner = algorithm.init(jax.random.key(0), spec)[0]
+    random = np.random.default_rng(0)
+
+    def numbers(*shape):
+        return jnp.asarray(random.normal(size=shape), jnp.float32)
+
+    def moved(tree):
+        return jax.tree.map(lambda x: x + 0.3 * numbers(*x.shape), tree)
+
+    def view():
+        seen = numbers(BATCH, TEAM * SEEN)
+        return View(seen[:, SEEN : 2 * SEEN], state=seen)
+
+    models = moved(learner.student.models)
+    seen, older = view(), moved(models.policy)
+    choices = older.facing(seen)
+    drawn = choices.sample(KEY), models.policy.facing(seen).sample(KEY)
+    action = jnp.concatenate([drawn[0][: BATCH // 2], drawn[1][BATCH // 2 :]])
+    joint = jnp.tanh(numbers(BATCH, TEAM, WIDTH))
+    if space is Discrete:
+        joint = jax.nn.one_hot(jnp.argmax(joint, -1), WIDTH)
+    mine = jax.nn.one_hot(action, WIDTH) if space is Discrete else action
+    ends = jnp.arange(BATCH) % 2 == 0
+    step = Memory(
+        seen, joint.at[:, 1].set(mine), action, choices, numbers(BATCH), ends, ends, view()
+    )
+    return learner.student._replace(models=models, target=moved(models)), step
+
+
+def flat(critic, view, joint):
+    """A critic's value of everybody's actions, by hand."""
+    return critic.value(view.state, joint.reshape(BATCH, -1))
+
+
+@each
+def test_targets_are_the_least_critics_of_what_all_would_do_next(method):
+    algorithm, (student, step) = method_of(method), one(method)
+    others, index = step.actions * 0.5, jnp.int32(1)
+    target = algorithm._target(student.target, step, others, index, KEY)
+    mine, bonus = algorithm.following(student.target, step.next_view, KEY)
+    joint = others.at[:, 1].set(mine)
+    if method == "sac":
+        later = [
+            jnp.sum(critic.values(step.next_view.state, joint, index) * mine, -1)
+            for critic in student.target.critic
+        ]
+        log_prob = student.target.policy.facing(step.next_view).log_prob(jnp.argmax(mine, -1))
+        np.testing.assert_allclose(bonus, -0.01 * log_prob, rtol=1e-5)
+    else:
+        later = [flat(critic, step.next_view, joint) for critic in student.target.critic]
+        assert not bonus.any()
+    assert len(later) == (1 if method.startswith("ddpg") else 2)
+    expected = step.reward + 0.5 * (np.min(later, axis=0) + bonus) * (np.arange(BATCH) % 2)
+    np.testing.assert_allclose(target, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_noise_on_target_actions_is_cut():
+    algorithm, (student, step) = method_of("td3-box", smoothing_bound=0.1), one("td3-box")
+    mine, _ = algorithm.following(student.target, step.next_view, KEY)
+    mean = student.target.policy.facing(step.next_view).inner.mean
+    noise = np.arctanh(mine) - mean
+    assert np.abs(noise).max() == pytest.approx(0.1, abs=1e-4) and np.abs(noise).min() < 0.09
+    wide = method_of("td3-box", smoothing_bound=9.0, smoothing=0.2)
+    many = jax.tree.map(lambda x: jnp.repeat(x, 400, axis=0), step.next_view)
+    drawn, _ = wide.following(student.target, many, KEY)
+    deviation = (np.arctanh(drawn) - np.repeat(mean, 400, axis=0)).std()
+    assert deviation == pytest.approx(0.2, rel=0.05)
+
+
+def losses(method, **options):
+    """The gradient of an agent's loss, and what it is made of."""
+    algorithm, (student, step) = method_of(method, **options), one(method)
+    others, index = step.actions[::-1], jnp.int32(1)
+    target = algorithm._target(student.target, step, others, index, KEY)
+
+    def loss(models):
+        return algorithm._loss(models, step, others, target, index, KEY)[0]
+
+    return jax.jit(jax.grad(loss))(student.models), algorithm, student, step, others, target
+
+
+@each
+def test_alternating_steps_are_plain_temporal_differences_and_plain_ascent(method):
+    gradient, algorithm, student, step, others, target = losses(method, objective="alternating")
+    index = jnp.int32(1)
+
+    def error(critics):
+        values = algorithm.values(critics, step.view, step.actions, index)
+        return jnp.mean(jnp.sum(0.5 * (values - target) ** 2, axis=0))
+
+    def gain(policy):
+        choices = policy.facing(step.view)
+        mine = algorithm.afresh(choices, KEY)
+        joint = others.at[:, 1].set(mine)
+        if method != "sac":
+            outputs = choices.log_probs if step.discrete else choices.inner.mean
+            size = jnp.mean(outputs**2, axis=-1)
+            return jnp.mean(flat(student.models.critic[0], step.view, joint) - 1e-3 * size)
+        each = student.models.critic[0].values(step.view.state, joint, index)
+        chances, log_prob = jnp.exp(choices.log_probs), jnp.sum(mine * choices.log_probs, -1)
+        advantage = jnp.sum(mine * each, -1) - jnp.sum(chances * each, -1) - 0.01 * log_prob
+        return jnp.mean(log_prob * jax.lax.stop_gradient(advantage))
+
+    expected = jax.grad(error)(student.models.critic)
+    jax.tree.map(
+        lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-3, atol=1e-5),
+        gradient.critic,
+        expected,
+    )
+    ascent = jax.grad(gain)(student.models.policy)
+    jax.tree.map(
+        lambda x, y: np.testing.assert_allclose(x, -y, rtol=1e-3, atol=1e-5),
+        gradient.policy,
+        ascent,
+    )
+
+
+@each
+def test_the_joint_objective_adds_its_two_terms(method):
+    """To the first critic what it says of the policy's actions; to the policy, its surprise."""
+    index = jnp.int32(1)
+    plain, algorithm, student, step, _, target = losses(method, objective="alternating")
+    joint, *_ = losses(method, optimism=0.4, caution=0.7)
+    choices = student.models.policy.facing(step.view)
+    ratio = jnp.exp(choices.log_prob(step.action) - step.choices.log_prob(step.action))
+    assert (ratio > 1).any() and (ratio < 1).any()
+    weight = jnp.minimum(1.0, ratio)
+
+    def lifted(critics):
+        return -0.2 * jnp.mean(
+            weight * algorithm.values(critics, step.view, step.actions, index)[0]
+        )
+
+    values = algorithm.values(student.models.critic, step.view, step.actions, index)
+    surprise = jnp.minimum(1.0, jnp.sum((values - target) ** 2, axis=0))
+
+    def wary(policy):
+        return 0.7 * jnp.mean(weight * surprise * policy.facing(step.view).log_prob(step.action))
+
+    added = jax.tree.map(lambda x, y: x - y, joint, plain)
+    for got, expected in (
+        (added.critic, jax.grad(lifted)(student.models.critic)),
+        (added.policy, jax.grad(wary)(student.models.policy)),
+    ):
+        jax.tree.map(
+            lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-2, atol=1e-5), got, expected
+        )
+
+
+@each
+def test_as_printed_both_expectations_are_finite_and_differ(method):
+    stored, *_ = losses(method)
+    both, *_ = losses(method, expectations="both")
+    assert all(np.isfinite(x).all() for x in jax.tree.leaves(both))
+    for block in ("policy", "critic"):
+        pair = (jax.tree.leaves(getattr(x, block)) for x in (stored, both))
+        assert max(np.abs(x - y).max() for x, y in zip(*pair, strict=True)) > 1e-4
+
+
+def test_attention_looks_at_the_others_alone():
+    spec = AgentSpec(SEEN, Discrete(WIDTH), state=TEAM * SEEN, sizes=(WIDTH,) * TEAM, agents=TEAM)
+    critic = AttentionCritic.init(jax.random.key(0), spec, 4, 2)
+    random = np.random.default_rng(0)
+    seen = jnp.asarray(random.normal(size=(BATCH, TEAM * SEEN)), jnp.float32)
+    acted = jnp.asarray(random.normal(size=(BATCH, TEAM, WIDTH)), jnp.float32)
+    values = critic.values(seen, acted, jnp.int32(1))
+    np.testing.assert_array_equal(
+        values, critic.values(seen, acted.at[:, 1].add(1.0), jnp.int32(1))
+    )
+    assert np.abs(values - critic.values(seen, acted.at[:, 2].add(1.0), jnp.int32(1))).min() > 0
+
+    # By hand, one head at a time.
+    leaky = jax.nn.leaky_relu
+    views = seen.reshape(BATCH, TEAM, SEEN)
+    mine = leaky(views[:, 1] @ critic.own.weight)
+    both = jnp.concatenate([views, acted], axis=-1)
+    others = {j: leaky(both[:, j] @ critic.encoders.weight[j]) for j in (0, 2)}
+    heard = []
+    for block in (slice(0, 2), slice(2, 4)):
+        query = mine @ critic.attention.query[:, block]
+        keys = {j: e @ critic.attention.key[:, block] for j, e in others.items()}
+        told = {j: leaky(e @ critic.attention.value[:, block]) for j, e in others.items()}
+        like = jnp.stack([jnp.sum(query * keys[j], -1) / 2**0.5 for j in (0, 2)])
+        share = jax.nn.softmax(like, axis=0)
+        heard.append(share[0][:, None] * told[0] + share[1][:, None] * told[2])
+    together = jnp.concatenate([mine, *heard], axis=-1)
+    expected = leaky(together @ critic.inner.weight) @ critic.outer.weight
+    np.testing.assert_allclose(values, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["f2a2-ddpg", "f2a2-sac"])
+def test_what_is_shared_is_pulled_together_and_nothing_else(name):
+    from coterie.catalogue import ALGORITHMS
+
+    algorithm = with_options(ALGORITHMS[name], **(LITTLE | {"updates": 8, "warmup": 1}))
+    lesson, _, _ = taught(algorithm)
+    network = networks(family("complete", 4), algorithm.information.sends)
+    learn = jax.jit(lift(algorithm.learn))
+    agents = jax.tree.map(jnp.asarray, lesson.agents)
+    apart = []
+    for key in jax.random.split(KEY, 30):
+        keys = jax.random.split(key, 4)
+        agents, network, _ = learn(agents, lesson.experience, network, keys)
+        shared = jax.tree.leaves(jax.vmap(algorithm.shared)(agents))
+        apart.append(np.mean([float(np.std(x, axis=0).mean()) for x in shared]))
+    assert apart[-1] < 0.3 * apart[0]
+    pact: Pact = agents.student.beside.pact
+    for dual in jax.tree.leaves(pact.dual):
+        np.testing.assert_allclose(dual.sum(axis=0), 0.0, atol=1e-3)
+    policies = agents.student.models.policy.body.layers[0].weight
+    assert np.std(policies, axis=0).mean() > 0.1
+
+
+def test_what_the_others_say_is_taken_in_place_of_a_guess():
+    algorithm, (_, step) = method_of("sac", others="policies"), one("sac")
+
+    def mine(network):
+        told = jnp.full((BATCH, WIDTH), 1.0 + network.index)
+        return algorithm._company.would(Known(), Sample(step), network, lambda *_: told, KEY)
+
+    network = networks(family("complete", TEAM), (algorithm.payload, POLICIES))
+    would, after = lift(mine)(network)
+    for i in range(TEAM):
+        for j in set(range(TEAM)) - {i}:
+            np.testing.assert_array_equal(would[i, :, :, j], 1.0 + j)
+    assert after.traffic[POLICIES].bytes.tolist() == [2 * 4 * 2 * BATCH * WIDTH] * TEAM
+    with pytest.raises(ConfigError, match="everybody has to hear everybody"):
+        lift(mine)(networks(family("ring", 4), (algorithm.payload, POLICIES)))
+
+
+REFUSED = {
+    "penalty": (F2A2DDPG(penalty=0.0), r"penalty \(beta\) must be above 0, not 0"),
+    "heads": (F2A2SAC(width=10), "width 10 cannot be dealt to 4 heads"),
+    "alone": (F2A2SAC(others="none"), "attends to the others has to know of them"),
+    "unseen": (F2A2ISAC(others="estimates"), "does not observe the others' actions"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_makes_no_sense_is_refused(case):
+    algorithm, sentence = REFUSED[case]
+    with pytest.raises(ConfigError, match=sentence):
+        algorithm.check(4)
+
+
+def test_a_penalty_too_strong_is_told():
+    with pytest.warns(CoterieWarning, match="drives the shared parameters apart"):
+        F2A2DDPG(penalty=2e3).check(4)
+    F2A2DDPG().check(4)
+
+
+def test_games_that_do_not_fit_get_their_sentence():
+    continuous = make_game("spread", continuous=True)
+    with pytest.raises(ConfigError, match="chooses among discrete actions"):
+        rehearse(new_run(F2A2SAC(), continuous, Settings(graph="complete"), "unused"))
+    with pytest.raises(ConfigError, match="this game's are numbered states"):
+        rehearse(new_run(F2A2DDPG(), "random-mdp", Settings(graph="complete"), "unused"))
+    assert dataclasses.replace(F2A2SAC(), others="policies").information.sends == (
+        "attention",
+        POLICIES,
+    )
+
+
+def test_the_past_of_a_step_stays_within_its_episode():
+    """Two games side by side, whose episodes end with the third of six steps."""
+    company = method_of("sac", mental_steps=3)._company
+    _, step = one("sac")
+    memory = replay.empty(jax.tree.map(lambda x: x[0], step), 12)
+    for t in range(6):
+        two = jax.tree.map(lambda x: x[:2], step)
+        two = two._replace(actions=two.actions * 0 + t, over=jnp.array([t == 2, t == 2]))
+        memory = replay.add(memory, two)
+    drawn = company.draw(memory, KEY, 64, 2)
+    recalled = drawn.recalled
+    now = np.asarray(recalled.step.actions[:, 0, 0])
+    for back in (1, 2, 3):
+        expected = (now - back >= 0) & ((now < 3) | (now - back >= 3))
+        np.testing.assert_array_equal(recalled.before.real[-back], expected)
+        acted = np.asarray(recalled.before.acted[-back, :, 0, 0])
+        np.testing.assert_array_equal(acted[expected], (now - back)[expected])
+    assert recalled.until.real[-1].all()  # what a step led to belongs to its episode
+    np.testing.assert_array_equal(recalled.until.acted[-1, :, 0, 0], now)
+    np.testing.assert_array_equal(recalled.until.real[:-1], recalled.before.real[1:])

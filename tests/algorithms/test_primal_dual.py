@@ -1,0 +1,139 @@
+"""F2A2's scheme (5.4) on quadratics, where everything about it is known."""
+
+import functools
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from coterie.algorithms.primal_dual import Pact, Parts, PrimalDual, stable
+from coterie.errors import ConfigError, CoterieWarning
+from coterie.graph import Intervals, Static, family
+from coterie.network import Loss, lift, networks
+
+TEAM, SIZE = 5, 3
+RANDOM = np.random.default_rng(0)
+GOALS = RANDOM.normal(size=(TEAM, SIZE)).astype(np.float32)
+CURVATURES = np.array([0.2, 0.5, 1.0, 1.5, 0.8], np.float32)[:, None]
+BEST = (CURVATURES * GOALS).sum(axis=0) / CURVATURES.sum()
+GRAPHS = {name: family(name, TEAM) for name in ("complete", "ring", "line")}
+
+
+@functools.partial(jax.jit, static_argnames=("rule", "steps"))
+def played(network, rule, step, curvatures, steps=1500):
+    """Everybody's copy and pact after so many rounds, from its own optimum on."""
+
+    def mine(curvature, goal, network):
+        def once(carry, _):
+            own, pact, network = carry
+            own = own - step * (curvature * (own - goal) + rule.force(own, pact))
+            pact, network = rule.meet(own, pact, network, "shared")
+            return (own, pact, network), None
+
+        carry = (goal, rule.start(goal), network)
+        return jax.lax.scan(once, carry, None, length=steps)[0][:2]
+
+    return lift(mine)(curvatures, GOALS, network)
+
+
+def over(graph, schedule=Static(), channels=()):  # noqa: B008 (frozen)
+    return networks(graph, ("shared",), schedule=schedule, channels=channels)
+
+
+@pytest.mark.parametrize("loss", [0.0, 0.5])
+@pytest.mark.parametrize("graph", GRAPHS)
+def test_the_team_finds_the_optimum_of_the_mean(graph, loss):
+    """Copies agree, and each agent's dual is its gradient's opposite: also on partial graphs, and
+    where links fail, because nothing of that moves the sum of the duals."""
+    network = over(GRAPHS[graph], channels=(Loss(loss),) if loss else ())
+    own, pact = played(network, PrimalDual(1.0, 0.0), 0.2, CURVATURES)
+    np.testing.assert_allclose(own, np.broadcast_to(BEST, own.shape), atol=1e-4)
+    np.testing.assert_allclose(pact.dual, -CURVATURES * (own - GOALS), atol=1e-4)
+    np.testing.assert_allclose(pact.dual.sum(axis=0), 0.0, atol=1e-4)
+
+
+def gaps(graph):
+    """The least and the largest `1 - mu` of a graph's weights."""
+    values = np.sort(1.0 - np.linalg.eigvalsh(graph.weights))
+    return float(values[1]), float(values[-1])
+
+
+@pytest.mark.parametrize("graph", GRAPHS)
+@pytest.mark.parametrize("curvature", [-0.4, 0.0, 1.0])
+def test_disagreement_dies_inside_the_region_and_not_outside(graph, curvature):
+    """On both sides of each of its two edges, `eta (2h + 3b) = 4` and `h + b = 0`.
+
+    Below the second the mean itself runs away, so there the time is short.
+    """
+    least, largest = gaps(GRAPHS[graph])
+    curvatures = np.full((TEAM, 1), curvature, np.float32)
+    edge = 4.0 / (2.0 * curvature + 3.0 * largest)
+    cases = [(1.0, share * edge, 1500) for share in (0.95, 1.05)]
+    if curvature < 0:
+        cases = [(-share * curvature / least, 0.1, 300) for share in (0.5, 2.0)]
+    for inside, (penalty, step, steps) in zip((curvature >= 0, curvature < 0), cases, strict=True):
+        assert stable(step, penalty, curvature, (least, largest)) == inside
+        rule = PrimalDual(penalty)
+        own, _ = played(over(GRAPHS[graph]), rule, step, curvatures, steps)
+        apart = np.abs(own - own.mean(axis=0)).max()
+        assert (apart < 0.05) if inside else not apart < 1.0, (penalty, step, apart)
+
+
+def test_without_duals_a_penalty_leaves_the_copies_apart():
+    own, pact = played(over(GRAPHS["complete"]), PrimalDual(1.0, 1.0), 0.2, CURVATURES)
+    assert np.abs(own - own.mean(axis=0)).max() > 0.05
+    np.testing.assert_allclose(pact.dual, own - own.mean(axis=0), atol=1e-4)
+
+
+def test_where_messages_go_one_way_only_duals_drift_unless_they_are_forgotten():
+    """Agents that listen at intervals of their own: the team agrees, but not on the optimum."""
+    network = over(GRAPHS["complete"], Intervals(4.0, 2.0))
+    kept, pact = played(network, PrimalDual(1.0, 0.0), 0.05, CURVATURES, steps=6000)
+    assert np.abs(pact.dual.sum(axis=0)).max() > 0.1
+    forgetful, _ = played(network, PrimalDual(1.0, 0.02), 0.05, CURVATURES, steps=6000)
+    misses = [np.abs(own.mean(axis=0) - BEST).max() for own in (kept, forgetful)]
+    assert misses[1] < 0.5 * misses[0]
+
+
+def test_the_force_is_the_gradient_of_what_the_lagrangian_adds():
+    mine, mean, dual = (jnp.asarray(x) for x in RANDOM.normal(size=(3, 4)).astype(np.float32))
+    rule = PrimalDual(0.7)
+    apart = np.asarray(mean - mine)
+    expected = float(-np.sum(dual * apart) + 0.35 * np.sum(apart**2))
+    assert float(rule.coupling(mine, Pact(mean, dual))) == pytest.approx(expected, rel=1e-5)
+    by_hand = dual + 0.7 * (mine - mean)
+    np.testing.assert_allclose(rule.force(mine, Pact(mean, dual)), by_hand, rtol=1e-5)
+
+
+def test_only_what_is_shared_is_sent_and_pulled():
+    models = {"mine": jnp.ones(2), "ours": {"a": jnp.ones(3), "b": jnp.ones(4)}}
+    parts = Parts.of(models, {"mine": False, "ours": {"a": True, "b": False}})
+    rule = PrimalDual(1.0)
+    network = networks(GRAPHS["ring"], ("shared",))
+    pacts, after = lift(lambda n: rule.meet(parts.shared, rule.start(parts.shared), n, "shared"))(
+        network
+    )
+    assert after.traffic["shared"].bytes.tolist() == [2 * 3 * 4] * TEAM
+    assert jax.tree.map(jnp.shape, pacts.dual) == {"mine": None, "ours": {"a": (5, 3), "b": None}}
+    assert jax.tree.all(jax.tree.map(lambda x, y: (x == y).all(), parts.whole, models))
+
+
+def test_a_penalty_of_nothing_is_refused_and_one_too_strong_gets_a_warning():
+    PrimalDual(100.0).check(1e-3)
+    for penalty in (0.0, -1.0):
+        with pytest.raises(ConfigError, match=r"penalty \(beta\) must be above 0, not"):
+            PrimalDual(penalty).check(1e-3)
+    with pytest.raises(ConfigError, match=r"forget must be in \[0, 1\], not 2"):
+        PrimalDual(1.0, 2.0).check(1e-3)
+    with pytest.warns(
+        CoterieWarning, match=r"step of 0.001 with a penalty of 2000 .* = 6 .* 1.33e"
+    ):
+        PrimalDual(2000.0).check(1e-3)
+    assert [stable(s, b) for s, b in itertools.product((0.1, 0.2), (6.0, 12.0))] == [
+        True,
+        True,
+        True,
+        False,
+    ]
