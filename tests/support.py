@@ -35,6 +35,8 @@ SMALL = {
     "warmup": 4,
     "target_every": 3,
     "exploration_start": 0.5,
+    "width": 8,
+    "mind_width": 4,
     "exploration_steps": 100,
 }
 

@@ -195,11 +195,14 @@ def test_help_of_training_shows_every_option(capsys):
 
 
 def test_a_network_with_faults_counts_what_it_carries_and_loses(here):
-    """Four wells on a ring: every update is 5 rounds of a critic of 242 numbers in 8 arrays."""
+    """Four wells on a ring: every update is 5 rounds of a critic of 242 numbers in 8 arrays.
+
+    With each array goes its scale; what is rounded to 8 bits says its range, in 4 bytes.
+    """
     words = ["--agents=4", "--hidden=8", "--critic-hidden=8", "--horizon=6", "--rounds=5", *TINY]
     faults = ["--graph", "ring", "--channels", "loss:0.3", "quantise:8"]
     main(["train", "networked-ac", "commons", *words, *faults, "--folder", "run"])
-    opened, message = open_run("run"), 242 + 8 * 4
+    opened, message = open_run("run"), 242 + 8 * 4 + 8 * (1 + 4)
     with opened.traffic(0).open() as file:
         links = {(row["from"], row["to"]): row for row in csv.DictReader(file)}
     assert len(links) == 8

@@ -91,7 +91,7 @@ def main():
             return state, metrics, network
 
         counts = [2, 4] if algorithm.information.sends else [2]
-        compare(learn, algorithm.information.sends, (agents, experience, keys), counts, 1e-6)
+        compare(learn, algorithm.information.sends, (agents, experience, keys), counts, 1e-5)
         print(f"{name}: the same")
 
 

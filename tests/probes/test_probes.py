@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coterie.algorithms import F2A2, F2A2ISAC, F2A2TD3, NetworkedAC, NetworkedQAC
+from coterie.algorithms import F2A2, F2A2ISAC, F2A2TD3, MATRPO, NetworkedAC, NetworkedQAC
 from coterie.algorithms.deterministic import Deterministic
 from coterie.algorithms.networked import Networked
 from coterie.algorithms.off_policy import OffPolicy

@@ -25,6 +25,7 @@ METHODS = {
     for name, algorithm in SENDING.items()
     if not algorithm.information.central and not algorithm.information.shows
     if not isinstance(algorithm, MATRPO)  # whose agents have a head for each of the others
+    and algorithm.information.state != "observations"  # everybody's, to everybody
 }
 
 
