@@ -101,7 +101,11 @@ AIMING = {
 
 
 def each(algorithms):
-    return pytest.mark.parametrize("algorithm", algorithms.values(), ids=algorithms)
+    """A test for each algorithm; those of one share a process, where what they need is compiled."""
+    mark = pytest.mark.xdist_group
+    return pytest.mark.parametrize(
+        "algorithm", [pytest.param(a, id=name, marks=mark(name)) for name, a in algorithms.items()]
+    )
 
 
 def trained(algorithm, game, key):
@@ -315,16 +319,16 @@ def test_one_leaves_and_the_other_plays_on(algorithm):
     np.testing.assert_allclose(values[0, 1], 1.0, atol=0.12)
 
 
-def test_paying_another_needs_a_message():
+@each(EVERY)
+def test_paying_another_needs_a_message(algorithm):
     """Agent 0's action pays agent 1 alone, who can do nothing but tell.
 
     Without a word agent 0 does anything, and what it does in one seed may be right by chance.
     """
     rules = table(reward={(0, 1, 0, 1): 1.0})
-    for name, algorithm in EVERY.items():
-        paid = [play(algorithm, rules, seed)[0][1] for seed in range(5)]
-        told = pooled(algorithm) or isinstance(algorithm, MATRPO)  # that it should act otherwise
-        assert (min(paid) > 0.85) if told else (min(paid) < 0.75), (name, paid)
+    paid = [play(algorithm, rules, seed)[0][1] for seed in range(5)]
+    told = pooled(algorithm) or isinstance(algorithm, MATRPO)  # that it should act otherwise
+    assert (min(paid) > 0.85) if told else (min(paid) < 0.75), paid
 
 
 @each(AIMING)
