@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import tyro
 from rich.console import Console
 
-from coterie.errors import ConfigError, CoterieError, require, unknown
+from coterie.errors import ConfigError, CoterieError, CoterieWarning, require, unknown
 from coterie.startup import prepare
 
 USAGE = """\
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if verb not in VERBS:
             raise unknown("verb", verb, VERBS)
         with warnings.catch_warnings():
-            warnings.showwarning = _advise
+            warnings.showwarning = _advised(warnings.showwarning)
             VERBS[verb](rest)
     except CoterieError as error:
         print(f"coterie: {error}", file=sys.stderr)
@@ -67,9 +67,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(130)
 
 
-def _advise(message: Warning | str, *_: object) -> None:
-    """Show a warning as its sentence alone."""
-    print(f"coterie: {message}", file=sys.stderr)
+def _advised(usual: Callable[..., None]) -> Callable[..., None]:
+    """How to show warnings: ours as their sentence alone, those of others as `usual`."""
+
+    def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
+        if issubclass(category, CoterieWarning):
+            print(f"coterie: {message}", file=sys.stderr)
+        else:
+            usual(message, category, *where)
+
+    return show
 
 
 def _train(arguments: list[str]) -> None:

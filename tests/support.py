@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from jaxtyping import PyTree
 
 from coterie.algorithms import IPPO, Algorithm, Experience, Information
@@ -212,6 +213,14 @@ def catalogue(recurrent: bool) -> dict[str, Algorithm]:
         for name, algorithm in small.items()
         if hasattr(algorithm, "recurrent")
     }
+
+
+def each(algorithms: dict[str, Algorithm]) -> pytest.MarkDecorator:
+    """A test for each algorithm; those of one share a process, where what they need is compiled."""
+    mark = pytest.mark.xdist_group
+    return pytest.mark.parametrize(
+        "algorithm", [pytest.param(a, id=name, marks=mark(name)) for name, a in algorithms.items()]
+    )
 
 
 @functools.cache

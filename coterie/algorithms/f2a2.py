@@ -49,6 +49,23 @@ class Try(NamedTuple):
     moved: Float[Array, " B"]
 
 
+class Case(NamedTuple):
+    """What a policy is to be improved by.
+
+    view, choices: what was seen, and what the policy would do now.
+    did, might: what it did then, and what it might do now.
+    target: y, of what it did.
+    index:  the own place among the agents.
+    """
+
+    view: View
+    choices: Distribution
+    did: Try
+    might: Try
+    target: Float[Array, " B"]
+    index: Int[Array, ""]
+
+
 @dataclass(frozen=True)
 class F2A2(OffPolicy):
     """Flexible fully-decentralised actor-critic (F2A2; Algorithm 1), off-policy.
@@ -123,16 +140,8 @@ class F2A2(OffPolicy):
         """An action of the policy, which a gradient may pass through."""
 
     @abc.abstractmethod
-    def gain(
-        self,
-        critics: Any,
-        choices: Distribution,
-        view: View,
-        tries: tuple[Try, Try],
-        target: Float[Array, " B"],
-        index: Int[Array, ""],
-    ) -> Float[Array, " B"]:
-        """What the policy climbs, given what it did (`tries[0]`) and might do now (`tries[1]`)."""
+    def gain(self, critics: Any, case: Case) -> Float[Array, " B"]:
+        """What the policy climbs."""
 
     def shares(self, models: Models) -> Any:
         """Which parameters are shared: truth values for a prefix of the models."""
@@ -310,7 +319,7 @@ class F2A2(OffPolicy):
         values = self.values(models.critic, step.view, did.actions, index)
         error = rule.critic_stored(values, target, did.moved)
         fixed = jax.lax.stop_gradient(models.critic)
-        gain = self.gain(fixed, choices, step.view, (did, might), target, index)
+        gain = self.gain(fixed, Case(step.view, choices, did, might, target, index))
         if self.expectations == "both":
             held = jax.lax.stop_gradient(might)
             again = self.values(models.critic, step.view, held.actions, index)

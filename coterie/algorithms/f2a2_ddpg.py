@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from coterie.algorithms.f2a2 import F2A2, Try
+from coterie.algorithms.f2a2 import F2A2, Case
 from coterie.algorithms.off_policy import Models, drawn, relaxed, size_of
 from coterie.rl.distributions import Distribution, Squashed
 from coterie.rl.models import ActionCritic, Policy, Shape
@@ -60,21 +60,12 @@ class F2A2DDPG(F2A2):
     def afresh(self, choices: Distribution, key: Key[Array, ""]) -> Float[Array, "B W"]:
         return relaxed(choices, key)
 
-    def gain(
-        self,
-        critics: Any,
-        choices: Distribution,
-        view: View,
-        tries: tuple[Try, Try],
-        target: Float[Array, " B"],
-        index: Int[Array, ""],
-    ) -> Float[Array, " B"]:
-        might = tries[1]
-        values = self.values(critics, view, might.actions, index)
+    def gain(self, critics: Any, case: Case) -> Float[Array, " B"]:
+        values = self.values(critics, case.view, case.might.actions, case.index)
         gain = values[0]
         if self.expectations == "both":
-            gain = self.rule.climbed(values, target, might.moved)
-        return gain - self.regulariser * size_of(choices)
+            gain = self.rule.climbed(values, case.target, case.might.moved)
+        return gain - self.regulariser * size_of(case.choices)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from coterie.algorithms.algorithm import Information
 from coterie.algorithms.attention import AttentionCritic
-from coterie.algorithms.f2a2 import F2A2, Try
+from coterie.algorithms.f2a2 import F2A2, Case, Try
 from coterie.algorithms.off_policy import Models, drawn
 from coterie.errors import ConfigError, require
 from coterie.rl.distributions import Categorical, Distribution
@@ -90,31 +90,21 @@ class F2A2SAC(F2A2):
     def afresh(self, choices: Distribution, key: Key[Array, ""]) -> Float[Array, "B W"]:
         return drawn(choices, key)
 
-    def gain(
-        self,
-        critics: Any,
-        choices: Distribution,
-        view: View,
-        tries: tuple[Try, Try],
-        target: Float[Array, " B"],
-        index: Int[Array, ""],
-    ) -> Float[Array, " B"]:
-        did, might = tries
-        fresh = self._advantage(critics, choices, view, might, index)
+    def gain(self, critics: Any, case: Case) -> Float[Array, " B"]:
+        did, might = case.did, case.might
+        fresh = self._advantage(critics, case, might)
         if self.expectations == "stored":
             return might.log_prob * jax.lax.stop_gradient(fresh)
-        values = self.values(critics, view, might.actions, index)
-        line_2_and_3 = self.rule.scored(might.log_prob, fresh, values, target, might.moved)
-        stored = self._advantage(critics, choices, view, did, index)
+        values = self.values(critics, case.view, might.actions, case.index)
+        line_2_and_3 = self.rule.scored(might.log_prob, fresh, values, case.target, might.moved)
+        stored = self._advantage(critics, case, did)
         return line_2_and_3 + self.rule.scored_stored(did.log_prob, stored, did.moved)
 
-    def _advantage(
-        self, critics: Any, choices: Distribution, view: View, tried: Try, index: Int[Array, ""]
-    ) -> Float[Array, " B"]:
+    def _advantage(self, critics: Any, case: Case, tried: Try) -> Float[Array, " B"]:
         """`Q_1 - alpha log pi - B` of an action."""
-        each = self.each(critics[0], view, tried.actions, index)
-        base = jnp.sum(jnp.exp(_log_probs(choices)) * each, axis=-1)
-        value = jnp.sum(tried.actions[:, index] * each, axis=-1)
+        each = self.each(critics[0], case.view, tried.actions, case.index)
+        base = jnp.sum(jnp.exp(_log_probs(case.choices)) * each, axis=-1)
+        value = jnp.sum(tried.actions[:, case.index] * each, axis=-1)
         return value - self.temperature * tried.log_prob - base
 
 
@@ -149,7 +139,7 @@ class F2A2ISAC(F2A2SAC):
         return Policy.init(jax.random.split(key), shape, spec.action, gain=1.0)
 
     def shares(self, models: Models) -> Any:
-        return Models(policy=False, critic=True)  # type: ignore[arg-type]
+        return F2A2.shares(self, models)
 
     def each(self, critic: Any, view: View, actions: Array, index: Int[Array, ""]) -> Array:
         return critic.head(critic.body.step(view.observation, ())[0])

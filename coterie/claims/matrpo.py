@@ -52,11 +52,10 @@ METHODS: Mapping[str, Algorithm] = {
         activation="selu",
     ),
 }
-RADIUS = 0.15  # of an agent: a landmark that is nearer to its middle lies under it
 
 
 def _panel(game: Game, names: tuple[str, str, str, str], *more: Claim) -> Panel:
-    """All methods in a game; `names` are those of the claims that each paper makes of it."""
+    """All methods in a game; `names` are the claims against C-TRPO, I-TRPO, FDMARL and MAPPO."""
     central, independent, networked, ppo = names
     steadier = widest("fdmarl", "matrpo", "c-trpo", "i-trpo", "mappo")
     claims = (
@@ -76,7 +75,10 @@ def _panel(game: Game, names: tuple[str, str, str, str], *more: Claim) -> Panel:
 def figure_3a() -> Figure:
     """MATRPO, figure 3(a): three agents cover three landmarks, and one of them is paid."""
     covered = Claim(
-        "M3", "every landmark lies under an agent", within("matrpo", RADIUS), "distance"
+        "M3",
+        "every landmark lies under an agent",
+        within("matrpo", SpreadMATRPO.agent_radius),
+        "distance",
     )
     game = SpreadMATRPO()
     return Figure({"navigation-3": _panel(game, ("M3", "M4", "M5", "M6"), covered)})

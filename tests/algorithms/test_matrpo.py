@@ -185,8 +185,8 @@ def test_one_link_at_a_time_is_enough_and_no_talk_is_not():
     assert served[0] > 0.8 and np.all(served[1:] < 0.6), served
 
 
-def test_exact_ratios_do_as_well():
-    assert np.all(serving(MATRPO(**QUICK, admm_rounds=30, ratios="exact")) > 0.8)
+def test_ratios_to_first_order_do_as_well():
+    assert np.all(serving(MATRPO(**QUICK, admm_rounds=30, ratios="linear")) > 0.8)
 
 
 def joint_problem(size=3, samples=60):

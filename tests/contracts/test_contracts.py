@@ -26,6 +26,7 @@ from tests.support import (
     assembled,
     assert_same,
     catalogue,
+    each,
     noise,
     perturbed,
     played,
@@ -40,14 +41,6 @@ TABULAR = {name: a for name, a in PLAIN.items() if isinstance(a, Tabular)}
 LONERS = {name: a for name, a in EVERY.items() if not a.information.sends}
 ALONE = {name: a for name, a in PLAIN.items() if a.information.actions == "own"}
 J = 1  # the agent that is disturbed
-
-
-def every(cases):
-    """A test for each algorithm; those of one share a process, where what they need is compiled."""
-    mark = pytest.mark.xdist_group
-    return pytest.mark.parametrize(
-        "algorithm", [pytest.param(a, id=name, marks=mark(name)) for name, a in cases.items()]
-    )
 
 
 def disturbances(lesson, agent):
@@ -70,7 +63,7 @@ def leaks(learn, lesson, agent=J):
     return {name: agents for name, agents in reached.items() if agents}
 
 
-@every(LONERS)
+@each(LONERS)
 def test_nothing_leaks(algorithm):
     """Not one bit of another agent's update depends on what I have, saw, did or was paid."""
     lesson, learn, _ = taught(algorithm)
@@ -117,7 +110,7 @@ def test_after_k_exchanges_an_agent_has_reached_k_hops(rounds):
     assert all(agents <= within[1 + rounds] for agents in reached.values())
 
 
-@every(LONERS)
+@each(LONERS)
 def test_in_a_game_without_contact_agents_live_apart(algorithm):
     """The whole round, play included: nobody's parameters, past or random stream reach another.
 
@@ -162,7 +155,7 @@ def test_random_streams_are_each_agents_own():
     assert len(np.unique(weights, axis=0)) == 4
 
 
-@every(EVERY)
+@each(EVERY)
 def test_a_second_round_compiles_nothing_and_repeats_itself(algorithm):
     _, _, team = taught(algorithm)
     round_ = rounds_of(algorithm)
@@ -175,7 +168,7 @@ def test_a_second_round_compiles_nothing_and_repeats_itself(algorithm):
 ORDER = np.array([2, 0, 3, 1])
 
 
-@every(ALONE)  # a critic of everybody's actions knows them by their order
+@each(ALONE)  # a critic of everybody's actions knows them by their order
 def test_other_names_for_the_agents_give_the_same(algorithm):
     (agents, experience, _, keys), learn, _ = taught(algorithm)
     line = family("line", 4)
@@ -203,7 +196,7 @@ def test_other_names_for_the_agents_give_the_same(algorithm):
     )
 
 
-@every(PLAIN)
+@each(PLAIN)
 def test_bytes_are_what_the_payloads_weigh_times_the_links(algorithm):
     (agents, experience, network, keys), learn, team = taught(algorithm)
     _, after, _ = learn(agents, experience, network, keys)
@@ -323,7 +316,7 @@ def team_of(algorithm, game):
     return assembled(algorithm, game, game.vectorize(4), Talk(graph), jax.random.key(0))
 
 
-@every(LONERS)
+@each(LONERS)
 def test_what_an_absent_agent_is_shown_and_paid_changes_nothing(algorithm):
     lesson, learn, _ = taught(algorithm)
     experience = lesson.experience

@@ -20,7 +20,7 @@ from coterie.graph import family
 from coterie.train.talk import Talk
 from coterie.train.team import assemble, iteration
 from tests.probes.games import STATES, Darts, Lab, able, table
-from tests.support import Gossip, accepts, with_options
+from tests.support import Gossip, accepts, each, with_options
 
 QUICK = {
     "discount": 0.5,
@@ -98,14 +98,6 @@ AIMING = {
     # F2A2-TD3 moves its policy half as often, and has not arrived by then.
     if accepts(a, Box) and not isinstance(a, Networked | Deterministic | F2A2TD3)
 }
-
-
-def each(algorithms):
-    """A test for each algorithm; those of one share a process, where what they need is compiled."""
-    mark = pytest.mark.xdist_group
-    return pytest.mark.parametrize(
-        "algorithm", [pytest.param(a, id=name, marks=mark(name)) for name, a in algorithms.items()]
-    )
 
 
 def trained(algorithm, game, key):

@@ -205,9 +205,8 @@ class TreasureHunt(TwoKinds, abc.ABC):
             first = able & (jnp.cumsum(able) == 1)
             return empty & ~first, first
 
-        _, taken = jax.lax.scan(
-            take, state.empty, meeting.finds.T, unroll=True
-        )  # [treasure, hunter]
+        # By whom each treasure is taken, `[treasure, hunter]`.
+        _, taken = jax.lax.scan(take, state.empty, meeting.finds.T, unroll=True)
         gone = jnp.any(taken, axis=1)
         load = state.load | jnp.any(taken[:, :, None] & state.colour[:, None], axis=0)
         down = load & meeting.visits
