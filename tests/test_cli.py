@@ -5,13 +5,14 @@ import dataclasses
 import json
 import pickle
 import shutil
+import warnings
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from coterie.cli import VERBS, main
-from coterie.errors import advise
+from coterie.errors import CoterieWarning, advise
 from coterie.files import read_json
 from coterie.games.pettingzoo import PettingZooGame
 from coterie.policies import read_policy
@@ -379,6 +380,18 @@ except SystemExit as end:
     assert end == "code 2"
     assert "agent 'bob' at step 2 of its episode: the game gave no reward for it" in sentence
     assert "Traceback" not in out
+
+
+def test_warnings_that_are_not_ours_stay_as_they_are(monkeypatch, capsys):
+    def verb(_):
+        warnings.warn("from elsewhere", UserWarning, stacklevel=1)
+        warnings.warn("from here", CoterieWarning, stacklevel=1)
+
+    monkeypatch.setitem(VERBS, "list", verb)
+    with pytest.warns(UserWarning) as caught:
+        main(["list"])
+    assert [str(warning.message) for warning in caught] == ["from elsewhere"]
+    assert capsys.readouterr().err == "coterie: from here\n"
 
 
 def test_a_game_outside_that_fails_in_evaluation_says_why(here, monkeypatch):

@@ -10,7 +10,7 @@ from coterie.algorithms import ITRPO
 from coterie.algorithms.first_order import around
 from coterie.algorithms.trust_step import Inside, Scaled, Span, best, searched, solved, widened
 from coterie.errors import ConfigError
-from coterie.rl.distributions import Categorical, Gaussian
+from coterie.rl.distributions import Categorical, Gaussian, MultiCategorical
 from coterie.rl.models import Policy, Shape
 from coterie.types import AgentSpec, Box, Discrete, View
 from tests.support import taught
@@ -209,6 +209,18 @@ def test_the_metric_is_the_hessian_of_the_divergence():
     )[1]
     bent = categorical.fisher(Categorical(tangent)).log_probs
     np.testing.assert_allclose(bent @ tangent, jax.hessian(towards)(0.0), rtol=1e-5)
+
+
+def test_the_metric_of_several_choices_is_the_hessian_of_their_divergence():
+    def choices(t):
+        logits = jnp.array([0.1, 2.0, 0.0, -1.0, 0.5, 1.0]) + t * jnp.arange(6.0)
+        return MultiCategorical.of(logits, (2, 3))
+
+    tangent = jax.jvp(choices, (0.0,), (1.0,))[1]
+    bent = choices(0.0).fisher(tangent).each.log_probs
+    length = jnp.sum(bent * tangent.each.log_probs)
+    wanted = jax.hessian(lambda t: choices(0.0).kl(choices(t)))(0.0)
+    np.testing.assert_allclose(length, wanted, rtol=1e-5)
 
 
 def test_the_critic_learns_the_returns_and_advantages_precede_it():
