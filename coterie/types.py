@@ -1,7 +1,7 @@
 """What one agent perceives and can do: spaces, specs and views."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -73,6 +73,8 @@ class AgentSpec:
     sizes:  the sizes of the actions that learning sees: everybody's in order, or one if it sees
             their mean; none if it sees only its own.
     agents: how many the team has.
+    widest: the most numbers that any agent sees, and the most that stand for any agent's action;
+            (0, 0) for an agent on its own.
     """
 
     observation: int
@@ -84,6 +86,20 @@ class AgentSpec:
     sizes: tuple[int, ...] = ()
     games: int = 1
     agents: int = 1
+    widest: tuple[int, int] = (0, 0)
+
+    @property
+    def padded(self) -> "AgentSpec":
+        """This agent as it is held beside the others: as wide as the widest.
+
+        >>> AgentSpec(3, Box(1), widest=(5, 2)).padded.action.size
+        2
+        """
+        seen, acted = max(self.observation, self.widest[0]), max(self.action.size, self.widest[1])
+        same = acted == self.action.size
+        return replace(
+            self, observation=seen, action=self.action if same else type(self.action)(acted)
+        )
 
     @property
     def joint(self) -> int:

@@ -32,7 +32,7 @@ class Push(NamedTuple):
 class Critic(NamedTuple):
     """`sum_j phi_j(s, a) . slopes_j + V(s)`, linear in what the team agrees on.
 
-    slopes: a tree like each agent's parameters, `[N, ...]`.
+    slopes: a tree like the widest agent's parameters, `[N, ...]`, with zeros for the others' rest.
     value:  the weights of V over the state, `[S]`, and its constant.
     """
 
@@ -117,13 +117,17 @@ class Deterministic(Algorithm):
                 "a deterministic actor-critic chooses continuous actions, but this game's are "
                 "discrete: use dpo, ippo or iql, or the game's continuous form."
             )
-        shape = Shape.of(spec, self.hidden, self.activation, recurrent=False)
-        policy = Policy.init(jax.random.split(key), shape, spec.action)
+        policy = self._actor(key, spec)
         width = math.log(self.exploration) if self.exploration else -math.inf
         policy = Policy(policy.body, policy.head, jnp.full(spec.action.size, width))
-        slopes = jax.tree.map(lambda x: jnp.zeros((spec.agents, *x.shape)), _parameters(policy))
+        each = jax.eval_shape(lambda: _parameters(self._actor(key, spec.padded)))
+        slopes = jax.tree.map(lambda x: jnp.zeros((spec.agents, *x.shape)), each)
         critic = Critic(slopes, (jnp.zeros(spec.state), jnp.zeros(())))
         return Learner(policy, critic, jnp.zeros(()), jnp.zeros((), jnp.int32)), ()
+
+    def _actor(self, key: Key[Array, ""], spec: AgentSpec) -> Policy:
+        shape = Shape.of(spec, self.hidden, self.activation, recurrent=False)
+        return Policy.init(jax.random.split(key), shape, spec.action)
 
     def act(
         self, state: Learner, memory: tuple[()], view: View, key: Key[Array, ""]

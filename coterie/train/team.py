@@ -67,7 +67,7 @@ def known_specs(game: Game, vector: VectorGame, information: Information) -> tup
     games, view = jax.eval_shape(vector.reset, jax.random.key(0))
     state, sizes = 0, tuple(spec.action.size for spec in game.specs)
     if information.state == "observations":
-        state = view.observation.shape[1] * view.observation.shape[2]
+        state = math.prod(view.observation.shape[1:])
     elif information.state:
         state = jax.eval_shape(vector.global_state, games, view).shape[-1]
     seen = {"own": (), "mean": (max(sizes),), "joint": sizes}[information.actions]
@@ -80,6 +80,7 @@ def known_specs(game: Game, vector: VectorGame, information: Information) -> tup
             sizes=seen,
             games=vector.copies,
             agents=len(game.specs),
+            widest=(view.observation.shape[-1], max(sizes)),
         )
         for spec in game.specs
     )

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coterie.algorithms import F2A2, MATRPO
+from coterie.algorithms import F2A2, F2A2ISAC, MATRPO
 from coterie.algorithms.networked import Networked
 from coterie.algorithms.tabular import Tabular
-from coterie.errors import ConfigError
+from coterie.errors import ConfigError, GameError
 from coterie.games.game import Box, Discrete
 from coterie.graph import family, from_adjacency, uniform
 from coterie.network import lift, networks, stack, unstack
@@ -309,6 +309,18 @@ def test_beside_a_bigger_agent_one_learns_as_among_equals(algorithm, box):
     assert_same(unstack(padded, 0, alike[0]), unstack(state, 0, alike[0]), 1e-5)
     first = jax.tree.map(lambda x: x[0], (same, metrics))
     assert_same(*first, 1e-5)
+
+
+@each({name: a for name, a in EVERY.items() if a.information.sends})
+def test_unequal_agents_can_agree(algorithm):
+    """What is sent is as long for everybody; a critic of what one sees alone is not, and says so."""
+    game, talk = noise(algorithm), Talk(family("ring", 4))
+    specs = known_specs(game, game.vectorize(1), algorithm.information)
+    names = tuple("abcd")
+    if not isinstance(algorithm, F2A2ISAC):
+        return talk.require_fit(algorithm, specs, names)
+    with pytest.raises(GameError, match=r"'critic' of a and of b .* have no average"):
+        talk.require_fit(algorithm, specs, names)
 
 
 def team_of(algorithm, game):
