@@ -313,7 +313,7 @@ def test_beside_a_bigger_agent_one_learns_as_among_equals(algorithm, box):
 
 @each({name: a for name, a in EVERY.items() if a.information.sends})
 def test_unequal_agents_can_agree(algorithm):
-    """What is sent is as long for everybody; a critic of what one sees alone is not, and says so."""
+    """What is sent is as long for everybody; a critic of the own view is not, and says so."""
     game, talk = noise(algorithm), Talk(family("ring", 4))
     specs = known_specs(game, game.vectorize(1), algorithm.information)
     names = tuple("abcd")
