@@ -1,0 +1,137 @@
+"""F2A2-SAC's update beside its dense products: eight agents, batches of 1,024, as the paper has it."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.bound import Part, Product, dense, products
+from coterie import family
+from coterie.algorithms import F2A2SAC
+from coterie.algorithms.primal_dual import PrimalDual
+from coterie.games import Treasure
+from coterie.network import Network, lift, networks
+from coterie.train.talk import Talk
+from coterie.train.team import Team, assemble, iterations
+
+GAMES, ROUNDS = 12, 3
+ALGORITHM = F2A2SAC(horizon=100, updates=4, batch=1024, warmup=0, hidden=(128, 128))
+GAME = Treasure()
+
+
+def main() -> None:
+    """Measure and print."""
+    graph, vector = family("complete", GAME.agents), GAME.vectorize(GAMES)
+    fresh = jax.jit(lambda key: assemble(ALGORITHM, GAME, vector, Talk(graph), key))
+    team = jax.block_until_ready(fresh(jax.random.key(0)))
+    advance = jax.jit(iterations(ALGORITHM, GAME, vector, 1), donate_argnums=0)
+    block = advance.lower(team).compile()
+    meet = agreement(team)
+    least = bound(Treasure().specs[0].observation, 5, GAME.agents)
+    taken, agreed = [], []
+    for _ in range(ROUNDS):  # in turn, so that a busy machine slows all alike
+        began = time.perf_counter()
+        team, _ = jax.block_until_ready(block(team))
+        taken.append((time.perf_counter() - began) / ALGORITHM.updates)
+        agreed.append(meet())
+        for part in least.values():
+            part.measure()
+    update, talk = float(np.median(taken)), float(np.median(agreed))
+    floor = sum(part.seconds for part in least.values())
+    table = Table(title=f"F2A2-SAC, {GAME.agents} agents, batches of {ALGORITHM.batch}")
+    for heading in ("", "seconds", "updates per second"):
+        table.add_column(heading, justify="right" if heading else "left")
+    table.add_row("one update, play included", f"{update:.3f}", f"{1 / update:.2f}")
+    for name, part in least.items():
+        table.add_row(f"  bound: products, {name}", f"{part.seconds:.3f}", "")
+    table.add_row("arithmetic bound", f"{floor:.3f}", f"{1 / floor:.2f}")
+    table.add_row("the agreement", f"{talk:.4f}", "")
+    Console().print(table)
+    Console().print(
+        f"{floor / update:.2f} of the bound; the agreement is {100 * talk / update:.1f} % of an "
+        f"update; {block.memory_analysis().argument_size_in_bytes / 1e9:.2f} GB held"
+    )
+
+
+def agreement(team: Team):
+    """What times one round of the dual step and the averages, alone, in seconds."""
+    pact = PrimalDual(ALGORITHM.penalty)
+    shared = jax.tree.map(jnp.copy, jax.vmap(ALGORITHM.shared)(team.agents)[ALGORITHM.payload])
+    network = networks(family("complete", GAME.agents), (ALGORITHM.payload,))
+
+    def one(mine, network: Network):
+        state = pact.start(mine)
+        pushed = jax.tree.map(lambda x, f: x - 1e-3 * f, mine, pact.force(mine, state))
+        return pact.meet(pushed, state, network, ALGORITHM.payload)[0]
+
+    run = jax.jit(lift(one)).lower(shared, network).compile()
+
+    def timed() -> float:
+        began = time.perf_counter()
+        jax.block_until_ready(run(shared, network))
+        return time.perf_counter() - began
+
+    return timed
+
+
+def bound(seen: int, acted: int, agents: int) -> dict[str, Part]:
+    """What one update cannot do without, for all agents."""
+    others, rows = agents - 1, ALGORITHM.batch
+    judged = critic(seen, acted, others)
+    policy = (seen, *ALGORITHM.hidden, acted)
+    critics = Counter()
+    for products_, passes in ((judged(rows, False), 3), (judged(rows, True), 2)):
+        critics.update({p: passes * n for p, n in products_.items()})
+    return {
+        "critics": dense(agents, critics),
+        "policies": dense(agents, Counter(products(rows, policy, True)) + Counter(products(rows, policy, False))),
+        "models of others": dense(agents, minds(seen, acted, others)),
+    }
+
+
+def critic(seen: int, acted: int, others: int):
+    """The products of one attentional critic for so many rows, with or without a gradient."""
+    width = ALGORITHM.width
+
+    def counted(rows: int, backward: bool) -> Counter[Product]:
+        found = Counter(products(rows, (seen, width, width), backward))  # itself, and its query
+        for _ in range(others):
+            found.update(products(rows, (seen + acted, width, width), backward))  # keys
+            found.update(_inner(rows, (width, width), backward))  # values
+        found.update(_inner(rows, (2 * width, width, acted), backward))
+        return found
+
+    return counted
+
+
+def minds(seen: int, acted: int, others: int) -> Counter[Product]:
+    """Everybody's models: two guesses, and a step of learning."""
+    width, rows, found = ALGORITHM.mind_width, ALGORITHM.batch, Counter()
+    first = ALGORITHM.horizon, ALGORITHM.trajectories
+    for backward, passes in ((False, 2), (True, 1)):
+        one: Counter[Product] = Counter()
+        for steps, games in ((ALGORITHM.mental_steps, rows), first):
+            one.update(products(steps * games, (seen + acted, width), backward))
+            for _ in range(2 * steps):
+                one.update(_inner(games, (width, 3 * width), backward))
+        one.update(products(rows, (seen + 2 * width, width, acted), backward))
+        one.update(products(rows, (seen, width, acted), backward))
+        found.update({p: passes * others * n for p, n in one.items()})
+    return found
+
+
+def _inner(rows: int, sizes: Sequence[int], backward: bool) -> list[Product]:
+    """Products of layers whose input has a gradient, too."""
+    found = products(rows, sizes, backward)
+    if backward:
+        found.append(Product(rows, sizes[0], sizes[1], "input"))
+    return found
+
+
+if __name__ == "__main__":
+    main()
