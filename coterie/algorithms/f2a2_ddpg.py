@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from coterie.algorithms.f2a2 import F2A2, Case
+from coterie.algorithms.f2a2_off import Case, F2A2OffPolicy
 from coterie.algorithms.off_policy import Models, drawn, relaxed, size_of
 from coterie.rl.distributions import Distribution, Squashed
 from coterie.rl.models import ActionCritic, Policy, Shape
@@ -15,7 +15,7 @@ from coterie.types import AgentSpec, Box, View
 
 
 @dataclass(frozen=True)
-class F2A2DDPG(F2A2):
+class F2A2DDPG(F2A2OffPolicy):
     """Deterministic policies, one critic of everybody's actions, all of it shared (Proposition 4).
 
         critic:  (Q(o, a) - r_i - gamma Q_target(o', mu_target(o')))^2

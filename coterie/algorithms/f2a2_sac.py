@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from coterie.algorithms.algorithm import Information
 from coterie.algorithms.attention import AttentionCritic
-from coterie.algorithms.f2a2 import F2A2, Case, Try
+from coterie.algorithms.f2a2_off import Case, F2A2OffPolicy, Try
 from coterie.algorithms.off_policy import Models, drawn
 from coterie.errors import ConfigError, require
 from coterie.rl.distributions import Categorical, Distribution
@@ -19,7 +19,7 @@ from coterie.types import AgentSpec, Discrete, View
 
 
 @dataclass(frozen=True)
-class F2A2SAC(F2A2):
+class F2A2SAC(F2A2OffPolicy):
     """Twin critics that attend to the others, and a counterfactual baseline (Proposition 6).
 
         critics:  (Q_k(o, a) - r_i - gamma (min Q_target(o', a') - alpha log pi_target(a'_i)))^2
@@ -139,7 +139,7 @@ class F2A2ISAC(F2A2SAC):
         return Policy.init(jax.random.split(key), shape, spec.action, gain=1.0)
 
     def shares(self, models: Models) -> Any:
-        return F2A2.shares(self, models)
+        return F2A2OffPolicy.shares(self, models)
 
     def each(self, critic: Any, view: View, actions: Array, index: Int[Array, ""]) -> Array:
         return critic.head(critic.body.step(view.observation, ())[0])

@@ -15,6 +15,7 @@ import optax
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 from coterie.algorithms.algorithm import Algorithm, Experience, Metrics
+from coterie.algorithms.ranges import require_layer
 from coterie.errors import require
 from coterie.network import Network
 from coterie.rl import replay
@@ -109,10 +110,7 @@ class OffPolicy(Algorithm):
 
     def check(self, games: int) -> None:
         super().check(games)
-        require(
-            len(self.hidden) > 0,
-            "this method needs a hidden layer, where action and state come together: try 64 64.",
-        )
+        require_layer(self.hidden)
         count = games * self.horizon
         require(
             count <= self.capacity,

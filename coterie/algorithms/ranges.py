@@ -56,6 +56,14 @@ def require_ranges(algorithm: Any) -> None:
         require(low <= value <= high, f"{field.name} must be {_said(low, high)}, not {value}.")
 
 
+def require_layer(hidden: tuple[int, ...]) -> None:
+    """Raise `ConfigError` unless there is a dense layer, for critics of actions."""
+    require(
+        len(hidden) > 0,
+        "this method needs a hidden layer, where action and state come together: try 64 64.",
+    )
+
+
 def _said(low: float, high: float) -> str:
     least = "greater than 0" if low == POSITIVE[0] else f"at least {low:g}"
     return least if high == math.inf else f"{least} and at most {high:g}"

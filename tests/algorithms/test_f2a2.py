@@ -10,8 +10,7 @@ import pytest
 
 from coterie.algorithms import F2A2DDPG, F2A2ISAC, F2A2SAC, F2A2TD3
 from coterie.algorithms.attention import AttentionCritic
-from coterie.algorithms.company import Known, Memory, Sample
-from coterie.algorithms.f2a2 import POLICIES
+from coterie.algorithms.company import POLICIES, Known, Memory, Sample
 from coterie.algorithms.primal_dual import Pact
 from coterie.catalogue import make_game
 from coterie.errors import ConfigError, CoterieWarning

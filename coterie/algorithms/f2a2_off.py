@@ -1,0 +1,259 @@
+"""F2A2 off-policy: from a memory of steps, and with a view of what the others would do."""
+
+import abc
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from coterie.algorithms.algorithm import Experience, Information, Metrics, joint
+from coterie.algorithms.company import POLICIES, Company, Known, Memory, Sample
+from coterie.algorithms.f2a2 import F2A2
+from coterie.algorithms.off_policy import Learner, Models, OffPolicy, Student
+from coterie.algorithms.primal_dual import Pact
+from coterie.algorithms.proximal import Choice
+from coterie.network import Network
+from coterie.rl import replay
+from coterie.rl.averages import mean
+from coterie.rl.distributions import Categorical, Distribution
+from coterie.rl.models import followed
+from coterie.types import AgentSpec, View, blank_view
+
+
+class Beside(NamedTuple):
+    """What an agent learns besides its policy and critics: an agreement, and what others do."""
+
+    pact: Pact
+    known: Known
+
+
+class Try(NamedTuple):
+    """An own action among others', as a critic sees them, `[B M W]`, and how likely it is.
+
+    moved: log pi - log pi_0: how far the policy has moved since the step, where it acts so.
+    """
+
+    actions: Float[Array, "B M W"]
+    log_prob: Float[Array, " B"]
+    moved: Float[Array, " B"]
+
+
+class Case(NamedTuple):
+    """What a policy is to be improved by.
+
+    view, choices: what was seen, and what the policy would do now.
+    did, might: what it did then, and what it might do now.
+    target: y, of what it did.
+    index:  the own place among the agents.
+    """
+
+    view: View
+    choices: Distribution
+    did: Try
+    might: Try
+    target: Float[Array, " B"]
+    index: Int[Array, ""]
+
+
+@dataclass(frozen=True)
+class F2A2OffPolicy(F2A2, OffPolicy):
+    """The off-policy form: a minibatch of stored steps in each update (Proposition 4).
+
+    Others' actions, now and next, come from models of them (see `company`).
+    """
+
+    follow: float = 0.005
+    """The share of the way that targets go towards what they follow, at each gradient step."""
+    expectations: Literal["stored", "both"] = "stored"
+    """Whether terms with a temporal difference are of stored actions alone, or (as printed) also
+    of actions drawn afresh, with the reward of the stored ones."""
+    others: Literal["estimates", "policies", "none"] = "estimates"
+    """What the others would do: a guess of their models, what they say, or nothing at all, to
+    critics of the own action alone."""
+    mind_width: int = 32
+    """Width of the networks that model another agent."""
+    mental_steps: int = 5
+    """Steps of the running episode that its mental state is made of."""
+    trajectories: int = 8
+    """Games whose first `horizon` steps form its character."""
+    latest: int = 1_200
+    """Steps that its model learns from: the latest ones."""
+
+    @abc.abstractmethod
+    def critics(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Any, ...]:
+        """Fresh critics; the policy climbs the first."""
+
+    @abc.abstractmethod
+    def values(
+        self, critics: Any, view: View, actions: Float[Array, "B M W"], index: Int[Array, ""]
+    ) -> Float[Array, "K B"]:
+        """What each critic thinks of everybody's actions; the own ones are at `index`."""
+
+    @abc.abstractmethod
+    def following(self, target: Models, view: View, key: Key[Array, ""]) -> tuple[Array, Array]:
+        """The own action in the target, `[B, W]`, and a bonus for it, `[B]`."""
+
+    @abc.abstractmethod
+    def afresh(self, choices: Distribution, key: Key[Array, ""]) -> Float[Array, "B W"]:
+        """An action of the policy, which a gradient may pass through."""
+
+    @abc.abstractmethod
+    def gain(self, critics: Any, case: Case) -> Float[Array, " B"]:
+        """What the policy climbs."""
+
+    def due(self, updates: Int[Array, ""]) -> Bool[Array, ""]:
+        """Whether the policy and the targets move in this update."""
+        return updates >= 0
+
+    @property
+    def information(self) -> Information:
+        told = (POLICIES,) if self.others == "policies" else ()
+        actions = "own" if self.others == "none" else "joint"
+        return replace(super().information, actions=actions, sends=(self.payload, *told))
+
+    def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Learner, tuple[()]]:
+        learner, memory = super().init(key, spec)
+        student = learner.student
+        known = self._company.init(jax.random.fold_in(key, 1), spec, self.horizon)
+        beside = Beside(self.start(student.models), known)
+        return learner._replace(student=student._replace(beside=beside)), memory
+
+    def learned(self, state: Learner) -> Models:
+        return state.student.models
+
+    def blank(self, spec: AgentSpec) -> Memory:
+        view, zero = blank_view(spec), jnp.zeros(())
+
+        def acting() -> Choice:
+            choices = self.models(jax.random.key(0), spec).policy.facing(view)
+            return Choice(choices.sample(jax.random.key(0)), choices)
+
+        actions = jnp.zeros((len(spec.sizes) or 1, max(spec.sizes, default=spec.action.size)))
+        play = jax.eval_shape(acting)
+        rest = zero, zero > 0, zero > 0, view
+        return Memory(view, actions, play.action, play.distribution, *rest)
+
+    def act(
+        self, state: Learner, memory: tuple[()], view: View, key: Key[Array, ""]
+    ) -> tuple[Choice, tuple[()]]:
+        choices = state.student.models.policy.facing(view)
+        return Choice(choices.sample(key), choices), memory
+
+    def steps(self, experience: Experience) -> Memory:
+        action, choices = experience.decision
+        mine = jnp.clip(action, -1.0, 1.0)
+        if isinstance(choices, Categorical):  # what was impossible is not asked for again
+            choices = Categorical(jnp.where(choices.log_probs > -1e8, choices.log_probs, 0.0))
+            mine = jax.nn.one_hot(action, choices.log_probs.shape[-1])
+        return Memory(
+            experience.view,
+            mine[..., None, :] if self.others == "none" else joint(experience),
+            action,
+            choices,
+            experience.reward,
+            experience.terminated,
+            experience.over,
+            experience.next_view,
+        )
+
+    def learn(
+        self, state: Learner, experience: Experience, network: Network, key: Key[Array, ""]
+    ) -> tuple[Learner, Network, Metrics]:
+        beside, steps = state.student.beside, self.steps(experience)
+        known = self._company.introduced(beside.known, steps, state.replay.size == 0)
+        student = state.student._replace(beside=beside._replace(known=known))
+        return super().learn(state._replace(student=student), experience, network, key)
+
+    def draw(self, stored: replay.Replay, key: Key[Array, ""], games: int) -> Sample:
+        return self._company.draw(stored, key, self.batch, games)
+
+    def improve(
+        self, student: Student, sample: Sample, network: Network, key: Key[Array, ""]
+    ) -> tuple[Student, Network, Metrics]:
+        """One update: critic and policy, the agreement, and what is known of the others."""
+        company_key, target_key, loss_key = jax.random.split(key, 3)
+        step, (pact, known) = sample.step, student.beside
+        index = network.index if self.others != "none" else jnp.zeros((), jnp.int32)
+
+        def say(view: View, key: Key[Array, ""]) -> Float[Array, "B W"]:
+            return self.afresh(student.models.policy.facing(view), key)
+
+        (now, then), network = self._company.would(known, sample, network, say, company_key)
+        target = self._target(student.target, step, then, index, target_key)
+        gradient, said = jax.grad(self._loss, has_aux=True)(
+            student.models, step, now, target, index, loss_key
+        )
+        change: Any
+        change, optimizer = self.optimizer().update(gradient, student.optimizer)
+        due = self.due(student.updates)
+        change = change._replace(policy=jax.tree.map(lambda x: due * x, change.policy))
+        models, pact, network = self.agree(student.models, change, pact, network)
+        followers = followed(student.target, models, jnp.where(due, self.follow, 0.0))
+        known, learned = self._company.study(known, sample, network.index)
+        said |= learned | {"gradient_norm": optax.tree.norm(gradient)}
+        beside = Beside(pact, known)
+        return Student(models, followers, optimizer, student.updates + 1, beside), network, said
+
+    @property
+    def _company(self) -> Company:
+        sizes = self.mind_width, self.mental_steps, self.trajectories, self.latest
+        return Company(self.others, *sizes, self.critic_learning_rate, self.gradient_clip)
+
+    def _target(
+        self,
+        target: Models,
+        step: Memory,
+        others: Float[Array, "B M W"],
+        index: Int[Array, ""],
+        key: Key[Array, ""],
+    ) -> Float[Array, " B"]:
+        """`y = r + gamma (min_k Q_k(o', a') + bonus)`."""
+        mine, bonus = self.following(target, step.next_view, key)
+        actions = others.at[:, index].set(mine)
+        later = jnp.min(self.values(target.critic, step.next_view, actions, index), axis=0) + bonus
+        return step.reward + self.discount * jnp.where(step.terminated, 0.0, later)
+
+    def _loss(
+        self,
+        models: Models,
+        step: Memory,
+        others: Float[Array, "B M W"],
+        target: Float[Array, " B"],
+        index: Int[Array, ""],
+        key: Key[Array, ""],
+    ) -> tuple[Float[Array, ""], Metrics]:
+        """The agent's part of (4.4): critics at what was done, the policy at what it would do."""
+        present, rule = step.view.present, self.rule
+        choices = models.policy.facing(step.view)
+        mine = self.afresh(choices, key)
+        action = jnp.argmax(mine, axis=-1) if step.discrete else mine
+        did = _tried(choices, step, step.action, step.actions)
+        might = _tried(choices, step, action, others.at[:, index].set(mine))
+
+        values = self.values(models.critic, step.view, did.actions, index)
+        error = rule.critic_stored(values, target, did.moved)
+        fixed = jax.lax.stop_gradient(models.critic)
+        gain = self.gain(fixed, Case(step.view, choices, did, might, target, index))
+        if self.expectations == "both":
+            held = jax.lax.stop_gradient(might)
+            again = self.values(models.critic, step.view, held.actions, index)
+            error = error + rule.critic_fresh(again, target, held.moved)
+        else:
+            gain = gain + rule.wary(did.log_prob, values, target, did.moved)
+        metrics = {
+            "critic_loss": mean(jnp.mean((values - target) ** 2, axis=0), present),
+            "policy_loss": -mean(gain, present),
+            "value": mean(values[0], present),
+            "entropy": mean(choices.entropy(), present),
+        }
+        return mean(error - gain, present), metrics
+
+
+def _tried(
+    choices: Distribution, step: Memory, action: Array, actions: Float[Array, "B M W"]
+) -> Try:
+    log_prob = choices.log_prob(action)
+    return Try(actions, log_prob, jax.lax.stop_gradient(log_prob - step.choices.log_prob(action)))
