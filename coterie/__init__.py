@@ -29,6 +29,7 @@ from coterie.api import watch as watch
 from coterie.catalogue import make_algorithm as make_algorithm
 from coterie.catalogue import make_game as make_game
 from coterie.centralized import CTRPO as CTRPO
+from coterie.centralized import MAAC as MAAC
 from coterie.centralized import MADDPG as MADDPG
 from coterie.centralized import MAPPO as MAPPO
 from coterie.centralized import CentralAC as CentralAC

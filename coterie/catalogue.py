@@ -23,7 +23,7 @@ from coterie.algorithms import (
     NetworkedAC,
     NetworkedQAC,
 )
-from coterie.centralized import CTRPO, MADDPG, MAPPO, CentralAC, CentralActorCritic, CentralQ
+from coterie.centralized import CTRPO, MAAC, MADDPG, MAPPO, CentralAC, CentralActorCritic, CentralQ
 from coterie.errors import ConfigError, require, unknown
 from coterie.games import CATALOGUE as GAMES
 from coterie.games.game import Game
@@ -50,6 +50,7 @@ ALGORITHMS: dict[str, Algorithm] = {
     "networked-q": NetworkedQAC(),
     "central-ac": CentralAC(),
     "maddpg": MADDPG(),
+    "maac": MAAC(),
     "f2a2-ddpg": F2A2DDPG(),
     "f2a2-td3": F2A2TD3(),
     "f2a2-sac": F2A2SAC(),
@@ -79,6 +80,7 @@ ABOUT: dict[str, str] = {
     "networked-q": "Networked actor-critic with an action value (Zhang et al., Algorithm 1).",
     "central-ac": "Centralised reference: networked-ac whose critics are told the team's reward.",
     "maddpg": "Centralised reference: deterministic policies, critics of everybody's actions.",
+    "maac": "Centralised reference: f2a2-sac whose attention is one for all (Iqbal & Sha).",
     "f2a2-ddpg": "Deterministic policies, one critic by consensus, models of the others (F2A2).",
     "f2a2-td3": "The same with twin critics and slower policies.",
     "f2a2-sac": "Critics that attend to the others, in part by consensus; entropy is paid (F2A2).",

@@ -36,6 +36,11 @@ class Information:
     central: bool = False
     together: bool = False
 
+    @property
+    def open(self) -> bool:
+        """Whether everybody's part of a memory may be looked up by all (see `Network.public`)."""
+        return self.state == "observations" or self.actions == "joint"
+
 
 AS_ONE = Information(reward="team", central=True, together=True)
 """What a centre knows that acts for all."""

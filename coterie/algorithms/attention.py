@@ -68,21 +68,25 @@ class AttentionCritic(eqx.Module):
         seen: everybody's observations side by side.
         """
         active, (batch, agents, _) = ACTIVATIONS["leaky_relu"], acted.shape
-        views = seen.reshape(batch, agents, -1)
-        mine = active(self.own(views[:, index]))
-        both = jnp.concatenate([views, acted], axis=-1)
-        encode = jax.vmap(lambda layer, x: layer(x), in_axes=(0, 1), out_axes=1)
-        others = active(encode(self.encoders, both))
-        keys, values, query = (
-            x.reshape(*x.shape[:-1], self.heads, -1)
-            for x in (
-                others @ self.attention.key,
-                active(others @ self.attention.value),
-                mine @ self.attention.query,
-            )
-        )
-        likeness = jnp.einsum("bnhd,bhd->bhn", keys, query) / keys.shape[-1] ** 0.5
+        views = jnp.moveaxis(seen.reshape(batch, agents, -1), 1, 0)
+        mine = active(self.own(views[index]))
+        others = active(jax.vmap(_encoded)(views, jnp.moveaxis(acted, 1, 0), self.encoders))
+        size = mine.shape[-1] // self.heads
+        # What keys make of everybody, a query asks of itself: the same likeness, for one product.
+        asking = mine @ self.attention.query, self.attention.key
+        query, key = (x.reshape(-1, self.heads, size) for x in asking)
+        asked = jnp.einsum("bhd,ehd->bhe", query, key)
+        likeness = jnp.einsum("nbe,bhe->bhn", others, asked) / size**0.5
         other = jnp.arange(agents) != index
         weights = jnp.where(other, jax.nn.softmax(jnp.where(other, likeness, -1e9)), 0.0)
-        heard = jnp.einsum("bhn,bnhd->bhd", weights, values).reshape(batch, -1)
+        values = active(others @ self.attention.value).reshape(agents, batch, self.heads, size)
+        heard = jnp.einsum("bhn,nbhd->bhd", weights, values).reshape(batch, -1)
         return self.outer(active(self.inner(jnp.concatenate([mine, heard], axis=-1))))
+
+
+def _encoded(
+    seen: Float[Array, "B F"], acted: Float[Array, "B W"], layer: Dense
+) -> Float[Array, "B H"]:
+    """`layer` of both side by side; what is seen is multiplied once, whatever is done."""
+    weight = layer.weight
+    return seen @ weight[: seen.shape[-1]] + acted @ weight[seen.shape[-1] :] + layer.bias

@@ -1,6 +1,5 @@
 """What the others would do, to whoever judges joint actions: guessed, said, or left out."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -10,8 +9,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
-from coterie.algorithms.algorithm import Metrics
-from coterie.algorithms.minds import Minds, Past
+from coterie.algorithms.algorithm import Information, Metrics
+from coterie.algorithms.minds import Mind, Minds, Past, team_of_minds
 from coterie.errors import require
 from coterie.network import Network
 from coterie.rl import replay
@@ -20,18 +19,17 @@ from coterie.rl.optimizers import clipped_adams
 from coterie.types import AgentSpec, View
 
 POLICIES = "actions"
-BEFORE, UNTIL = slice(None, -1), slice(1, None)
 
 
 class Memory(NamedTuple):
-    """A step: what an agent saw and was paid, what everybody did, and what its own policy was.
+    """A step as an agent keeps it: what it saw, did and was paid, and what its policy was.
 
-    actions: everybody's, `[N W]`, or its own alone, `[1 W]`.
-    over:    an episode ended with this step.
+    What the others saw and did is kept by them, and looked up.
+
+    over: an episode ended with this step.
     """
 
     view: View
-    actions: Float[Array, "*batch M W"]
     action: Array
     choices: Distribution
     reward: Float[Array, "*batch"]
@@ -44,32 +42,100 @@ class Memory(NamedTuple):
         """Whether actions are chosen among, and not numbers."""
         return isinstance(self.choices, Categorical)
 
-    def everybody(self, view: View) -> Float[Array, "*batch M F"]:
-        """What each agent sees of a view."""
-        return view.judged.reshape(*self.actions.shape[:-1], -1)
+    @property
+    def acted(self) -> Float[Array, "*batch W"]:
+        """The action as critics know it: a vector of zeros and a one if it was chosen among."""
+        if not isinstance(self.choices, Categorical):
+            return jnp.clip(self.action, -1.0, 1.0)
+        return jax.nn.one_hot(self.action, self.choices.log_probs.shape[-1])
 
 
-class Recalled(NamedTuple):
-    """Drawn steps, and what happened in their episodes before them, and until they were over."""
+class Drawn(NamedTuple):
+    """Own steps `[L, B, ...]` that lead up to `B` drawn ones; `real` ones are of the same episode.
 
-    step: Memory
-    before: Past
-    until: Past
+    The last are the drawn ones.
+    """
+
+    steps: Memory
+    real: Bool[Array, "L B"]
 
 
 class Sample(NamedTuple):
-    """Drawn steps `[B, ...]`; if others are guessed, with their past, and so the latest steps."""
+    """Own steps to learn from, and, if others are guessed, those to learn of the others by."""
+
+    drawn: Drawn
+    latest: Drawn | None = None
+
+
+class Scene(NamedTuple):
+    """Drawn steps with what is known to all of them: `N` agents' views, and `M` agents' actions.
+
+    step: the own part, `[B, ...]`.
+    seen, acted, real: of the steps that lead up to them and of themselves, as in `Drawn`.
+    next_seen: what everybody saw next.
+    """
 
     step: Memory
-    recalled: Recalled | None = None
-    latest: Recalled | None = None
+    seen: Float[Array, "L B N F"]
+    acted: Float[Array, "L B M W"]
+    next_seen: Float[Array, "B N F"]
+    real: Bool[Array, "L B"]
+
+    @staticmethod
+    def of(drawn: Drawn, network: Network, information: Information) -> "Scene":
+        """What an agent may know of its steps: everybody's part, or its own alone."""
+
+        def alone(x: Array) -> Array:
+            return x[..., None, :]
+
+        def everybody(x: Array) -> Array:
+            return jnp.moveaxis(network.public(x), 0, -2)
+
+        look = everybody if information.state else alone
+        hear = everybody if information.actions == "joint" else alone
+        step = jax.tree.map(lambda x: x[-1], drawn.steps)
+        seen, acted = look(drawn.steps.view.observation), hear(drawn.steps.acted)
+        return Scene(step, seen, acted, look(step.next_view.observation), drawn.real)
+
+    @property
+    def view(self) -> View:
+        """The own view, with what critics see."""
+        return self.step.view._replace(state=_flat(self.seen[-1]))
+
+    @property
+    def next_view(self) -> View:
+        """The same for what the step led to."""
+        return self.step.next_view._replace(state=_flat(self.next_seen))
+
+    @property
+    def actions(self) -> Float[Array, "B M W"]:
+        """What was done."""
+        return self.acted[-1]
+
+    @property
+    def before(self) -> Past:
+        """What led up to the step."""
+        return self._past(slice(None, -1))
+
+    @property
+    def until(self) -> Past:
+        """What led up to what it led to."""
+        return self._past(slice(1, None))
+
+    def _past(self, cut: slice) -> Past:
+        real = self.real[cut]
+        return Past(self.seen[cut], self.acted[cut], jnp.zeros_like(real), real)
 
 
 class Known(NamedTuple):
-    """Models of the others and their optimiser; `None` where nobody is guessed."""
+    """Models of the others, their optimiser, and the own part of what characters are formed by.
 
-    minds: Minds | None = None
+    `None` where nobody is guessed.
+    """
+
+    minds: Mind | None = None
     optimizer: PyTree = ()
+    first: Past | None = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +144,7 @@ class Company:
 
     kind: by "estimates" of its own models of them (section 5.2), by what their "policies" say when
           asked, or not at all ("none").
-    width: of the networks of a model; mental, trajectories, latest: see `F2A2`.
+    width: of the networks of a model; mental, trajectories, latest: see `F2A2OffPolicy`.
     rate, clip: Adam's step size, and the largest norm of the gradient.
     """
 
@@ -94,80 +160,72 @@ class Company:
         """Fresh models; their characters will be formed by trajectories of so many steps."""
         if self.kind != "estimates":
             return Known()
-        seen, acted, agents = spec.state // spec.agents, max(spec.sizes), spec.agents
+        seen, acted = spec.padded.observation, spec.padded.action.size
         shape = steps, min(self.trajectories, spec.games)
-        zeros, no = jnp.zeros((*shape, agents, seen)), jnp.zeros(shape, bool)
-        first = Past(zeros, jnp.zeros((*shape, agents, acted)), no, no)
-        minds = Minds.init(key, agents, (seen, acted), self.width, first)
-        return Known(minds, self._rule.init(eqx.filter(minds.minds, eqx.is_array)))
+        no = jnp.zeros(shape, bool)
+        first = Past(jnp.zeros((*shape, seen)), jnp.zeros((*shape, acted)), no, no)
+        minds = team_of_minds(key, spec.agents, (seen, acted), self.width)
+        return Known(minds, self._rule.init(eqx.filter(minds, eqx.is_array)), first)
 
     def introduced(self, known: Known, steps: Memory, new: Bool[Array, ""]) -> Known:
         """The same after the first steps `[T, G, ...]` of all, which are kept if they are `new`."""
-        if known.minds is None:
+        kept = known.first
+        if kept is None:
             return known
-        kept = known.minds.first
-        games = kept.over.shape[1]
-        some = jax.tree.map(lambda x: x[:, :games], steps)
-        past = Past(some.everybody(some.view), some.actions, some.over, jnp.ones_like(some.over))
+        some = jax.tree.map(lambda x: x[:, : kept.over.shape[1]], steps)
+        past = Past(some.view.observation, some.acted, some.over, jnp.ones_like(some.over))
         first = jax.tree.map(lambda old, now: jnp.where(new, now, old), kept, past)
-        return known._replace(minds=known.minds._replace(first=first))
+        return known._replace(first=first)
 
     def draw(self, stored: replay.Replay, key: Key[Array, ""], batch: int, games: int) -> Sample:
         """Steps to learn from, and others to learn of the others by; the key is everybody's."""
         capacity = jax.tree.leaves(stored.items)[0].shape[0]
         places = replay.latest(stored, key, batch, capacity)
         if self.kind != "estimates":
-            return Sample(_at(stored, places))
+            return Sample(_until(stored, places, 0, games))
         newest = replay.latest(stored, jax.random.fold_in(key, 1), batch, self.latest)
-        recalled, latest = (self._recalled(stored, p, games) for p in (places, newest))
-        return Sample(recalled.step, recalled, latest)
+        return Sample(*(_until(stored, p, self.mental, games) for p in (places, newest)))
 
     def would(
         self,
         known: Known,
-        sample: Sample,
+        scene: Scene,
         network: Network,
-        say: Callable[[View, Key[Array, ""]], Float[Array, "B W"]],
+        said: tuple[Float[Array, "B W"], Float[Array, "B W"]] | None,
         key: Key[Array, ""],
     ) -> tuple[Float[Array, "2 B M W"], Network]:
         """Everybody's actions now and next; one's own place holds no answer.
 
-        say: what this agent would do, for others who ask.
+        said: what this agent would do now and next, if it is to tell.
         """
-        step, keys = sample.step, jax.random.split(key)
         if self.kind == "none":
-            return jnp.zeros((2, *step.actions.shape)), network
-        if known.minds is None or sample.recalled is None:
-            told = [say(view, k) for view, k in zip((step.view, step.next_view), keys, strict=True)]
-            return self._asked(step, jnp.stack(told), network)
-        seen = step.everybody(step.view), step.everybody(step.next_view)
-        pasts = sample.recalled.before, sample.recalled.until
-        guessed = [
-            known.minds.drawn(s, past, step.discrete, k)
-            for s, past, k in zip(seen, pasts, keys, strict=True)
-        ]
-        return jnp.stack(guessed), network
+            return jnp.zeros((2, *scene.actions.shape)), network
+        if said is not None:
+            return self._asked(scene, jnp.stack(said), network)
+        keys = jax.random.split(key)
+        minds, discrete = _minds(known, network), scene.step.discrete
+        now = minds.drawn(scene.seen[-1], scene.before, discrete, keys[0])
+        then = minds.drawn(scene.next_seen, scene.until, discrete, keys[1])
+        return jnp.stack([now, then]), network
 
-    def study(self, known: Known, sample: Sample, index: Int[Array, ""]) -> tuple[Known, Metrics]:
-        """Models after one step towards what the others did lately."""
-        if known.minds is None or sample.latest is None:
-            return known, {}
-        step, before, minds = sample.latest.step, sample.latest.before, known.minds
+    def study(self, known: Known, scene: Scene, network: Network) -> tuple[Known, Metrics]:
+        """Models after one step towards what the others did lately, in a scene of these steps."""
+        minds = _minds(known, network)
 
         def loss(mind: Any) -> tuple[Float[Array, ""], Metrics]:
-            told = step.everybody(step.view), step.actions, before
-            return minds._replace(minds=mind).loss(*told, index, step.discrete)
+            told = scene.seen[-1], scene.actions, scene.before
+            return minds._replace(minds=mind).loss(*told, network.index, scene.step.discrete)
 
         gradient, said = jax.grad(loss, has_aux=True)(minds.minds)
         change, optimizer = self._rule.update(gradient, known.optimizer)
-        return Known(minds._replace(minds=eqx.apply_updates(minds.minds, change)), optimizer), said
+        return Known(eqx.apply_updates(minds.minds, change), optimizer, known.first), said
 
     @property
     def _rule(self) -> optax.GradientTransformation:
         return clipped_adams({"minds": self.rate}, "minds", self.clip)
 
     def _asked(
-        self, step: Memory, mine: Float[Array, "2 B W"], network: Network
+        self, scene: Scene, mine: Float[Array, "2 B W"], network: Network
     ) -> tuple[Float[Array, "2 B M W"], Network]:
         """What everybody says; whoever is not heard would do what it did."""
         require(
@@ -176,21 +234,28 @@ class Company:
             "--graph complete, or --others estimates.",
         )
         heard, network = network.neighbours(mine, POLICIES)
-        did = jnp.moveaxis(jnp.broadcast_to(step.actions, (2, *step.actions.shape)), 2, 0)
+        did = jnp.moveaxis(jnp.broadcast_to(scene.actions, (2, *scene.actions.shape)), 2, 0)
         arrived = heard.mask[:, None, None, None]
         told = jnp.where(arrived, heard.values, did[network.neighbour])
         return jnp.moveaxis(did.at[network.neighbour].set(told), 0, 2), network
 
-    def _recalled(self, stored: replay.Replay, places: Int[Array, " B"], games: int) -> Recalled:
-        found, kept = replay.before(stored, places, self.mental, games)
-        step, past = _at(stored, places), _at(stored, found)
-        # Of the same episode: none ended in between. Nothing is asked of the step itself.
-        going = jnp.cumprod(~past.over[:-1][::-1], axis=0)[::-1] > 0
-        real = jnp.concatenate([kept[:-1] & going, jnp.ones_like(kept[:1])])
-        whole = Past(past.everybody(past.view), past.actions, jnp.zeros_like(real), real)
-        before, until = (jax.tree.map(lambda x, cut=cut: x[cut], whole) for cut in (BEFORE, UNTIL))
-        return Recalled(step, before, until)
+
+def _minds(known: Known, network: Network) -> Minds:
+    """The models, with everybody's part of what forms characters."""
+    assert known.minds is not None and known.first is not None
+    mine = known.first
+    seen, acted = (jnp.moveaxis(network.public(x), 0, -2) for x in (mine.seen, mine.acted))
+    return Minds(known.minds, mine._replace(seen=seen, acted=acted))
 
 
-def _at(stored: replay.Replay, places: Int[Array, "*L B"]) -> Memory:
-    return jax.tree.map(lambda items: items[places], stored.items)
+def _until(stored: replay.Replay, places: Int[Array, " B"], length: int, games: int) -> Drawn:
+    """The steps at these places, and so many before them."""
+    found, kept = replay.before(stored, places, length, games)
+    steps: Memory = jax.tree.map(lambda items: items[found], stored.items)
+    # Of the same episode: none ended in between. Nothing is asked of the step itself.
+    going = jnp.cumprod(~steps.over[:-1][::-1], axis=0)[::-1] > 0
+    return Drawn(steps, jnp.concatenate([kept[:-1] & going, jnp.ones_like(kept[:1])]))
+
+
+def _flat(seen: Float[Array, "B N F"]) -> Float[Array, "B S"]:
+    return seen.reshape(len(seen), -1)

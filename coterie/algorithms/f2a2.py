@@ -104,14 +104,14 @@ class F2A2(Algorithm):
 
     def start(self, models: Models) -> Pact:
         """The agreement before anybody has met."""
-        return self._scheme.start(self._parts(models).shared)
+        return self._scheme.start(self.parts(models).shared)
 
     def agree(
         self, models: Models, change: Any, pact: Pact, network: Network
     ) -> tuple[Models, Pact, Network]:
         """(5.4): what is shared steps along the gradient and the force at once, then all meet."""
-        force = self._scheme.force(self._parts(models).shared, pact)
-        shared, individual = self._parts(eqx.apply_updates(models, change))
+        force = self._scheme.force(self.parts(models).shared, pact)
+        shared, individual = self.parts(eqx.apply_updates(models, change))
         rates = self.learning_rate, self.critic_learning_rate
         pulled = Models(
             *(
@@ -123,7 +123,7 @@ class F2A2(Algorithm):
         return Parts(pulled, individual).whole, pact, network
 
     def shared(self, state: Any) -> dict[str, PyTree]:
-        return {self.payload: self._parts(self.learned(state)).shared}
+        return {self.payload: self.parts(self.learned(state)).shared}
 
     def policy(self, state: Any) -> Policy:
         return self.learned(state).policy
@@ -149,5 +149,6 @@ class F2A2(Algorithm):
     def _scheme(self) -> PrimalDual:
         return PrimalDual(self.penalty, self.forget)
 
-    def _parts(self, models: Models) -> Parts:
+    def parts(self, models: Models) -> Parts:
+        """What the team shares of these, and what it does not."""
         return Parts.of(models, self.shares(models))

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from coterie.algorithms.algorithm import Experience, Information, Metrics, joint
-from coterie.algorithms.company import POLICIES, Company, Known, Memory, Sample
+from coterie.algorithms.algorithm import Experience, Information, Metrics
+from coterie.algorithms.company import POLICIES, Company, Known, Memory, Sample, Scene
 from coterie.algorithms.f2a2 import F2A2
 from coterie.algorithms.off_policy import Learner, Models, OffPolicy, Student
 from coterie.algorithms.primal_dual import Pact
@@ -104,6 +104,10 @@ class F2A2OffPolicy(F2A2, OffPolicy):
     def gain(self, critics: Any, case: Case) -> Float[Array, " B"]:
         """What the policy climbs."""
 
+    def pooled(self, gradient: Models, network: Network) -> tuple[Models, Network]:
+        """The gradient that an agent steps along: its own."""
+        return gradient, network
+
     def due(self, updates: Int[Array, ""]) -> Bool[Array, ""]:
         """Whether the policy and the targets move in this update."""
         return updates >= 0
@@ -125,16 +129,14 @@ class F2A2OffPolicy(F2A2, OffPolicy):
         return state.student.models
 
     def blank(self, spec: AgentSpec) -> Memory:
-        view, zero = blank_view(spec), jnp.zeros(())
+        view, zero = blank_view(spec)._replace(state=None), jnp.zeros(())
 
         def acting() -> Choice:
             choices = self.models(jax.random.key(0), spec).policy.facing(view)
             return Choice(choices.sample(jax.random.key(0)), choices)
 
-        actions = jnp.zeros((len(spec.sizes) or 1, max(spec.sizes, default=spec.action.size)))
         play = jax.eval_shape(acting)
-        rest = zero, zero > 0, zero > 0, view
-        return Memory(view, actions, play.action, play.distribution, *rest)
+        return Memory(view, play.action, play.distribution, zero, zero > 0, zero > 0, view)
 
     def act(
         self, state: Learner, memory: tuple[()], view: View, key: Key[Array, ""]
@@ -144,19 +146,16 @@ class F2A2OffPolicy(F2A2, OffPolicy):
 
     def steps(self, experience: Experience) -> Memory:
         action, choices = experience.decision
-        mine = jnp.clip(action, -1.0, 1.0)
         if isinstance(choices, Categorical):  # what was impossible is not asked for again
             choices = Categorical(jnp.where(choices.log_probs > -1e8, choices.log_probs, 0.0))
-            mine = jax.nn.one_hot(action, choices.log_probs.shape[-1])
         return Memory(
-            experience.view,
-            mine[..., None, :] if self.others == "none" else joint(experience),
+            experience.view._replace(state=None),
             action,
             choices,
             experience.reward,
             experience.terminated,
             experience.over,
-            experience.next_view,
+            experience.next_view._replace(state=None),
         )
 
     def learn(
@@ -174,28 +173,34 @@ class F2A2OffPolicy(F2A2, OffPolicy):
         self, student: Student, sample: Sample, network: Network, key: Key[Array, ""]
     ) -> tuple[Student, Network, Metrics]:
         """One update: critic and policy, the agreement, and what is known of the others."""
-        company_key, target_key, loss_key = jax.random.split(key, 3)
-        step, (pact, known) = sample.step, student.beside
+        company_key, target_key, loss_key, say_key = jax.random.split(key, 4)
+        pact, known = student.beside
+        scene = Scene.of(sample.drawn, network, self.information)
         index = network.index if self.others != "none" else jnp.zeros((), jnp.int32)
 
-        def say(view: View, key: Key[Array, ""]) -> Float[Array, "B W"]:
-            return self.afresh(student.models.policy.facing(view), key)
-
-        (now, then), network = self._company.would(known, sample, network, say, company_key)
-        target = self._target(student.target, step, then, index, target_key)
-        gradient, said = jax.grad(self._loss, has_aux=True)(
-            student.models, step, now, target, index, loss_key
+        said = None
+        if self.others == "policies":
+            now = self.afresh(student.models.policy.facing(scene.view), say_key)
+            said = now, self.following(student.target, scene.next_view, target_key)[0]
+        (now, then), network = self._company.would(known, scene, network, said, company_key)
+        target = self._target(student.target, scene, then, index, target_key)
+        gradient, metrics = jax.grad(self._loss, has_aux=True)(
+            student.models, scene, now, target, index, loss_key
         )
+        gradient, network = self.pooled(gradient, network)
         change: Any
         change, optimizer = self.optimizer().update(gradient, student.optimizer)
         due = self.due(student.updates)
         change = change._replace(policy=jax.tree.map(lambda x: due * x, change.policy))
         models, pact, network = self.agree(student.models, change, pact, network)
         followers = followed(student.target, models, jnp.where(due, self.follow, 0.0))
-        known, learned = self._company.study(known, sample, network.index)
-        said |= learned | {"gradient_norm": optax.tree.norm(gradient)}
+        metrics |= {"gradient_norm": optax.tree.norm(gradient)}
+        if sample.latest is not None:
+            lately = Scene.of(sample.latest, network, self.information)
+            known, more = self._company.study(known, lately, network)
+            metrics |= more
         beside = Beside(pact, known)
-        return Student(models, followers, optimizer, student.updates + 1, beside), network, said
+        return Student(models, followers, optimizer, student.updates + 1, beside), network, metrics
 
     @property
     def _company(self) -> Company:
@@ -205,41 +210,42 @@ class F2A2OffPolicy(F2A2, OffPolicy):
     def _target(
         self,
         target: Models,
-        step: Memory,
+        scene: Scene,
         others: Float[Array, "B M W"],
         index: Int[Array, ""],
         key: Key[Array, ""],
     ) -> Float[Array, " B"]:
         """`y = r + gamma (min_k Q_k(o', a') + bonus)`."""
-        mine, bonus = self.following(target, step.next_view, key)
+        step, view = scene.step, scene.next_view
+        mine, bonus = self.following(target, view, key)
         actions = others.at[:, index].set(mine)
-        later = jnp.min(self.values(target.critic, step.next_view, actions, index), axis=0) + bonus
+        later = jnp.min(self.values(target.critic, view, actions, index), axis=0) + bonus
         return step.reward + self.discount * jnp.where(step.terminated, 0.0, later)
 
     def _loss(
         self,
         models: Models,
-        step: Memory,
+        scene: Scene,
         others: Float[Array, "B M W"],
         target: Float[Array, " B"],
         index: Int[Array, ""],
         key: Key[Array, ""],
     ) -> tuple[Float[Array, ""], Metrics]:
         """The agent's part of (4.4): critics at what was done, the policy at what it would do."""
-        present, rule = step.view.present, self.rule
-        choices = models.policy.facing(step.view)
+        step, view, rule = scene.step, scene.view, self.rule
+        present, choices = view.present, models.policy.facing(view)
         mine = self.afresh(choices, key)
         action = jnp.argmax(mine, axis=-1) if step.discrete else mine
-        did = _tried(choices, step, step.action, step.actions)
+        did = _tried(choices, step, step.action, scene.actions)
         might = _tried(choices, step, action, others.at[:, index].set(mine))
 
-        values = self.values(models.critic, step.view, did.actions, index)
+        values = self.values(models.critic, view, did.actions, index)
         error = rule.critic_stored(values, target, did.moved)
         fixed = jax.lax.stop_gradient(models.critic)
-        gain = self.gain(fixed, Case(step.view, choices, did, might, target, index))
+        gain = self.gain(fixed, Case(view, choices, did, might, target, index))
         if self.expectations == "both":
             held = jax.lax.stop_gradient(might)
-            again = self.values(models.critic, step.view, held.actions, index)
+            again = self.values(models.critic, view, held.actions, index)
             error = error + rule.critic_fresh(again, target, held.moved)
         else:
             gain = gain + rule.wary(did.log_prob, values, target, did.moved)

@@ -103,15 +103,6 @@ class Minds(NamedTuple):
     minds: Mind
     first: Past
 
-    @staticmethod
-    def init(
-        key: Key[Array, ""], agents: int, sizes: tuple[int, int], width: int, first: Past
-    ) -> "Minds":
-        """Fresh ones; `sizes` are those of an observation and of an action."""
-        keys = jax.random.split(key, agents)
-        # One by one: many orthogonal matrices at once wait for each other for ever inside a loop.
-        return Minds(jax.lax.map(lambda key: Mind.init(key, *sizes, width), keys), first)
-
     def predict(self, seen: Float[Array, "B N F"], past: Past) -> Float[Array, "B N W"]:
         """Everybody's prediction, given what all see and what they did just before."""
         one = jax.vmap(
@@ -161,6 +152,13 @@ class Minds(NamedTuple):
             spread = mean(0.5 * jnp.sum((acted - jnp.mean(acted, axis=0)) ** 2, axis=-1))
             accuracy = 1.0 - loss / jnp.maximum(spread, 1e-8)
         return loss, {"others_loss": loss, "others_accuracy": accuracy}
+
+
+def team_of_minds(key: Key[Array, ""], agents: int, sizes: tuple[int, int], width: int) -> Mind:
+    """A fresh mind for each agent, stacked; `sizes` are those of an observation and an action."""
+    keys = jax.random.split(key, agents)
+    # One by one: many orthogonal matrices at once wait for each other for ever inside a loop.
+    return jax.lax.map(lambda key: Mind.init(key, *sizes, width), keys)
 
 
 def _steps(past: Past) -> Float[Array, "L B N I"]:

@@ -71,6 +71,7 @@ class Network(eqx.Module):
     past:      what the channels keep of each payload.
     traffic:   what was exchanged per payload since the counters were last cleared.
     channels:  what can happen to messages, in this order.
+    open:      whether what everybody sees and does is known to all.
     """
 
     index: Int[Array, ""]
@@ -83,6 +84,7 @@ class Network(eqx.Module):
     channels: tuple[Channel, ...] = eqx.field(static=True)
     size: int = eqx.field(static=True)
     axes: tuple[str, ...] = eqx.field(static=True)
+    open: bool = eqx.field(static=True, default=False)
 
     @property
     def degree(self) -> Int[Array, ""]:
@@ -129,6 +131,18 @@ class Network(eqx.Module):
     def neighbours(self, value: PyTree, payload: str) -> tuple[Heard, "Network"]:
         """Send `value` to every neighbour and hear theirs."""
         return self._exchange(jax.lax.stop_gradient(value), payload)
+
+    def public(self, value: PyTree) -> PyTree:
+        """Everybody's `value`, `[N, ...]`, of what is known to all anyway: no message, not counted.
+
+        So that it need not be kept once for everybody who knows it: each agent keeps its own part.
+        """
+        if not self.open:
+            raise ConfigError(
+                "what others saw or did is looked up but not declared: add it to the algorithm's "
+                'Information(state="observations") or Information(actions="joint").'
+            )
+        return jax.tree.map(self._gather, jax.lax.stop_gradient(value))
 
     def common(self, number: Int[Array, ""]) -> Key[Array, ""]:
         """A random key that everybody has, another for each number: what all should draw alike."""
@@ -199,6 +213,7 @@ def networks(
     channels: Sequence[Channel] = (),
     shared: Mapping[str, PyTree] | None = None,
     key: Key[Array, ""] | None = None,
+    open: bool = False,
 ) -> Network:
     """Every agent's end of the network over `graph`, stacked on a leading agent axis.
 
@@ -209,6 +224,7 @@ def networks(
     shared:   the payloads that last from round to round, `[N, ...]` each, of which a channel may
               keep a past; any other payload is a fresh quantity at each step.
     key:      what chances are drawn with, the same for all agents.
+    open:     whether what everybody sees and does is known to all (see `Network.public`).
     """
     candidates = union(schedule, graph)
     neighbour = _neighbours(candidates.adjacency)
@@ -228,6 +244,7 @@ def networks(
             channels=tuple(channels),
             size=graph.size,
             axes=(AGENTS,) if devices == 1 else (AGENTS, DEVICES),
+            open=open,
         )
 
     return jax.vmap(one)(

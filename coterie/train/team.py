@@ -105,6 +105,7 @@ def assemble(
             channels=talk.channels,
             shared=jax.vmap(algorithm.shared)(agents),
             key=jax.random.fold_in(key, 1),
+            open=algorithm.information.open,
         ),
         open_stage(vector, start, stage_key),
         game_key,

@@ -10,7 +10,7 @@ import pytest
 
 from coterie.algorithms import F2A2DDPG, F2A2ISAC, F2A2SAC, F2A2TD3
 from coterie.algorithms.attention import AttentionCritic
-from coterie.algorithms.company import POLICIES, Known, Memory, Sample
+from coterie.algorithms.company import POLICIES, Known, Memory, Scene
 from coterie.algorithms.primal_dual import Pact
 from coterie.catalogue import make_game
 from coterie.errors import ConfigError, CoterieWarning
@@ -43,7 +43,7 @@ def method_of(name, **options):
 
 @functools.cache
 def one(name):
-    """Agent 1 of a team with targets of its own, and steps `[B, ...]` from an older policy."""
+    """Agent 1 of a team with targets of its own, and a scene of steps from an older policy."""
     algorithm, space = method_of(name), METHODS[name][1]
     spec = AgentSpec(SEEN, space(WIDTH), state=TEAM * SEEN, sizes=(WIDTH,) * TEAM, agents=TEAM)
     learner = algorithm.init(jax.random.key(0), spec)[0]
@@ -55,12 +55,10 @@ def one(name):
     def moved(tree):
         return jax.tree.map(lambda x: x + 0.3 * numbers(*x.shape), tree)
 
-    def view():
-        seen = numbers(BATCH, TEAM * SEEN)
-        return View(seen[:, SEEN : 2 * SEEN], state=seen)
-
+    everybody = numbers(2, BATCH, TEAM, SEEN)
+    seen, after = (View(x[:, 1]) for x in everybody)
     models = moved(learner.student.models)
-    seen, older = view(), moved(models.policy)
+    older = moved(models.policy)
     choices = older.facing(seen)
     drawn = choices.sample(KEY), models.policy.facing(seen).sample(KEY)
     action = jnp.concatenate([drawn[0][: BATCH // 2], drawn[1][BATCH // 2 :]])
@@ -69,10 +67,10 @@ def one(name):
         joint = jax.nn.one_hot(jnp.argmax(joint, -1), WIDTH)
     mine = jax.nn.one_hot(action, WIDTH) if space is Discrete else action
     ends = jnp.arange(BATCH) % 2 == 0
-    step = Memory(
-        seen, joint.at[:, 1].set(mine), action, choices, numbers(BATCH), ends, ends, view()
-    )
-    return learner.student._replace(models=models, target=moved(models)), step
+    step = Memory(seen, action, choices, numbers(BATCH), ends, ends, after)
+    acted, real = joint.at[:, 1].set(mine), jnp.ones((1, BATCH), bool)
+    scene = Scene(step, everybody[:1], acted[None], everybody[1], real)
+    return learner.student._replace(models=models, target=moved(models)), scene
 
 
 def flat(critic, view, joint):
@@ -82,34 +80,34 @@ def flat(critic, view, joint):
 
 @each
 def test_targets_are_the_least_critics_of_what_all_would_do_next(method):
-    algorithm, (student, step) = method_of(method), one(method)
-    others, index = step.actions * 0.5, jnp.int32(1)
-    target = algorithm._target(student.target, step, others, index, KEY)
-    mine, bonus = algorithm.following(student.target, step.next_view, KEY)
+    algorithm, (student, scene) = method_of(method), one(method)
+    others, index = scene.actions * 0.5, jnp.int32(1)
+    target = algorithm._target(student.target, scene, others, index, KEY)
+    mine, bonus = algorithm.following(student.target, scene.next_view, KEY)
     joint = others.at[:, 1].set(mine)
     if method == "sac":
         later = [
-            jnp.sum(critic.values(step.next_view.state, joint, index) * mine, -1)
+            jnp.sum(critic.values(scene.next_view.state, joint, index) * mine, -1)
             for critic in student.target.critic
         ]
-        log_prob = student.target.policy.facing(step.next_view).log_prob(jnp.argmax(mine, -1))
+        log_prob = student.target.policy.facing(scene.next_view).log_prob(jnp.argmax(mine, -1))
         np.testing.assert_allclose(bonus, -0.01 * log_prob, rtol=1e-5)
     else:
-        later = [flat(critic, step.next_view, joint) for critic in student.target.critic]
+        later = [flat(critic, scene.next_view, joint) for critic in student.target.critic]
         assert not bonus.any()
     assert len(later) == (1 if method.startswith("ddpg") else 2)
-    expected = step.reward + 0.5 * (np.min(later, axis=0) + bonus) * (np.arange(BATCH) % 2)
+    expected = scene.step.reward + 0.5 * (np.min(later, axis=0) + bonus) * (np.arange(BATCH) % 2)
     np.testing.assert_allclose(target, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_noise_on_target_actions_is_cut():
-    algorithm, (student, step) = method_of("td3-box", smoothing_bound=0.1), one("td3-box")
-    mine, _ = algorithm.following(student.target, step.next_view, KEY)
-    mean = student.target.policy.facing(step.next_view).inner.mean
+    algorithm, (student, scene) = method_of("td3-box", smoothing_bound=0.1), one("td3-box")
+    mine, _ = algorithm.following(student.target, scene.next_view, KEY)
+    mean = student.target.policy.facing(scene.next_view).inner.mean
     noise = np.arctanh(mine) - mean
     assert np.abs(noise).max() == pytest.approx(0.1, abs=1e-4) and np.abs(noise).min() < 0.09
     wide = method_of("td3-box", smoothing_bound=9.0, smoothing=0.2)
-    many = jax.tree.map(lambda x: jnp.repeat(x, 400, axis=0), step.next_view)
+    many = jax.tree.map(lambda x: jnp.repeat(x, 400, axis=0), scene.next_view)
     drawn, _ = wide.following(student.target, many, KEY)
     deviation = (np.arctanh(drawn) - np.repeat(mean, 400, axis=0)).std()
     assert deviation == pytest.approx(0.2, rel=0.05)
@@ -117,34 +115,34 @@ def test_noise_on_target_actions_is_cut():
 
 def losses(method, **options):
     """The gradient of an agent's loss, and what it is made of."""
-    algorithm, (student, step) = method_of(method, **options), one(method)
-    others, index = step.actions[::-1], jnp.int32(1)
-    target = algorithm._target(student.target, step, others, index, KEY)
+    algorithm, (student, scene) = method_of(method, **options), one(method)
+    others, index = scene.actions[::-1], jnp.int32(1)
+    target = algorithm._target(student.target, scene, others, index, KEY)
 
     def loss(models):
-        return algorithm._loss(models, step, others, target, index, KEY)[0]
+        return algorithm._loss(models, scene, others, target, index, KEY)[0]
 
-    return jax.jit(jax.grad(loss))(student.models), algorithm, student, step, others, target
+    return jax.jit(jax.grad(loss))(student.models), algorithm, student, scene, others, target
 
 
 @each
 def test_alternating_steps_are_plain_temporal_differences_and_plain_ascent(method):
-    gradient, algorithm, student, step, others, target = losses(method, objective="alternating")
+    gradient, algorithm, student, scene, others, target = losses(method, objective="alternating")
     index = jnp.int32(1)
 
     def error(critics):
-        values = algorithm.values(critics, step.view, step.actions, index)
+        values = algorithm.values(critics, scene.view, scene.actions, index)
         return jnp.mean(jnp.sum(0.5 * (values - target) ** 2, axis=0))
 
     def gain(policy):
-        choices = policy.facing(step.view)
+        choices = policy.facing(scene.view)
         mine = algorithm.afresh(choices, KEY)
         joint = others.at[:, 1].set(mine)
         if method != "sac":
-            outputs = choices.log_probs if step.discrete else choices.inner.mean
+            outputs = choices.log_probs if scene.step.discrete else choices.inner.mean
             size = jnp.mean(outputs**2, axis=-1)
-            return jnp.mean(flat(student.models.critic[0], step.view, joint) - 1e-3 * size)
-        each = student.models.critic[0].values(step.view.state, joint, index)
+            return jnp.mean(flat(student.models.critic[0], scene.view, joint) - 1e-3 * size)
+        each = student.models.critic[0].values(scene.view.state, joint, index)
         chances, log_prob = jnp.exp(choices.log_probs), jnp.sum(mine * choices.log_probs, -1)
         advantage = jnp.sum(mine * each, -1) - jnp.sum(chances * each, -1) - 0.01 * log_prob
         return jnp.mean(log_prob * jax.lax.stop_gradient(advantage))
@@ -167,23 +165,27 @@ def test_alternating_steps_are_plain_temporal_differences_and_plain_ascent(metho
 def test_the_joint_objective_adds_its_two_terms(method):
     """To the first critic what it says of the policy's actions; to the policy, its surprise."""
     index = jnp.int32(1)
-    plain, algorithm, student, step, _, target = losses(method, objective="alternating")
+    plain, algorithm, student, scene, _, target = losses(method, objective="alternating")
     joint, *_ = losses(method, optimism=0.4, caution=0.7)
-    choices = student.models.policy.facing(step.view)
-    ratio = jnp.exp(choices.log_prob(step.action) - step.choices.log_prob(step.action))
+    choices = student.models.policy.facing(scene.view)
+    ratio = jnp.exp(
+        choices.log_prob(scene.step.action) - scene.step.choices.log_prob(scene.step.action)
+    )
     assert (ratio > 1).any() and (ratio < 1).any()
     weight = jnp.minimum(1.0, ratio)
 
     def lifted(critics):
         return -0.2 * jnp.mean(
-            weight * algorithm.values(critics, step.view, step.actions, index)[0]
+            weight * algorithm.values(critics, scene.view, scene.actions, index)[0]
         )
 
-    values = algorithm.values(student.models.critic, step.view, step.actions, index)
+    values = algorithm.values(student.models.critic, scene.view, scene.actions, index)
     surprise = jnp.minimum(1.0, jnp.sum((values - target) ** 2, axis=0))
 
     def wary(policy):
-        return 0.7 * jnp.mean(weight * surprise * policy.facing(step.view).log_prob(step.action))
+        return 0.7 * jnp.mean(
+            weight * surprise * policy.facing(scene.view).log_prob(scene.step.action)
+        )
 
     added = jax.tree.map(lambda x, y: x - y, joint, plain)
     for got, expected in (
@@ -242,7 +244,7 @@ def test_what_is_shared_is_pulled_together_and_nothing_else(name):
 
     algorithm = with_options(ALGORITHMS[name], **(LITTLE | {"updates": 8, "warmup": 1}))
     lesson, _, _ = taught(algorithm)
-    network = networks(family("complete", 4), algorithm.information.sends)
+    network = networks(family("complete", 4), algorithm.information.sends, open=True)
     learn = jax.jit(lift(algorithm.learn))
     agents = jax.tree.map(jnp.asarray, lesson.agents)
     apart = []
@@ -260,11 +262,11 @@ def test_what_is_shared_is_pulled_together_and_nothing_else(name):
 
 
 def test_what_the_others_say_is_taken_in_place_of_a_guess():
-    algorithm, (_, step) = method_of("sac", others="policies"), one("sac")
+    algorithm, (_, scene) = method_of("sac", others="policies"), one("sac")
 
     def mine(network):
         told = jnp.full((BATCH, WIDTH), 1.0 + network.index)
-        return algorithm._company.would(Known(), Sample(step), network, lambda *_: told, KEY)
+        return algorithm._company.would(Known(), scene, network, (told, told), KEY)
 
     network = networks(family("complete", TEAM), (algorithm.payload, POLICIES))
     would, after = lift(mine)(network)
@@ -311,21 +313,37 @@ def test_games_that_do_not_fit_get_their_sentence():
 
 def test_the_past_of_a_step_stays_within_its_episode():
     """Two games side by side, whose episodes end with the third of six steps."""
-    company = method_of("sac", mental_steps=3)._company
-    _, step = one("sac")
-    memory = replay.empty(jax.tree.map(lambda x: x[0], step), 12)
-    for t in range(6):
-        two = jax.tree.map(lambda x: x[:2], step)
-        two = two._replace(actions=two.actions * 0 + t, over=jnp.array([t == 2, t == 2]))
-        memory = replay.add(memory, two)
-    drawn = company.draw(memory, KEY, 64, 2)
-    recalled = drawn.recalled
-    now = np.asarray(recalled.step.actions[:, 0, 0])
-    for back in (1, 2, 3):
-        expected = (now - back >= 0) & ((now < 3) | (now - back >= 3))
-        np.testing.assert_array_equal(recalled.before.real[-back], expected)
-        acted = np.asarray(recalled.before.acted[-back, :, 0, 0])
-        np.testing.assert_array_equal(acted[expected], (now - back)[expected])
-    assert recalled.until.real[-1].all()  # what a step led to belongs to its episode
-    np.testing.assert_array_equal(recalled.until.acted[-1, :, 0, 0], now)
-    np.testing.assert_array_equal(recalled.until.real[:-1], recalled.before.real[1:])
+    algorithm, (_, scene) = method_of("sac", mental_steps=3), one("sac")
+
+    def recalled(agent, network):
+        """What agent 100, 200, ... sees at step t is 100 + t, ..., and the first number of it."""
+        memory = replay.empty(jax.tree.map(lambda x: x[0], scene.step), 12)
+        for t in range(6):
+            two = jax.tree.map(lambda x: x[:2], scene.step)
+            seen = View(two.view.observation * 0 + agent + t)
+            two = two._replace(view=seen, over=jnp.array([t == 2, t == 2]))
+            memory = replay.add(memory, two)
+        drawn = algorithm._company.draw(memory, KEY, 64, 2).drawn
+        return Scene.of(drawn, network, algorithm.information)
+
+    network = networks(family("none", TEAM), open=True)
+    scenes = lift(recalled)(100 * jnp.arange(TEAM), network)
+    for agent in range(TEAM):
+        mine = jax.tree.map(lambda x, agent=agent: x[agent], scenes)
+        now = np.asarray(mine.step.view.observation[:, 0]) - 100 * agent
+        for j in range(TEAM):
+            np.testing.assert_array_equal(
+                mine.view.state.reshape(64, TEAM, SEEN)[:, j, 0], 100 * j + now
+            )
+        for back in (1, 2, 3):
+            expected = (now - back >= 0) & ((now < 3) | (now - back >= 3))
+            np.testing.assert_array_equal(mine.before.real[-back], expected)
+            seen = mine.before.seen[-back, :, :, 0] - 100 * np.arange(TEAM)
+            np.testing.assert_array_equal(
+                seen[expected], (now - back)[expected, None] + np.zeros(TEAM)
+            )
+        assert mine.until.real[-1].all()  # what a step led to belongs to its episode
+        np.testing.assert_array_equal(mine.until.seen[-1, :, agent, 0] - 100 * agent, now)
+        np.testing.assert_array_equal(mine.until.real[:-1], mine.before.real[1:])
+    with pytest.raises(ConfigError, match="looked up but not declared"):
+        lift(recalled)(100 * jnp.arange(TEAM), networks(family("none", TEAM)))

@@ -9,7 +9,7 @@ import numpy as np
 import optax
 import pytest
 
-from coterie.algorithms.minds import Minds, Past
+from coterie.algorithms.minds import Minds, Past, team_of_minds
 from coterie.rl import replay
 
 TEAM, SEEN, ACTS, WINDOW, LENGTH = 4, 2, 2, 3, 8
@@ -53,7 +53,8 @@ def whole(seen, acted):
 
 
 def fresh():
-    return Minds.init(jax.random.key(0), TEAM, (SEEN, ACTS), 16, whole(*episodes(4)))
+    minds = team_of_minds(jax.random.key(0), TEAM, (SEEN, ACTS), 16)
+    return Minds(minds, whole(*episodes(4)))
 
 
 @functools.cache
