@@ -1,6 +1,7 @@
 """Coterie: teams that learn without a centre, talking only to their neighbours on a graph."""
 
 from coterie.algorithms import DPO as DPO
+from coterie.algorithms import F2A2COMA as F2A2COMA
 from coterie.algorithms import F2A2DDPG as F2A2DDPG
 from coterie.algorithms import F2A2ISAC as F2A2ISAC
 from coterie.algorithms import F2A2SAC as F2A2SAC
@@ -28,6 +29,7 @@ from coterie.api import train as train
 from coterie.api import watch as watch
 from coterie.catalogue import make_algorithm as make_algorithm
 from coterie.catalogue import make_game as make_game
+from coterie.centralized import COMA as COMA
 from coterie.centralized import CTRPO as CTRPO
 from coterie.centralized import MAAC as MAAC
 from coterie.centralized import MADDPG as MADDPG

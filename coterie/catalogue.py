@@ -6,6 +6,7 @@ from typing import Any
 
 from coterie.algorithms import (
     DPO,
+    F2A2COMA,
     F2A2DDPG,
     F2A2ISAC,
     F2A2SAC,
@@ -23,7 +24,16 @@ from coterie.algorithms import (
     NetworkedAC,
     NetworkedQAC,
 )
-from coterie.centralized import CTRPO, MAAC, MADDPG, MAPPO, CentralAC, CentralActorCritic, CentralQ
+from coterie.centralized import (
+    COMA,
+    CTRPO,
+    MAAC,
+    MADDPG,
+    MAPPO,
+    CentralAC,
+    CentralActorCritic,
+    CentralQ,
+)
 from coterie.errors import ConfigError, require, unknown
 from coterie.games import CATALOGUE as GAMES
 from coterie.games.game import Game
@@ -55,6 +65,8 @@ ALGORITHMS: dict[str, Algorithm] = {
     "f2a2-td3": F2A2TD3(),
     "f2a2-sac": F2A2SAC(),
     "f2a2-isac": F2A2ISAC(),
+    "f2a2-coma": F2A2COMA(),
+    "coma": COMA(),
     "li-jia": LiJia(),
     "li-jia-tabular": LiJiaTabular(),
     "iql-tabular": IQLTabular(),
@@ -85,6 +97,8 @@ ABOUT: dict[str, str] = {
     "f2a2-td3": "The same with twin critics and slower policies.",
     "f2a2-sac": "Critics that attend to the others, in part by consensus; entropy is paid (F2A2).",
     "f2a2-isac": "The same for large teams: critics of the own observation and action.",
+    "f2a2-coma": "On-policy: counterfactual gradients, critics by consensus (F2A2).",
+    "coma": "Centralised reference: f2a2-coma whose critics are told the team's reward.",
     "li-jia": "Off-policy actor-critic that reweighs its memory by gossip (Li & Jia, Algorithm 2).",
     "li-jia-tabular": "Actor-critic with local critics in tables (Li & Jia, Algorithm 1).",
     "iql-tabular": "Independent Q-learning in tables.",

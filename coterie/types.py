@@ -96,10 +96,10 @@ class AgentSpec:
         2
         """
         seen, acted = max(self.observation, self.widest[0]), max(self.action.size, self.widest[1])
-        same = acted == self.action.size
-        return replace(
-            self, observation=seen, action=self.action if same else type(self.action)(acted)
-        )
+        space = self.action
+        if not isinstance(space, MultiDiscrete):  # who chooses several things at once is alone
+            space = type(space)(acted)
+        return replace(self, observation=seen, action=space)
 
     @property
     def joint(self) -> int:

@@ -11,17 +11,16 @@ from typing import Any, ClassVar, Literal
 import equinox as eqx
 import jax
 import optax
-from jaxtyping import Array, Key, PyTree
+from jaxtyping import Array, Float, Int, Key, PyTree
 
 from coterie.algorithms.algorithm import Algorithm, Information
 from coterie.algorithms.joint import Joint
 from coterie.algorithms.off_policy import Models
 from coterie.algorithms.primal_dual import Pact, Parts, PrimalDual
-from coterie.algorithms.ranges import require_layer
 from coterie.errors import ConfigError
 from coterie.network import Network
 from coterie.rl.models import Policy, Shape
-from coterie.types import AgentSpec
+from coterie.types import AgentSpec, View
 
 
 @dataclass(frozen=True)
@@ -74,6 +73,12 @@ class F2A2(Algorithm):
     def learned(self, state: Any) -> Models:
         """The models in an agent's state."""
 
+    @abc.abstractmethod
+    def values(
+        self, critics: Any, view: View, actions: Float[Array, "*batch M W"], index: Int[Array, ""]
+    ) -> Float[Array, "K *batch"]:
+        """What each critic thinks of everybody's actions; the own ones are at `index`."""
+
     def actor(self, keys: Key[Array, "2"], shape: Shape, spec: AgentSpec) -> Policy:
         """A fresh policy."""
         return Policy.init(keys, shape, spec.action)
@@ -88,7 +93,6 @@ class F2A2(Algorithm):
 
     def check(self, games: int) -> None:
         self._scheme.check(self.critic_learning_rate)
-        require_layer(self.hidden)
         super().check(games)
 
     def models(self, key: Key[Array, ""], spec: AgentSpec) -> Models:

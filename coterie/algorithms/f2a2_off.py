@@ -87,12 +87,6 @@ class F2A2OffPolicy(F2A2, OffPolicy):
         """Fresh critics; the policy climbs the first."""
 
     @abc.abstractmethod
-    def values(
-        self, critics: Any, view: View, actions: Float[Array, "B M W"], index: Int[Array, ""]
-    ) -> Float[Array, "K B"]:
-        """What each critic thinks of everybody's actions; the own ones are at `index`."""
-
-    @abc.abstractmethod
     def following(self, target: Models, view: View, key: Key[Array, ""]) -> tuple[Array, Array]:
         """The own action in the target, `[B, W]`, and a bonus for it, `[B]`."""
 
@@ -104,7 +98,7 @@ class F2A2OffPolicy(F2A2, OffPolicy):
     def gain(self, critics: Any, case: Case) -> Float[Array, " B"]:
         """What the policy climbs."""
 
-    def pooled(self, gradient: Models, network: Network) -> tuple[Models, Network]:
+    def pooled(self, gradient: Any, network: Network) -> tuple[Any, Network]:
         """The gradient that an agent steps along: its own."""
         return gradient, network
 

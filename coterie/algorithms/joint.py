@@ -25,7 +25,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-Batch = Float[Array, " B"]
+Batch = Float[Array, " *B"]
 
 
 def truncated(log_ratio: Batch, most: float = 1.0) -> Batch:
@@ -39,7 +39,7 @@ def truncated(log_ratio: Batch, most: float = 1.0) -> Batch:
 
 @dataclass(frozen=True)
 class Joint:
-    """The terms of the joint gradient, one number for each of `B` samples.
+    """The terms of the joint gradient, one number for each sample, `[B]` or of any shape.
 
     values: of an action by each of `K` critics, `[K, B]`; policies climb the first.
     target: y, which they are to learn, `[B]`.
@@ -57,7 +57,7 @@ class Joint:
     cut: float = math.inf
     """The most that squared differences count for in a score, where they are pure variance."""
 
-    def critic_stored(self, values: Float[Array, "K B"], target: Batch, moved: Batch) -> Batch:
+    def critic_stored(self, values: Float[Array, "K *B"], target: Batch, moved: Batch) -> Batch:
         """A critic's loss: its gradient is the first expectation of Propositions 4 to 6.
 
         On-policy, where nothing has moved, it is all of Proposition 3's.
@@ -65,12 +65,12 @@ class Joint:
         lifted = self.optimism * truncated(moved, self.most) * values[0]
         return 0.5 * (_surprise(values, target) - lifted)
 
-    def critic_fresh(self, values: Float[Array, "K B"], target: Batch, moved: Batch) -> Batch:
+    def critic_fresh(self, values: Float[Array, "K *B"], target: Batch, moved: Batch) -> Batch:
         """The same for the second expectation."""
         back = truncated(-moved, self.most)
         return 0.5 * (back * _surprise(values, target) - self.optimism * values[0])
 
-    def climbed(self, values: Float[Array, "K B"], target: Batch, moved: Batch) -> Batch:
+    def climbed(self, values: Float[Array, "K *B"], target: Batch, moved: Batch) -> Batch:
         """What a policy climbs through an action that is a function of it (Propositions 4, 5)."""
         back = truncated(-moved, self.most)
         return values[0] - self.caution * back * _surprise(values, target)
@@ -79,7 +79,7 @@ class Joint:
         self,
         log_prob: Batch,
         advantage: Batch,
-        values: Float[Array, "K B"],
+        values: Float[Array, "K *B"],
         target: Batch,
         moved: Batch,
     ) -> Batch:
@@ -92,7 +92,7 @@ class Joint:
         return log_prob * jax.lax.stop_gradient(advantage) * truncated(moved, self.most)
 
     def wary(
-        self, log_prob: Batch, values: Float[Array, "K B"], target: Batch, moved: Batch
+        self, log_prob: Batch, values: Float[Array, "K *B"], target: Batch, moved: Batch
     ) -> Batch:
         """The surprise's part of `scored`, of stored actions instead of fresh ones.
 
@@ -102,10 +102,10 @@ class Joint:
         weight = truncated(moved + math.log(self.most))
         return -self.caution * weight * log_prob * self._felt(values, target)
 
-    def _felt(self, values: Float[Array, "K B"], target: Batch) -> Batch:
+    def _felt(self, values: Float[Array, "K *B"], target: Batch) -> Batch:
         return jax.lax.stop_gradient(jnp.minimum(self.cut, _surprise(values, target)))
 
 
-def _surprise(values: Float[Array, "K B"], target: Batch) -> Batch:
+def _surprise(values: Float[Array, "K *B"], target: Batch) -> Batch:
     """The sum of the critics' squared temporal differences."""
     return jnp.sum((values - jax.lax.stop_gradient(target)) ** 2, axis=0)

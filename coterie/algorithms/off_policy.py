@@ -21,16 +21,16 @@ from coterie.network import Network
 from coterie.rl import replay
 from coterie.rl.averages import mean
 from coterie.rl.distributions import Categorical, Distribution, Squashed
-from coterie.rl.models import ActionCritic, Policy, followed
+from coterie.rl.models import Policy, followed
 from coterie.rl.optimizers import clipped_adams
 from coterie.types import AgentSpec
 
 
 class Models(NamedTuple):
-    """What learns: a policy, and a critic of actions."""
+    """What learns: a policy, and a critic of actions or several."""
 
     policy: Policy
-    critic: ActionCritic
+    critic: Any
 
 
 class Student(NamedTuple):

@@ -1,5 +1,6 @@
 """Centralised reference methods: what decentralising costs is measured against them."""
 
+from coterie.centralized.coma import COMA as COMA
 from coterie.centralized.ctrpo import CTRPO as CTRPO
 from coterie.centralized.maac import MAAC as MAAC
 from coterie.centralized.maddpg import MADDPG as MADDPG

@@ -31,7 +31,7 @@ class MAAC(F2A2SAC):
     def information(self) -> Information:
         return replace(super().information, central=True)
 
-    def pooled(self, gradient: Models, network: Network) -> tuple[Models, Network]:
+    def pooled(self, gradient: Any, network: Network) -> tuple[Any, Network]:
         return self._averaged(gradient, network)
 
     def agree(

@@ -13,37 +13,12 @@ from coterie.algorithms import NetworkedAC, NetworkedQAC
 from coterie.algorithms.networked import beside
 from coterie.algorithms.networked_ac import Judges, worth
 from coterie.centralized import CentralAC
-from coterie.games.game import AgentSpec, Discrete, JaxGame, Timestep, View
 from coterie.graph import family, uniform
 from coterie.network import Delay, Noise, Quantise
 from coterie.rl.optimizers import rescaled, scales
 from coterie.train.talk import Talk
 from coterie.train.team import assemble, iteration
-
-STAKES = np.array([8.0, -2.0, 1.0, -0.5])
-MEAN = STAKES.mean()
-
-
-@dataclasses.dataclass(frozen=True)
-class Purses(JaxGame):
-    """Every agent is paid, or pays, its stake times the share that helps, and that with noise."""
-
-    @property
-    def specs(self):
-        return (AgentSpec(1, Discrete(2)),) * 4
-
-    def reset(self, key):
-        return key, View(jnp.ones((4, 1)))
-
-    def step(self, state, action):
-        key, now = jax.random.split(state)
-        luck = 0.3 * jax.random.normal(now, (4,))
-        paid = STAKES * (jnp.mean(action.astype(jnp.float32)) + luck)
-        over = jnp.ones(4, bool)
-        return key, Timestep(View(jnp.ones((4, 1))), paid, over, ~over, {})
-
-    def global_state(self, state, view):
-        return jnp.ones(1)
+from tests.algorithms.purses import MEAN, Purses
 
 
 def helped(critic):

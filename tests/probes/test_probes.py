@@ -8,7 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coterie.algorithms import F2A2, F2A2ISAC, F2A2TD3, MATRPO, NetworkedAC, NetworkedQAC
+from coterie.algorithms import (
+    F2A2,
+    F2A2ISAC,
+    F2A2TD3,
+    MATRPO,
+    F2A2OnPolicy,
+    NetworkedAC,
+    NetworkedQAC,
+)
 from coterie.algorithms.deterministic import Deterministic
 from coterie.algorithms.networked import Networked
 from coterie.algorithms.off_policy import OffPolicy
@@ -59,6 +67,7 @@ OWN = {
     },
     # Advantages are not standardised, and the mean reward is half of what an agent earns by itself.
     Networked: {"entropy": 0.02},
+    F2A2OnPolicy: {"entropy": 0.05, "learning_rate": 0.003},
     # The probes ask for large steps, and are small enough to agree on them quickly.
     TrustRegion: {"divergence": 0.03, "admm_rounds": 10, "batch": 32, "critic_epochs": 3},
 }
@@ -85,11 +94,14 @@ EVERY = {
     if accepts(a, Discrete) and not isinstance(a, F2A2ISAC)
 }
 LONERS = {name: a for name, a in EVERY.items() if not a.information.sends}
-REMEMBERING = {
+MEMORIES = {
     name: dataclasses.replace(a, recurrent=True)
-    for name, a in LONERS.items()
+    for name, a in EVERY.items()
     if hasattr(a, "recurrent")
 }
+# Policies with a memory whose critics have none: what these do not see, they cannot teach.
+TAUGHT = {name: a for name, a in MEMORIES.items() if isinstance(a, F2A2OnPolicy)}
+REMEMBERING = {name: a for name, a in MEMORIES.items() if name in LONERS.keys() - TAUGHT.keys()}
 # Actors that only see how chance actions turned out need thousands of updates for a good aim:
 # they have games of their own in tests/algorithms.
 AIMING = {
@@ -131,7 +143,7 @@ def judged(algorithm, agents, rules):
     everything = rules.observation.reshape(len(rules.observation), 1, -1)
     first = jnp.tile(jnp.eye(3)[0], (len(everything), 2))  # where values are asked, any will do
     if isinstance(algorithm, F2A2):
-        return imagined(algorithm, agents.student.models, rules)
+        return imagined(algorithm, algorithm.learned(agents), rules)
     if isinstance(algorithm, OffPolicy):
         critics = agents.student.models.critic
         return jax.vmap(lambda critic: critic.value(everything[:, 0], first), out_axes=1)(critics)
@@ -294,6 +306,17 @@ def test_only_a_memory_recalls_what_was_seen(algorithm):
     forgetful = dataclasses.replace(algorithm, recurrent=False)
     assert any(play(algorithm, MEMORY, seed)[0].min() > 0.85 for seed in range(SEEDS))
     assert all(play(forgetful, MEMORY, seed)[0].max() < 0.65 for seed in range(SEEDS))
+
+
+@each(TAUGHT)
+def test_critics_without_a_memory_teach_it_if_anybody_sees_the_cue(algorithm):
+    """Agent 0 sees the cue first, and agent 1 when it counts; critics see what either does."""
+    rules = MEMORY._replace(
+        observation=MEMORY.observation.at[:2, 1, :2].set(1.0).at[2:, 1, :2].set(jnp.eye(2))
+    )
+    forgetful = dataclasses.replace(algorithm, recurrent=False)
+    assert any(play(algorithm, rules, seed)[0].min() > 0.85 for seed in range(SEEDS))
+    assert all(play(forgetful, rules, seed)[0][0] < 0.65 for seed in range(SEEDS))
 
 
 @each({name: a for name, a in LONERS.items() if not pooled(a)})
