@@ -115,6 +115,9 @@ class Stop:
     def __init__(self, after: int = 10**9):
         self.after, self.rows, self.evaluations = after, [], []
 
+    def begun(self, held):
+        self.held = held
+
     def trained(self, seed, steps, row):
         self.rows.append((seed, steps, row))
 

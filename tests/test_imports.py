@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1] / "coterie"
-GROUND = {"errors", "types", "files", "startup", "spelled"}
+GROUND = {"errors", "types", "files", "room", "startup", "spelled"}
 LEARNING = GROUND | {"graph", "network", "rl", "algorithms", "centralized"}
 TRAINING = LEARNING | {"games", "catalogue", "policies", "train"}
 SHOWING = TRAINING | {"report", "results", "api"}
@@ -17,13 +17,14 @@ MAY_IMPORT = {
     "types": set(),
     "startup": set(),
     "files": {"errors"},
+    "room": {"errors"},
     "spelled": {"errors"},
     "graph": {"errors", "spelled"},
     "network": {"errors", "graph"},
     "rl": {"errors", "types"},
     "algorithms": {"errors", "types", "rl", "network"},
     "centralized": {"errors", "types", "rl", "network", "algorithms"},
-    "games": {"errors", "types", "files"},
+    "games": {"errors", "types", "files", "room"},
     "exact": {"errors", "games"},
     "policies": {"errors", "types", "files", "rl"},
     "catalogue": {"errors", "algorithms", "centralized", "games"},

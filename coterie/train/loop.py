@@ -16,6 +16,7 @@ from coterie.files import sweep
 from coterie.games.game import Game
 from coterie.network import unstack
 from coterie.policies import card, save_policy
+from coterie.room import require_room
 from coterie.train.batch import side_by_side
 from coterie.train.checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from coterie.train.evaluate import Scores, evaluator, explained
@@ -43,6 +44,9 @@ from coterie.types import kinds
 class Watcher(Protocol):
     """Whoever wants to see a run while it happens."""
 
+    def begun(self, held: int) -> None:
+        """Training is about to start, with states of so many bytes in all."""
+
     def trained(self, seed: int, steps: int, row: Row) -> None:
         """A block is done."""
 
@@ -56,6 +60,8 @@ class Watcher(Protocol):
 
 class Silent:
     """A watcher that does not look."""
+
+    def begun(self, held: int) -> None: ...
 
     def trained(self, seed: int, steps: int, row: Row) -> None: ...
 
@@ -112,6 +118,13 @@ class Trainer:
         self._events: dict[int, Events] = {}
         self._worlds: dict[tuple[Game, Any], PyTree] = {}
 
+    @property
+    def held(self) -> int:
+        """How many bytes all seeds' states take: what learns, and what it remembers."""
+        team = jax.eval_shape(self._assemble, jax.random.key(0))
+        each = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(team))
+        return each * len(self.run.seeds)
+
     def fresh(self, seed: int) -> Repetition:
         """A repetition before its first block."""
         repetition = Repetition(seed, self._placed(seed, self._assemble(jax.random.key(seed))))
@@ -138,6 +151,7 @@ class Trainer:
 
     def train(self, repetitions: list[Repetition]) -> bool:
         """Train until every repetition is done; False if the watcher stopped it before."""
+        self.watcher.begun(self.held)
         try:
             for repetition in repetitions:
                 if repetition.block == 0:
@@ -311,14 +325,14 @@ class Trainer:
 def rehearse(run: Run) -> None:
     """Raise what `train` would raise of the configuration, at next to no cost."""
     trainer = Trainer(run)
-    for spec in kinds(trainer.specs):
-        jax.eval_shape(lambda spec=spec: run.algorithm.init(jax.random.key(0), spec))
+    _require_room(trainer)
 
 
 def train(run: Run, watcher: Watcher | None = None) -> bool:
     """Train a new run in its own folder; False if it was stopped before the end."""
     run.require_new()
     trainer = Trainer(run, watcher)
+    _require_room(trainer)
     with explained(trainer.vector, trainer.judged):
         repetitions = [trainer.fresh(seed) for seed in run.seeds]
         run.create()
@@ -328,9 +342,18 @@ def train(run: Run, watcher: Watcher | None = None) -> bool:
 def resume(run: Run, watcher: Watcher | None = None) -> bool:
     """Continue a run from its latest checkpoints, bit for bit as if it had never stopped."""
     trainer = Trainer(run, watcher)
+    _require_room(trainer)
     sweep(run.folder)
     with explained(trainer.vector, trainer.judged):
         return trainer.train([trainer.restored(seed) for seed in run.seeds])
+
+
+def _require_room(trainer: Trainer) -> None:
+    """Raise `ConfigError` if the states would not fit the machine; a GPU says so itself."""
+    if jax.default_backend() == "cpu":
+        seeds = len(trainer.run.seeds)
+        what = f"what {len(trainer.names)} agents learn and remember, with {seeds} seeds,"
+        require_room(trainer.held, what, "lower --capacity, --seeds or --agents")
 
 
 def _distinct(worlds: list[PyTree]) -> list[PyTree]:

@@ -8,10 +8,12 @@ from types import FrameType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from coterie.room import size
 from coterie.train.metrics import Row
 from coterie.train.run import Run
 
 STOPS = (signal.SIGINT, signal.SIGTERM)
+MUCH = 100_000_000
 
 
 class Bar:
@@ -53,6 +55,13 @@ class Bar:
         if threading.current_thread() is threading.main_thread():
             for number, handler in self._previous.items():
                 signal.signal(number, handler)
+
+    def begun(self, held: int) -> None:
+        """Say how much memory is taken, if that is much."""
+        if held >= MUCH:
+            self.say(
+                f"{self._run.title}: {size(held)} of memory for what agents learn and remember"
+            )
 
     def trained(self, seed: int, steps: int, row: Row) -> None:
         """Move the bar."""

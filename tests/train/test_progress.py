@@ -48,6 +48,17 @@ def test_without_a_terminal_there_is_a_line_for_each_evaluation():
     ]
 
 
+def test_memory_is_told_where_it_is_much():
+    console, text = shown(False)
+    with Bar(finished(), console) as bar:
+        bar.begun(99_000_000)
+        assert text() == ""
+        bar.begun(1_234_000_000)
+    assert text() == (
+        "dpo on tests.runs:Pond: 1,234 MB of memory for what agents learn and remember\n"
+    )
+
+
 def test_the_first_control_c_asks_and_the_second_interrupts():
     before = signal.getsignal(signal.SIGINT)
     with Bar(finished(), shown(False)[0]) as bar:

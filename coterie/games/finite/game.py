@@ -14,10 +14,10 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from coterie.errors import GameError, require
 from coterie.games.finite.draw import ONE, blocks, chances, drawn
-from coterie.games.finite.memory import available, require_room
 from coterie.games.finite.tables import Tables
 from coterie.games.finite.write import PIECE, filled
 from coterie.games.game import AgentSpec, Discrete, JaxGame, Scene, Timestep, VectorGame, View
+from coterie.room import available, require_room
 
 LARGEST = 2**30
 """Up to how many bytes of tables training plays from; beyond, it draws rows on demand."""
@@ -120,6 +120,7 @@ class FiniteGame(JaxGame):
             4 * states * joint * (states + paid) + 16 * PIECE,
             f"the tables of {states} states and {joint:,} joint actions",
             "use fewer states, agents or actions; training does without tables",
+            GameError,
         )
         rows = filled(self.rows, states, joint, states, np.float32)
         pays = filled(self.pays, states, joint, paid, np.float32).reshape(states, joint, paid)

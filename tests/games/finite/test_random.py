@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from coterie import room
 from coterie.errors import ConfigError, GameError
 from coterie.games import NetworkedMDP, RandomMDP, StochasticGame
 from coterie.games.check import check_game
-from coterie.games.finite import memory, write
+from coterie.games.finite import write
 from coterie.games.finite.draw import chances
 
 SMALL = {
@@ -180,7 +181,7 @@ def test_a_table_is_in_memory_once():
 
 
 def test_what_does_not_fit_is_refused_before_it_is_begun(monkeypatch):
-    monkeypatch.setattr(memory, "available", lambda: 500_000_000)
+    monkeypatch.setattr(room, "available", lambda: 500_000_000)
     with pytest.raises(GameError) as refused:
         StochasticGame().tables()
     assert str(refused.value) == (

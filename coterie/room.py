@@ -1,9 +1,9 @@
-"""How much memory there is, so that a table which would not fit is refused before it is begun."""
+"""How much memory there is, so that what would not fit is refused before it is begun."""
 
 import os
 from pathlib import Path
 
-from coterie.errors import GameError, require
+from coterie.errors import ConfigError, CoterieError, require
 
 GROUP = Path("/sys/fs/cgroup")
 SYSTEM = Path("/proc/meminfo")
@@ -25,13 +25,15 @@ def available(system: Path = SYSTEM, group: Path = GROUP) -> int:
         return free
 
 
-def require_room(needed: int, what: str, remedy: str) -> None:
-    """Raise `GameError` with the two numbers if so many bytes cannot be had."""
+def require_room(
+    needed: int, what: str, remedy: str, kind: type[CoterieError] = ConfigError
+) -> None:
+    """Raise an error of this kind with the two numbers if so many bytes cannot be had."""
     free = available()
     require(
         needed <= free,
         f"{what} would take {size(needed)}, but {size(free)} of memory are available: {remedy}.",
-        GameError,
+        kind,
     )
 
 

@@ -4,15 +4,15 @@ import os
 
 import pytest
 
-from coterie.errors import GameError
-from coterie.games.finite import memory
+from coterie import room
+from coterie.errors import ConfigError
 
 
 def machine(folder, **files):
     """Files as Linux has them: `meminfo`, and those of a container."""
     for name, text in files.items():
         (folder / name.replace("_", ".")).write_text(text)
-    return memory.available(folder / "meminfo", folder)
+    return room.available(folder / "meminfo", folder)
 
 
 MEMINFO = "MemTotal: 1000 kB\nMemFree: 10 kB\nMemAvailable: 600 kB\n"
@@ -33,18 +33,18 @@ def test_what_the_container_has_left(tmp_path):
 
 def test_a_system_that_does_not_say(tmp_path):
     whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    assert memory.available(tmp_path / "none", tmp_path) == whole
+    assert room.available(tmp_path / "none", tmp_path) == whole
 
 
 def test_there_is_some_memory_here():
-    assert 10**7 < memory.available() < 10**15
+    assert 10**7 < room.available() < 10**15
 
 
 def test_too_little_is_said_with_both_numbers(monkeypatch):
-    monkeypatch.setattr(memory, "available", lambda: 2_000_000_000)
-    memory.require_room(2_000_000_000, "a table", "make it smaller")
-    with pytest.raises(GameError) as refused:
-        memory.require_room(31_000_000_000, "a table", "make it smaller")
+    monkeypatch.setattr(room, "available", lambda: 2_000_000_000)
+    room.require_room(2_000_000_000, "a table", "make it smaller")
+    with pytest.raises(ConfigError) as refused:
+        room.require_room(31_000_000_000, "a table", "make it smaller")
     assert str(refused.value) == (
         "a table would take 31 GB, but 2,000 MB of memory are available: make it smaller."
     )
