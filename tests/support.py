@@ -169,7 +169,9 @@ def noise(algorithm: Algorithm, **options: Any) -> Babble:
 def taught(algorithm: Algorithm, game: JaxGame | None = None, graph: Graph | None = None) -> Class:
     """A team that has played and learned twice, about to learn a third time."""
     game = game or noise(algorithm)
-    graph = graph or family("line", len(game.specs))
+    if graph is None:
+        central = algorithm.information.central  # everybody hears everybody
+        graph = family("complete" if central else "line", len(game.specs))
     vector = game.vectorize(4)
     team = assembled(algorithm, game, vector, Talk(graph), jax.random.key(0))
     learn = jax.jit(lift(algorithm.learn))

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from coterie.algorithms import F2A2, F2A2ISAC, MATRPO
+from coterie.algorithms.company import POLICIES
 from coterie.algorithms.networked import Networked
 from coterie.algorithms.tabular import Tabular
+from coterie.centralized import MAAC
 from coterie.errors import ConfigError, GameError
 from coterie.games.game import Box, Discrete
 from coterie.graph import family, from_adjacency, uniform
@@ -200,7 +202,8 @@ def test_other_names_for_the_agents_give_the_same(algorithm):
 def test_bytes_are_what_the_payloads_weigh_times_the_links(algorithm):
     (agents, experience, network, keys), learn, team = taught(algorithm)
     _, after, _ = learn(agents, experience, network, keys)
-    degrees, sends = np.array([1, 2, 2, 1]), algorithm.information.sends
+    degrees = np.full(4, 3) if algorithm.information.central else np.array([1, 2, 2, 1])
+    sends = algorithm.information.sends
     weights = {payload: messages(algorithm, payload, agents, experience) for payload in sends}
     for payload, (weight, rounds) in weights.items():
         assert after.traffic[payload].bytes.tolist() == (weight * rounds * degrees).tolist()
@@ -223,9 +226,13 @@ def messages(algorithm, payload, agents, experience):
     """What one message of a payload weighs, in bytes, and how many rounds there are of them."""
     if payload == "reward":
         return experience.reward[0].nbytes, 1
-    if isinstance(algorithm, F2A2):
-        shared = jax.vmap(algorithm.shared)(agents)[payload]
-        return sum(leaf[0].nbytes for leaf in jax.tree.leaves(shared)), algorithm.updates
+    if payload == POLICIES:  # now and next
+        return 2 * 4 * 4 * algorithm.batch, algorithm.updates
+    if isinstance(algorithm, F2A2):  # to MAAC's centre gradients, and then weights
+        shared, often = jax.vmap(algorithm.shared)(agents)[payload], isinstance(algorithm, MAAC)
+        return sum(leaf[0].nbytes for leaf in jax.tree.leaves(shared)), (
+            1 + often
+        ) * algorithm.updates
     if payload == "critic":
         arrays = jax.tree.leaves(agents.critic)
         scales = len(arrays) if isinstance(algorithm, Networked) else 0  # a number for each array
