@@ -28,7 +28,7 @@ from coterie.graph import family
 from coterie.train.talk import Talk
 from coterie.train.team import assemble, iteration
 from tests.probes.games import STATES, Darts, Lab, able, table
-from tests.support import Gossip, accepts, each, with_options
+from tests.support import OTHERS, accepts, each, with_options
 
 QUICK = {
     "discount": 0.5,
@@ -86,7 +86,7 @@ def quick(algorithm):
     return with_options(algorithm, **functools.reduce(dict.__or__, own, QUICK))
 
 
-ALL = {name: quick(a) for name, a in (ALGORITHMS | {"gossip": Gossip()}).items()}
+ALL = {name: quick(a) for name, a in (ALGORITHMS | OTHERS).items()}
 EVERY = {
     name: a
     for name, a in ALL.items()
@@ -108,7 +108,7 @@ AIMING = {
     name: with_options(a, **ADAM) if isinstance(a, F2A2) else a
     for name, a in ALL.items()
     # F2A2-TD3 moves its policy half as often, and has not arrived by then.
-    if accepts(a, Box) and not isinstance(a, Networked | Deterministic | F2A2TD3)
+    if accepts(a, Box) and not isinstance(a, Networked | Deterministic | F2A2OnPolicy | F2A2TD3)
 }
 
 
