@@ -22,6 +22,7 @@ from coterie.train.rollout import rollout
 from coterie.train.talk import Talk
 from coterie.train.team import Team, assemble
 from coterie.train.units import units
+from examples.f2a2_ppo import F2A2PPO
 
 SMALL = {
     "hidden": (8,),
@@ -76,6 +77,9 @@ class Gossip(IPPO):
         )
         return state._replace(critic=critic), network, metrics
 
+
+# What is not in the catalogue and keeps its promises all the same.
+OTHERS = {"gossip": Gossip(), "f2a2-ppo": F2A2PPO()}
 
 NOISE = np.random.default_rng(0).normal(size=(64, 4, 12)).astype(np.float32)
 
@@ -203,10 +207,9 @@ def played(algorithm: Algorithm, game: JaxGame, team: Team) -> Experience:
 
 
 def catalogue(recurrent: bool) -> dict[str, Algorithm]:
-    """Every algorithm and `Gossip`, small; or those that can have a memory, with one."""
+    """Every algorithm and `OTHERS`, small; or those that can have a memory, with one."""
     small = {
-        name: with_options(algorithm, **SMALL)
-        for name, algorithm in (ALGORITHMS | {"gossip": Gossip()}).items()
+        name: with_options(algorithm, **SMALL) for name, algorithm in (ALGORITHMS | OTHERS).items()
     }
     if not recurrent:
         return small

@@ -34,6 +34,12 @@ def test_the_python_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pyte
     assert "run" in names and (tmp_path / "runs").is_dir()
 
 
+@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "py")], ids=lambda p: p.name)
+def test_code_that_is_only_shown_is_that_of_an_example(page: Path):
+    examples = [path.read_text() for path in (ROOT / "examples").glob("*.py")]
+    assert all(any(block in text for text in examples) for block in blocks(page, "py"))
+
+
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "pycon")], ids=lambda p: p.name)
 def test_the_examples_of_a_page_give_the_answers_shown(page: Path):
     text = "\n".join(blocks(page, "pycon"))

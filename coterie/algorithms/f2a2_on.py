@@ -44,8 +44,7 @@ class Case(NamedTuple):
 
     view, choices: what was seen, and what the policy would do now.
     actions:  what everybody did; the own action is at `index`.
-    log_prob: of the own action, now.
-    moved:    log pi - log pi_0 of it: how far the policy has moved since it was played.
+    log_prob: of the own action, now, and as it was `before`, when it was played.
     target:   y, what the critics are to learn.
     index:    the own place among the agents.
     """
@@ -54,9 +53,14 @@ class Case(NamedTuple):
     choices: Distribution
     actions: Float[Array, "T G N W"]
     log_prob: Float[Array, "T G"]
-    moved: Float[Array, "T G"]
+    before: Float[Array, "T G"]
     target: Float[Array, "T G"]
     index: Int[Array, ""]
+
+    @property
+    def moved(self) -> Float[Array, "T G"]:
+        """log pi - log pi_0: how far the policy has moved."""
+        return jax.lax.stop_gradient(self.log_prob - self.before)
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,10 @@ class F2A2OnPolicy(F2A2):
         flat = actions.reshape(*actions.shape[:-2], -1)
         return critics.joint.value(view.judged, flat)[None]
 
+    def expected(self, critics: Critics, view: View) -> Float[Array, "*batch"]:
+        """`V(o)`."""
+        return critics.state.value(critics.state.body.step(view.judged, ())[0])
+
     def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Learner, Memory]:
         models = self.models(key, spec)
         optimizer = self.optimizer().init(eqx.filter(models, eqx.is_array))
@@ -152,12 +160,11 @@ class F2A2OnPolicy(F2A2):
     def _case(
         self, policy: Policy, played: Experience, target: Float[Array, "T G"], index: Array
     ) -> Case:
-        action, before = played.decision
+        action, then = played.decision
         features = policy.body.sequence(played.view.observation, played.memory, played.over)
         choices = policy.choices(features, played.view)
-        log_prob = choices.log_prob(action)
-        moved = jax.lax.stop_gradient(log_prob - before.log_prob(action))
-        return Case(played.view, choices, joint(played), log_prob, moved, target, index)
+        likely = choices.log_prob(action), then.log_prob(action)
+        return Case(played.view, choices, joint(played), *likely, target, index)
 
     def _loss(
         self, models: Models, played: Experience, target: Float[Array, "T G"], index: Array
@@ -166,7 +173,7 @@ class F2A2OnPolicy(F2A2):
         policy, critics = models
         case, present = self._case(policy, played, target, index), played.view.present
         values = self.values(critics, case.view, case.actions, index)
-        expected = critics.state.value(critics.state.body.step(case.view.judged, ())[0])
+        expected = self.expected(critics, case.view)
         error = self.rule.critic_stored(values, target, case.moved) + 0.5 * (expected - target) ** 2
         gain = self.gain(jax.lax.stop_gradient(critics), case)
         gain = gain + self.rule.wary(case.log_prob, values, target, case.moved)

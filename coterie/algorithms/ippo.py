@@ -8,6 +8,7 @@ from jaxtyping import Array, Bool, Float, PyTree
 from coterie.algorithms.proximal import Choice, Proximal
 from coterie.rl.averages import mean
 from coterie.rl.distributions import Distribution
+from coterie.rl.importance import clipped_gain
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,5 @@ class IPPO(Proximal):
         team: int,
     ) -> Float[Array, ""]:
         ratio = jnp.exp(new.log_prob(old.action) - old.distribution.log_prob(old.action))
-        clipped = jnp.clip(ratio, 1.0 - self.clip, 1.0 + self.clip)
-        gain = jnp.minimum(ratio * advantage, clipped * advantage)
+        gain = clipped_gain(ratio, advantage, self.clip)
         return mean(gain + self.entropy * new.entropy(), present)

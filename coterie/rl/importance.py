@@ -23,6 +23,17 @@ def importance(
     return weight / mean(weight, where) if normalise else weight
 
 
+def clipped_gain(
+    ratio: Float[Array, " *batch"], advantage: Float[Array, " *batch"], clip: float
+) -> Float[Array, " *batch"]:
+    """`min(r A, clip(r, 1 - c, 1 + c) A)` of a ratio of new to old (Schulman et al. 2017, eq. 7).
+
+    >>> clipped_gain(jnp.array([1.5, 0.5]), jnp.array([2.0, -2.0]), 0.2).round(2).tolist()
+    [2.4000000953674316, -1.600000023841858]
+    """
+    return jnp.minimum(ratio * advantage, jnp.clip(ratio, 1.0 - clip, 1.0 + clip) * advantage)
+
+
 def effective_share(
     weight: Float[Array, " *batch"], where: Bool[Array, " *batch"] | None = None
 ) -> Float[Array, ""]:

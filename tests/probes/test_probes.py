@@ -28,7 +28,7 @@ from coterie.graph import family
 from coterie.train.talk import Talk
 from coterie.train.team import assemble, iteration
 from tests.probes.games import STATES, Darts, Lab, able, table
-from tests.support import Gossip, accepts, each, with_options
+from tests.support import OTHERS, accepts, each, with_options
 
 QUICK = {
     "discount": 0.5,
@@ -86,13 +86,8 @@ def quick(algorithm):
     return with_options(algorithm, **functools.reduce(dict.__or__, own, QUICK))
 
 
-ALL = {name: quick(a) for name, a in (ALGORITHMS | {"gossip": Gossip()}).items()}
-EVERY = {
-    name: a
-    for name, a in ALL.items()
-    # Critics of own observations can be shared by equals only, and these agents are not.
-    if accepts(a, Discrete) and not isinstance(a, F2A2ISAC)
-}
+ALL = {name: quick(a) for name, a in (ALGORITHMS | OTHERS).items()}
+EVERY = {name: a for name, a in ALL.items() if accepts(a, Discrete)}
 LONERS = {name: a for name, a in EVERY.items() if not a.information.sends}
 MEMORIES = {
     name: dataclasses.replace(a, recurrent=True)
@@ -108,14 +103,20 @@ AIMING = {
     name: with_options(a, **ADAM) if isinstance(a, F2A2) else a
     for name, a in ALL.items()
     # F2A2-TD3 moves its policy half as often, and has not arrived by then.
-    if accepts(a, Box) and not isinstance(a, Networked | Deterministic | F2A2TD3)
+    if accepts(a, Box) and not isinstance(a, Networked | Deterministic | F2A2OnPolicy | F2A2TD3)
 }
+
+
+def linked(algorithm):
+    """Critics of own observations can be shared by equals only, and these agents are not."""
+    return not isinstance(algorithm, F2A2ISAC)
 
 
 def trained(algorithm, game, key):
     """The team after training, and each agent's mean return in the last tenth of it."""
     vector = game.vectorize(GAMES)
-    team = assemble(algorithm, game, vector, Talk(family("complete", 2)), key)
+    links = "complete" if linked(algorithm) else "none"
+    team = assemble(algorithm, game, vector, Talk(family(links, 2)), key)
     round_ = iteration(algorithm, game, vector)
     team, report = jax.lax.scan(lambda t, _: round_(t), team, None, length=UPDATES)
     last = jax.tree.map(lambda x: jnp.sum(x[-UPDATES // 10 :], axis=0), report.episodes)
@@ -196,11 +197,12 @@ def play(algorithm, rules, seed=0):
 def pooled(algorithm):
     """Whether all judge by the mean of both: at a centre, or by gossip on a complete graph."""
     said = algorithm.information
-    return said.reward == "team" or bool({"reward", "critic"} & set(said.sends))
+    told = {"reward", "critic"} & set(said.sends)
+    return said.reward == "team" or (bool(told) and linked(algorithm))
 
 
 A, B = [1, 0, 0], [0, 1, 0]  # two things to see
-OWN = (np.arange(2), np.arange(2))  # each agent is paid for what it does itself
+
 
 # The rules, and what every state in play is worth to agent 0 and to agent 1. The discount is 1/2.
 VALUES = {
