@@ -15,7 +15,9 @@ from coterie.train.talk import Talk
 from coterie.train.team import Team, assemble, iterations
 
 TEAMS = 2, 16, 64, 256
-GAMES, REPEATS = 64, 9
+GAMES, REPEATS = 64, 4
+UPDATES = 8
+"""Of the largest team in a block. A program takes fresh memory once: at 1 that costs a sixth."""
 METHODS: dict[str, tuple[Algorithm, Algorithm, Commons]] = {
     "networked-ac": (NetworkedAC(crowd="mean"), NetworkedAC(crowd="mean", rounds=0), Commons()),
     "li-jia": (
@@ -34,7 +36,7 @@ class Measured:
         vector, talk = game.vectorize(GAMES), Talk(family("ring", game.agents))
         fresh = jax.jit(lambda key: assemble(algorithm, game, vector, talk, key))
         self.team = jax.block_until_ready(fresh(jax.random.key(0)))
-        updates = max(TEAMS) // game.agents
+        updates = UPDATES * max(TEAMS) // game.agents
         advance = iterations(algorithm, game, vector, updates)
 
         def block(team: Team) -> Team:
