@@ -41,7 +41,7 @@ class AttentionCritic(eqx.Module):
     @staticmethod
     def init(key: Key[Array, ""], spec: AgentSpec, width: int, heads: int) -> "AttentionCritic":
         """A fresh critic; `heads` divides its `width`."""
-        seen, acted = spec.state // spec.agents, max(spec.sizes)
+        seen, acted = spec.padded.observation, spec.padded.action.size
         own, encoders, attention, inner, outer = jax.random.split(key, 5)
         square = jax.nn.initializers.orthogonal()
         return AttentionCritic(

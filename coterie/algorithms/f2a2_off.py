@@ -172,10 +172,7 @@ class F2A2OffPolicy(F2A2, OffPolicy):
         scene = Scene.of(sample.drawn, network, self.information)
         index = network.index if self.others != "none" else jnp.zeros((), jnp.int32)
 
-        said = None
-        if self.others == "policies":
-            now = self.afresh(student.models.policy.facing(scene.view), say_key)
-            said = now, self.following(student.target, scene.next_view, target_key)[0]
+        said = self._said(student, scene, say_key) if self.others == "policies" else None
         (now, then), network = self._company.would(known, scene, network, said, company_key)
         target = self._target(student.target, scene, then, index, target_key)
         gradient, metrics = jax.grad(self._loss, has_aux=True)(
@@ -195,6 +192,14 @@ class F2A2OffPolicy(F2A2, OffPolicy):
             metrics |= more
         beside = Beside(pact, known)
         return Student(models, followers, optimizer, student.updates + 1, beside), network, metrics
+
+    def _said(
+        self, student: Student, scene: Scene, key: Key[Array, ""]
+    ) -> tuple[Float[Array, "B W"], Float[Array, "B W"]]:
+        """What this agent's policy would do now, and its target next."""
+        now, then = jax.random.split(key)
+        mine = self.afresh(student.models.policy.facing(scene.view), now)
+        return mine, self.following(student.target, scene.next_view, then)[0]
 
     @property
     def _company(self) -> Company:
