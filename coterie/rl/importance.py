@@ -28,8 +28,8 @@ def clipped_gain(
 ) -> Float[Array, " *batch"]:
     """`min(r A, clip(r, 1 - c, 1 + c) A)` of a ratio of new to old (Schulman et al. 2017, eq. 7).
 
-    >>> clipped_gain(jnp.array([1.5, 0.5]), jnp.array([2.0, -2.0]), 0.2).round(2).tolist()
-    [2.4000000953674316, -1.600000023841858]
+    >>> clipped_gain(jnp.array([1.5, 0.5]), jnp.array([2.0, -2.0]), 0.25).tolist()
+    [2.5, -1.5]
     """
     return jnp.minimum(ratio * advantage, jnp.clip(ratio, 1.0 - clip, 1.0 + clip) * advantage)
 

@@ -11,7 +11,6 @@ import pytest
 from coterie.algorithms import (
     F2A2,
     F2A2ISAC,
-    F2A2TD3,
     MATRPO,
     F2A2OnPolicy,
     NetworkedAC,
@@ -71,8 +70,11 @@ OWN = {
     # The probes ask for large steps, and are small enough to agree on them quickly.
     TrustRegion: {"divergence": 0.03, "admm_rounds": 10, "batch": 32, "critic_epochs": 3},
 }
-# Aim is no matter of the mean reward.
+# Aim is no matter of the mean reward. Faster or less regularised, most seeds are in a corner of the
+# actions, where no gradient leads out, before the critic knows any better.
 ADAM = {
+    "regulariser": 0.1,
+    "learning_rate": 0.0005,
     "critic_optimizer": "adam",
     "critic_learning_rate": 0.01,
     "penalty": 10.0,
@@ -102,8 +104,7 @@ REMEMBERING = {name: a for name, a in MEMORIES.items() if name in LONERS.keys() 
 AIMING = {
     name: with_options(a, **ADAM) if isinstance(a, F2A2) else a
     for name, a in ALL.items()
-    # F2A2-TD3 moves its policy half as often, and has not arrived by then.
-    if accepts(a, Box) and not isinstance(a, Networked | Deterministic | F2A2OnPolicy | F2A2TD3)
+    if accepts(a, Box) and not isinstance(a, Networked | Deterministic | F2A2OnPolicy)
 }
 
 
