@@ -15,6 +15,8 @@ from coterie.errors import require
 from coterie.network import Network
 from coterie.rl import replay
 from coterie.rl.distributions import Categorical, Distribution
+from coterie.rl.models import Memory as Recalled
+from coterie.rl.models import Policy
 from coterie.rl.optimizers import clipped_adams
 from coterie.types import AgentSpec, View
 
@@ -26,12 +28,14 @@ class Memory(NamedTuple):
 
     What the others saw and did is kept by them, and looked up.
 
-    over: an episode ended with this step.
+    memory: what the policy remembered of the episode before it.
+    over:   an episode ended with this step.
     """
 
     view: View
     action: Array
     choices: Distribution
+    memory: Recalled
     reward: Float[Array, "*batch"]
     terminated: Bool[Array, "*batch"]
     over: Bool[Array, "*batch"]
@@ -70,16 +74,15 @@ class Sample(NamedTuple):
 class Scene(NamedTuple):
     """Drawn steps with what is known to all of them: `N` agents' views, and `M` agents' actions.
 
-    step: the own part, `[B, ...]`.
-    seen, acted, real: of the steps that lead up to them and of themselves, as in `Drawn`.
+    drawn: the own part.
+    seen, acted: of the steps that lead up to them and of themselves.
     next_seen: what everybody saw next.
     """
 
-    step: Memory
+    drawn: Drawn
     seen: Float[Array, "L B N F"]
     acted: Float[Array, "L B M W"]
     next_seen: Float[Array, "B N F"]
-    real: Bool[Array, "L B"]
 
     @staticmethod
     def of(drawn: Drawn, network: Network, information: Information) -> "Scene":
@@ -93,9 +96,14 @@ class Scene(NamedTuple):
 
         look = everybody if information.state else alone
         hear = everybody if information.actions == "joint" else alone
-        step = jax.tree.map(lambda x: x[-1], drawn.steps)
-        seen, acted = look(drawn.steps.view.observation), hear(drawn.steps.acted)
-        return Scene(step, seen, acted, look(step.next_view.observation), drawn.real)
+        steps = drawn.steps
+        after = look(steps.next_view.observation[-1])
+        return Scene(drawn, look(steps.view.observation), hear(steps.acted), after)
+
+    @property
+    def step(self) -> Memory:
+        """The own part of the drawn steps, `[B, ...]`."""
+        return jax.tree.map(lambda x: x[-1], self.drawn.steps)
 
     @property
     def view(self) -> View:
@@ -122,8 +130,35 @@ class Scene(NamedTuple):
         """What led up to what it led to."""
         return self._past(slice(1, None))
 
+    def now(self, policy: Policy) -> Distribution:
+        """What a policy would do at the drawn steps."""
+        return policy.facing(self.view, self._remembered(policy))
+
+    def next(self, policy: Policy) -> Distribution:
+        """What it would do after them."""
+        after = policy.body.step(self.view.observation, self._remembered(policy))[1]
+        return policy.facing(self.next_view, after)
+
+    def _remembered(self, policy: Policy) -> Recalled:
+        """What a policy would remember of an episode: stored where its steps begin, then as it is.
+
+        Gradients pass through the steps that lead up to the drawn one.
+        """
+        steps, real = self.drawn
+        if policy.body.cell is None:
+            return ()
+        stored = jnp.asarray(steps.memory)
+
+        def advance(memory: Array, step: tuple[Array, Array, Array]) -> tuple[Array, None]:
+            seen, goes_on, kept = step
+            after = policy.body.step(seen, memory)[1]
+            return jnp.where(goes_on[:, None], jnp.asarray(after), kept), None
+
+        before = steps.view.observation[:-1], real[:-1], stored[1:]
+        return jax.lax.scan(advance, stored[0], before)[0]
+
     def _past(self, cut: slice) -> Past:
-        real = self.real[cut]
+        real = self.drawn.real[cut]
         return Past(self.seen[cut], self.acted[cut], jnp.zeros_like(real), real)
 
 
@@ -144,13 +179,12 @@ class Company:
 
     kind: by "estimates" of its own models of them (section 5.2), by what their "policies" say when
           asked, or not at all ("none").
-    width: of the networks of a model; mental, trajectories, latest: see `F2A2OffPolicy`.
+    width: of the networks of a model; trajectories, latest: see `F2A2OffPolicy`.
     rate, clip: Adam's step size, and the largest norm of the gradient.
     """
 
     kind: Literal["estimates", "policies", "none"]
     width: int
-    mental: int
     trajectories: int
     latest: int
     rate: float
@@ -177,14 +211,19 @@ class Company:
         first = jax.tree.map(lambda old, now: jnp.where(new, now, old), kept, past)
         return known._replace(first=first)
 
-    def draw(self, stored: replay.Replay, key: Key[Array, ""], batch: int, games: int) -> Sample:
-        """Steps to learn from, and others to learn of the others by; the key is everybody's."""
+    def draw(
+        self, stored: replay.Replay, key: Key[Array, ""], batch: int, games: int, length: int
+    ) -> Sample:
+        """Steps to learn from with so many before them, and others to learn of the others by.
+
+        The key is everybody's.
+        """
         capacity = jax.tree.leaves(stored.items)[0].shape[0]
         places = replay.latest(stored, key, batch, capacity)
         if self.kind != "estimates":
-            return Sample(_until(stored, places, 0, games))
+            return Sample(_until(stored, places, length, games))
         newest = replay.latest(stored, jax.random.fold_in(key, 1), batch, self.latest)
-        return Sample(*(_until(stored, p, self.mental, games) for p in (places, newest)))
+        return Sample(*(_until(stored, p, length, games) for p in (places, newest)))
 
     def would(
         self,

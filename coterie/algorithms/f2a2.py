@@ -49,6 +49,8 @@ class F2A2(Algorithm):
     """Widths of the dense layers, of the policy and of the critic alike."""
     activation: Literal["tanh", "relu", "selu", "leaky_relu"] = "leaky_relu"
     """Non-linearity after each dense layer."""
+    recurrent: bool = False
+    """Put a gated recurrent unit after the policy's dense layers; critics see enough as it is."""
     critic_optimizer: Literal["adam", "sgd"] = "adam"
     """Adam scales each agent's errors by their own size; sgd agrees on the mean reward's critic."""
     penalty: float = 100.0
@@ -103,7 +105,7 @@ class F2A2(Algorithm):
                 "use maddpg, networked-q or a method with tables."
             )
         keys = jax.random.split(key, 3)
-        seen = Shape.of(spec, self.hidden, self.activation, False)
+        seen = Shape.of(spec, self.hidden, self.activation, self.recurrent)
         return Models(self.actor(keys[:2], seen, spec), self.critics(keys[2], spec))
 
     def start(self, models: Models) -> Pact:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from coterie.algorithms.f2a2_off import Case, F2A2OffPolicy
-from coterie.algorithms.off_policy import Models, drawn, relaxed, size_of
+from coterie.algorithms.off_policy import drawn, relaxed, size_of
 from coterie.rl.distributions import Distribution, Squashed
 from coterie.rl.models import ActionCritic, Policy, Shape
 from coterie.types import AgentSpec, Box, View
@@ -53,8 +53,8 @@ class F2A2DDPG(F2A2OffPolicy):
         flat = actions.reshape(len(actions), -1)
         return jnp.stack([critic.value(view.judged, flat) for critic in critics])
 
-    def following(self, target: Models, view: View, key: Key[Array, ""]) -> tuple[Array, Array]:
-        mine = drawn(target.policy.facing(view), key)
+    def following(self, choices: Distribution, key: Key[Array, ""]) -> tuple[Array, Array]:
+        mine = drawn(choices, key)
         return mine, jnp.zeros(len(mine))
 
     def afresh(self, choices: Distribution, key: Key[Array, ""]) -> Float[Array, "B W"]:
@@ -88,10 +88,9 @@ class F2A2TD3(F2A2DDPG):
         first, second = jax.random.split(key)
         return super().critics(first, spec) + super().critics(second, spec)
 
-    def following(self, target: Models, view: View, key: Key[Array, ""]) -> tuple[Array, Array]:
-        choices = target.policy.facing(view)
+    def following(self, choices: Distribution, key: Key[Array, ""]) -> tuple[Array, Array]:
         if not isinstance(choices, Squashed):
-            return super().following(target, view, key)
+            return super().following(choices, key)
         inner = choices.inner
         # As wide as the noise it replaces, but cut: entry by entry, so that padding stays exact.
         noise = (choices.inner.sample(key) - inner.mean) * self.smoothing / self.exploration_noise

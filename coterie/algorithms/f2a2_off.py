@@ -14,13 +14,21 @@ from coterie.algorithms.company import POLICIES, Company, Known, Memory, Sample,
 from coterie.algorithms.f2a2 import F2A2
 from coterie.algorithms.off_policy import Learner, Models, OffPolicy, Student
 from coterie.algorithms.primal_dual import Pact
-from coterie.algorithms.proximal import Choice
 from coterie.network import Network
 from coterie.rl import replay
 from coterie.rl.averages import mean
 from coterie.rl.distributions import Categorical, Distribution
-from coterie.rl.models import followed
+from coterie.rl.models import Memory as Recalled
+from coterie.rl.models import Policy, followed
 from coterie.types import AgentSpec, View, blank_view
+
+
+class Play(NamedTuple):
+    """An action, what it was drawn from, and what the policy remembered before; `[G, ...]`."""
+
+    action: Array
+    choices: Distribution
+    memory: Recalled
 
 
 class Beside(NamedTuple):
@@ -76,7 +84,8 @@ class F2A2OffPolicy(F2A2, OffPolicy):
     mind_width: int = 32
     """Width of the networks that model another agent."""
     mental_steps: int = 5
-    """Steps of the running episode that its mental state is made of."""
+    """Steps of the running episode that its mental state is made of, and that a recurrent policy is
+    taken through before each drawn step."""
     trajectories: int = 8
     """Games whose first `horizon` steps form its character."""
     latest: int = 1_200
@@ -87,8 +96,8 @@ class F2A2OffPolicy(F2A2, OffPolicy):
         """Fresh critics; the policy climbs the first."""
 
     @abc.abstractmethod
-    def following(self, target: Models, view: View, key: Key[Array, ""]) -> tuple[Array, Array]:
-        """The own action in the target, `[B, W]`, and a bonus for it, `[B]`."""
+    def following(self, choices: Distribution, key: Key[Array, ""]) -> tuple[Array, Array]:
+        """The own next action, `[B, W]`, by the target's choices, and a bonus for it, `[B]`."""
 
     @abc.abstractmethod
     def afresh(self, choices: Distribution, key: Key[Array, ""]) -> Float[Array, "B W"]:
@@ -112,9 +121,10 @@ class F2A2OffPolicy(F2A2, OffPolicy):
         actions = "own" if self.others == "none" else "joint"
         return replace(super().information, actions=actions, sends=(self.payload, *told))
 
-    def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Learner, tuple[()]]:
-        learner, memory = super().init(key, spec)
+    def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Learner, Recalled]:
+        learner, _ = super().init(key, spec)
         student = learner.student
+        memory = student.models.policy.body.start()
         known = self._company.init(jax.random.fold_in(key, 1), spec, self.horizon)
         beside = Beside(self.start(student.models), known)
         return learner._replace(student=student._replace(beside=beside)), memory
@@ -125,27 +135,27 @@ class F2A2OffPolicy(F2A2, OffPolicy):
     def blank(self, spec: AgentSpec) -> Memory:
         view, zero = blank_view(spec)._replace(state=None), jnp.zeros(())
 
-        def acting() -> Choice:
-            choices = self.models(jax.random.key(0), spec).policy.facing(view)
-            return Choice(choices.sample(jax.random.key(0)), choices)
+        def acting() -> Play:
+            policy = self.models(jax.random.key(0), spec).policy
+            return _played(policy, policy.body.start(), view, jax.random.key(0))[0]
 
-        play = jax.eval_shape(acting)
-        return Memory(view, play.action, play.distribution, zero, zero > 0, zero > 0, view)
+        action, choices, memory = jax.eval_shape(acting)
+        return Memory(view, action, choices, memory, zero, zero > 0, zero > 0, view)
 
     def act(
-        self, state: Learner, memory: tuple[()], view: View, key: Key[Array, ""]
-    ) -> tuple[Choice, tuple[()]]:
-        choices = state.student.models.policy.facing(view)
-        return Choice(choices.sample(key), choices), memory
+        self, state: Learner, memory: Recalled, view: View, key: Key[Array, ""]
+    ) -> tuple[Play, Recalled]:
+        return _played(state.student.models.policy, memory, view, key)
 
     def steps(self, experience: Experience) -> Memory:
-        action, choices = experience.decision
+        action, choices, memory = experience.decision
         if isinstance(choices, Categorical):  # what was impossible is not asked for again
             choices = Categorical(jnp.where(choices.log_probs > -1e8, choices.log_probs, 0.0))
         return Memory(
             experience.view._replace(state=None),
             action,
             choices,
+            memory,
             experience.reward,
             experience.terminated,
             experience.over,
@@ -161,7 +171,9 @@ class F2A2OffPolicy(F2A2, OffPolicy):
         return super().learn(state._replace(student=student), experience, network, key)
 
     def draw(self, stored: replay.Replay, key: Key[Array, ""], games: int) -> Sample:
-        return self._company.draw(stored, key, self.batch, games)
+        recalls = self.recurrent or self.others == "estimates"
+        length = self.mental_steps if recalls else 0
+        return self._company.draw(stored, key, self.batch, games, length)
 
     def improve(
         self, student: Student, sample: Sample, network: Network, key: Key[Array, ""]
@@ -198,12 +210,12 @@ class F2A2OffPolicy(F2A2, OffPolicy):
     ) -> tuple[Float[Array, "B W"], Float[Array, "B W"]]:
         """What this agent's policy would do now, and its target next."""
         now, then = jax.random.split(key)
-        mine = self.afresh(student.models.policy.facing(scene.view), now)
-        return mine, self.following(student.target, scene.next_view, then)[0]
+        mine = self.afresh(scene.now(student.models.policy), now)
+        return mine, self.following(scene.next(student.target.policy), then)[0]
 
     @property
     def _company(self) -> Company:
-        sizes = self.mind_width, self.mental_steps, self.trajectories, self.latest
+        sizes = self.mind_width, self.trajectories, self.latest
         return Company(self.others, *sizes, self.critic_learning_rate, self.gradient_clip)
 
     def _target(
@@ -216,7 +228,7 @@ class F2A2OffPolicy(F2A2, OffPolicy):
     ) -> Float[Array, " B"]:
         """`y = r + gamma (min_k Q_k(o', a') + bonus)`."""
         step, view = scene.step, scene.next_view
-        mine, bonus = self.following(target, view, key)
+        mine, bonus = self.following(scene.next(target.policy), key)
         actions = others.at[:, index].set(mine)
         later = jnp.min(self.values(target.critic, view, actions, index), axis=0) + bonus
         return step.reward + self.discount * jnp.where(step.terminated, 0.0, later)
@@ -232,7 +244,7 @@ class F2A2OffPolicy(F2A2, OffPolicy):
     ) -> tuple[Float[Array, ""], Metrics]:
         """The agent's part of (4.4): critics at what was done, the policy at what it would do."""
         step, view, rule = scene.step, scene.view, self.rule
-        present, choices = view.present, models.policy.facing(view)
+        present, choices = view.present, scene.now(models.policy)
         mine = self.afresh(choices, key)
         action = jnp.argmax(mine, axis=-1) if step.discrete else mine
         did = _tried(choices, step, step.action, scene.actions)
@@ -255,6 +267,14 @@ class F2A2OffPolicy(F2A2, OffPolicy):
             "entropy": mean(choices.entropy(), present),
         }
         return mean(error - gain, present), metrics
+
+
+def _played(
+    policy: Policy, memory: Recalled, view: View, key: Key[Array, ""]
+) -> tuple[Play, Recalled]:
+    features, after = policy.body.step(view.observation, memory)
+    choices = policy.choices(features, view)
+    return Play(choices.sample(key), choices, memory), after
 
 
 def _tried(

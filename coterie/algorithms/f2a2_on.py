@@ -87,8 +87,6 @@ class F2A2OnPolicy(F2A2):
     """lambda of the critics' targets; the paper leaves it open."""
     entropy: float = 0.01
     """Weight of the policy's entropy in its objective; 0 in the paper."""
-    recurrent: bool = False
-    """Put a gated recurrent unit after the policy's dense layers; critics see enough as it is."""
 
     @abc.abstractmethod
     def gain(self, critics: Critics, case: Case) -> Float[Array, "T G"]:
@@ -97,9 +95,6 @@ class F2A2OnPolicy(F2A2):
     def check(self, games: int) -> None:
         require_layer(self.hidden)
         super().check(games)
-
-    def actor(self, keys: Key[Array, "2"], shape: Shape, spec: AgentSpec) -> Policy:
-        return super().actor(keys, shape._replace(recurrent=self.recurrent), spec)
 
     def critics(self, key: Key[Array, ""], spec: AgentSpec) -> Critics:
         keys = jax.random.split(key, 4)

@@ -82,8 +82,7 @@ class F2A2SAC(F2A2OffPolicy):
         each = [self.each(critic, view, actions, index) for critic in critics]
         return jnp.stack([jnp.sum(mine * values, axis=-1) for values in each])
 
-    def following(self, target: Models, view: View, key: Key[Array, ""]) -> tuple[Array, Array]:
-        choices = target.policy.facing(view)
+    def following(self, choices: Distribution, key: Key[Array, ""]) -> tuple[Array, Array]:
         mine = drawn(choices, key)
         return mine, -self.temperature * choices.log_prob(jnp.argmax(mine, axis=-1))
 

@@ -199,9 +199,9 @@ class Policy(eqx.Module):
         head = Dense(logits, jnp.zeros(logits.shape[-1]), numbered=True)
         return Policy(Body((), None, "tanh"), head, None)
 
-    def facing(self, view: View) -> Distribution:
-        """The distribution over actions of a policy that remembers nothing."""
-        return self.choices(self.body.step(view.observation, ())[0], view)
+    def facing(self, view: View, memory: Memory = ()) -> Distribution:
+        """The distribution over actions, given what is remembered, if anything."""
+        return self.choices(self.body.step(view.observation, memory)[0], view)
 
     def choices(self, features: Float[Array, "*batch H"], view: View) -> Distribution:
         """The distribution over actions, given the body's features of `view`."""

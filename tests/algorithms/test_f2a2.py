@@ -10,7 +10,7 @@ import pytest
 
 from coterie.algorithms import F2A2DDPG, F2A2ISAC, F2A2SAC, F2A2TD3
 from coterie.algorithms.attention import AttentionCritic
-from coterie.algorithms.company import POLICIES, Known, Memory, Scene
+from coterie.algorithms.company import POLICIES, Drawn, Known, Memory, Scene
 from coterie.algorithms.primal_dual import Pact
 from coterie.catalogue import make_game
 from coterie.errors import ConfigError, CoterieWarning
@@ -67,9 +67,10 @@ def one(name):
         joint = jax.nn.one_hot(jnp.argmax(joint, -1), WIDTH)
     mine = jax.nn.one_hot(action, WIDTH) if space is Discrete else action
     ends = jnp.arange(BATCH) % 2 == 0
-    step = Memory(seen, action, choices, numbers(BATCH), ends, ends, after)
+    step = Memory(seen, action, choices, (), numbers(BATCH), ends, ends, after)
     acted, real = joint.at[:, 1].set(mine), jnp.ones((1, BATCH), bool)
-    scene = Scene(step, everybody[:1], acted[None], everybody[1], real)
+    drawn = Drawn(jax.tree.map(lambda x: x[None], step), real)
+    scene = Scene(drawn, everybody[:1], acted[None], everybody[1])
     return learner.student._replace(models=models, target=moved(models)), scene
 
 
@@ -83,7 +84,7 @@ def test_targets_are_the_least_critics_of_what_all_would_do_next(method):
     algorithm, (student, scene) = method_of(method), one(method)
     others, index = scene.actions * 0.5, jnp.int32(1)
     target = algorithm._target(student.target, scene, others, index, KEY)
-    mine, bonus = algorithm.following(student.target, scene.next_view, KEY)
+    mine, bonus = algorithm.following(scene.next(student.target.policy), KEY)
     joint = others.at[:, 1].set(mine)
     if method == "sac":
         later = [
@@ -102,13 +103,13 @@ def test_targets_are_the_least_critics_of_what_all_would_do_next(method):
 
 def test_noise_on_target_actions_is_cut():
     algorithm, (student, scene) = method_of("td3-box", smoothing_bound=0.1), one("td3-box")
-    mine, _ = algorithm.following(student.target, scene.next_view, KEY)
+    mine, _ = algorithm.following(scene.next(student.target.policy), KEY)
     mean = student.target.policy.facing(scene.next_view).inner.mean
     noise = np.arctanh(mine) - mean
     assert np.abs(noise).max() == pytest.approx(0.1, abs=1e-4) and np.abs(noise).min() < 0.09
     wide = method_of("td3-box", smoothing_bound=9.0, smoothing=0.2)
     many = jax.tree.map(lambda x: jnp.repeat(x, 400, axis=0), scene.next_view)
-    drawn, _ = wide.following(student.target, many, KEY)
+    drawn, _ = wide.following(student.target.policy.facing(many), KEY)
     deviation = (np.arctanh(drawn) - np.repeat(mean, 400, axis=0)).std()
     assert deviation == pytest.approx(0.2, rel=0.05)
 
@@ -313,7 +314,7 @@ def test_games_that_do_not_fit_get_their_sentence():
 
 def test_the_past_of_a_step_stays_within_its_episode():
     """Two games side by side, whose episodes end with the third of six steps."""
-    algorithm, (_, scene) = method_of("sac", mental_steps=3), one("sac")
+    algorithm, (_, scene) = method_of("sac", mental_steps=3, batch=64), one("sac")
 
     def recalled(agent, network):
         """What agent 100, 200, ... sees at step t is 100 + t, ..., and the first number of it."""
@@ -323,7 +324,7 @@ def test_the_past_of_a_step_stays_within_its_episode():
             seen = View(two.view.observation * 0 + agent + t)
             two = two._replace(view=seen, over=jnp.array([t == 2, t == 2]))
             memory = replay.add(memory, two)
-        drawn = algorithm._company.draw(memory, KEY, 64, 2).drawn
+        drawn = algorithm.draw(memory, KEY, 2).drawn
         return Scene.of(drawn, network, algorithm.information)
 
     network = networks(family("none", TEAM), open=True)
@@ -347,3 +348,32 @@ def test_the_past_of_a_step_stays_within_its_episode():
         np.testing.assert_array_equal(mine.until.real[:-1], mine.before.real[1:])
     with pytest.raises(ConfigError, match="looked up but not declared"):
         lift(recalled)(100 * jnp.arange(TEAM), networks(family("none", TEAM)))
+
+
+def test_a_recurrent_policy_is_taken_through_the_steps_before():
+    """From what it remembered where they begin: of those after an end, what it did then."""
+    algorithm, (_, scene) = method_of("ddpg", recurrent=True, mental_steps=3), one("ddpg")
+    spec = AgentSpec(SEEN, Discrete(WIDTH), state=TEAM * SEEN, sizes=(WIDTH,) * TEAM, agents=TEAM)
+    policy = algorithm.init(jax.random.key(0), spec)[0].student.models.policy
+    length = algorithm.mental_steps + 1
+    random = np.random.default_rng(1)
+    seen = jnp.asarray(random.normal(size=(length, BATCH, SEEN)), jnp.float32)
+    stored = jnp.asarray(random.normal(size=(length, BATCH, policy.body.start().size)), jnp.float32)
+    starts = np.arange(BATCH) % length  # the first step of the episode, or of what is known of it
+    real = jnp.asarray(np.arange(length)[:, None] >= starts)
+    steps = jax.tree.map(lambda x: jnp.broadcast_to(x, (length, *x.shape)), scene.step)
+    steps = steps._replace(view=View(seen), memory=stored)
+    long = Scene(Drawn(steps, real), seen[:, :, None], seen[:, :, None], seen[0, :, None])
+    now, then = long.now(policy), long.next(policy)
+    for b, first in enumerate(starts):
+        memory = stored[first, b]
+        for t in range(first, length):
+            features, memory = policy.body.step(seen[t, b], memory)
+        np.testing.assert_allclose(
+            now.log_probs[b], policy.choices(features, View(seen[-1, b])).log_probs, atol=1e-5
+        )
+        after = steps.next_view.observation[-1, b]
+        features, _ = policy.body.step(after, memory)
+        np.testing.assert_allclose(
+            then.log_probs[b], policy.choices(features, View(after)).log_probs, atol=1e-5
+        )

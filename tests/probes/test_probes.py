@@ -97,7 +97,9 @@ MEMORIES = {
     if hasattr(a, "recurrent")
 }
 # Policies with a memory whose critics have none: what these do not see, they cannot teach.
+# Of those with a replay memory one stands for all: each takes minutes.
 TAUGHT = {name: a for name, a in MEMORIES.items() if isinstance(a, F2A2OnPolicy)}
+TAUGHT["f2a2-ddpg"] = with_options(MEMORIES["f2a2-ddpg"], others="policies", mental_steps=2)
 REMEMBERING = {name: a for name, a in MEMORIES.items() if name in LONERS.keys() - TAUGHT.keys()}
 # Actors that only see how chance actions turned out need thousands of updates for a good aim:
 # they have games of their own in tests/algorithms.
