@@ -76,11 +76,12 @@ class AttentionCritic(eqx.Module):
         asking = mine @ self.attention.query, self.attention.key
         query, key = (x.reshape(-1, self.heads, size) for x in asking)
         asked = jnp.einsum("bhd,ehd->bhe", query, key)
-        likeness = jnp.einsum("nbe,bhe->bhn", others, asked) / size**0.5
-        other = jnp.arange(agents) != index
-        weights = jnp.where(other, jax.nn.softmax(jnp.where(other, likeness, -1e9)), 0.0)
-        values = active(others @ self.attention.value).reshape(agents, batch, self.heads, size)
-        heard = jnp.einsum("bhn,nbhd->bhd", weights, values).reshape(batch, -1)
+        likeness = jnp.einsum("nbe,bhe->nbh", others, asked) / size**0.5
+        other = jnp.arange(agents)[:, None, None] != index
+        weights = jax.nn.softmax(jnp.where(other, likeness, -1e9), axis=0)
+        weights = jnp.where(other, weights, 0.0)[..., None]
+        values = active(others @ self.attention.value).reshape(*weights.shape[:-1], size)
+        heard = jnp.sum(weights * values, axis=0).reshape(batch, -1)
         return self.outer(active(self.inner(jnp.concatenate([mine, heard], axis=-1))))
 
 

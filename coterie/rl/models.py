@@ -118,7 +118,7 @@ class Body(eqx.Module):
         features = self._dense(x)
         if self.cell is None:
             return features, memory
-        hidden = _batched(self.cell, features.ndim - 1)(features, memory)
+        hidden = _next(self.cell, features, jnp.asarray(memory))
         return hidden, hidden
 
     def sequence(
@@ -128,11 +128,11 @@ class Body(eqx.Module):
         features = self._dense(x)
         if self.cell is None:
             return features
-        cell = _batched(self.cell, features.ndim - 2)
+        cell = self.cell
 
         def advance(hidden: Array, step: tuple[Array, Array]) -> tuple[Array, Array]:
             inputs, over_t = step
-            hidden = cell(inputs, hidden)
+            hidden = _next(cell, inputs, hidden)
             return jnp.where(over_t[..., None], 0.0, hidden), hidden
 
         return jax.lax.scan(advance, jnp.asarray(memory), (features, over))[1]
@@ -272,7 +272,15 @@ def followed(target: PyTree, model: PyTree, rate: float | Float[Array, ""]) -> P
     return jax.tree.map(lambda old, new: old + rate * (new - old), target, model)
 
 
-def _batched(function: Callable[..., Array], axes: int) -> Callable[..., Array]:
-    for _ in range(axes):
-        function = jax.vmap(function)
-    return function
+def _next(
+    cell: eqx.nn.GRUCell, x: Float[Array, "*batch I"], hidden: Float[Array, "*batch H"]
+) -> Float[Array, "*batch H"]:
+    """A gated unit's next state: the cell's own formula, with samples first in all products.
+
+    Mapped over samples the cell puts them last, and every gate has to be transposed.
+    """
+    told = jnp.split(x @ cell.weight_ih.T + jnp.asarray(cell.bias), 3, axis=-1)
+    kept = jnp.split(hidden @ cell.weight_hh.T, 3, axis=-1)
+    reset, update = jax.nn.sigmoid(told[0] + kept[0]), jax.nn.sigmoid(told[1] + kept[1])
+    new = jnp.tanh(told[2] + reset * (kept[2] + jnp.asarray(cell.bias_n)))
+    return new + update * (hidden - new)

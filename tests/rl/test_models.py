@@ -43,6 +43,15 @@ def test_a_sequence_is_repeated_steps_with_fresh_memories_after_an_end(recurrent
     assert bool(jnp.allclose(at_once, endless)) is not recurrent
 
 
+def test_a_gated_unit_is_the_librarys():
+    """Of a batch at once, in the layout that is fast."""
+    body = Body.init(jax.random.key(0), Shape(5, (4,), "tanh", recurrent=True))
+    x, memory = jax.random.normal(jax.random.key(1), (3, 2, 9))[..., :5], jnp.ones((3, 2, 4)) * 0.3
+    features = jnp.tanh(body.layers[0](x))
+    expected = jax.vmap(jax.vmap(body.cell))(features, memory)
+    np.testing.assert_allclose(body.step(x, memory)[0], expected, atol=1e-6)
+
+
 @pytest.mark.parametrize("recurrent", [False, True])
 def test_after_is_one_step_on_from_the_memory_of_the_step_before(recurrent):
     model = body(recurrent)
