@@ -127,7 +127,7 @@ def figure_3b() -> Figure:
 def figure_4() -> Figure:
     """MATRPO, figure 4: navigation with six agents, and treasures with twelve."""
     game, larger = SpreadMATRPO(agents=6), TreasureMATRPO(agents=12)
-    shorter = replace(TREASURE, steps=200_000, evaluations=10)
+    shorter = replace(TREASURE, steps=160_000, evaluations=8)
     return Figure(
         {
             "navigation-6": Panel(game, NAVIGATORS, SETTINGS, _no_lower("M11")),
