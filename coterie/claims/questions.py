@@ -37,6 +37,11 @@ def above(a: str, *others: str) -> Question:
     return every(*(_above(a, b) for b in others))
 
 
+def keeps_up(a: str, *others: str, within: float = 0.1) -> Question:
+    """Does `a` end at most a tenth of what each of the others learned below it?"""
+    return every(*(_keeps_up(a, b, within) for b in others))
+
+
 def quicker(a: str, *others: str) -> Question:
     """Does `a` need fewer steps than each of the others to nine tenths of the better one's end?"""
     return every(*(_quicker(a, b) for b in others))
@@ -154,6 +159,18 @@ def _above(a: str, b: str) -> Question:
     def ask(curves: Curves) -> Answer:
         found = ends_above(curves[a], curves[b], TAIL)
         return Answer(found.verdict, f"{a} {found.a} against {b} {found.b}")
+
+    return ask
+
+
+def _keeps_up(a: str, b: str, within: float) -> Question:
+    def ask(curves: Curves) -> Answer:
+        end, goal = curves[a].final(TAIL), level(curves[b], 1.0 - within, TAIL)
+        verdict: Verdict = "undecided"
+        if end.low >= goal or end.high < goal:
+            verdict = "holds" if end.low >= goal else "does not hold"
+        said = f"{a} {end} against {b} {curves[b].final(TAIL)}; a tenth below is {goal:.4g}"
+        return Answer(verdict, said)
 
     return ask
 
