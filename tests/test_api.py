@@ -3,7 +3,7 @@
 import pytest
 
 from coterie import api, room
-from coterie.errors import ConfigError
+from coterie.errors import ConfigError, GameError
 from coterie.report import plot
 from coterie.train.loop import Trainer, rehearse, train
 from coterie.train.metrics import read_table
@@ -65,3 +65,16 @@ def test_curves_over_bytes_and_what_sends_nothing_is_a_dot(tmp_path, monkeypatch
     assert told[0].steps.tolist() == [0, 144, 240]
     assert mute.steps.tolist() == [0] and mute.values.tolist() == told[1].values[:, -1:].tolist()
     assert mute.note == "mute sends nothing: the dot is its end" and told[1].sent == 0
+
+
+class Bare(Pond):
+    """Unequal agents that are not told which actions are theirs."""
+
+    def view(self, state):
+        return super().view(state)._replace(action_mask=None)
+
+
+def test_unequal_actions_without_a_mask_are_refused():
+    with pytest.raises(GameError, match="actions of different sizes, 2 to 3, and no mask"):
+        rehearse(new_run(small("ippo"), Bare(unequal=True), SETTINGS, "unused"))
+    rehearse(new_run(small("ippo"), Pond(unequal=True), SETTINGS, "unused"))

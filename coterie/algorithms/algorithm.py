@@ -24,6 +24,7 @@ class Information:
     reward:  learning is paid its "own" reward or the mean of the "team".
     shows:   the parts of its decisions that it sends to everybody; counted as traffic.
     sends:   the payloads it may send to neighbours.
+    to_all:  whether everybody has to be a neighbour of everybody.
     central: learning happens at a centre that everybody sends everything to; counted as traffic.
     together: the centre acts, too: it chooses the joint action, as one agent in the place of all.
     """
@@ -33,6 +34,7 @@ class Information:
     reward: Literal["own", "team"] = "own"
     shows: tuple[str, ...] = ()
     sends: tuple[str, ...] = ()
+    to_all: bool = False
     central: bool = False
     together: bool = False
 

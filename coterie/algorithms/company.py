@@ -11,7 +11,6 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from coterie.algorithms.algorithm import Information, Metrics
 from coterie.algorithms.minds import Mind, Minds, Past, team_of_minds
-from coterie.errors import require
 from coterie.network import Network
 from coterie.rl import replay
 from coterie.rl.distributions import Categorical, Distribution
@@ -267,11 +266,6 @@ class Company:
         self, scene: Scene, mine: Float[Array, "2 B W"], network: Network
     ) -> tuple[Float[Array, "2 B M W"], Network]:
         """What everybody says; whoever is not heard would do what it did."""
-        require(
-            len(network.neighbour) == network.size - 1,
-            "with others=policies everybody has to hear everybody, and not all are linked: use "
-            "--graph complete, or --others estimates.",
-        )
         heard, network = network.neighbours(mine, POLICIES)
         did = jnp.moveaxis(jnp.broadcast_to(scene.actions, (2, *scene.actions.shape)), 2, 0)
         arrived = heard.mask[:, None, None, None]

@@ -50,7 +50,7 @@ class F2A2(Algorithm):
     activation: Literal["tanh", "relu", "selu", "leaky_relu"] = "leaky_relu"
     """Non-linearity after each dense layer."""
     recurrent: bool = False
-    """Put a gated recurrent unit after the policy's dense layers; critics see enough as it is."""
+    """Put a gated recurrent unit after the policy's dense layers; critics have no memory."""
     critic_optimizer: Literal["adam", "sgd"] = "adam"
     """Adam scales each agent's errors by their own size; sgd agrees on the mean reward's critic."""
     penalty: float = 100.0
@@ -94,8 +94,12 @@ class F2A2(Algorithm):
         return Information(state="observations", actions="joint", sends=(self.payload,))
 
     def check(self, games: int) -> None:
-        self._scheme.check(self.critic_learning_rate)
+        self.require_agreement()
         super().check(games)
+
+    def require_agreement(self) -> None:
+        """Raise `ConfigError` unless copies can be held together at all."""
+        self._scheme.check(self.critic_learning_rate)
 
     def models(self, key: Key[Array, ""], spec: AgentSpec) -> Models:
         """A fresh policy and fresh critics."""

@@ -117,9 +117,11 @@ class F2A2OffPolicy(F2A2, OffPolicy):
 
     @property
     def information(self) -> Information:
-        told = (POLICIES,) if self.others == "policies" else ()
-        actions = "own" if self.others == "none" else "joint"
-        return replace(super().information, actions=actions, sends=(self.payload, *told))
+        if self.others == "none":
+            return replace(super().information, actions="own")
+        if self.others == "estimates":
+            return super().information
+        return replace(super().information, sends=(self.payload, POLICIES), to_all=True)
 
     def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Learner, Recalled]:
         learner, _ = super().init(key, spec)

@@ -59,7 +59,7 @@ class F2A2SAC(F2A2OffPolicy):
         require(
             self.others != "none",
             "a critic that attends to the others has to know of them: use f2a2-isac, or --others "
-            "estimates.",
+            "estimates or policies.",
         )
 
     def critic(self, key: Key[Array, ""], spec: AgentSpec) -> Any:

@@ -121,6 +121,11 @@ class OffPolicy(Algorithm):
             self.warmup <= self.capacity,
             f"a replay memory of {self.capacity} never holds a warmup of {self.warmup}: lower it.",
         )
+        require(
+            self.capacity < 2**31,
+            f"a replay memory of {self.capacity:,} steps has more places than can be numbered: "
+            "lower --capacity.",
+        )
 
     def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Learner, tuple[()]]:
         models = self.models(key, spec)
@@ -144,9 +149,10 @@ class OffPolicy(Algorithm):
             # Everybody draws the same steps, so that what is said of them can be put together.
             common = network.common(student.updates)
             sample = self.draw(stored, common, experience.reward.shape[1])
-            updated, network, metrics = self.improve(student, sample, network, key)
-            kept = jax.tree.map(lambda new, old: jnp.where(ready, new, old), updated, student)
-            return (kept, network), metrics
+            *updated, metrics = self.improve(student, sample, network, key)
+            # Until there is enough to learn from, nothing is learned, and nothing was said.
+            kept = jax.tree.map(lambda new, old: jnp.where(ready, new, old), tuple(updated), carry)
+            return kept, metrics
 
         keys = jax.random.split(key, self.updates)
         (student, network), metrics = jax.lax.scan(update, (state.student, network), keys)

@@ -28,6 +28,9 @@ class COMA(F2A2COMA):
     def information(self) -> Information:
         return replace(super().information, reward="team", central=True, sends=())
 
+    def require_agreement(self) -> None:
+        """There is nothing to hold together: `penalty` and `forget` mean nothing here."""
+
     def agree(
         self, models: Models, change: Any, pact: Pact, network: Network
     ) -> tuple[Models, Pact, Network]:

@@ -34,6 +34,9 @@ class MAAC(F2A2SAC):
     def pooled(self, gradient: Any, network: Network) -> tuple[Any, Network]:
         return self._averaged(gradient, network)
 
+    def require_agreement(self) -> None:
+        """There is nothing to hold together: `penalty` and `forget` mean nothing here."""
+
     def agree(
         self, models: Models, change: Any, pact: Pact, network: Network
     ) -> tuple[Models, Pact, Network]:

@@ -54,7 +54,7 @@ def cost_of_talking() -> Study:
     methods: dict[str, Algorithm] = {label: LEARNER for label in networks}
     claims = (
         Claim("C1", "without messages at least 30 % is lost", costs("nobody", "complete", 0.3)),
-        Claim("C2", "a ring comes to a tenth of the complete graph", close("ring", "complete")),
+        Claim("C2", "a ring is level with the complete graph", close("ring", "complete")),
         Claim("C3", "a critic that hears all rewards is better", above("central", "ring")),
         Claim("C4", "30 % loss does not matter", close("loss:0.3", "ring")),
         Claim("C5", "90 % loss costs", above("ring", "loss:0.9")),

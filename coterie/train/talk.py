@@ -7,6 +7,7 @@ import jax
 from coterie.algorithms import Algorithm
 from coterie.errors import GameError, GraphError, require
 from coterie.graph import Graph, Schedule, Static, family, require_meeting, uniform
+from coterie.graph.schedule import union
 from coterie.network import Channel
 from coterie.types import AgentSpec, kinds
 
@@ -38,6 +39,12 @@ class Talk:
         )
         if not apart:
             self._require_meeting()
+        require(
+            not algorithm.information.to_all or _complete(union(self.schedule, self.graph)),
+            "this method asks what everybody would do, and not all agents are linked: use --graph "
+            "complete, or --others estimates.",
+            GraphError,
+        )
         for channel in self.channels:
             channel.check(len(specs))
         _require_equal(algorithm, specs, names)
@@ -52,6 +59,11 @@ class Talk:
             require_meeting(self.schedule, self.graph)
         except GraphError as error:
             raise GraphError(f"{error} Or ask for it: --apart.") from None
+
+
+def _complete(graph: Graph) -> bool:
+    """Whether everybody is everybody's neighbour."""
+    return int(graph.adjacency.sum()) == graph.size * (graph.size - 1)
 
 
 def _require_equal(

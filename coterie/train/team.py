@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from coterie.algorithms import Algorithm, Information
+from coterie.errors import GameError, require
 from coterie.games.game import Game, VectorGame
 from coterie.network import Network, Traffic, joined, lift, networks
 from coterie.train.rollout import Episodes, Stage, open_stage, rollout
@@ -70,6 +71,12 @@ def known_specs(game: Game, vector: VectorGame, information: Information) -> tup
         state = math.prod(view.observation.shape[1:])
     elif information.state:
         state = jax.eval_shape(vector.global_state, games, view).shape[-1]
+    require(
+        len(set(sizes)) == 1 or view.action_mask is not None,
+        f"agents have actions of different sizes, {min(sizes)} to {max(sizes)}, and no mask says "
+        "which entries are whose: give View.action_mask (`coterie check` looks at the rest).",
+        GameError,
+    )
     seen = {"own": (), "mean": (max(sizes),), "joint": sizes}[information.actions]
     return tuple(
         dataclasses.replace(

@@ -13,15 +13,17 @@ from coterie.algorithms.attention import AttentionCritic
 from coterie.algorithms.company import POLICIES, Drawn, Known, Memory, Scene
 from coterie.algorithms.primal_dual import Pact
 from coterie.catalogue import make_game
-from coterie.errors import ConfigError, CoterieWarning
+from coterie.errors import ConfigError, CoterieWarning, GraphError
 from coterie.graph import family
 from coterie.network import lift, networks
 from coterie.rl import replay
 from coterie.train.loop import rehearse
 from coterie.train.run import new_run
 from coterie.train.settings import Settings
+from coterie.train.talk import Talk
+from coterie.train.team import iteration
 from coterie.types import AgentSpec, Box, Discrete, View
-from tests.support import SMALL, taught, with_options
+from tests.support import SMALL, assembled, assert_same, noise, taught, touched, with_options
 
 TEAM, BATCH, WIDTH, SEEN = 3, 8, 2, 2
 LITTLE = {**SMALL, "batch": BATCH, "discount": 0.5, "mind_width": 4, "width": 4, "heads": 2}
@@ -275,12 +277,11 @@ def test_what_the_others_say_is_taken_in_place_of_a_guess():
         for j in set(range(TEAM)) - {i}:
             np.testing.assert_array_equal(would[i, :, :, j], 1.0 + j)
     assert after.traffic[POLICIES].bytes.tolist() == [2 * 4 * 2 * BATCH * WIDTH] * TEAM
-    with pytest.raises(ConfigError, match="everybody has to hear everybody"):
-        lift(mine)(networks(family("ring", 4), (algorithm.payload, POLICIES)))
 
 
 REFUSED = {
     "penalty": (F2A2DDPG(penalty=0.0), r"penalty \(beta\) must be above 0, not 0"),
+    "places": (F2A2DDPG(capacity=2**31), "has more places than can be numbered"),
     "heads": (F2A2SAC(width=10), "width 10 cannot be dealt to 4 heads"),
     "alone": (F2A2SAC(others="none"), "attends to the others has to know of them"),
     "unseen": (F2A2ISAC(others="estimates"), "does not observe the others' actions"),
@@ -306,7 +307,11 @@ def test_games_that_do_not_fit_get_their_sentence():
         rehearse(new_run(F2A2SAC(), continuous, Settings(graph="complete"), "unused"))
     with pytest.raises(ConfigError, match="this game's are numbered states"):
         rehearse(new_run(F2A2DDPG(), "random-mdp", Settings(graph="complete"), "unused"))
-    assert dataclasses.replace(F2A2SAC(), others="policies").information.sends == (
+    asking = dataclasses.replace(F2A2SAC(), others="policies")
+    with pytest.raises(GraphError, match=r"asks what everybody would do, and not all .* linked"):
+        rehearse(new_run(asking, "treasure", Settings(graph="ring"), "unused"))
+    rehearse(new_run(asking, "treasure", Settings(graph="complete"), "unused"))
+    assert asking.information.sends == (
         "attention",
         POLICIES,
     )
@@ -377,3 +382,17 @@ def test_a_recurrent_policy_is_taken_through_the_steps_before():
         np.testing.assert_allclose(
             then.log_probs[b], policy.choices(features, View(after)).log_probs, atol=1e-5
         )
+
+
+def test_before_the_warmup_nothing_is_learned_and_nothing_is_said():
+    """Eight steps in a round, of the 24 that are waited for."""
+    early = with_options(F2A2DDPG(), **(SMALL | {"warmup": 24, "horizon": 2}))
+    game = noise(early)
+    team = assembled(early, game, game.vectorize(4), Talk(family("line", 4)), KEY)
+    models, round_ = team.agents.student.models, jax.jit(iteration(early, game, game.vectorize(4)))
+    for rounds in (0, 0, early.updates):
+        assert_same(team.agents.student.models, models)
+        team, report = round_(team)
+        assert report.rounds.tolist() == [rounds] * 4
+        assert (report.bytes > 0).all() == (rounds > 0)
+    assert touched(team.agents.student.models, models) == {0, 1, 2, 3}

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from coterie.catalogue import ALGORITHMS
 from coterie.graph import family, uniform
@@ -48,3 +49,8 @@ def test_it_steps_along_the_mean_of_all_gradients():
             )
         np.testing.assert_array_equal(got.inner.weight, own.inner.weight)
     np.testing.assert_array_equal(pooled.policy.head.weight, gradient.policy.head.weight)
+
+
+@pytest.mark.parametrize("name", ["maac", "coma"])
+def test_at_a_centre_nothing_has_to_be_held_together(name):
+    with_options(ALGORITHMS[name], penalty=0.0).check(4)
