@@ -91,7 +91,8 @@ def main():
             return state, metrics, network
 
         counts = [2, 4] if algorithm.information.sends else [2]
-        compare(learn, algorithm.information.sends, (agents, experience, keys), counts, 1e-5)
+        knows, inputs = algorithm.information, (agents, experience, keys)
+        compare(learn, knows.sends, inputs, counts, 1e-5, open=knows.open)
         print(f"{name}: the same")
 
 
