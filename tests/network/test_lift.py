@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from coterie.catalogue import ALGORITHMS
 from coterie.errors import ConfigError
 from coterie.network import agent_mesh, stack, unstack
 from tests.network.several_devices import SCHEDULES
+from tests.support import catalogue
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,5 +42,5 @@ def test_several_devices_give_the_same_as_one():
     )
     assert done.returncode == 0, done.stderr
     faulty = [f"{type(schedule).__name__} with faults" for schedule in SCHEDULES]
-    compared = ["exchange", *faulty, *ALGORITHMS, "gossip"]
+    compared = ["exchange", *faulty, *catalogue(recurrent=False)]
     assert done.stdout.splitlines() == [f"{name}: the same" for name in compared]
