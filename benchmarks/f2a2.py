@@ -5,22 +5,24 @@ Processor time, which other work beside a measurement changes less than time on 
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import PyTree
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bound import Part, Product, dense, products
 from coterie import family
 from coterie.algorithms import F2A2SAC
-from coterie.algorithms.primal_dual import PrimalDual
+from coterie.algorithms.primal_dual import Pact, PrimalDual
 from coterie.games import Treasure
 from coterie.network import Network, lift, networks
 from coterie.train.talk import Talk
 from coterie.train.team import Team, assemble, iterations
+from coterie.types import AgentSpec
 
 GAMES, TURNS, ROUNDS, REPEATS = 12, 3, 3, 20
 ALGORITHM = F2A2SAC(horizon=100, updates=4, batch=1024, warmup=0, hidden=(128, 128))
@@ -35,7 +37,7 @@ def main() -> None:
     advance = jax.jit(iterations(ALGORITHM, GAME, vector, TURNS), donate_argnums=0)
     block = advance.lower(team).compile()
     meet = agreement(team)
-    least = bound(Treasure().specs[0].observation, 5, GAME.agents)
+    least = bound(GAME.specs[0], GAME.agents)
     taken, agreed = [], []
     for _ in range(ROUNDS):  # in turn, so that a busy machine slows all alike
         began = time.process_time()
@@ -61,13 +63,13 @@ def main() -> None:
     )
 
 
-def agreement(team: Team):
+def agreement(team: Team) -> Callable[[], float]:
     """What times one round of the dual step and the averages, alone, in seconds."""
     pact = PrimalDual(ALGORITHM.penalty)
     shared = jax.tree.map(jnp.copy, jax.vmap(ALGORITHM.shared)(team.agents)[ALGORITHM.payload])
     network = networks(family("complete", GAME.agents), (ALGORITHM.payload,))
 
-    def one(mine, network: Network):
+    def one(mine: PyTree, network: Network) -> Pact:
         state = pact.start(mine)
         pushed = jax.tree.map(lambda x, f: x - 1e-3 * f, mine, pact.force(mine, state))
         return pact.meet(pushed, state, network, ALGORITHM.payload)[0]
@@ -85,36 +87,30 @@ def agreement(team: Team):
     return timed
 
 
-def bound(seen: int, acted: int, agents: int) -> dict[str, Part]:
+def bound(spec: AgentSpec, agents: int) -> dict[str, Part]:
     """What one update cannot do without, for all agents."""
-    others, rows = agents - 1, ALGORITHM.batch
-    judged = critic(seen, acted, others)
-    policy = (seen, *ALGORITHM.hidden, acted)
-    critics = Counter()
-    for products_, passes in ((judged(rows, False), 3), (judged(rows, True), 2)):
-        critics.update({p: passes * n for p, n in products_.items()})
+    sizes, rows = (spec.observation, spec.action.size, agents - 1), ALGORITHM.batch
+    policy = (spec.observation, *ALGORITHM.hidden, spec.action.size)
+    critics: Counter[Product] = Counter()
+    for backward, passes in ((False, 3), (True, 2)):
+        critics.update({p: passes * n for p, n in critic(backward, *sizes).items()})
+    policies = Counter(products(rows, policy, True)) + Counter(products(rows, policy, False))
     return {
         "critics": dense(agents, critics),
-        "policies": dense(
-            agents, Counter(products(rows, policy, True)) + Counter(products(rows, policy, False))
-        ),
-        "models of others": dense(agents, minds(seen, acted, others)),
+        "policies": dense(agents, policies),
+        "models of others": dense(agents, minds(*sizes)),
     }
 
 
-def critic(seen: int, acted: int, others: int):
-    """The products of one attentional critic for so many rows, with or without a gradient."""
-    width = ALGORITHM.width
-
-    def counted(rows: int, backward: bool) -> Counter[Product]:
-        found = Counter(products(rows, (seen, width, width), backward))  # itself, and its query
-        found.update(_inner(rows, (width, width), backward))  # the query through the keys
-        for _ in range(others):
-            found.update(products(rows, (seen + acted, width, width), backward))  # and values
-        found.update(_inner(rows, (2 * width, width, acted), backward))
-        return found
-
-    return counted
+def critic(backward: bool, seen: int, acted: int, others: int) -> Counter[Product]:
+    """The products of one attentional critic, with or without a gradient."""
+    width, rows = ALGORITHM.width, ALGORITHM.batch
+    found = Counter(products(rows, (seen, width, width), backward))  # itself, and its query
+    found.update(_inner(rows, (width, width), backward))  # the query through the keys
+    for _ in range(others):
+        found.update(products(rows, (seen + acted, width, width), backward))  # and values
+    found.update(_inner(rows, (2 * width, width, acted), backward))
+    return found
 
 
 def minds(seen: int, acted: int, others: int) -> Counter[Product]:
