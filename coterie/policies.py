@@ -127,8 +127,7 @@ class TrainedPolicy:
         return int(action) if isinstance(self.card.action, Discrete) else np.asarray(action)
 
     def _answer(self, memory: Any, view: View, key: Array) -> tuple[Array, Any]:
-        features, memory = self._policy.body.step(view.observation, memory)
-        choices = self._policy.choices(features, view)
+        choices, memory = self._policy.step(view, memory)
         action = choices.mode() if self._greedy else choices.sample(key)
         space = self.card.action
         return (space.rescale(action) if isinstance(space, Box) else action), memory

@@ -135,7 +135,7 @@ class Scene(NamedTuple):
 
     def next(self, policy: Policy) -> Distribution:
         """What it would do after them."""
-        after = policy.body.step(self.view.observation, self._remembered(policy))[1]
+        after = policy.step(self.view, self._remembered(policy))[1]
         return policy.facing(self.next_view, after)
 
     def _remembered(self, policy: Policy) -> Recalled:

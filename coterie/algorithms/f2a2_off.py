@@ -274,8 +274,7 @@ class F2A2OffPolicy(F2A2, OffPolicy):
 def _played(
     policy: Policy, memory: Recalled, view: View, key: Key[Array, ""]
 ) -> tuple[Play, Recalled]:
-    features, after = policy.body.step(view.observation, memory)
-    choices = policy.choices(features, view)
+    choices, after = policy.step(view, memory)
     return Play(choices.sample(key), choices, memory), after
 
 

@@ -119,9 +119,7 @@ class F2A2OnPolicy(F2A2):
     def act(
         self, state: Learner, memory: Memory, view: View, key: Key[Array, ""]
     ) -> tuple[Choice, Memory]:
-        policy = state.models.policy
-        features, memory = policy.body.step(view.observation, memory)
-        choices = policy.choices(features, view)
+        choices, memory = state.models.policy.step(view, memory)
         return Choice(choices.sample(key), choices), memory
 
     def learn(

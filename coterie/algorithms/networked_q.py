@@ -100,9 +100,7 @@ class NetworkedQAC(Networked):
 
         crowd: `(M, W)`, how many action vectors a critic sees, and their length.
         """
-        choices = state.policy.choices(
-            state.policy.body.step(now.view.observation, ())[0], now.view
-        )
+        choices = state.policy.facing(now.view)
         assert isinstance(choices, Categorical)
         chance = jnp.exp(choices.log_probs)
         own = jax.nn.one_hot(now.action, crowd[1])

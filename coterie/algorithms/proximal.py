@@ -137,8 +137,7 @@ class Proximal(Algorithm):
     def act(
         self, state: Learner, memory: Recall, view: View, key: Key[Array, ""]
     ) -> tuple[Choice, Recall]:
-        features, remembered = state.policy.body.step(view.observation, memory.policy)
-        distribution = state.policy.choices(features, view)
+        distribution, remembered = state.policy.step(view, memory.policy)
         judged = memory.critic
         if self.recurrent:
             judged = state.critic.body.step(view.judged, memory.critic)[1]

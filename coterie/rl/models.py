@@ -201,7 +201,12 @@ class Policy(eqx.Module):
 
     def facing(self, view: View, memory: Memory = ()) -> Distribution:
         """The distribution over actions, given what is remembered, if anything."""
-        return self.choices(self.body.step(view.observation, memory)[0], view)
+        return self.step(view, memory)[0]
+
+    def step(self, view: View, memory: Memory) -> tuple[Distribution, Memory]:
+        """The distribution over actions, and what is remembered after it."""
+        features, memory = self.body.step(view.observation, memory)
+        return self.choices(features, view), memory
 
     def choices(self, features: Float[Array, "*batch H"], view: View) -> Distribution:
         """The distribution over actions, given the body's features of `view`."""

@@ -36,8 +36,7 @@ def decide(
     policy: Policy, memory: PyTree, view: View, key: Key[Array, ""], greedy: bool
 ) -> tuple[Array, PyTree]:
     """One agent's action in each game, from its policy alone."""
-    features, memory = policy.body.step(view.observation, memory)
-    choices = policy.choices(features, view)
+    choices, memory = policy.step(view, memory)
     return (choices.mode() if greedy else choices.sample(key)), memory
 
 
