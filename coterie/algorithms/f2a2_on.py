@@ -16,6 +16,7 @@ from coterie.algorithms.f2a2 import F2A2
 from coterie.algorithms.off_policy import Models
 from coterie.algorithms.primal_dual import Pact
 from coterie.algorithms.proximal import Choice
+from coterie.algorithms.ranges import require_layer
 from coterie.network import Network
 from coterie.rl.averages import mean
 from coterie.rl.distributions import Distribution
@@ -90,6 +91,10 @@ class F2A2OnPolicy(F2A2):
     @abc.abstractmethod
     def gain(self, critics: Critics, case: Case) -> Float[Array, "T G"]:
         """What the policy climbs by what it did; the critics are held fixed."""
+
+    def check(self, games: int) -> None:
+        require_layer(self.hidden)
+        super().check(games)
 
     def critics(self, key: Key[Array, ""], spec: AgentSpec) -> Critics:
         keys = jax.random.split(key, 4)
