@@ -5,7 +5,7 @@ from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Key
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from coterie.algorithms.algorithm import Experience, Information, Metrics
 from coterie.algorithms.drift import PAYLOAD, Afresh, Drift, Tracked
@@ -17,7 +17,7 @@ from coterie.algorithms.off_policy import (
     Student,
 )
 from coterie.errors import ConfigError, require
-from coterie.network import Network
+from coterie.network import Network, few_at_a_time
 from coterie.rl.averages import mean
 from coterie.rl.distributions import Squashed
 from coterie.rl.importance import effective_share, importance
@@ -140,21 +140,27 @@ class LiJia(ByLesson):
     def lesson(
         self, student: Student, sample: Memory, network: Network, key: Key[Array, ""]
     ) -> tuple[Lesson, Network, Metrics]:
-        policy, present = student.models.policy, sample.view.present
-        own = _log_ratio(policy, sample)
+        policy, critic, present = student.models.policy, student.target.critic, sample.view.present
+        own, target = few_at_a_time(self._looked_up)(policy, critic, sample, key)
         others, network = self._drift().others(sample.drift, own, network)
         weight = importance(others, self.weight_clip, self.normalise_weights, present)
-        following = _choices(policy, sample.next_view).sample(key)
-        later = student.target.critic.value(sample.next_view.judged, following)
-        target = sample.reward + self.discount * jnp.where(sample.terminated, 0.0, later)
         metrics = {
             "effective_share": effective_share(weight, present),
             "log_weight": mean(others, present),
         }
         return Lesson(jnp.tanh(sample.inner), target, weight), network, metrics
 
+    def _looked_up(
+        self, policy: Policy, critic: ActionCritic, sample: Memory, key: Key[Array, ""]
+    ) -> tuple[Float[Array, " B"], Float[Array, " B"]]:
+        """The own log ratios at drawn steps, and what the critic is to learn (eq. 56)."""
+        following = _choices(policy, sample.next_view).sample(key)
+        later = critic.value(sample.next_view.judged, following)
+        target = sample.reward + self.discount * jnp.where(sample.terminated, 0.0, later)
+        return _log_ratio(policy, sample), target
+
     def worth(
-        self, models: Models, sample: Memory, network: Network, key: Key[Array, ""]
+        self, models: Models, sample: Memory, index: Int[Array, ""], key: Key[Array, ""]
     ) -> tuple[Float[Array, " B"], Metrics]:
         choices = _choices(models.policy, sample.view)
         worth = models.critic.value(sample.view.judged, choices.sample(key))

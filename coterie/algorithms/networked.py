@@ -12,7 +12,7 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from coterie.algorithms.algorithm import Action, Algorithm, Experience, Information, Metrics
-from coterie.network import Network
+from coterie.network import Network, few_at_a_time
 from coterie.rl.averages import mean
 from coterie.rl.models import Policy, Shape
 from coterie.rl.optimizers import rescaled, scales
@@ -154,22 +154,11 @@ class Networked(Algorithm):
     def learn(
         self, state: Learner, experience: Experience, network: Network, key: Key[Array, ""]
     ) -> tuple[Learner, Network, Metrics]:
-        rates = self._rates(state.updates)
-        lesson = self.study(state, experience, network, self._counted_from(state))
-        policy, actor_optimizer, said = self._improve_policy(state, lesson, rates[0])
-        critic, critic_optimizer, loss = self._improve_critic(state, lesson, rates[1])
-        mine = Agreed(critic, scales(critic_optimizer))
-        (critic, agreed), network = self.agree(mine, network)
-        reward = mean(experience.reward, experience.view.present)
-        average = state.average + jnp.minimum(rates[1], 1.0) * (reward - state.average)
-        metrics = {
-            "critic_loss": loss,
-            "advantage": jnp.sqrt(mean(lesson.advantage**2, lesson.counts)),
-            "average_reward": average,
-        }
-        optimizers = (actor_optimizer, rescaled(critic_optimizer, agreed))
-        state = Learner(policy, critic, optimizers, average, state.updates + 1, lesson.last)
-        return state, network, metrics | said
+        state, metrics = few_at_a_time(self._improved)(state, experience, network)
+        actor, optimizer = state.optimizer
+        (critic, agreed), network = self.agree(Agreed(state.critic, scales(optimizer)), network)
+        optimizers = actor, rescaled(optimizer, agreed)
+        return state._replace(critic=critic, optimizer=optimizers), network, metrics
 
     def agree(self, mine: Agreed, network: Network) -> tuple[Agreed, Network]:
         """What is mine after averaging with the neighbours."""
@@ -183,6 +172,25 @@ class Networked(Algorithm):
         size = spec.state if self.critic_sees == "state" else spec.observation
         inputs = size + (spec.joint if actions else 0)
         return Shape(inputs, self.critic_hidden, self.activation, recurrent=False)
+
+    def _improved(
+        self, state: Learner, experience: Experience, network: Network
+    ) -> tuple[Learner, Metrics]:
+        """The agent after its own steps, before it talks."""
+        rates = self._rates(state.updates)
+        lesson = self.study(state, experience, network, self._counted_from(state))
+        policy, actor_optimizer, said = self._improve_policy(state, lesson, rates[0])
+        critic, critic_optimizer, loss = self._improve_critic(state, lesson, rates[1])
+        reward = mean(experience.reward, experience.view.present)
+        average = state.average + jnp.minimum(rates[1], 1.0) * (reward - state.average)
+        metrics = {
+            "critic_loss": loss,
+            "advantage": jnp.sqrt(mean(lesson.advantage**2, lesson.counts)),
+            "average_reward": average,
+        }
+        optimizers = actor_optimizer, critic_optimizer
+        state = Learner(policy, critic, optimizers, average, state.updates + 1, lesson.last)
+        return state, metrics | said
 
     def _counted_from(self, state: Learner) -> Float[Array, ""]:
         return state.average if self.discount == 1.0 else jnp.zeros(())

@@ -17,7 +17,7 @@ from jaxtyping import Array, Float, Int, Key, PyTree
 from coterie.algorithms.algorithm import Algorithm, Experience, Metrics
 from coterie.algorithms.ranges import require_layer
 from coterie.errors import require
-from coterie.network import Network
+from coterie.network import Network, few_at_a_time
 from coterie.rl import replay
 from coterie.rl.averages import mean
 from coterie.rl.distributions import Categorical, Distribution, Squashed
@@ -184,9 +184,9 @@ class ByLesson(OffPolicy):
 
     @abc.abstractmethod
     def worth(
-        self, models: Models, sample: Any, network: Network, key: Key[Array, ""]
+        self, models: Models, sample: Any, index: Int[Array, ""], key: Key[Array, ""]
     ) -> tuple[Float[Array, " B"], Metrics]:
-        """What the policy is to maximise at drawn steps."""
+        """What the policy of agent `index` is to maximise at drawn steps."""
 
     def improve(
         self, student: Student, sample: Any, network: Network, key: Key[Array, ""]
@@ -194,24 +194,36 @@ class ByLesson(OffPolicy):
         """One gradient step of the critic and the policy on drawn steps."""
         lesson_key, worth_key = jax.random.split(key)
         lesson, network, said = self.lesson(student, sample, network, lesson_key)
-        lesson = jax.lax.stop_gradient(lesson)
-        present = sample.view.present
-
-        def loss(models: Models) -> tuple[Float[Array, ""], Metrics]:
-            value = models.critic.value(sample.view.judged, lesson.action)
-            error = mean(lesson.weight * (value - lesson.target) ** 2, present)
-            fixed = models._replace(critic=jax.lax.stop_gradient(models.critic))
-            worth, more = self.worth(fixed, sample, network, worth_key)
-            gain = mean(worth, present)
-            metrics = {"critic_loss": error, "policy_loss": -gain, "value": mean(value, present)}
-            return 0.5 * error - gain, metrics | more
-
-        gradient, metrics = jax.grad(loss, has_aux=True)(student.models)
+        gradient, metrics = few_at_a_time(self._gradient)(
+            student.models, lesson, sample, network.index, worth_key
+        )
         change, optimizer = self.optimizer().update(gradient, student.optimizer)
         models = eqx.apply_updates(student.models, change)
         target = followed(student.target, models, self.follow)
         metrics["gradient_norm"] = optax.tree.norm(gradient)
         return Student(models, target, optimizer, student.updates + 1), network, metrics | said
+
+    def _gradient(
+        self,
+        models: Models,
+        lesson: Lesson,
+        sample: Any,
+        index: Int[Array, ""],
+        key: Key[Array, ""],
+    ) -> tuple[Models, Metrics]:
+        """The gradient of the critic's error, less that of what the policy climbs."""
+        lesson, present = jax.lax.stop_gradient(lesson), sample.view.present
+
+        def loss(models: Models) -> tuple[Float[Array, ""], Metrics]:
+            value = models.critic.value(sample.view.judged, lesson.action)
+            error = mean(lesson.weight * (value - lesson.target) ** 2, present)
+            fixed = models._replace(critic=jax.lax.stop_gradient(models.critic))
+            worth, more = self.worth(fixed, sample, index, key)
+            gain = mean(worth, present)
+            metrics = {"critic_loss": error, "policy_loss": -gain, "value": mean(value, present)}
+            return 0.5 * error - gain, metrics | more
+
+        return jax.grad(loss, has_aux=True)(models)
 
 
 def relaxed(choices: Distribution, key: Key[Array, ""]) -> Float[Array, "B W"]:

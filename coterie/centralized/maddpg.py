@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Key
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from coterie.algorithms.algorithm import Action, Experience, Information, Metrics, joint
 from coterie.algorithms.off_policy import (
@@ -99,12 +99,12 @@ class MADDPG(ByLesson):
         return Lesson(sample.actions, target, jnp.ones_like(target)), network, {}
 
     def worth(
-        self, models: Models, sample: Memory, network: Network, key: Key[Array, ""]
+        self, models: Models, sample: Memory, index: Int[Array, ""], key: Key[Array, ""]
     ) -> tuple[Float[Array, " B"], Metrics]:
         choices = models.policy.facing(sample.view)
         mine = relaxed(choices, key)
-        acted = sample.actions.reshape(len(mine), network.size, -1)
-        acted = acted.at[:, network.index].set(mine).reshape(len(mine), -1)
+        acted = sample.actions.reshape(len(mine), -1, mine.shape[-1])
+        acted = acted.at[:, index].set(mine).reshape(len(mine), -1)
         worth = models.critic.value(sample.view.judged, acted)
         worth = worth - self.regulariser * size_of(choices)
         return worth, {"entropy": mean(choices.entropy(), sample.view.present)}

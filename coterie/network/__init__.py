@@ -9,6 +9,7 @@ from coterie.network.channels import Partition as Partition
 from coterie.network.channels import Quantise as Quantise
 from coterie.network.channels import Silence as Silence
 from coterie.network.lift import agent_mesh as agent_mesh
+from coterie.network.lift import few_at_a_time as few_at_a_time
 from coterie.network.lift import joined as joined
 from coterie.network.lift import lift as lift
 from coterie.network.lift import stack as stack

@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import pytest
 
 from coterie.errors import ConfigError
-from coterie.network import agent_mesh, stack, unstack
+from coterie.network import agent_mesh, few_at_a_time, lift, stack, unstack
 from tests.network.several_devices import SCHEDULES
-from tests.support import catalogue
+from tests.support import assert_same, catalogue
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,3 +44,21 @@ def test_several_devices_give_the_same_as_one():
     faulty = [f"{type(schedule).__name__} with faults" for schedule in SCHEDULES]
     compared = ["exchange", *faulty, *catalogue(recurrent=False)]
     assert done.stdout.splitlines() == [f"{name}: the same" for name in compared]
+
+
+def test_few_at_a_time_is_the_same(monkeypatch):
+    """Of teams that are a multiple of `FEW` and of others; what all have in common stays whole."""
+    monkeypatch.setattr(sys.modules["coterie.network.lift"], "FEW", 3)
+
+    def grown(common, mine, unused):
+        return {"sum": common @ mine["x"], "key": jax.random.normal(mine["key"])}
+
+    common = jnp.arange(6.0).reshape(2, 3)
+    for agents in (2, 3, 6, 8):
+        keys = jax.random.split(jax.random.key(agents), agents)
+        mine = {"x": jax.random.normal(keys[0], (agents, 3)), "key": keys}
+        plain = lift(lambda own: grown(common, own, None))(mine)
+        few = jax.jit(lift(lambda own: few_at_a_time(grown)(common, own, None)))(mine)
+        assert_same(few, plain)
+    text = jax.make_jaxpr(lift(lambda own: few_at_a_time(grown)(common, own, None)))(mine)
+    assert "scan" in str(text)
