@@ -240,11 +240,11 @@ class Company:
             return jnp.zeros((2, *scene.actions.shape)), network
         if said is not None:
             return self._asked(scene, jnp.stack(said), network)
-        keys = jax.random.split(key)
-        minds, discrete = _minds(known, network), scene.step.discrete
-        now = minds.drawn(scene.seen[-1], scene.before, discrete, keys[0])
-        then = minds.drawn(scene.next_seen, scene.until, discrete, keys[1])
-        return jnp.stack([now, then]), network
+        # Both at once: what forms the others' characters is read once.
+        seen = jnp.concatenate([scene.seen[-1], scene.next_seen])
+        past = jax.tree.map(lambda *x: jnp.concatenate(x, axis=1), scene.before, scene.until)
+        told = _minds(known, network).drawn(seen, past, scene.step.discrete, key)
+        return told.reshape(2, *scene.actions.shape), network
 
     def study(self, known: Known, scene: Scene, network: Network) -> tuple[Known, Metrics]:
         """Models after one step towards what the others did lately, in a scene of these steps."""

@@ -1,5 +1,6 @@
 """F2A2-SAC and F2A2-ISAC: stochastic policies that are paid for entropy."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -67,9 +68,7 @@ class F2A2SAC(F2A2OffPolicy):
         return AttentionCritic.init(key, spec, self.width, self.heads)
 
     def shares(self, models: Models) -> Any:
-        nothing = jax.tree.map(lambda _: False, models)
-        every = jax.tree.map(lambda _: True, models)
-        return eqx.tree_at(_attentions, nothing, _attentions(every))
+        return _only(lambda models: [twin.attention for twin in models.critic], models)
 
     def each(self, critic: Any, view: View, actions: Array, index: Int[Array, ""]) -> Array:
         """The value of every own action, `[B, A]`."""
@@ -107,8 +106,10 @@ class F2A2SAC(F2A2OffPolicy):
         return value - self.temperature * tried.log_prob - base
 
 
-def _attentions(models: Models) -> list[Any]:
-    return [twin.attention for twin in models.critic]  # type: ignore[attr-defined]
+def _only(where: Callable[[Any], list[Any]], models: Models) -> Any:
+    """Truth values for models: these parts and no others."""
+    nothing, every = (jax.tree.map(lambda _, so=so: so, models) for so in (False, True))
+    return eqx.tree_at(where, nothing, where(every))
 
 
 def _log_probs(choices: Distribution) -> Float[Array, "B A"]:
@@ -120,14 +121,25 @@ def _log_probs(choices: Distribution) -> Float[Array, "B A"]:
 class F2A2ISAC(F2A2SAC):
     """The same for large teams: critics of the own observation and action alone (section 6.3).
 
-    Nobody is observed, so nobody can be modelled. Critics are shared as a whole, where all agents
-    see and do as much.
+    Nobody is observed, so nobody can be modelled. Critics are shared as a whole, as in the paper,
+    whose agents all see and do as much; of a team of several kinds only what is alike can be.
     """
+
+    share: Literal["all", "inner"] = "all"
+    """What of its critics an agent shares: all, or (a team of several kinds) the layers between the
+    first and the last."""
 
     others: Literal["estimates", "policies", "none"] = "none"
     """What the others would do: nothing is known of it here."""
 
     payload: ClassVar[str] = "critic"
+
+    def check(self, games: int) -> None:
+        super().check(games)
+        require(
+            self.share == "all" or len(self.hidden) > 1,
+            f"share=inner needs two hidden layers, not {len(self.hidden)}: try --hidden 64 64.",
+        )
 
     @property
     def information(self) -> Information:
@@ -138,7 +150,9 @@ class F2A2ISAC(F2A2SAC):
         return Policy.init(jax.random.split(key), shape, spec.action, gain=1.0)
 
     def shares(self, models: Models) -> Any:
-        return F2A2OffPolicy.shares(self, models)
+        if self.share == "all":
+            return F2A2OffPolicy.shares(self, models)
+        return _only(lambda models: [twin.body.layers[1:] for twin in models.critic], models)
 
     def each(self, critic: Any, view: View, actions: Array, index: Int[Array, ""]) -> Array:
         return critic.head(critic.body.step(view.observation, ())[0])

@@ -11,6 +11,7 @@ import numpy as np
 
 from coterie.report.compare import Verdict, ends_above, faster, level
 from coterie.report.curve import Curve
+from coterie.report.words import volume
 
 Curves = Mapping[str, Curve]
 
@@ -117,6 +118,39 @@ def costs(a: str, b: str, share: float) -> Question:
             verdict = "holds" if least >= share else "does not hold"
         lost = 1.0 - less.point / more.point
         return Answer(verdict, f"{a} {less} against {b} {more}: {lost:.0%} less")
+
+    return ask
+
+
+def leaps(*labels: str, share: float = 0.5) -> Question:
+    """Is this share of all that is gained from the first to the last gained in a single step?
+
+    It does not hold where nothing is gained.
+    """
+
+    def ask(curves: Curves) -> Answer:
+        ends = [curves[label].final(TAIL) for label in labels]
+        gains = np.diff([end.point for end in ends])
+        most, whole = int(np.argmax(gains)), ends[-1].point - ends[0].point
+        gained = ends[-1].above(ends[0])
+        said = f"{labels[0]} {ends[0]}, {labels[-1]} {ends[-1]}"
+        if not gained:
+            return Answer("does not hold", f"{said}: nothing is gained")
+        holds = gains[most] >= share * whole
+        said += f"; {gains[most] / whole:.0%} from {labels[most]} to {labels[most + 1]}"
+        return Answer("holds" if holds else "does not hold", said)
+
+    return ask
+
+
+def sends_less(a: str, b: str, share: float) -> Question:
+    """Does an agent send at most this share of what one of `b` sends in as many steps?"""
+
+    def ask(curves: Curves) -> Answer:
+        less, more = (curves[label].sent or 0.0 for label in (a, b))
+        verdict: Verdict = "holds" if less <= share * more else "does not hold"
+        said = f"{a} {volume(less)}, {b} {volume(more)}"
+        return Answer(verdict, f"{said}: {less / more:.2f} of it" if more else said)
 
     return ask
 

@@ -84,5 +84,6 @@ def _require_equal(
                 raise GameError(
                     f"payload {payload!r} of {names[0]} and of {names[agent]} have the shapes "
                     f"{unequal[0][0]} and {unequal[0][1]}, which have no average: give all agents "
-                    "the same view for it (a global state), or use a method that sends nothing."
+                    "the same view for it (a global state), share less (f2a2-isac: --share "
+                    "inner), or use a method that sends nothing."
                 )

@@ -285,6 +285,7 @@ REFUSED = {
     "heads": (F2A2SAC(width=10), "width 10 cannot be dealt to 4 heads"),
     "alone": (F2A2SAC(others="none"), "attends to the others has to know of them"),
     "unseen": (F2A2ISAC(others="estimates"), "does not observe the others' actions"),
+    "inner": (F2A2ISAC(share="inner", hidden=(64,)), "needs two hidden layers, not 1"),
 }
 
 

@@ -1,5 +1,7 @@
 """Questions that papers ask of curves, on curves whose answers are known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -23,7 +25,9 @@ CURVES = {
     "split": ramp("split", 2.0, noise=0.8),
     "shaky": ramp("shaky", 2.0, jitter=0.3),
 }
-KNOWN = {"two and a half": 2.5, "nearly two": 1.9, "one": 1.0}
+CURVES["high"] = replace(CURVES["high"], sent=1e6)
+CURVES["low"] = replace(CURVES["low"], sent=1e5)
+KNOWN = {"one": 1.0, "nearly two": 1.9, "two and a half": 2.5}
 CURVES |= {name: Curve(name, np.zeros(1), np.full((1, 1), v)) for name, v in KNOWN.items()}
 CASES = {
     "above": (questions.above("high", "low"), "holds"),
@@ -51,6 +55,14 @@ CASES = {
     "costs": (questions.costs("low", "high", 0.45), "holds"),
     "costs less": (questions.costs("low", "high", 0.6), "does not hold"),
     "perhaps costs": (questions.costs("split", "high", 0.05), "undecided"),
+    "leaps": (questions.leaps("one", "nearly two", "two and a half"), "holds"),
+    "many steps": (
+        questions.leaps("one", "nearly two", "two and a half", share=0.7),
+        "does not hold",
+    ),
+    "no gain": (questions.leaps("high", "low", "split"), "does not hold"),
+    "sends less": (questions.sends_less("low", "high", 0.1), "holds"),
+    "sends more": (questions.sends_less("low", "high", 0.09), "does not hold"),
     "widest": (questions.widest("split", "high", "low"), "holds"),
     "not widest": (questions.widest("high", "split"), "does not hold"),
     "restless": (questions.restless("shaky", "high", "split"), "holds"),

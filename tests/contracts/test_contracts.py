@@ -328,6 +328,10 @@ def test_unequal_agents_can_agree(algorithm):
         return talk.require_fit(algorithm, specs, names)
     with pytest.raises(GameError, match=r"'critic' of a and of b .* have no average"):
         talk.require_fit(algorithm, specs, names)
+    inner = dataclasses.replace(algorithm, share="inner", hidden=(8, 6))
+    talk.require_fit(inner, specs, names)
+    shared = inner.shared(inner.init(jax.random.key(0), specs[0])[0])["critic"]
+    assert [x.shape for x in jax.tree.leaves(shared)] == 2 * [(8, 6), (6,)]
 
 
 def team_of(algorithm, game):
