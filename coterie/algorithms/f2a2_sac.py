@@ -152,7 +152,10 @@ class F2A2ISAC(F2A2SAC):
     def shares(self, models: Models) -> Any:
         if self.share == "all":
             return F2A2OffPolicy.shares(self, models)
-        return _only(lambda models: [twin.body.layers[1:] for twin in models.critic], models)
+        return _only(
+            lambda models: [layer for twin in models.critic for layer in twin.body.layers[1:]],
+            models,
+        )
 
     def each(self, critic: Any, view: View, actions: Array, index: Int[Array, ""]) -> Array:
         return critic.head(critic.body.step(view.observation, ())[0])

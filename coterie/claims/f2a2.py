@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from coterie.algorithms import F2A2COMA, F2A2DDPG, F2A2SAC, F2A2TD3, Algorithm, NetworkedAC
 from coterie.algorithms.f2a2_off import F2A2OffPolicy
@@ -35,12 +36,12 @@ def _methods(learner: F2A2SAC, on_policy: F2A2COMA, networked: NetworkedAC) -> d
         "maddpg": MADDPG(**basics),
         "f2a2-td3": F2A2TD3(**everything),
         "f2a2-coma": on_policy,
-        "coma": COMA(**_fields(on_policy, F2A2COMA) | {"objective": "alternating"}),
+        "coma": replace(COMA(**_fields(on_policy, F2A2COMA)), objective="alternating"),
         "ma-ac": networked,
     }
 
 
-def _fields(method: Algorithm, kind: type) -> dict:
+def _fields(method: Any, kind: Any) -> dict[str, Any]:
     """What a method has of the options of its base."""
     return {field.name: getattr(method, field.name) for field in fields(kind)}
 
