@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from coterie.claims import cost, dpo, grosnit, li_jia, matrpo
+from coterie.claims import cost, dpo, f2a2, grosnit, li_jia, matrpo
 from coterie.claims.figure import Figure
 from coterie.claims.study import Study
 from coterie.errors import unknown
@@ -14,6 +14,10 @@ FIGURES: dict[str, Callable[[], Figure | Study]] = {
     "dpo-2": dpo.figure_2,
     "dpo-8": dpo.figure_8,
     "dpo-9": dpo.figure_9,
+    "f2a2-5": f2a2.figure_5,
+    "f2a2-8": f2a2.figure_8,
+    "f2a2-table4": f2a2.table_4,
+    "f2a2-table5": f2a2.table_5,
     "grosnit-bandit": grosnit.bandit,
     "li-jia-1a": li_jia.figure_1a,
     "li-jia-1b": li_jia.figure_1b,
