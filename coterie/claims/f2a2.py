@@ -155,36 +155,48 @@ def table_4() -> Figure:
             Claim("F21", "one step of links makes half of it", step),
         )
 
-    names = {"rover-tower": "F17"}
-    return Figure({game: _talking(GAMES[game], ways, claims(name)) for game, name in names.items()})
+    panels = {}
+    for game, name in {"rover-tower": "F17"}.items():
+        panels[game] = _talking(GAMES[game], GAMES[game].learner, ways, claims(name))
+    return Figure(panels)
 
 
 INTERVALS = {f"every {mean}": f"intervals:{mean},{mean // 2}" for mean in (8, 20, 200, 2000)}
 
 
 def table_5() -> Figure:
-    """F2A2, table 5: agents that listen at intervals of their own, drawn from N(m, m^2 / 4)."""
+    """F2A2, table 5: agents that listen at intervals of their own, drawn from N(m, m^2 / 4).
+
+    They do not move the same dual variables at once: theirs would drift, and so they forget.
+    """
     ways = {label: {"schedule": text} for label, text in INTERVALS.items()}
     enough = keeps_up("every 20", "f2a2-sac"), above("every 20", "every 200", "no links")
 
     def claims(name: str) -> tuple[Claim, ...]:
         return (Claim(name, "every 20 updates is enough, every 200 is not", every(*enough)),)
 
-    names = {"rover-tower": "F23"}
-    return Figure({game: _talking(GAMES[game], ways, claims(name)) for game, name in names.items()})
+    panels = {}
+    for game, name in {"rover-tower": "F23"}.items():
+        forgetful = replace(GAMES[game].learner, forget=0.1)
+        panels[game] = _talking(GAMES[game], forgetful, ways, claims(name))
+    return Figure(panels)
 
 
 def _talking(
-    setup: Setup, ways: Mapping[str, Mapping[str, str]], claims: tuple[Claim, ...]
+    setup: Setup,
+    learner: F2A2SAC,
+    ways: Mapping[str, Mapping[str, str]],
+    claims: tuple[Claim, ...],
 ) -> Panel:
-    """F2A2-SAC on these networks, on the complete graph and on none, beside MAAC."""
+    """A learner on these networks, beside F2A2-SAC on the complete graph and on none, and MAAC."""
     networks = {label: replace(setup.settings, **way) for label, way in ways.items()}
-    networks["no links"] = replace(setup.settings, graph="none", apart=True)
     methods: Mapping[str, Algorithm] = {
         "maac": setup.methods["maac"],
         "f2a2-sac": setup.learner,
-        **dict.fromkeys(networks, setup.learner),
+        **dict.fromkeys(networks, learner),
+        "no links": setup.learner,
     }
+    networks["no links"] = replace(setup.settings, graph="none", apart=True)
     return Panel(setup.game, methods, setup.settings, claims, networks=networks)
 
 
