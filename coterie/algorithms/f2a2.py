@@ -18,6 +18,7 @@ from coterie.algorithms.joint import Joint
 from coterie.algorithms.off_policy import Models
 from coterie.algorithms.primal_dual import Pact, Parts, PrimalDual
 from coterie.errors import ConfigError
+from coterie.graph import Graph
 from coterie.network import Network
 from coterie.rl.models import Policy, Shape
 from coterie.types import AgentSpec, View
@@ -99,7 +100,10 @@ class F2A2(Algorithm):
 
     def require_agreement(self) -> None:
         """Raise `ConfigError` unless copies can be held together at all."""
-        self._scheme.check(self.critic_learning_rate)
+        self._scheme.check()
+
+    def suits(self, graph: Graph) -> None:
+        self._scheme.suits(self.critic_learning_rate, graph)
 
     def models(self, key: Key[Array, ""], spec: AgentSpec) -> Models:
         """A fresh policy and fresh critics."""

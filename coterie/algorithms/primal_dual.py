@@ -27,6 +27,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from coterie.errors import advise, require
+from coterie.graph import Graph
 from coterie.network import Network
 
 
@@ -69,19 +70,25 @@ class PrimalDual:
     penalty: float
     forget: float = 0.0
 
-    def check(self, step: float) -> None:
-        """Raise unless there is a force at all; warn where it is too strong for so large a step."""
+    def check(self) -> None:
+        """Raise unless there is a force at all."""
         require(
             self.penalty > 0.0,
             f"penalty (beta) must be above 0, not {self.penalty}: at 0 no dual ever moves and "
             "nothing holds the shared parameters together: try 100.",
         )
         require(0.0 <= self.forget <= 1.0, f"forget must be in [0, 1], not {self.forget}.")
+
+    def suits(self, step: float, graph: Graph) -> None:
+        """Warn where the force is too strong for so large a step on this graph."""
+        largest = graph.gaps[1] if graph.size > 1 else 0.0
+        force = 3.0 * step * self.penalty * largest
         advise(
-            stable(step, self.penalty),
+            stable(step, self.penalty, gaps=(1.0, largest)),
             f"a step of {step:g} with a penalty of {self.penalty:g} drives the shared parameters "
-            f"apart: 3 step penalty = {3 * step * self.penalty:.3g} must stay below 4 (less 2 step "
-            f"times the curvature); lower the penalty below {4 / (3 * step):.3g}.",
+            f"apart: 3 step penalty {largest:.3g} = {force:.3g} must stay below 4, less 2 step "
+            f"times the curvature ({largest:.3g} is 1 less the least eigenvalue of the graph's "
+            f"weights); lower the penalty below {self.penalty * 4.0 / max(force, 4.0):.3g}.",
         )
 
     def start(self, mine: PyTree) -> Pact:

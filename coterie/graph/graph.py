@@ -92,6 +92,16 @@ class Graph:
         """`1 - contraction`: 0 when averaging never agrees, 1 when it agrees at once."""
         return 1.0 - self.contraction
 
+    @property
+    def gaps(self) -> tuple[float, float]:
+        """The least and the largest `1 - mu`, over all eigenvalues `mu` but that of the mean.
+
+        Of weights that are not symmetric, the real parts. A complete graph with equal weights has 1
+        and 1; the least is 0 where the graph falls apart.
+        """
+        values = np.sort(np.linalg.eigvals(self.weights).real)[:-1]
+        return float(1.0 - values[-1]), float(1.0 - values[0])
+
     def rounds_to(self, tolerance: float) -> int:
         """Averaging rounds after which a disagreement has shrunk by `tolerance`."""
         self.require_connected()

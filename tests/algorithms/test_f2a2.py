@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import warnings
 
 import jax
 import jax.numpy as jnp
@@ -297,9 +298,11 @@ def test_what_makes_no_sense_is_refused(case):
 
 
 def test_a_penalty_too_strong_is_told():
+    settings = Settings(graph="ring")
     with pytest.warns(CoterieWarning, match="drives the shared parameters apart"):
-        F2A2DDPG(penalty=2e3).check(4)
-    F2A2DDPG().check(4)
+        rehearse(new_run(F2A2DDPG(penalty=2e3), "spread", settings, "unused"))
+    with warnings.catch_warnings(action="error"):
+        rehearse(new_run(F2A2DDPG(), "spread", settings, "unused"))
 
 
 def test_games_that_do_not_fit_get_their_sentence():

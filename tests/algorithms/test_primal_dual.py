@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import warnings
 
 import jax
 import jax.numpy as jnp
@@ -54,12 +55,6 @@ def test_the_team_finds_the_optimum_of_the_mean(graph, loss):
     np.testing.assert_allclose(pact.dual.sum(axis=0), 0.0, atol=1e-4)
 
 
-def gaps(graph):
-    """The least and the largest `1 - mu` of a graph's weights."""
-    values = np.sort(1.0 - np.linalg.eigvalsh(graph.weights))
-    return float(values[1]), float(values[-1])
-
-
 @pytest.mark.parametrize("graph", GRAPHS)
 @pytest.mark.parametrize("curvature", [-0.4, 0.0, 1.0])
 def test_disagreement_dies_inside_the_region_and_not_outside(graph, curvature):
@@ -67,7 +62,7 @@ def test_disagreement_dies_inside_the_region_and_not_outside(graph, curvature):
 
     Below the second the mean itself runs away, so there the time is short.
     """
-    least, largest = gaps(GRAPHS[graph])
+    least, largest = GRAPHS[graph].gaps
     curvatures = np.full((TEAM, 1), curvature, np.float32)
     edge = 4.0 / (2.0 * curvature + 3.0 * largest)
     cases = [(1.0, share * edge, 1500) for share in (0.95, 1.05)]
@@ -121,16 +116,20 @@ def test_only_what_is_shared_is_sent_and_pulled():
 
 
 def test_a_penalty_of_nothing_is_refused_and_one_too_strong_gets_a_warning():
-    PrimalDual(100.0).check(1e-3)
     for penalty in (0.0, -1.0):
         with pytest.raises(ConfigError, match=r"penalty \(beta\) must be above 0, not"):
-            PrimalDual(penalty).check(1e-3)
+            PrimalDual(penalty).check()
     with pytest.raises(ConfigError, match=r"forget must be in \[0, 1\], not 2"):
-        PrimalDual(1.0, 2.0).check(1e-3)
-    with pytest.warns(
-        CoterieWarning, match=r"step of 0.001 with a penalty of 2000 .* = 6 .* 1.33e"
-    ):
-        PrimalDual(2000.0).check(1e-3)
+        PrimalDual(1.0, 2.0).check()
+    complete, ring = family("complete", 4), family("ring", 4)
+    with pytest.warns(CoterieWarning, match=r"a penalty of 2000 .* penalty 1 = 6 .* 1.33e"):
+        PrimalDual(2000.0).suits(1e-3, complete)
+    with pytest.warns(CoterieWarning, match=r"a penalty of 1200 .* 1.33 = 4.8 .* below 1e"):
+        PrimalDual(1200.0).suits(1e-3, ring)
+    with warnings.catch_warnings(action="error"):
+        PrimalDual(1200.0).suits(1e-3, complete)
+        PrimalDual(950.0).suits(1e-3, ring)
+        PrimalDual(2000.0).suits(1e-3, family("none", 4))
     assert [stable(s, b) for s, b in itertools.product((0.1, 0.2), (6.0, 12.0))] == [
         True,
         True,
