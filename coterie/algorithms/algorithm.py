@@ -7,7 +7,6 @@ from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
 from coterie.algorithms.ranges import require_ranges
-from coterie.graph import Graph
 from coterie.network import Network
 from coterie.rl.models import Policy
 from coterie.types import AgentSpec, View
@@ -118,8 +117,8 @@ class Algorithm(abc.ABC):
         """Raise `ConfigError` if a hyper-parameter makes no sense, or not with so many games."""
         require_ranges(self)
 
-    def suits(self, graph: Graph) -> None:  # noqa: B027 (by default any graph does)
-        """Warn of hyper-parameters that do not go with a graph."""
+    def suits(self, gaps: tuple[float, float]) -> None:  # noqa: B027 (by default all do)
+        """Warn of hyper-parameters that do not go with averages over a graph of these `gaps`."""
 
     @abc.abstractmethod
     def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[PyTree, PyTree]:

@@ -18,7 +18,6 @@ from coterie.algorithms.joint import Joint
 from coterie.algorithms.off_policy import Models
 from coterie.algorithms.primal_dual import Pact, Parts, PrimalDual
 from coterie.errors import ConfigError
-from coterie.graph import Graph
 from coterie.network import Network
 from coterie.rl.models import Policy, Shape
 from coterie.types import AgentSpec, View
@@ -102,8 +101,8 @@ class F2A2(Algorithm):
         """Raise `ConfigError` unless copies can be held together at all."""
         self._scheme.check()
 
-    def suits(self, graph: Graph) -> None:
-        self._scheme.suits(self.critic_learning_rate, graph)
+    def suits(self, gaps: tuple[float, float]) -> None:
+        self._scheme.suits(self.critic_learning_rate, gaps)
 
     def models(self, key: Key[Array, ""], spec: AgentSpec) -> Models:
         """A fresh policy and fresh critics."""

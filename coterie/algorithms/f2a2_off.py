@@ -10,10 +10,11 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from coterie.algorithms.algorithm import Experience, Information, Metrics
-from coterie.algorithms.company import POLICIES, Company, Known, Memory, Sample, Scene
+from coterie.algorithms.company import POLICIES, Company, Known
 from coterie.algorithms.f2a2 import F2A2
 from coterie.algorithms.off_policy import Learner, Models, OffPolicy, Student
 from coterie.algorithms.primal_dual import Pact
+from coterie.algorithms.scene import Memory, Sample, Scene
 from coterie.network import Network
 from coterie.rl import replay
 from coterie.rl.averages import mean

@@ -27,7 +27,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from coterie.errors import advise, require
-from coterie.graph import Graph
 from coterie.network import Network
 
 
@@ -79,9 +78,9 @@ class PrimalDual:
         )
         require(0.0 <= self.forget <= 1.0, f"forget must be in [0, 1], not {self.forget}.")
 
-    def suits(self, step: float, graph: Graph) -> None:
-        """Warn where the force is too strong for so large a step on this graph."""
-        largest = graph.gaps[1] if graph.size > 1 else 0.0
+    def suits(self, step: float, gaps: tuple[float, float]) -> None:
+        """Warn where the force is too strong for so large a step, on a graph of these `gaps`."""
+        largest = gaps[1]
         force = 3.0 * step * self.penalty * largest
         advise(
             stable(step, self.penalty, gaps=(1.0, largest)),

@@ -11,8 +11,9 @@ import pytest
 
 from coterie.algorithms import F2A2DDPG, F2A2ISAC, F2A2SAC, F2A2TD3
 from coterie.algorithms.attention import AttentionCritic
-from coterie.algorithms.company import POLICIES, Drawn, Known, Memory, Scene
+from coterie.algorithms.company import POLICIES, Known
 from coterie.algorithms.primal_dual import Pact
+from coterie.algorithms.scene import Drawn, Memory, Scene
 from coterie.catalogue import make_game
 from coterie.errors import ConfigError, CoterieWarning, GraphError
 from coterie.graph import family
