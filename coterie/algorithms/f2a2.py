@@ -54,7 +54,8 @@ class F2A2(Algorithm):
     critic_optimizer: Literal["adam", "sgd"] = "adam"
     """Adam scales each agent's errors by their own size; sgd agrees on the mean reward's critic."""
     penalty: float = 100.0
-    """beta: how strongly copies are held together; 3 beta critic_learning_rate must be below 4."""
+    """beta: how strongly copies are held together; 3 beta critic_learning_rate must be below 4 on
+    the complete graph, below 3 on a ring."""
     forget: float = 0.0
     """The share of the dual variables forgotten in each round: above 0 where agents listen at
     intervals of their own."""

@@ -125,17 +125,18 @@ def costs(a: str, b: str, share: float) -> Question:
 def leaps(*labels: str, share: float = 0.5) -> Question:
     """Is this share of all that is gained from the first to the last gained in a single step?
 
-    It does not hold where nothing is gained.
+    Undecided where the intervals of both overlap.
     """
 
     def ask(curves: Curves) -> Answer:
         ends = [curves[label].final(TAIL) for label in labels]
         gains = np.diff([end.point for end in ends])
         most, whole = int(np.argmax(gains)), ends[-1].point - ends[0].point
-        gained = ends[-1].above(ends[0])
         said = f"{labels[0]} {ends[0]}, {labels[-1]} {ends[-1]}"
-        if not gained:
-            return Answer("does not hold", f"{said}: nothing is gained")
+        if not ends[-1].above(ends[0]):
+            lost = ends[0].above(ends[-1])
+            verdict: Verdict = "does not hold" if lost else "undecided"
+            return Answer(verdict, f"{said}: no gain is seen")
         holds = gains[most] >= share * whole
         said += f"; {gains[most] / whole:.0%} from {labels[most]} to {labels[most + 1]}"
         return Answer("holds" if holds else "does not hold", said)
@@ -147,10 +148,11 @@ def sends_less(a: str, b: str, share: float) -> Question:
     """Does an agent send at most this share of what one of `b` sends in as many steps?"""
 
     def ask(curves: Curves) -> Answer:
-        less, more = (curves[label].sent or 0.0 for label in (a, b))
+        less, more = (curves[label].sent for label in (a, b))
+        if less is None or not more:
+            return Answer("undecided", f"what {a} or {b} sends is not known")
         verdict: Verdict = "holds" if less <= share * more else "does not hold"
-        said = f"{a} {volume(less)}, {b} {volume(more)}"
-        return Answer(verdict, f"{said}: {less / more:.2f} of it" if more else said)
+        return Answer(verdict, f"{a} {volume(less)}, {b} {volume(more)}: {less / more:.2f} of it")
 
     return ask
 

@@ -92,13 +92,17 @@ class Graph:
         """`1 - contraction`: 0 when averaging never agrees, 1 when it agrees at once."""
         return 1.0 - self.contraction
 
-    @property
+    @cached_property
     def gaps(self) -> tuple[float, float]:
         """The least and the largest `1 - mu`, over all eigenvalues `mu` but that of the mean.
 
+        Unlike `spectral_gap` it tells negative eigenvalues from positive ones.
+
         Of weights that are not symmetric, the real parts. A complete graph with equal weights has 1
-        and 1; the least is 0 where the graph falls apart.
+        and 1, as has an agent alone; the least is 0 where the graph falls apart.
         """
+        if self.size == 1:
+            return 1.0, 1.0
         values = np.sort(np.linalg.eigvals(self.weights).real)[:-1]
         return float(1.0 - values[-1]), float(1.0 - values[0])
 

@@ -299,11 +299,11 @@ def test_what_makes_no_sense_is_refused(case):
 
 
 def test_a_penalty_too_strong_is_told():
-    settings = Settings(graph="ring")
+    game, method = make_game("spread", agents=4), F2A2DDPG(penalty=1.2e3)
     with pytest.warns(CoterieWarning, match="drives the shared parameters apart"):
-        rehearse(new_run(F2A2DDPG(penalty=2e3), "spread", settings, "unused"))
+        rehearse(new_run(method, game, Settings(graph="ring"), "unused"))
     with warnings.catch_warnings(action="error"):
-        rehearse(new_run(F2A2DDPG(), "spread", settings, "unused"))
+        rehearse(new_run(method, game, Settings(graph="complete"), "unused"))
 
 
 def test_games_that_do_not_fit_get_their_sentence():

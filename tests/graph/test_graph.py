@@ -185,3 +185,11 @@ def test_bad_names_and_sizes_get_their_sentences():
     for ask in (lambda: parts.diameter, lambda: parts.rounds_to(0.1), parts.require_connected):
         with pytest.raises(GraphError, match=r"2 parts \[\[0, 1\], \[2, 3\]\]; add edges"):
             ask()
+
+
+def test_gaps_tell_negative_eigenvalues_from_positive_ones():
+    """A ring of four with Metropolis weights has 1, 1/3, 1/3 and -1/3."""
+    assert family("ring", 4).gaps == pytest.approx((2 / 3, 4 / 3))
+    assert family("complete", 4).gaps == pytest.approx((1.0, 1.0))
+    assert family("none", 4).gaps == pytest.approx((0.0, 0.0))
+    assert family("none", 1).gaps == (1.0, 1.0)
