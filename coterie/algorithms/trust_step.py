@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree
 
 from coterie.algorithms.first_order import Local, dot
+from coterie.network import few_at_a_time
 
 
 class Span(NamedTuple):
@@ -144,7 +145,7 @@ def _with(local: Local, span: Span, move: Float[Array, " D"], place: Int[Array, 
     ratios = span.ratio.at[place].set(ratio)
     products = _dots(ratios, local.weight * ratio)
     spread = span.spread.at[place].set(products).at[:, place].set(products)
-    bent, turned = jnp.linalg.eigh(conjugate.T @ spread @ conjugate)
+    bent, turned = _eigen(conjugate.T @ spread @ conjugate)
     return Span(
         span.moves.at[place].set(move),
         jax.tree.map(lambda x, y: x.at[place].set(y), span.moved, moved),
@@ -154,6 +155,14 @@ def _with(local: Local, span: Span, move: Float[Array, " D"], place: Int[Array, 
         conjugate @ turned,
         jnp.maximum(bent, 0.0),
     )
+
+
+def _eigen(square: Float[Array, "K K"]) -> tuple[Float[Array, " K"], Float[Array, "K K"]]:
+    """Eigenvalues and vectors, for one agent after another.
+
+    Batches of them wait for threads, and where two seeds run at once they do so for ever.
+    """
+    return few_at_a_time(lambda x: tuple(jnp.linalg.eigh(x)), 1)(square)
 
 
 def _left(

@@ -34,13 +34,15 @@ def lift(function: Callable[..., Any], mesh: Mesh | None = None) -> Callable[...
     return jax.shard_map(mapped, mesh=mesh, in_specs=split, out_specs=split, check_vma=False)
 
 
-def few_at_a_time(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same `function` of one agent; lifted, it is computed for `FEW` agents after another.
+def few_at_a_time(function: Callable[..., Any], few: int | None = None) -> Callable[..., Any]:
+    """The same `function` of one agent; lifted, it is computed for `few` agents after another.
 
     A lifted function is computed array by array, everybody's part at once, and a large team's
     arrays do not fit a processor's cache. `function` may neither talk nor be differentiated, and
     all that differs between agents has to be among its arguments. Accelerators get the whole team
     at once.
+
+    few: `FEW` by default.
 
     >>> import jax.numpy as jnp
     >>> lift(few_at_a_time(lambda mine: 2 * mine))(jnp.array([1, 2, 3])).tolist()
@@ -53,7 +55,9 @@ def few_at_a_time(function: Callable[..., Any]) -> Callable[..., Any]:
     @one.def_vmap
     def mapped(agents: int, differs: Sequence[PyTree], *values: PyTree) -> tuple[PyTree, PyTree]:
         mine, common = eqx.partition(values, tuple(differs))
-        told = jax.lax.map(lambda own: function(*eqx.combine(own, common)), mine, batch_size=FEW)
+        told = jax.lax.map(
+            lambda own: function(*eqx.combine(own, common)), mine, batch_size=few or FEW
+        )
         return told, jax.tree.map(lambda _: True, told)
 
     return one
