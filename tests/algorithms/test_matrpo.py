@@ -2,6 +2,8 @@
 
 import dataclasses
 import functools
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -333,6 +335,26 @@ def test_advantages_are_scaled_by_the_teams_moments():
 def test_a_step_or_a_penalty_of_nothing_is_refused(field):
     with pytest.raises(ConfigError, match=f"{field} must be greater than 0, not 0"):
         dataclasses.replace(MATRPO(), **{field: 0.0}).check(10)
+
+
+def test_two_seeds_at_once_do_not_wait_for_each_other(tmp_path):
+    """In a process of its own, with a device for each, because one that stands still must be ended.
+
+    Six agents' eigenvalues as one batch took the threads that the other seed's were waiting for.
+    """
+    folder = str(tmp_path / "two")
+    program = f"""
+from coterie.startup import prepare
+prepare(2)
+from coterie import Settings, SpreadMATRPO, train
+from coterie.algorithms import MATRPO
+settings = Settings(steps=4000, games=10, seeds=2, block=1, evaluations=1, checkpoints=1)
+train(MATRPO(horizon=200, admm_rounds=20), SpreadMATRPO(agents=6), settings, {folder!r})
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=240
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_too_few_samples_get_a_sentence():
