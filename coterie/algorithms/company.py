@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Key, PyTree
 
 from coterie.algorithms.algorithm import Metrics
 from coterie.algorithms.minds import Mind, Minds, Past, team_of_minds
-from coterie.algorithms.scene import Memory, Sample, Scene, until
+from coterie.algorithms.scene import Drawn, Memory, Sample, Scene
 from coterie.network import Network
 from coterie.rl import replay
 from coterie.rl.optimizers import clipped_adams
@@ -79,9 +79,9 @@ class Company:
         capacity = jax.tree.leaves(stored.items)[0].shape[0]
         places = replay.latest(stored, key, batch, capacity)
         if self.kind != "estimates":
-            return Sample(until(stored, places, length, games))
+            return Sample(Drawn.at(stored, places, length, games))
         newest = replay.latest(stored, jax.random.fold_in(key, 1), batch, self.latest)
-        return Sample(*(until(stored, p, length, games) for p in (places, newest)))
+        return Sample(*(Drawn.at(stored, p, length, games) for p in (places, newest)))
 
     def would(
         self,

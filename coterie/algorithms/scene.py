@@ -56,6 +56,15 @@ class Drawn(NamedTuple):
     steps: Memory
     real: Bool[Array, "L B"]
 
+    @staticmethod
+    def at(stored: replay.Replay, places: Int[Array, " B"], length: int, games: int) -> "Drawn":
+        """The steps at these places, and so many before them."""
+        found, kept = replay.before(stored, places, length, games)
+        steps: Memory = jax.tree.map(lambda items: items[found], stored.items)
+        # Of the same episode: none ended in between. Nothing is asked of the step itself.
+        going = jnp.cumprod(~steps.over[:-1][::-1], axis=0)[::-1] > 0
+        return Drawn(steps, jnp.concatenate([kept[:-1] & going, jnp.ones_like(kept[:1])]))
+
 
 class Sample(NamedTuple):
     """Own steps to learn from, and, if others are guessed, those to learn of the others by."""
@@ -153,15 +162,6 @@ class Scene(NamedTuple):
     def _past(self, cut: slice) -> Past:
         real = self.drawn.real[cut]
         return Past(self.seen[cut], self.acted[cut], jnp.zeros_like(real), real)
-
-
-def until(stored: replay.Replay, places: Int[Array, " B"], length: int, games: int) -> Drawn:
-    """The steps at these places, and so many before them."""
-    found, kept = replay.before(stored, places, length, games)
-    steps: Memory = jax.tree.map(lambda items: items[found], stored.items)
-    # Of the same episode: none ended in between. Nothing is asked of the step itself.
-    going = jnp.cumprod(~steps.over[:-1][::-1], axis=0)[::-1] > 0
-    return Drawn(steps, jnp.concatenate([kept[:-1] & going, jnp.ones_like(kept[:1])]))
 
 
 def _flat(seen: Float[Array, "B N F"]) -> Float[Array, "B S"]:

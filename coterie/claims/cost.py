@@ -1,6 +1,6 @@
 """What decentralising costs on a game in which who talks to nobody loses most of the return."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 from coterie.algorithms import Algorithm, NetworkedAC
 from coterie.centralized import CentralAC
@@ -9,6 +9,7 @@ from coterie.claims.questions import above, close, costs
 from coterie.claims.study import Study
 from coterie.games import Commons
 from coterie.graph import family
+from coterie.train.run import options
 from coterie.train.settings import Settings
 
 AGENTS = 8
@@ -31,7 +32,7 @@ LEARNER = NetworkedAC(
     hidden=(32, 32),
     critic_hidden=(32, 32),
 )
-CENTRAL = CentralAC(**{field.name: getattr(LEARNER, field.name) for field in fields(LEARNER)})
+CENTRAL = CentralAC(**options(LEARNER))
 
 FAULTS = {
     "messages lost": {"30 %": "loss:0.3", "60 %": "loss:0.6", "90 %": "loss:0.9"},

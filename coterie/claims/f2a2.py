@@ -1,8 +1,8 @@
 """The figures and tables of the F2A2 paper (Li et al.) with rovers and towers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import replace
+from types import MappingProxyType
 
 from coterie.algorithms import F2A2COMA, F2A2DDPG, F2A2SAC, F2A2TD3, Algorithm, NetworkedAC
 from coterie.algorithms.f2a2_off import F2A2OffPolicy
@@ -11,40 +11,8 @@ from coterie.centralized import COMA, MAAC, MADDPG
 from coterie.claims.figure import Claim, Figure, Panel
 from coterie.claims.questions import above, every, keeps_up, leaps, sends_less
 from coterie.games import RoverTower
-from coterie.games.game import Game
+from coterie.train.run import options
 from coterie.train.settings import Settings
-
-
-@dataclass(frozen=True)
-class Setup:
-    """A game, how long it is trained for, and the methods with equal sizes and rates."""
-
-    game: Game
-    settings: Settings
-    learner: F2A2SAC
-    methods: Mapping[str, Algorithm]
-
-
-def _methods(learner: F2A2SAC, on_policy: F2A2COMA, networked: NetworkedAC) -> dict[str, Algorithm]:
-    """All methods: those with a memory as `learner` has it, COMA as `on_policy`, and MA-AC."""
-    size, temperature = learner.width, learner.temperature
-    everything, basics = _fields(learner, F2A2OffPolicy), _fields(learner, OffPolicy)
-    return {
-        "f2a2-sac": learner,
-        "maac": MAAC(width=size, temperature=temperature, **basics),
-        "f2a2-ddpg": F2A2DDPG(**everything),
-        "maddpg": MADDPG(**basics),
-        "f2a2-td3": F2A2TD3(**everything),
-        "f2a2-coma": on_policy,
-        "coma": replace(COMA(**_fields(on_policy, F2A2COMA)), objective="alternating"),
-        "ma-ac": networked,
-    }
-
-
-def _fields(method: Any, kind: Any) -> dict[str, Any]:
-    """What a method has of the options of its base."""
-    return {field.name: getattr(method, field.name) for field in fields(kind)}
-
 
 SETTINGS = Settings(
     steps=900_000,
@@ -61,7 +29,7 @@ SETTINGS = Settings(
 # {1e-3, 3e-3}, temperatures from {0.01, 0.02, 0.05, 0.1, 0.3, 1}, shares for the targets from
 # {0.005, 0.01, 0.02}, batches from {64, 128, 256, 512}, 12 or 48 games, 4 or 16 updates. What
 # mattered were many steps for each update, and a temperature that lets policies become sure.
-ROVER = F2A2SAC(
+LEARNER = F2A2SAC(
     width=64,
     temperature=0.02,
     updates=4,
@@ -88,80 +56,76 @@ COUNTERFACTUAL = F2A2COMA(
     entropy=0.03,
     gradient_clip=10.0,
 )
-GAMES = {
-    "rover-tower": Setup(
-        RoverTower(),
-        SETTINGS,
-        ROVER,
-        _methods(
-            ROVER,
-            COUNTERFACTUAL,
-            NetworkedAC(
-                horizon=25,
-                discount=0.9,
-                trace=0.9,
-                critic_rate=3e-3,
-                critic_epochs=5,
-                entropy=0.03,
-                activation="leaky_relu",
-            ),
-        ),
+MEMORY = options(LEARNER, OffPolicy)
+METHODS: Mapping[str, Algorithm] = {
+    "f2a2-sac": LEARNER,
+    "maac": MAAC(width=LEARNER.width, temperature=LEARNER.temperature, **MEMORY),
+    "f2a2-ddpg": F2A2DDPG(**options(LEARNER, F2A2OffPolicy)),
+    "maddpg": MADDPG(**MEMORY),
+    "f2a2-td3": F2A2TD3(**options(LEARNER, F2A2OffPolicy)),
+    "f2a2-coma": COUNTERFACTUAL,
+    "coma": replace(COMA(**options(COUNTERFACTUAL)), objective="alternating"),
+    "ma-ac": NetworkedAC(
+        horizon=25,
+        discount=0.9,
+        trace=0.9,
+        critic_rate=3e-3,
+        critic_epochs=5,
+        entropy=0.03,
+        activation="leaky_relu",
     ),
 }
 
 
 def figure_5() -> Figure:
     """F2A2, figure 5(b): every method; and the bytes of section 6.4."""
-    names = {"rover-tower": ("F6", "F7", "F8", "F9")}
-    return Figure(
-        {
-            name: Panel(game.game, game.methods, game.settings, _level(names[name]))
-            for name, game in GAMES.items()
-        }
+    claims = (
+        Claim("F6", "F2A2-DDPG keeps up with MADDPG", keeps_up("f2a2-ddpg", "maddpg")),
+        Claim("F7", "F2A2-SAC keeps up with MAAC", keeps_up("f2a2-sac", "maac")),
+        Claim("F8", "F2A2-COMA keeps up with COMA", keeps_up("f2a2-coma", "coma")),
+        Claim("F9", "F2A2-TD3 ends above F2A2-DDPG", above("f2a2-td3", "f2a2-ddpg")),
+        Claim("F10", "MA-AC ends below COMA", above("coma", "ma-ac")),
+        Claim("F27", "F2A2-SAC sends a tenth of MA-AC", sends_less("f2a2-sac", "ma-ac", 0.1)),
     )
+    return _figure(METHODS, claims)
 
 
 def figure_8() -> Figure:
     """F2A2, figure 8: without the joint objective, and without models of the others."""
+    methods: Mapping[str, Algorithm] = {
+        "f2a2-sac": LEARNER,
+        "alternating": replace(LEARNER, objective="alternating"),
+        "policies said": replace(LEARNER, others="policies"),
+    }
     claims = (
         Claim("F28", "joint ends above alternating", above("f2a2-sac", "alternating")),
         Claim("F29", "models end above what policies say", above("f2a2-sac", "policies said")),
     )
-    return Figure({name: _ablation(setup, claims) for name, setup in GAMES.items()})
+    return _figure(methods, claims)
 
 
-def _ablation(setup: Setup, claims: tuple[Claim, ...]) -> Panel:
-    methods: Mapping[str, Algorithm] = {
-        "f2a2-sac": setup.learner,
-        "alternating": replace(setup.learner, objective="alternating"),
-        "policies said": replace(setup.learner, others="policies"),
-    }
-    return Panel(setup.game, methods, setup.settings, claims)
-
-
-LINKS = {f"{share} % of links": f"extra:{share / 100}" for share in (0, 20, 40, 60, 80)}
+LINKS = {
+    f"{share} % of links": replace(SETTINGS, graph="ring", schedule=f"extra:{share / 100}")
+    for share in (0, 20, 40, 60, 80)
+}
+INTERVALS = {
+    f"every {mean}": replace(SETTINGS, schedule=f"intervals:{mean},{mean // 2}")
+    for mean in (8, 20, 200, 2000)
+}
 
 
 def table_4() -> Figure:
     """F2A2, table 4: a ring and a share of all other links, drawn anew for each exchange."""
-    ways = {label: {"graph": "ring", "schedule": text} for label, text in LINKS.items()}
-
-    def claims(name: str) -> tuple[Claim, ...]:
-        says = "with all links as good as MAAC, and better than with a ring or with none"
-        better = above("f2a2-sac", "0 % of links", "no links")
-        step = leaps("no links", *LINKS, "f2a2-sac")
-        return (
-            Claim(name, says, every(keeps_up("f2a2-sac", "maac"), better)),
-            Claim("F21", "one step of links makes half of it", step),
-        )
-
-    panels = {}
-    for game, name in {"rover-tower": "F17"}.items():
-        panels[game] = _talking(GAMES[game], GAMES[game].learner, ways, claims(name))
-    return Figure(panels)
-
-
-INTERVALS = {f"every {mean}": f"intervals:{mean},{mean // 2}" for mean in (8, 20, 200, 2000)}
+    better = above("f2a2-sac", "0 % of links", "no links")
+    claims = (
+        Claim(
+            "F17",
+            "with all links as good as MAAC, and better than with a ring or with none",
+            every(keeps_up("f2a2-sac", "maac"), better),
+        ),
+        Claim("F21", "one step of links makes half of it", leaps("no links", *LINKS, "f2a2-sac")),
+    )
+    return _talking(LEARNER, LINKS, claims)
 
 
 def table_5() -> Figure:
@@ -169,45 +133,29 @@ def table_5() -> Figure:
 
     They do not move the same dual variables at once: theirs would drift, and so they forget.
     """
-    ways = {label: {"schedule": text} for label, text in INTERVALS.items()}
     enough = keeps_up("every 20", "f2a2-sac"), above("every 20", "every 200", "no links")
-
-    def claims(name: str) -> tuple[Claim, ...]:
-        return (Claim(name, "every 20 updates is enough, every 200 is not", every(*enough)),)
-
-    panels = {}
-    for game, name in {"rover-tower": "F23"}.items():
-        forgetful = replace(GAMES[game].learner, forget=0.1)
-        panels[game] = _talking(GAMES[game], forgetful, ways, claims(name))
-    return Figure(panels)
+    claims = (Claim("F23", "every 20 updates is enough, every 200 is not", every(*enough)),)
+    return _talking(replace(LEARNER, forget=0.1), INTERVALS, claims)
 
 
 def _talking(
-    setup: Setup,
-    learner: F2A2SAC,
-    ways: Mapping[str, Mapping[str, str]],
-    claims: tuple[Claim, ...],
-) -> Panel:
+    learner: F2A2SAC, networks: Mapping[str, Settings], claims: tuple[Claim, ...]
+) -> Figure:
     """A learner on these networks, beside F2A2-SAC on the complete graph and on none, and MAAC."""
-    networks = {label: replace(setup.settings, **way) for label, way in ways.items()}
     methods: Mapping[str, Algorithm] = {
-        "maac": setup.methods["maac"],
-        "f2a2-sac": setup.learner,
+        "maac": METHODS["maac"],
+        "f2a2-sac": LEARNER,
         **dict.fromkeys(networks, learner),
-        "no links": setup.learner,
+        "no links": LEARNER,
     }
-    networks["no links"] = replace(setup.settings, graph="none", apart=True)
-    return Panel(setup.game, methods, setup.settings, claims, networks=networks)
+    nobody = {"no links": replace(SETTINGS, graph="none", apart=True)}
+    return _figure(methods, claims, {**networks, **nobody})
 
 
-def _level(names: tuple[str, ...]) -> tuple[Claim, ...]:
-    """What figure 5 is said to show; `names` are of DDPG, SAC, COMA and TD3."""
-    ddpg, sac, coma, td3 = names
-    return (
-        Claim(ddpg, "F2A2-DDPG keeps up with MADDPG", keeps_up("f2a2-ddpg", "maddpg")),
-        Claim(sac, "F2A2-SAC keeps up with MAAC", keeps_up("f2a2-sac", "maac")),
-        Claim(coma, "F2A2-COMA keeps up with COMA", keeps_up("f2a2-coma", "coma")),
-        Claim(td3, "F2A2-TD3 ends above F2A2-DDPG", above("f2a2-td3", "f2a2-ddpg")),
-        Claim("F10", "MA-AC ends below COMA", above("coma", "ma-ac")),
-        Claim("F27", "F2A2-SAC sends a tenth of MA-AC", sends_less("f2a2-sac", "ma-ac", 0.1)),
-    )
+def _figure(
+    methods: Mapping[str, Algorithm],
+    claims: tuple[Claim, ...],
+    networks: Mapping[str, Settings] = MappingProxyType({}),
+) -> Figure:
+    panel = Panel(RoverTower(), methods, SETTINGS, claims, networks=networks)
+    return Figure({"rover-tower": panel})

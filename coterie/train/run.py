@@ -109,9 +109,9 @@ class Run:
         """The configuration, enough to repeat the run."""
         return {
             "format": FORMAT,
-            "algorithm": {"name": self.method, **_fields(self.algorithm)},
-            "game": {"name": self.world, **_fields(self.game)},
-            "settings": _fields(self.settings),
+            "algorithm": {"name": self.method, **options(self.algorithm)},
+            "game": {"name": self.world, **options(self.game)},
+            "settings": options(self.settings),
             "versions": {
                 "coterie": version("coterie"),
                 "jax": version("jax"),
@@ -177,5 +177,11 @@ def file_name(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name)
 
 
-def _fields(value: Any) -> dict[str, Any]:
-    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+def options(value: Any, kind: Any = None) -> dict[str, Any]:
+    """The fields of a dataclass by their names, or those that it has from its base `kind`.
+
+    >>> options(Settings(), kind=Settings)["graph"]
+    'ring'
+    """
+    names = (field.name for field in dataclasses.fields(kind or value))
+    return {name: getattr(value, name) for name in names}
