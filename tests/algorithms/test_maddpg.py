@@ -90,7 +90,7 @@ def test_targets_of_discrete_teams_are_of_actions_as_they_are_played():
 @pytest.mark.parametrize("space", [Box, Discrete])
 def test_a_policy_climbs_its_critic_in_its_own_action(space):
     students, sample = team(space)
-    worth, _ = jax.jit(lift(SMALL.worth))(students.models, sample, COMPLETE, KEYS)
+    worth, _ = jax.jit(lift(SMALL.worth))(students.models, sample, jnp.arange(TEAM), KEYS)
     for i in range(TEAM):
         model, seen = of(i, students.models), of(i, sample.view)
         raw = outputs(model.policy, seen)
