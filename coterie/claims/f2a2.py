@@ -1,4 +1,4 @@
-"""The figures and tables of the F2A2 paper (Li et al.) with rovers and towers."""
+"""The figures and tables of the F2A2 paper (Li et al.): treasures, rovers and towers."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,7 +10,7 @@ from coterie.algorithms.off_policy import OffPolicy
 from coterie.centralized import COMA, MAAC, MADDPG
 from coterie.claims.figure import Claim, Figure, Panel
 from coterie.claims.questions import above, every, keeps_up, leaps, sends_less
-from coterie.games import RoverTower
+from coterie.games import RoverTower, Treasure
 from coterie.train.run import options
 from coterie.train.settings import Settings
 
@@ -56,38 +56,77 @@ COUNTERFACTUAL = F2A2COMA(
     entropy=0.03,
     gradient_clip=10.0,
 )
-MEMORY = options(LEARNER, OffPolicy)
-METHODS: Mapping[str, Algorithm] = {
-    "f2a2-sac": LEARNER,
-    "maac": MAAC(width=LEARNER.width, temperature=LEARNER.temperature, **MEMORY),
-    "f2a2-ddpg": F2A2DDPG(**options(LEARNER, F2A2OffPolicy)),
-    "maddpg": MADDPG(**MEMORY),
-    "f2a2-td3": F2A2TD3(**options(LEARNER, F2A2OffPolicy)),
-    "f2a2-coma": COUNTERFACTUAL,
-    "coma": replace(COMA(**options(COUNTERFACTUAL)), objective="alternating"),
-    "ma-ac": NetworkedAC(
-        horizon=25,
-        discount=0.9,
-        trace=0.9,
-        critic_rate=3e-3,
-        critic_epochs=5,
-        entropy=0.03,
-        activation="leaky_relu",
+
+
+def _methods(learner: F2A2SAC, counterfactual: F2A2COMA) -> Mapping[str, Algorithm]:
+    """The paper's methods and references with these settings."""
+    memory, company = options(learner, OffPolicy), options(learner, F2A2OffPolicy)
+    return {
+        "f2a2-sac": learner,
+        "maac": MAAC(width=learner.width, temperature=learner.temperature, **memory),
+        "f2a2-ddpg": F2A2DDPG(**company),
+        "maddpg": MADDPG(**memory),
+        "f2a2-td3": F2A2TD3(**company),
+        "f2a2-coma": counterfactual,
+        "coma": replace(COMA(**options(counterfactual)), objective="alternating"),
+        "ma-ac": NetworkedAC(
+            horizon=25,
+            discount=0.9,
+            trace=0.9,
+            critic_rate=3e-3,
+            critic_epochs=5,
+            entropy=0.03,
+            activation="leaky_relu",
+        ),
+    }
+
+
+METHODS = _methods(LEARNER, COUNTERFACTUAL)
+
+# Treasures reward seldom and all alike, and critics are long wrong about what an agent's own action
+# is worth: tried with MAAC, MADDPG and F2A2-ISAC, seed 100, up to 12,000 updates and 3,600,000
+# steps. Step sizes of 5e-4 and above lead hunters out of the arena, with any temperature from
+# {0.005, 0.01, 0.02, 0.05, 0.1}, discount from {0.9, 0.95} and batch from {128, 256, 512}; critics
+# of 1e-3 are better than of 2e-4. Nothing collects much more than hunters at random do.
+TREASURE = replace(SETTINGS, steps=1_200_000, games=192)
+HUNTERS = _methods(
+    replace(
+        LEARNER,
+        temperature=0.01,
+        updates=16,
+        warmup=50_000,
+        learning_rate=1e-4,
+        critic_learning_rate=1e-3,
     ),
-}
+    replace(COUNTERFACTUAL, updates=2, learning_rate=1e-3),
+)
 
 
 def figure_5() -> Figure:
-    """F2A2, figure 5(b): every method; and the bytes of section 6.4."""
-    claims = (
-        Claim("F6", "F2A2-DDPG keeps up with MADDPG", keeps_up("f2a2-ddpg", "maddpg")),
-        Claim("F7", "F2A2-SAC keeps up with MAAC", keeps_up("f2a2-sac", "maac")),
-        Claim("F8", "F2A2-COMA keeps up with COMA", keeps_up("f2a2-coma", "coma")),
-        Claim("F9", "F2A2-TD3 ends above F2A2-DDPG", above("f2a2-td3", "f2a2-ddpg")),
-        Claim("F10", "MA-AC ends below COMA", above("coma", "ma-ac")),
-        Claim("F27", "F2A2-SAC sends a tenth of MA-AC", sends_less("f2a2-sac", "ma-ac", 0.1)),
+    """F2A2, figure 5: every method in both games; and the bytes of section 6.4.
+
+    What is away is seen at -3 instead of -999: the paper's networks scale their inputs.
+    """
+    stays = Claim("F10", "MA-AC ends below COMA", above("coma", "ma-ac"))
+    tenth = Claim("F27", "F2A2-SAC sends a tenth of MA-AC", sends_less("f2a2-sac", "ma-ac", 0.1))
+    rovers = (*_instances("F6", "F7", "F8", "F9"), stays, tenth)
+    hunters = (*_instances("F2", "F3", "F4", "F5"), stays)
+    return Figure(
+        {
+            "treasure": Panel(Treasure(away=-3.0), HUNTERS, TREASURE, hunters),
+            "rover-tower": Panel(RoverTower(), METHODS, SETTINGS, rovers),
+        }
     )
-    return _figure(METHODS, claims)
+
+
+def _instances(ddpg: str, sac: str, coma: str, td3: str) -> tuple[Claim, ...]:
+    """How the methods compare with their references; the claims' names."""
+    return (
+        Claim(ddpg, "F2A2-DDPG keeps up with MADDPG", keeps_up("f2a2-ddpg", "maddpg")),
+        Claim(sac, "F2A2-SAC keeps up with MAAC", keeps_up("f2a2-sac", "maac")),
+        Claim(coma, "F2A2-COMA keeps up with COMA", keeps_up("f2a2-coma", "coma")),
+        Claim(td3, "F2A2-TD3 ends above F2A2-DDPG", above("f2a2-td3", "f2a2-ddpg")),
+    )
 
 
 def figure_8() -> Figure:
@@ -110,7 +149,7 @@ LINKS = {
 }
 INTERVALS = {
     f"every {mean}": replace(SETTINGS, schedule=f"intervals:{mean},{mean // 2}")
-    for mean in (8, 20, 200, 2000)
+    for mean in (20, 200)
 }
 
 

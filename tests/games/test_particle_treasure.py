@@ -245,6 +245,12 @@ def test_a_treasure_is_away_for_exactly_one_observation(kind, away):
     assert state.lying.all() and np.abs(state.treasure[0]).max() < 0.95
 
 
+def test_where_a_treasure_is_away_is_an_option():
+    state = hunt(hunters=[[0.5, 0.5]], treasures=[[0.5, 0.5]])
+    after, _ = Treasure(away=-3.0).step(state, REST)
+    np.testing.assert_array_equal(after.treasure[0], [-3.0, -3.0])
+
+
 def test_treasures_come_back_anywhere_in_both_colours():
     state = hunt(gone=range(6))
     step = jax.jit(jax.vmap(lambda key: Treasure().step(state._replace(key=key), REST)[0]))
@@ -490,6 +496,10 @@ def test_pictures_show_treasures_in_the_colour_of_their_bank_and_only_where_they
         ({"agents": 6}, "agents must be a multiple of 4, not 6: try 8."),
         ({"agents": 0}, "agents must be a multiple of 4, not 0: try 8."),
         ({"time_limit": 0}, "time_limit must be at least 1, not 0: try 100."),
+        (
+            {"away": np.nan},
+            "away must be a number, not nan: treasures that are gone are seen there.",
+        ),
     ],
 )
 def test_mistakes_get_one_sentence(options, sentence):

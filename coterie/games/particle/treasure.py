@@ -1,7 +1,6 @@
 """Cooperative treasure collection as MAAC and F2A2 play it."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
@@ -18,7 +17,7 @@ class Treasure(TreasureHunt):
     touches, and 0.1 times the distance to the nearest treasure or, with a load, to its bank; a bank
     0.1 times its distance to the nearest hunter that carries for it, or to the middle of all
     hunters (Iqbal & Sha 2019; the released `fullobs_collect_treasure`, which has 8 agents).
-    A treasure that is gone lies at (-999, -999) for that one observation, and is seen there.
+    A treasure that is gone lies `away`, at (-999, -999), for one observation, and is seen there.
 
     F2A2's appendix A tells of the same game, in costs, and differs from that code: its collecting
     pays hunters only, collisions are its only private cost, and agents see each other's positions.
@@ -29,7 +28,9 @@ class Treasure(TreasureHunt):
     [86, 86, 86, 86, 86, 86, 84, 84]
     """
 
-    away: ClassVar[float] = -999.0
+    away: float = -999.0
+    """Both coordinates of a treasure that is gone. The released networks scale what they see, batch
+    by batch; to others -999 is louder than all else: try -3."""
 
     def to_treasure(
         self, distance: Float[Array, "H H"], lying: Bool[Array, " H"]

@@ -1,7 +1,6 @@
 """Treasure collection as MATRPO plays it: hunters do the work, and only banks are paid."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
@@ -31,8 +30,6 @@ class TreasureMATRPO(TreasureHunt):
     >>> sorted({spec.observation for spec in TreasureMATRPO(agents=12).specs})
     [159, 162]
     """
-
-    away: ClassVar[float] = 0.0
 
     def acceleration(self, action: Int[Array, " M"]) -> Float[Array, "M 2"]:
         """By one of rest, -x, +x, -y, +y each."""
