@@ -15,13 +15,16 @@ from coterie.algorithms.f2a2 import F2A2
 from coterie.algorithms.off_policy import Learner, Models, OffPolicy, Student
 from coterie.algorithms.primal_dual import Pact
 from coterie.algorithms.scene import Memory, Sample, Scene
-from coterie.network import Network
+from coterie.network import Network, few_at_a_time
 from coterie.rl import replay
 from coterie.rl.averages import mean
 from coterie.rl.distributions import Categorical, Distribution
 from coterie.rl.models import Memory as Recalled
 from coterie.rl.models import Policy, followed
 from coterie.types import AgentSpec, View, blank_view
+
+FEW = 4
+"""Agents whose gradients are worked out side by side: each judges all others' steps."""
 
 
 class Play(NamedTuple):
@@ -189,9 +192,8 @@ class F2A2OffPolicy(F2A2, OffPolicy):
 
         said = self._said(student, scene, say_key) if self.others == "policies" else None
         (now, then), network = self._company.would(known, scene, network, said, company_key)
-        target = self._target(student.target, scene, then, index, target_key)
-        gradient, metrics = jax.grad(self._loss, has_aux=True)(
-            student.models, scene, now, target, index, loss_key
+        gradient, metrics = few_at_a_time(self._gradient, FEW)(
+            student.models, student.target, scene, now, then, index, target_key, loss_key
         )
         gradient, network = self.pooled(gradient, network)
         change: Any
@@ -220,6 +222,21 @@ class F2A2OffPolicy(F2A2, OffPolicy):
     def _company(self) -> Company:
         sizes = self.mind_width, self.trajectories, self.latest
         return Company(self.others, *sizes, self.critic_learning_rate, self.gradient_clip)
+
+    def _gradient(
+        self,
+        models: Models,
+        target: Models,
+        scene: Scene,
+        now: Float[Array, "B M W"],
+        then: Float[Array, "B M W"],
+        index: Int[Array, ""],
+        target_key: Key[Array, ""],
+        loss_key: Key[Array, ""],
+    ) -> tuple[Models, Metrics]:
+        """The gradient of an agent's loss, with what the others do now and then."""
+        value = self._target(target, scene, then, index, target_key)
+        return jax.grad(self._loss, has_aux=True)(models, scene, now, value, index, loss_key)
 
     def _target(
         self,

@@ -12,6 +12,7 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator
 
@@ -152,18 +153,27 @@ def _around(figure: Figure, axes: Sequence[Axes], title: str | None, caption: st
     if len(entries) == 1 and title:  # the title says it already
         figure.supxlabel(caption, fontsize=7, color=GREY)
         return
+    columns = max(1, min(len(entries), int(figure.get_figwidth() / 1.15)))
+    _legend(figure, entries, caption, columns).get_title().set_color(GREY)
+
+
+def _legend(figure: Figure, entries: Mapping[str, Line2D], caption: str, columns: int) -> Legend:
+    """A legend of so many columns, or of as many as there is room for."""
     legend = figure.legend(
         entries.values(),
         entries.keys(),
         title=caption,
         title_fontsize=7,
         loc="outside lower center",
-        ncols=max(1, min(len(entries), int(figure.get_figwidth() / 1.15))),
+        ncols=columns,
         frameon=False,
         handlelength=1.6,
         columnspacing=1.4,
     )
-    legend.get_title().set_color(GREY)
+    if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
+        return legend
+    legend.remove()
+    return _legend(figure, entries, caption, columns - 1)
 
 
 def _named(line: Line2D) -> bool:

@@ -61,6 +61,14 @@ def test_a_label_keeps_its_colour_in_all_panels(tmp_path, drawn):
     assert [axis.get_title(loc="left") for axis in drawn[0].axes] == ["return", "entropy"]
 
 
+def test_long_labels_stay_within_the_picture(tmp_path, drawn):
+    plot_curves([curve(f"{share} % of links") for share in range(9)], tmp_path / "x.png")
+    (legend,) = drawn[0].legends
+    assert len(legend.texts) == 9
+    x = [corner[0] for corner in legend.get_window_extent().get_points()]
+    assert min(x) >= 0 and max(x) <= drawn[0].bbox.width
+
+
 def test_twenty_labels_look_different(tmp_path):
     styles = plot._styles(f"m{i}" for i in range(20))
     assert len({str(style) for style in styles.values()}) == 20
