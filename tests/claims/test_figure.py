@@ -2,7 +2,9 @@
 
 import dataclasses
 import itertools
+from typing import get_args
 
+import numpy as np
 import pytest
 
 from coterie.api import compare
@@ -10,11 +12,14 @@ from coterie.claims.catalogue import FIGURES, figure_of
 from coterie.claims.figure import Claim, Figure, Panel
 from coterie.claims.questions import above, below_value, within
 from coterie.errors import ConfigError
+from coterie.report.compare import Verdict
+from coterie.report.curve import Curve
 from coterie.train import loop
 from coterie.train.progress import Bar
 from coterie.train.run import open_run
 from tests.runs import BLOCKS, SETTINGS, Pond, assert_same_run, listing, small
 
+VERDICTS = get_args(Verdict)
 METHODS = {"slow": small("ippo", learning_rate=1e-6), "dpo": small("dpo")}
 
 
@@ -81,8 +86,18 @@ def test_every_figure_can_be_trained(name):
         assert set(panel.networks) <= set(panel.methods)
         for method in panel.methods.values():
             method.check(panel.settings.games)
+        for settings in (panel.settings, *panel.networks.values()):
+            settings.talk(panel.game.agents)
+        curves = made_up(*panel.methods, *panel.references)
+        assert all(claim.ask(curves).verdict in VERDICTS for claim in panel.claims)
         names |= {claim.name for claim in panel.claims}
     assert names
+
+
+def made_up(*labels):
+    """Curves with these labels, of five seeds that rise alike."""
+    rise = np.arange(4.0) + np.arange(5.0)[:, None]
+    return {label: Curve(label, np.arange(4.0), rise + len(label), sent=1.0) for label in labels}
 
 
 def test_an_unknown_figure_is_named():
