@@ -117,7 +117,7 @@ class Algorithm(abc.ABC):
         """Raise `ConfigError` if a hyper-parameter makes no sense, or not with so many games."""
         require_ranges(self)
 
-    def suits(self, gaps: tuple[float, float]) -> None:  # noqa: B027 (by default all do)
+    def check_gaps(self, gaps: tuple[float, float]) -> None:  # noqa: B027 (by default all will do)
         """Warn of hyper-parameters that do not go with averages over a graph of these `gaps`."""
 
     @abc.abstractmethod

@@ -102,8 +102,8 @@ class F2A2(Algorithm):
         """Raise `ConfigError` unless copies can be held together at all."""
         self._scheme.check()
 
-    def suits(self, gaps: tuple[float, float]) -> None:
-        self._scheme.suits(self.critic_learning_rate, gaps)
+    def check_gaps(self, gaps: tuple[float, float]) -> None:
+        self._scheme.check_step(self.critic_learning_rate, gaps)
 
     def models(self, key: Key[Array, ""], spec: AgentSpec) -> Models:
         """A fresh policy and fresh critics."""

@@ -78,7 +78,7 @@ class PrimalDual:
         )
         require(0.0 <= self.forget <= 1.0, f"forget must be in [0, 1], not {self.forget}.")
 
-    def suits(self, step: float, gaps: tuple[float, float]) -> None:
+    def check_step(self, step: float, gaps: tuple[float, float]) -> None:
         """Warn where the force is too strong for so large a step, on a graph of these `gaps`."""
         largest = gaps[1]
         force = 3.0 * step * self.penalty * largest

@@ -39,7 +39,7 @@ class Talk:
         )
         if not apart:
             self._require_meeting()
-        algorithm.suits(self.graph.gaps)
+        algorithm.check_gaps(self.graph.gaps)
         require(
             not algorithm.information.to_all or _complete(union(self.schedule, self.graph)),
             "this method asks what everybody would do, and not all agents are linked: use --graph "

@@ -123,13 +123,13 @@ def test_a_penalty_of_nothing_is_refused_and_one_too_strong_gets_a_warning():
         PrimalDual(1.0, 2.0).check()
     complete, ring = family("complete", 4), family("ring", 4)
     with pytest.warns(CoterieWarning, match=r"a penalty of 2000 .* penalty 1 = 6 .* 1.33e"):
-        PrimalDual(2000.0).suits(1e-3, complete.gaps)
+        PrimalDual(2000.0).check_step(1e-3, complete.gaps)
     with pytest.warns(CoterieWarning, match=r"a penalty of 1200 .* 1.33 = 4.8 .* below 1e"):
-        PrimalDual(1200.0).suits(1e-3, ring.gaps)
+        PrimalDual(1200.0).check_step(1e-3, ring.gaps)
     with warnings.catch_warnings(action="error"):
-        PrimalDual(1200.0).suits(1e-3, complete.gaps)
-        PrimalDual(950.0).suits(1e-3, ring.gaps)
-        PrimalDual(2000.0).suits(1e-3, family("none", 4).gaps)
+        PrimalDual(1200.0).check_step(1e-3, complete.gaps)
+        PrimalDual(950.0).check_step(1e-3, ring.gaps)
+        PrimalDual(2000.0).check_step(1e-3, family("none", 4).gaps)
     assert [stable(s, b) for s, b in itertools.product((0.1, 0.2), (6.0, 12.0))] == [
         True,
         True,
