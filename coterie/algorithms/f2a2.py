@@ -55,7 +55,8 @@ class F2A2(Algorithm):
     """Adam scales each agent's errors by their own size; sgd agrees on the mean reward's critic."""
     penalty: float = 100.0
     """beta: how strongly copies are held together; 3 beta critic_learning_rate must be below 4 on
-    the complete graph, below 3 on a ring."""
+    the complete graph, below 3 on a ring, and beta critic_learning_rate below forget where agents
+    listen at long intervals."""
     forget: float = 0.0
     """The share of the dual variables forgotten in each round: above 0 where agents listen at
     intervals of their own."""

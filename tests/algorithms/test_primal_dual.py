@@ -92,6 +92,16 @@ def test_where_messages_go_one_way_only_duals_drift_unless_they_are_forgotten():
     assert misses[1] < 0.5 * misses[0]
 
 
+def test_a_dual_that_waits_for_the_next_exchange_wants_a_weaker_penalty():
+    """What is stable with an exchange in every round is not with one in twenty."""
+    network = over(GRAPHS["complete"], Intervals(20.0, 10.0))
+    for penalty, agreed in ((200.0, False), (20.0, True)):
+        assert stable(0.005, penalty)
+        own, _ = played(network, PrimalDual(penalty, 0.1), 0.005, CURVATURES)
+        apart = np.abs(own - own.mean(axis=0)).max()
+        assert (apart < 0.3 * np.abs(GOALS - GOALS.mean(axis=0)).max()) == agreed, apart
+
+
 def test_the_force_is_the_gradient_of_what_the_lagrangian_adds():
     mine, mean, dual = (jnp.asarray(x) for x in RANDOM.normal(size=(3, 4)).astype(np.float32))
     rule = PrimalDual(0.7)
