@@ -88,7 +88,7 @@ METHODS = _methods(LEARNER, COUNTERFACTUAL)
 # steps. Step sizes of 5e-4 and above lead hunters out of the arena, with any temperature from
 # {0.005, 0.01, 0.02, 0.05, 0.1}, discount from {0.9, 0.95} and batch from {128, 256, 512}; critics
 # of 1e-3 are better than of 2e-4. Nothing collects much more than hunters at random do.
-TREASURE = replace(SETTINGS, steps=1_200_000, games=192)
+TREASURE = replace(SETTINGS, steps=600_000, games=192)
 HUNTERS = _methods(
     replace(
         LEARNER,
