@@ -72,7 +72,7 @@ def _advised(usual: Callable[..., None]) -> Callable[..., None]:
 
     def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
         if issubclass(category, CoterieWarning):
-            print(f"coterie: {message}", file=sys.stderr)
+            print(f"coterie: warning: {message}", file=sys.stderr)
         else:
             usual(message, category, *where)
 

@@ -391,7 +391,7 @@ def test_warnings_that_are_not_ours_stay_as_they_are(monkeypatch, capsys):
     with pytest.warns(UserWarning) as caught:
         main(["list"])
     assert [str(warning.message) for warning in caught] == ["from elsewhere"]
-    assert capsys.readouterr().err == "coterie: from here\n"
+    assert capsys.readouterr().err == "coterie: warning: from here\n"
 
 
 def test_a_game_outside_that_fails_in_evaluation_says_why(here, monkeypatch):
@@ -409,4 +409,4 @@ def test_a_game_outside_that_fails_in_evaluation_says_why(here, monkeypatch):
 def test_a_warning_is_its_sentence_alone(capsys, monkeypatch):
     monkeypatch.setitem(VERBS, "list", lambda _: advise(False, "step 2 is large: try 1."))
     main(["list"])
-    assert capsys.readouterr().err == "coterie: step 2 is large: try 1.\n"
+    assert capsys.readouterr().err == "coterie: warning: step 2 is large: try 1.\n"

@@ -117,8 +117,9 @@ class Algorithm(abc.ABC):
         """Raise `ConfigError` if a hyper-parameter makes no sense, or not with so many games."""
         require_ranges(self)
 
-    def check_gaps(self, gaps: tuple[float, float]) -> None:  # noqa: B027 (by default all will do)
-        """Warn of hyper-parameters that do not go with averages over a graph of these `gaps`."""
+    def check_meetings(self, gaps: tuple[float, float], wait: float) -> None:  # noqa: B027 (all do)
+        """Warn of hyper-parameters that do not go with averages over a graph of these `gaps`, to
+        which each agent listens in one round of `wait`, if not in all."""
 
     @abc.abstractmethod
     def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[PyTree, PyTree]:

@@ -55,8 +55,7 @@ class F2A2(Algorithm):
     """Adam scales each agent's errors by their own size; sgd agrees on the mean reward's critic."""
     penalty: float = 100.0
     """beta: how strongly copies are held together; 3 beta critic_learning_rate must be below 4 on
-    the complete graph, below 3 on a ring, and beta critic_learning_rate below forget where agents
-    listen at long intervals."""
+    the complete graph, below 3 on a ring; agents that listen at intervals want less."""
     forget: float = 0.0
     """The share of the dual variables forgotten in each round: above 0 where agents listen at
     intervals of their own."""
@@ -103,8 +102,8 @@ class F2A2(Algorithm):
         """Raise `ConfigError` unless copies can be held together at all."""
         self._scheme.check()
 
-    def check_gaps(self, gaps: tuple[float, float]) -> None:
-        self._scheme.check_step(self.critic_learning_rate, gaps)
+    def check_meetings(self, gaps: tuple[float, float], wait: float) -> None:
+        self._scheme.check_step(self.critic_learning_rate, gaps, wait)
 
     def models(self, key: Key[Array, ""], spec: AgentSpec) -> Models:
         """A fresh policy and fresh critics."""

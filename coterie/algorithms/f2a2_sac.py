@@ -51,7 +51,7 @@ class F2A2SAC(F2A2OffPolicy):
     def critics(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Any, ...]:
         if not isinstance(spec.action, Discrete):
             raise ConfigError(
-                "f2a2-sac chooses among discrete actions, but this game's are continuous: use "
+                "this method chooses among discrete actions, but the game's are continuous: use "
                 "f2a2-ddpg or f2a2-td3, or the game's discrete form."
             )
         return tuple(self.critic(k, spec) for k in jax.random.split(key))

@@ -122,6 +122,11 @@ class OffPolicy(Algorithm):
             f"a replay memory of {self.capacity} never holds a warmup of {self.warmup}: lower it.",
         )
         require(
+            self.batch <= self.capacity,
+            f"a batch of {self.batch} is more than a replay memory of {self.capacity} holds: lower "
+            "--batch, or raise --capacity.",
+        )
+        require(
             self.capacity < 2**31,
             f"a replay memory of {self.capacity:,} steps has more places than can be numbered: "
             "lower --capacity.",

@@ -78,8 +78,11 @@ class PrimalDual:
         )
         require(0.0 <= self.forget <= 1.0, f"forget must be in [0, 1], not {self.forget}.")
 
-    def check_step(self, step: float, gaps: tuple[float, float]) -> None:
-        """Warn where the force is too strong for so large a step, on a graph of these `gaps`."""
+    def check_step(self, step: float, gaps: tuple[float, float], wait: float = 1.0) -> None:
+        """Warn where the force is too strong for so large a step, on a graph of these `gaps`.
+
+        wait: in one of how many rounds an agent listens, if not in all.
+        """
         largest = gaps[1]
         force = 3.0 * step * self.penalty * largest
         advise(
@@ -87,7 +90,25 @@ class PrimalDual:
             f"a step of {step:g} with a penalty of {self.penalty:g} drives the shared parameters "
             f"apart: 3 step penalty {largest:.3g} = {force:.3g} must stay below 4, less 2 step "
             f"times the curvature ({largest:.3g} is 1 less the least eigenvalue of the graph's "
-            f"weights); lower the penalty below {self.penalty * 4.0 / max(force, 4.0):.3g}.",
+            f"weights); lower the penalty below {self.penalty * 4.0 / max(force, 4.0):.4g}.",
+        )
+        if wait > 1.0:
+            self._check_wait(step, wait)
+
+    def _check_wait(self, step: float, wait: float) -> None:
+        """Warn of duals that drift, or push too far before the next exchange."""
+        advise(
+            self.forget > 0.0,
+            f"agents that listen every {wait:g} rounds, each at its own time, let the dual "
+            "variables drift: try --forget 0.1.",
+        )
+        rounds = (1.0 - (1.0 - self.forget) ** wait) / self.forget if self.forget else wait
+        push = step * self.penalty * rounds
+        advise(
+            push < 2.0,
+            f"in the {wait:g} rounds before its next exchange an agent is pushed by {push:.3g} "
+            "times its disagreement, and 2 or more drives the team apart: lower the penalty from "
+            f"{self.penalty:g} to {0.3 * self.penalty / push:.2g} or so.",
         )
 
     def start(self, mine: PyTree) -> Pact:

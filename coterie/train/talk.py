@@ -7,7 +7,7 @@ import jax
 from coterie.algorithms import Algorithm
 from coterie.errors import GameError, GraphError, require
 from coterie.graph import Graph, Schedule, Static, family, require_meeting, uniform
-from coterie.graph.schedule import union
+from coterie.graph.schedule import Intervals, union
 from coterie.network import Channel
 from coterie.types import AgentSpec, kinds
 
@@ -39,7 +39,8 @@ class Talk:
         )
         if not apart:
             self._require_meeting()
-        algorithm.check_gaps(self.graph.gaps)
+        wait = self.schedule.mean if isinstance(self.schedule, Intervals) else 1.0
+        algorithm.check_meetings(self.graph.gaps, wait)
         require(
             not algorithm.information.to_all or _complete(union(self.schedule, self.graph)),
             "this method asks what everybody would do, and not all agents are linked: use --graph "
@@ -84,7 +85,7 @@ def _require_equal(
             if unequal:
                 raise GameError(
                     f"payload {payload!r} of {names[0]} and of {names[agent]} have the shapes "
-                    f"{unequal[0][0]} and {unequal[0][1]}, which have no average: give all agents "
-                    "the same view for it (a global state), share less (f2a2-isac: --share "
-                    "inner), or use a method that sends nothing."
+                    f"{unequal[0][0]} and {unequal[0][1]}, which have no average: share less "
+                    "(f2a2-isac: --share inner), use a method whose agents judge by what all see "
+                    "(f2a2-sac), or one that sends nothing (ippo)."
                 )

@@ -268,6 +268,7 @@ WRONG = {
     "follow": (0.0, "follow must be greater than 0 and at most 1, not 0.0"),
     "hidden": ((), "needs a hidden layer"),
     "warmup": (17, "memory of 16 never holds a warmup of 17"),
+    "batch": (17, "a batch of 17 is more than a replay memory of 16 holds"),
     "capacity": (7, "4 games bring 8 steps at once, more than a replay memory of 7"),
 }
 

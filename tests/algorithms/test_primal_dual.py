@@ -132,14 +132,20 @@ def test_a_penalty_of_nothing_is_refused_and_one_too_strong_gets_a_warning():
     with pytest.raises(ConfigError, match=r"forget must be in \[0, 1\], not 2"):
         PrimalDual(1.0, 2.0).check()
     complete, ring = family("complete", 4), family("ring", 4)
-    with pytest.warns(CoterieWarning, match=r"a penalty of 2000 .* penalty 1 = 6 .* 1.33e"):
+    with pytest.warns(CoterieWarning, match=r"a penalty of 2000 .* penalty 1 = 6 .* below 1333"):
         PrimalDual(2000.0).check_step(1e-3, complete.gaps)
-    with pytest.warns(CoterieWarning, match=r"a penalty of 1200 .* 1.33 = 4.8 .* below 1e"):
+    with pytest.warns(CoterieWarning, match=r"a penalty of 1200 .* 1.33 = 4.8 .* below 1000"):
         PrimalDual(1200.0).check_step(1e-3, ring.gaps)
     with warnings.catch_warnings(action="error"):
         PrimalDual(1200.0).check_step(1e-3, complete.gaps)
         PrimalDual(950.0).check_step(1e-3, ring.gaps)
         PrimalDual(2000.0).check_step(1e-3, family("none", 4).gaps)
+        PrimalDual(100.0, 0.1).check_step(1e-3, complete.gaps, wait=20.0)
+        PrimalDual(20.0, 0.1).check_step(3e-3, complete.gaps, wait=200.0)
+    with pytest.warns(CoterieWarning, match="listen every 20 rounds, .* drift: try --forget 0.1"):
+        PrimalDual(1.0).check_step(1e-3, complete.gaps, wait=20.0)
+    with pytest.warns(CoterieWarning, match="pushed by 2.64 times .* from 100 to 11 or so"):
+        PrimalDual(100.0, 0.1).check_step(3e-3, complete.gaps, wait=20.0)
     assert [stable(s, b) for s, b in itertools.product((0.1, 0.2), (6.0, 12.0))] == [
         True,
         True,
