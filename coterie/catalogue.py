@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import traceback
 from typing import Any
 
 from coterie.algorithms import (
@@ -199,6 +200,14 @@ def _imported(path: str, kind: type) -> type:
     except (ImportError, AttributeError) as error:
         raise ConfigError(
             f"cannot import {path!r} ({error}): check the path and PYTHONPATH."
+        ) from None
+    except SyntaxError as error:  # says itself where it is
+        raise ConfigError(f"cannot import {path!r}: SyntaxError: {error}.") from None
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        raise ConfigError(
+            f"cannot import {path!r}: {type(error).__name__}: {error} ({last.filename}, line "
+            f"{last.lineno})."
         ) from None
     if not (isinstance(found, type) and issubclass(found, kind)):
         raise ConfigError(f"{path!r} is not a coterie {kind.__name__}: derive it from that class.")

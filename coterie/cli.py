@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import re
 import sys
 import warnings
@@ -60,6 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except CoterieError as error:
         print(f"coterie: {error}", file=sys.stderr)
         sys.exit(2)
+    except BrokenPipeError:  # whoever read has heard enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         print(f"coterie: {error.filename}: {error.strerror}.", file=sys.stderr)
         sys.exit(2)

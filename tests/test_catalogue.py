@@ -74,6 +74,21 @@ def test_what_is_unknown_is_answered_with_the_nearest(case):
     assert str(refused.value).startswith(sentence)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("x = 1\ny = z\n", "NameError: name 'z' is not defined ("), ("x = (\n", "SyntaxError: ")],
+)
+def test_a_mistake_in_a_module_of_ones_own_is_told_with_its_place(
+    tmp_path, monkeypatch, text, said
+):
+    (tmp_path / "ponds.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigError) as refused:
+        make_game("ponds:Game")
+    assert str(refused.value).startswith(f"cannot import 'ponds:Game': {said}")
+    assert f"ponds.py, line {text.count(chr(10))})" in str(refused.value)
+
+
 BROKEN = {
     "no algorithm": lambda told: told.pop("algorithm"),
     "another format": lambda told: told.update(format=99),

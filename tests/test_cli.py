@@ -3,8 +3,11 @@
 import csv
 import dataclasses
 import json
+import os
 import pickle
 import shutil
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -380,6 +383,15 @@ except SystemExit as end:
     assert end == "code 2"
     assert "agent 'bob' at step 2 of its episode: the game gave no reward for it" in sentence
     assert "Traceback" not in out
+
+
+def test_who_has_read_enough_hears_of_no_error(tmp_path):
+    words = "import sys; from coterie.cli import main; main(['list'])"
+    ends, stays = os.pipe()
+    os.close(ends)
+    with open(stays, "w") as closed:
+        done = subprocess.run([sys.executable, "-c", words], stdout=closed, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_warnings_that_are_not_ours_stay_as_they_are(monkeypatch, capsys):
