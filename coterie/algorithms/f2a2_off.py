@@ -188,7 +188,7 @@ class F2A2OffPolicy(F2A2, OffPolicy):
         company_key, target_key, loss_key, say_key = jax.random.split(key, 4)
         pact, known = student.beside
         scene = Scene.of(sample.drawn, network, self.information)
-        index = network.index if self.others != "none" else 0 * network.index
+        index = network.index if self.others != "none" else jnp.zeros((), jnp.int32)
 
         said = self._said(student, scene, say_key) if self.others == "policies" else None
         (now, then), network = self._company.would(known, scene, network, said, company_key)

@@ -54,7 +54,8 @@ def few_at_a_time(function: Callable[..., Any], few: int | None = None) -> Calla
 
     @one.def_vmap
     def mapped(agents: int, differs: Sequence[PyTree], *values: PyTree) -> tuple[PyTree, PyTree]:
-        mine, common = eqx.partition(values, tuple(differs))
+        # What does not depend on any argument comes as NumPy's.
+        mine, common = eqx.partition(jax.tree.map(jnp.asarray, values), tuple(differs))
         told = jax.lax.map(
             lambda own: function(*eqx.combine(own, common)), mine, batch_size=few or FEW
         )

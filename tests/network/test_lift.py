@@ -46,6 +46,22 @@ def test_several_devices_give_the_same_as_one():
     assert done.stdout.splitlines() == [f"{name}: the same" for name in compared]
 
 
+def test_few_at_a_time_is_told_constants_as_arrays():
+    """In a loop they come as NumPy's, which functions of arrays refuse."""
+    told = []
+
+    def moved(mine, constant):
+        told.append(isinstance(constant, jax.Array))
+        return mine + constant
+
+    def often(own, _):
+        return few_at_a_time(moved)(own, jnp.ones((), jnp.int32)), None
+
+    after = jax.jit(lift(lambda own: jax.lax.scan(often, own, None, length=2)[0]))(jnp.arange(4))
+    assert after.tolist() == [2, 3, 4, 5]
+    assert all(told)
+
+
 def test_few_at_a_time_is_the_same(monkeypatch):
     """Of teams that are a multiple of `FEW` and of others; what all have in common stays whole."""
     monkeypatch.setattr(sys.modules["coterie.network.lift"], "FEW", 3)
