@@ -87,6 +87,7 @@ def test_a_mistake_in_a_module_of_ones_own_is_told_with_its_place(
         make_game("ponds:Game")
     assert str(refused.value).startswith(f"cannot import 'ponds:Game': {said}")
     assert f"ponds.py, line {text.count(chr(10))})" in str(refused.value)
+    assert str(refused.value).count(", line ") == 1
 
 
 BROKEN = {
