@@ -1,120 +1,147 @@
 """The figures and tables of the F2A2 paper (Li et al.): treasures, rovers and towers."""
 
 from collections.abc import Mapping
-from dataclasses import replace
-from types import MappingProxyType
+from dataclasses import dataclass, replace
 
-from coterie.algorithms import F2A2COMA, F2A2DDPG, F2A2SAC, F2A2TD3, Algorithm, NetworkedAC
+from coterie.algorithms import (
+    F2A2COMA,
+    F2A2DDPG,
+    F2A2ISAC,
+    F2A2SAC,
+    F2A2TD3,
+    Algorithm,
+    NetworkedAC,
+)
 from coterie.algorithms.f2a2_off import F2A2OffPolicy
 from coterie.algorithms.off_policy import OffPolicy
 from coterie.centralized import COMA, MAAC, MADDPG
 from coterie.claims.figure import Claim, Figure, Panel
 from coterie.claims.questions import above, every, keeps_up, leaps, sends_less
 from coterie.games import RoverTower, Treasure
+from coterie.games.game import Game
 from coterie.train.run import options
 from coterie.train.settings import Settings
 
-SETTINGS = Settings(
-    steps=900_000,
-    games=48,
-    seeds=5,
-    graph="complete",
-    block=25,
-    evaluations=15,
-    evaluation_games=128,
-    checkpoints=1,
+
+@dataclass(frozen=True)
+class Task:
+    """A game, how long it is played, and what learns from a memory and from counterfactuals."""
+
+    game: Game
+    settings: Settings
+    learner: F2A2SAC
+    counterfactual: F2A2COMA
+
+    def methods(self) -> Mapping[str, Algorithm]:
+        """The paper's methods and references, of the same settings.
+
+        Agents of both games are of two kinds: of the critics of F2A2-ISAC only a part is alike.
+        """
+        learner = self.learner
+        memory, company = options(learner, OffPolicy), options(learner, F2A2OffPolicy)
+        alone = {**company, "others": "none", "share": "inner"}
+        return {
+            "f2a2-sac": learner,
+            "maac": self.maac(),
+            "f2a2-isac": F2A2ISAC(temperature=learner.temperature, **alone),
+            "f2a2-ddpg": F2A2DDPG(**company),
+            "maddpg": MADDPG(**memory),
+            "f2a2-td3": F2A2TD3(**company),
+            "f2a2-coma": self.counterfactual,
+            "coma": replace(COMA(**options(self.counterfactual)), objective="alternating"),
+            "ma-ac": NetworkedAC(
+                horizon=25,
+                discount=0.9,
+                trace=0.9,
+                critic_rate=3e-3,
+                critic_epochs=5,
+                entropy=0.03,
+                activation="leaky_relu",
+            ),
+        }
+
+    def maac(self) -> MAAC:
+        """The central method that F2A2-SAC is compared with."""
+        memory = options(self.learner, OffPolicy)
+        return MAAC(width=self.learner.width, temperature=self.learner.temperature, **memory)
+
+
+# Chosen with MAAC (which is fast) and seed 100, then tried with F2A2-SAC and MADDPG: discounts from
+# {0.9, 0.95, 0.99}, step sizes of policies from {5e-4, 1e-3, 3e-3}, of critics from {1e-3, 3e-3},
+# temperatures from {0.01, 0.02, 0.05, 0.1, 0.3, 1}, shares for the targets from {0.005, 0.01,
+# 0.02}, batches from {64, 128, 256, 512}, 12 or 48 games, 4 or 16 updates. What mattered were many
+# steps for each update, and a temperature that lets policies become sure. Of entropies from {0.01,
+# 0.03, 0.1, 0.3}, step sizes from {3e-4, 5e-4, 1e-3} and 4, 8 or 16 updates nothing brought COMA
+# above 10 on seed 100, 600,000 to 2,000,000 steps.
+ROVERS = Task(
+    RoverTower(),
+    Settings(
+        steps=900_000,
+        games=48,
+        seeds=5,
+        graph="complete",
+        block=25,
+        evaluations=15,
+        evaluation_games=128,
+        checkpoints=1,
+    ),
+    F2A2SAC(
+        width=64,
+        temperature=0.02,
+        updates=4,
+        batch=128,
+        capacity=100_000,
+        warmup=2_400,
+        learning_rate=1e-3,
+        critic_learning_rate=3e-3,
+        discount=0.9,
+        follow=0.02,
+        gradient_clip=10.0,
+        mind_width=16,
+        mental_steps=3,
+        trajectories=2,
+        latest=2_400,
+    ),
+    F2A2COMA(
+        updates=8,
+        learning_rate=5e-4,
+        critic_learning_rate=3e-3,
+        discount=0.9,
+        entropy=0.03,
+        gradient_clip=10.0,
+    ),
 )
-# Chosen with MAAC (which is fast) and seed 100 in rover-tower, then tried with F2A2-SAC and MADDPG:
-# discounts from {0.9, 0.95, 0.99}, step sizes of policies from {5e-4, 1e-3, 3e-3}, of critics from
-# {1e-3, 3e-3}, temperatures from {0.01, 0.02, 0.05, 0.1, 0.3, 1}, shares for the targets from
-# {0.005, 0.01, 0.02}, batches from {64, 128, 256, 512}, 12 or 48 games, 4 or 16 updates. What
-# mattered were many steps for each update, and a temperature that lets policies become sure.
-LEARNER = F2A2SAC(
-    width=64,
-    temperature=0.02,
-    updates=4,
-    batch=128,
-    capacity=100_000,
-    warmup=2_400,
-    learning_rate=1e-3,
-    critic_learning_rate=3e-3,
-    discount=0.9,
-    follow=0.02,
-    gradient_clip=10.0,
-    mind_width=16,
-    mental_steps=3,
-    trajectories=2,
-    latest=2_400,
-)
-# Of entropies from {0.01, 0.03, 0.1, 0.3}, step sizes from {3e-4, 5e-4, 1e-3} and 4, 8 or 16
-# updates nothing brought COMA above 10 on seed 100, 600,000 to 2,000,000 steps.
-COUNTERFACTUAL = F2A2COMA(
-    updates=8,
-    learning_rate=5e-4,
-    critic_learning_rate=3e-3,
-    discount=0.9,
-    entropy=0.03,
-    gradient_clip=10.0,
-)
-
-
-def _methods(learner: F2A2SAC, counterfactual: F2A2COMA) -> Mapping[str, Algorithm]:
-    """The paper's methods and references with these settings."""
-    memory, company = options(learner, OffPolicy), options(learner, F2A2OffPolicy)
-    return {
-        "f2a2-sac": learner,
-        "maac": MAAC(width=learner.width, temperature=learner.temperature, **memory),
-        "f2a2-ddpg": F2A2DDPG(**company),
-        "maddpg": MADDPG(**memory),
-        "f2a2-td3": F2A2TD3(**company),
-        "f2a2-coma": counterfactual,
-        "coma": replace(COMA(**options(counterfactual)), objective="alternating"),
-        "ma-ac": NetworkedAC(
-            horizon=25,
-            discount=0.9,
-            trace=0.9,
-            critic_rate=3e-3,
-            critic_epochs=5,
-            entropy=0.03,
-            activation="leaky_relu",
-        ),
-    }
-
-
-METHODS = _methods(LEARNER, COUNTERFACTUAL)
-
 # Chosen on seed 100, and without success: MAAC with temperatures from {0.005, 0.01, 0.02, 0.05,
 # 0.1}, discounts from {0.9, 0.95}, step sizes of policies from {1e-4, 2e-4, 3e-4, 5e-4, 1e-3}, of
 # critics from {5e-4, 1e-3, 2e-3, 3e-3}, batches from {128, 256, 512}; MADDPG with up to 24,000
 # updates; F2A2-ISAC with inputs squashed and critics that start near 0, which are not in this
-# version. A slow policy beside a faster critic rose most.
-TREASURE = replace(SETTINGS, steps=600_000, games=192)
-HUNTERS = _methods(
+# version. A slow policy beside a faster critic rose most. What is away is seen at -3 instead of
+# -999: the paper's networks scale their inputs.
+HUNTERS = Task(
+    Treasure(away=-3.0),
+    replace(ROVERS.settings, steps=600_000, games=192),
     replace(
-        LEARNER,
+        ROVERS.learner,
         temperature=0.01,
         updates=16,
         warmup=50_000,
         learning_rate=1e-4,
         critic_learning_rate=1e-3,
     ),
-    replace(COUNTERFACTUAL, updates=2, learning_rate=1e-3),
+    replace(ROVERS.counterfactual, updates=2, learning_rate=1e-3),
 )
 
 
 def figure_5() -> Figure:
-    """F2A2, figure 5: every method in both games; and the bytes of section 6.4.
-
-    What is away is seen at -3 instead of -999: the paper's networks scale their inputs.
-    """
+    """F2A2, figure 5: every method in both games; and the bytes of section 6.4."""
     stays = Claim("F10", "MA-AC ends below COMA", above("coma", "ma-ac"))
     tenth = Claim("F27", "F2A2-SAC sends a tenth of MA-AC", sends_less("f2a2-sac", "ma-ac", 0.1))
-    rovers = (*_instances("F6", "F7", "F8", "F9"), stays, tenth)
     hunters = (*_instances("F2", "F3", "F4", "F5"), stays)
+    rovers = (*_instances("F6", "F7", "F8", "F9"), stays, tenth)
     return Figure(
         {
-            "treasure": Panel(Treasure(away=-3.0), HUNTERS, TREASURE, hunters),
-            "rover-tower": Panel(RoverTower(), METHODS, SETTINGS, rovers),
+            "treasure": Panel(HUNTERS.game, HUNTERS.methods(), HUNTERS.settings, hunters),
+            "rover-tower": Panel(ROVERS.game, ROVERS.methods(), ROVERS.settings, rovers),
         }
     )
 
@@ -131,40 +158,37 @@ def _instances(ddpg: str, sac: str, coma: str, td3: str) -> tuple[Claim, ...]:
 
 def figure_8() -> Figure:
     """F2A2, figure 8: without the joint objective, and without models of the others."""
-    methods: Mapping[str, Algorithm] = {
-        "f2a2-sac": LEARNER,
-        "alternating": replace(LEARNER, objective="alternating"),
-        "policies said": replace(LEARNER, others="policies"),
-    }
     claims = (
         Claim("F28", "joint ends above alternating", above("f2a2-sac", "alternating")),
         Claim("F29", "models end above what policies say", above("f2a2-sac", "policies said")),
     )
-    return _figure(methods, claims)
 
+    def panel(task: Task) -> Panel:
+        methods: Mapping[str, Algorithm] = {
+            "f2a2-sac": task.learner,
+            "alternating": replace(task.learner, objective="alternating"),
+            "policies said": replace(task.learner, others="policies"),
+        }
+        return Panel(task.game, methods, task.settings, claims)
 
-LINKS = {
-    f"{share} % of links": replace(SETTINGS, graph="ring", schedule=f"extra:{share / 100}")
-    for share in (0, 20, 40, 60, 80)
-}
-INTERVALS = {
-    f"every {mean}": replace(SETTINGS, schedule=f"intervals:{mean},{mean // 2}")
-    for mean in (20, 200)
-}
+    return Figure({"treasure": panel(HUNTERS), "rover-tower": panel(ROVERS)})
 
 
 def table_4() -> Figure:
     """F2A2, table 4: a ring and a share of all other links, drawn anew for each exchange."""
+    links = {
+        f"{share} % of links": {"graph": "ring", "schedule": f"extra:{share / 100}"}
+        for share in (0, 20, 40, 60, 80)
+    }
     better = above("f2a2-sac", "0 % of links", "no links")
-    claims = (
-        Claim(
-            "F17",
-            "with all links as good as MAAC, and better than with a ring or with none",
-            every(keeps_up("f2a2-sac", "maac"), better),
-        ),
-        Claim("F21", "one step of links makes half of it", leaps("no links", *LINKS, "f2a2-sac")),
-    )
-    return _talking(LEARNER, LINKS, claims)
+    says = "with all links as good as MAAC, and better than with a ring or with none"
+    step = Claim("F21", "one step of links makes half of it", leaps("no links", *links, "f2a2-sac"))
+
+    def panel(task: Task, name: str) -> Panel:
+        claims = (Claim(name, says, every(keeps_up("f2a2-sac", "maac"), better)), step)
+        return _talking(task, task.learner, links, claims)
+
+    return Figure({"treasure": panel(HUNTERS, "F16"), "rover-tower": panel(ROVERS, "F17")})
 
 
 def table_5() -> Figure:
@@ -174,29 +198,33 @@ def table_5() -> Figure:
     the next exchange a dual variable goes on pushing, and with the penalty of the others, 100, too
     far.
     """
+    waits = {
+        f"every {mean}": {"schedule": f"intervals:{mean},{mean // 2}"}
+        for mean in (8, 20, 200, 2_000)
+    }
     enough = keeps_up("every 20", "f2a2-sac"), above("every 20", "every 200", "no links")
-    claims = (Claim("F23", "every 20 updates is enough, every 200 is not", every(*enough)),)
-    return _talking(replace(LEARNER, forget=0.1, penalty=20.0), INTERVALS, claims)
+    says = "every 20 updates is enough, every 200 is not"
+
+    def panel(task: Task, name: str) -> Panel:
+        learner = replace(task.learner, forget=0.1, penalty=20.0)
+        return _talking(task, learner, waits, (Claim(name, says, every(*enough)),))
+
+    return Figure({"treasure": panel(HUNTERS, "F22"), "rover-tower": panel(ROVERS, "F23")})
 
 
 def _talking(
-    learner: F2A2SAC, networks: Mapping[str, Settings], claims: tuple[Claim, ...]
-) -> Figure:
+    task: Task,
+    learner: F2A2SAC,
+    networks: Mapping[str, Mapping[str, str]],
+    claims: tuple[Claim, ...],
+) -> Panel:
     """A learner on these networks, beside F2A2-SAC on the complete graph and on none, and MAAC."""
     methods: Mapping[str, Algorithm] = {
-        "maac": METHODS["maac"],
-        "f2a2-sac": LEARNER,
+        "maac": task.maac(),
+        "f2a2-sac": task.learner,
         **dict.fromkeys(networks, learner),
-        "no links": LEARNER,
+        "no links": task.learner,
     }
-    nobody = {"no links": replace(SETTINGS, graph="none", apart=True)}
-    return _figure(methods, claims, {**networks, **nobody})
-
-
-def _figure(
-    methods: Mapping[str, Algorithm],
-    claims: tuple[Claim, ...],
-    networks: Mapping[str, Settings] = MappingProxyType({}),
-) -> Figure:
-    panel = Panel(RoverTower(), methods, SETTINGS, claims, networks=networks)
-    return Figure({"rover-tower": panel})
+    settings = {label: replace(task.settings, **network) for label, network in networks.items()}
+    settings["no links"] = replace(task.settings, graph="none", apart=True)
+    return Panel(task.game, methods, task.settings, claims, networks=settings)
