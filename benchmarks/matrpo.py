@@ -21,9 +21,9 @@ from rich.table import Table
 from coterie import family
 from coterie.algorithms import MATRPO
 from coterie.algorithms.admm import Ties
+from coterie.algorithms.agreement import RATIOS
 from coterie.algorithms.algorithm import Experience
 from coterie.algorithms.first_order import Local
-from coterie.algorithms.matrpo import RATIOS
 from coterie.algorithms.trust_region import Learner
 from coterie.games import SpreadMATRPO
 from coterie.graph import Links, Schedule, Static
@@ -58,7 +58,7 @@ class Direct(MATRPO):
 
         def activated(carry: tuple[Array, Ties, Network], _: None) -> tuple[tuple, None]:
             ties, network = carry[1:]
-            change = self._edge(local, self._pull(gain, ties))
+            change = self._edge(local, gain + ties.pull(self.penalty))
             heard, network = network.neighbours(local.ratio(local.push(change)), RATIOS)
             return (change, ties.after(heard, self.penalty), network), None
 
@@ -228,19 +228,26 @@ def beside_the_printed_form(console: Console) -> None:
     console.print(f"{whole / floor:.2f} of the floor, with the critic and the search")
 
 
-def along_rings(console: Console) -> None:
-    """What a round costs an agent in larger teams, all links in a round."""
-    method = PAPERS
-    table = Table(title="An agent's round on a ring, critic aside")
-    for heading in ("agents", "ms", "ms a link", "ns a number of r", "MB sent in an update"):
+def along_rings(console: Console, more: int = 400) -> None:
+    """What a round costs an agent in larger teams, all links in a round: what more of them take."""
+    table = Table(title="On a ring: an agent's end of a link in a round, and an update of the team")
+    for heading in ("ratios", "agents", "us a link", "update, s", "critic, s", "MB sent"):
         table.add_column(heading, justify="right")
-    pairs = {size: (update(method, Static(), size), critic(method, size)) for size in TEAMS}
-    in_turn(*(one for pair in pairs.values() for one in pair))
-    for size, (whole, judging) in pairs.items():
-        cost = (whole.processor - judging.processor) / (size * method.admm_rounds)
-        numbers = size * method.horizon * GAMES
-        each = f"{1e3 * cost:.2f}", f"{1e3 * cost / 2:.2f}", f"{1e9 * cost / numbers:.0f}"
-        table.add_row(f"{size}", *each, f"{sent(whole) / 1e6:.0f}")
+    for ratios, times in ("linear", 10), ("exact", 1):
+        usual = replace(PAPERS, ratios=ratios)
+        longer = replace(usual, admm_rounds=usual.admm_rounds + more * times)
+        for size in TEAMS:
+            once, again, judging = (
+                update(usual, Static(), size),
+                update(longer, Static(), size),
+                critic(usual, size),
+            )
+            in_turn(once, again, judging)
+            link = (again.processor - once.processor) / (size * more * times * 2)
+            seconds = f"{once.processor:.2f}", f"{judging.processor:.2f}"
+            table.add_row(
+                ratios, f"{size}", f"{1e6 * link:.0f}", *seconds, f"{sent(once) / 1e6:.0f}"
+            )
     console.print(table)
 
 

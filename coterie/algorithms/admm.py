@@ -6,12 +6,19 @@ midpoint `m = (r + r') / 2`, and `u` has moved by `beta (r - r') / 2` at the one
 at the other. So nothing but `r` needs to be said, and whoever was not heard changes nothing.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from coterie.network import Heard
+
+
+def mean_square(vector: Array) -> Float[Array, ""]:
+    """Of the entries of a vector."""
+    return jnp.mean(vector**2)
 
 
 class Ties(NamedTuple):
@@ -31,12 +38,24 @@ class Ties(NamedTuple):
         """Nobody has met yet."""
         return Ties(jnp.zeros(shape), jnp.zeros((places, *shape)), jnp.zeros(()))
 
-    def after(self, heard: Heard, penalty: float) -> "Ties":
-        """The ties after meeting those that were heard; `penalty` is beta."""
+    def pull(self, penalty: float) -> Array:
+        """Where they draw the vector: minus the slope, at 0, of what departures cost."""
+        return penalty * jnp.sum(self.midpoint, axis=0) - self.pressure
+
+    def after(
+        self,
+        heard: Heard,
+        penalty: float,
+        square: Callable[[Array], Float[Array, ""]] = mean_square,
+    ) -> "Ties":
+        """The ties after meeting those that were heard; `penalty` is beta.
+
+        square: the mean square of what a vector stands for, if that is not its entries.
+        """
         met = self.like_midpoint(heard.mask)
         half = jnp.where(met, 0.5 * (heard.said - heard.values), 0.0)
         number = jnp.sum(heard.mask)
-        apart = jnp.sqrt(jnp.mean(half**2) * len(half) / jnp.maximum(number, 1))
+        apart = jnp.sqrt(jnp.sum(jax.vmap(square)(half)) / jnp.maximum(number, 1))
         return Ties(
             self.pressure + penalty * jnp.sum(half, axis=0),
             jnp.where(met, heard.said - half, self.midpoint),

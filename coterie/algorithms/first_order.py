@@ -1,7 +1,8 @@
 """A policy to first order around its parameters, on `M = T G` samples.
 
-A change `x` of the `D` parameters moves the outputs of the policy by `J x`; to second order its
-divergence from the old policy is `x^T H x / 2`, with `H = J^T F J` and `F` Fisher's metric.
+A change `x` of the `D` parameters moves the policy's `Q` outputs on all of them by `J x`; to second
+order its divergence from the old policy is `x^T H x / 2`, with `H = J^T F J` and `F` Fisher's
+metric.
 """
 
 from collections.abc import Callable
@@ -34,20 +35,20 @@ class Local(NamedTuple):
     damping: what is added to the diagonal of H.
     """
 
-    push: Callable[[Array], PyTree]
-    pull: Callable[[PyTree], Array]
-    ratio: Callable[[PyTree], Array]
-    score: Callable[[Array], PyTree]
-    metric: Callable[[PyTree], PyTree]
+    push: Callable[[Array], Array]
+    pull: Callable[[Array], Array]
+    ratio: Callable[[Array], Array]
+    score: Callable[[Array], Array]
+    metric: Callable[[Array], Array]
     weight: Float[Array, "T G 1"]
     start: Float[Array, " D"]
     rebuilt: Callable[[Array], PyTree]
     at: Callable[[Array], tuple[Array, Array]]
     damping: float
 
-    def divergence(self, change: Float[Array, " D"], moved: PyTree) -> Float[Array, ""]:
+    def divergence(self, change: Float[Array, " D"], moved: Float[Array, " Q"]) -> Float[Array, ""]:
         """`1/2 x^T (H + damping) x`, given `x` and `J x`."""
-        return 0.5 * (dot(self.metric(moved), moved) + self.damping * change @ change)
+        return 0.5 * (self.metric(moved) @ moved + self.damping * change @ change)
 
 
 def around(
@@ -65,25 +66,26 @@ def around(
     arrays, rest = eqx.partition(model, eqx.is_inexact_array)
     start, unravel = ravel_pytree(arrays)
     now = heads(model)
-    _, fixed = eqx.partition(now, eqx.is_inexact_array)
+    outputs, fixed = eqx.partition(now, eqx.is_inexact_array)
+    old, whole = ravel_pytree(outputs)
 
     def rebuilt(parameters: Array) -> PyTree:
         return eqx.combine(unravel(parameters), rest)
 
-    def outputs(parameters: Array) -> PyTree:
-        return eqx.filter(heads(rebuilt(parameters)), eqx.is_inexact_array)
+    def flat(heads: Heads) -> Array:
+        return ravel_pytree(eqx.filter(heads, eqx.is_inexact_array))[0]
 
-    old, push = jax.linearize(outputs, start)
-    said, ratio = jax.linearize(lambda o: log_probs(eqx.combine(o, fixed)), old)
+    _, push = jax.linearize(lambda x: flat(heads(rebuilt(x))), start)
+    said, ratio = jax.linearize(lambda o: log_probs(eqx.combine(whole(o), fixed)), old)
     counts = jnp.ones(said.shape[:2]) if present is None else present.astype(jnp.float32)
     weight = counts / jnp.maximum(jnp.sum(counts), 1.0)
 
     def weighed(x: Array) -> Array:
         return x * weight.reshape(weight.shape + (1,) * (x.ndim - 2))
 
-    def metric(moved: PyTree) -> PyTree:
-        bent = map(lambda head, by: head.fisher(by), now, eqx.combine(moved, fixed))
-        return jax.tree.map(weighed, eqx.filter(tuple(bent), eqx.is_inexact_array))
+    def metric(moved: Array) -> Array:
+        bent = map(lambda head, by: head.fisher(by), now, eqx.combine(whole(moved), fixed))
+        return flat(jax.tree.map(weighed, eqx.filter(tuple(bent), eqx.is_inexact_array)))
 
     def at(parameters: Array) -> tuple[Array, Array]:
         new = heads(rebuilt(parameters))
@@ -103,9 +105,3 @@ def around(
         at,
         damping,
     )
-
-
-def dot(one: PyTree, other: PyTree) -> Float[Array, ""]:
-    """The sum of the products of two trees' entries."""
-    products = jax.tree.map(lambda a, b: jnp.sum(a * b), one, other)
-    return sum(jax.tree.leaves(products), jnp.zeros(()))

@@ -1,43 +1,28 @@
 """MATRPO: a trust region for the team, in which agents agree on nothing but policy ratios."""
 
+import functools
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from coterie.algorithms.admm import Ties
+from coterie.algorithms.agreement import RATIOS, Coordinates, Meeting, Problem, Vectors
 from coterie.algorithms.algorithm import Experience, Information, Metrics
 from coterie.algorithms.first_order import Local, around
 from coterie.algorithms.team_model import TeamModel, log_probs_of, taken_by
 from coterie.algorithms.trust_region import Learner, TrustRegion
-from coterie.algorithms.trust_step import (
-    Inside,
-    Region,
-    Scaled,
-    Span,
-    Step,
-    best,
-    searched,
-    widened,
-)
+from coterie.algorithms.trust_step import Inside, Region, Scaled, Span, searched, widened
 from coterie.errors import require
 from coterie.network import Network
 from coterie.rl.averages import mean
 from coterie.rl.models import Policy
 from coterie.types import AgentSpec
 
-RATIOS = "log-ratios"
 MOMENTS = "moments"
-
-
-class Meeting(NamedTuple):
-    """Where an agreement stands: the step that was last told, the ties and the network."""
-
-    step: Step
-    ties: Ties
-    network: Network
+Agreement = tuple[Span, Vectors | Coordinates, Meeting]
 
 
 @dataclass(frozen=True)
@@ -137,60 +122,47 @@ class MATRPO(TrustRegion):
         Every so many rounds the span in which steps are looked for is widened; in the last fifth it
         stays as it is, for what is new has yet to be agreed on.
         """
-        team = (*advantage.shape, network.size)
-        gain = jnp.broadcast_to(advantage[..., None], team)
+        gain = jnp.broadcast_to(advantage[..., None], (*advantage.shape, network.size))
         region = self._region(self.penalty * network.degree)
+        problem = Problem(local, gain, region, self.penalty)
         span = Span.empty(local, self.conjugate_steps)
         places = jnp.arange(len(span.moves))
         parts = min(len(places), self.admm_rounds)
         rounds = max(4 * self.admm_rounds // 5 // parts, 1)
+        way, meeting = (Vectors if self.ratios == "exact" else Coordinates).fresh(
+            problem, span, network
+        )
 
-        def part(carry: tuple[Span, Meeting], places: Array) -> tuple[tuple[Span, Meeting], None]:
-            span, meeting = carry
-            span = widened(local, span, self._pull(gain, meeting.ties), region, places)
-            return (span, self._met(local, span, gain, region, meeting, rounds)), None
+        def wider(so_far: Agreement, places: Array) -> Agreement:
+            span, way, (step, ties, network) = so_far
+            pull = gain + way.whole(problem, ties.pull(self.penalty))
+            span = widened(local, span, pull, region, places)
+            way, network = way.told(problem, span, places, network)
+            return span, way, Meeting(step, ties, network)
+
+        def met(so_far: Agreement, rounds: int) -> Agreement:
+            span, way, meeting = so_far
+
+            def once(meeting: Meeting, _: None) -> tuple[Meeting, None]:
+                return way.met(problem, span, meeting), None
+
+            return span, way, jax.lax.scan(once, meeting, None, length=rounds)[0]
+
+        def part(so_far: Agreement, places: Array) -> tuple[Agreement, None]:
+            return met(wider(so_far, places), rounds), None
 
         early = len(places) % parts
-        span = widened(local, span, gain, region, places[:early])
-        ties = Ties.fresh(len(network.neighbour), team)
-        start = span, Meeting(best(local, span, gain, region), ties, network)
-        (span, meeting), _ = jax.lax.scan(part, start, places[early:].reshape(parts, -1))
-        left = self.admm_rounds - parts * rounds
-        step, ties, network = self._met(local, span, gain, region, meeting, left)
+        start = wider((span, way, meeting), places[:early])
+        so_far, _ = jax.lax.scan(part, start, places[early:].reshape(parts, -1))
+        span, way, (step, ties, network) = met(so_far, self.admm_rounds - parts * rounds)
+        whole = functools.partial(way.whole, problem)
+        ties = ties._replace(pressure=whole(ties.pressure), midpoint=jax.vmap(whole)(ties.midpoint))
         return step.along(span.moves), ties, network
-
-    def _met(
-        self,
-        local: Local,
-        span: Span,
-        gain: Float[Array, "T G N"],
-        region: Region,
-        meeting: Meeting,
-        rounds: int,
-    ) -> Meeting:
-        """How things stand after so many rounds."""
-
-        def round_(meeting: Meeting, _: None) -> tuple[Meeting, None]:
-            ties, network = meeting.ties, meeting.network
-            step = best(local, span, self._pull(gain, ties), region)
-            heard, network = network.neighbours(self._told(local, span, step), RATIOS)
-            return Meeting(step, ties.after(heard, self.penalty), network), None
-
-        return jax.lax.scan(round_, meeting, None, length=rounds)[0]
-
-    def _pull(self, gain: Float[Array, "T G N"], ties: Ties) -> Float[Array, "T G N"]:
-        """What log ratios are to be raised for, neighbours considered."""
-        return gain - ties.pressure + self.penalty * jnp.sum(ties.midpoint, axis=0)
 
     def _region(self, stiffness: Float[Array, ""]) -> Region:
         if self.step == "exact":
             return Inside(self.divergence, stiffness)
         return Scaled(self.divergence, stiffness if self.step == "closed" else 0.0)
-
-    def _told(self, local: Local, span: Span, step: Step) -> Float[Array, "T G N"]:
-        if self.ratios == "linear":
-            return step.along(span.ratio)
-        return local.at(local.start + step.along(span.moves))[0]
 
     def _scaled(
         self, advantage: Float[Array, "T G"], present: Bool[Array, "T G"] | None, network: Network

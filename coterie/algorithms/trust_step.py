@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Float, Int
 
-from coterie.algorithms.first_order import Local, dot
+from coterie.algorithms.first_order import Local
 from coterie.network import few_at_a_time
 
 
@@ -22,7 +22,9 @@ class Span(NamedTuple):
     """Directions that a step is made of: `K` places, of which those to come hold zeros.
 
     moves:  the directions, orthonormal, `[K, D]`.
-    moved:  what each does to the outputs, `[K, ...]`, and `ratio`, to the log ratios.
+    moved:  what each does to the outputs, `[K, Q]`, and `ratio`, to the log ratios, `[K, M N]`.
+            They are flat and not read between the finding of a direction and its writing, or XLA
+            copies all of them.
     conjugate: combinations of them, one a column, with `x^T (H + damping) y` 1 or 0: each is a
             direction without its share of those before it; 0 where that leaves nothing.
     spread: `mean(r . r')` for any two directions.
@@ -30,8 +32,8 @@ class Span(NamedTuple):
     """
 
     moves: Float[Array, "K D"]
-    moved: PyTree
-    ratio: Float[Array, "K T G N"]
+    moved: Float[Array, "K Q"]
+    ratio: Float[Array, "K MN"]
     conjugate: Float[Array, "K K"]
     spread: Float[Array, "K K"]
     axes: Float[Array, "K K"]
@@ -43,12 +45,13 @@ class Span(NamedTuple):
         places = min(places, local.start.size)
         moved = jax.eval_shape(local.push, local.start)
         ratio = jax.eval_shape(local.ratio, moved)
-
-        def none(shapes: PyTree) -> PyTree:
-            return jax.tree.map(lambda x: jnp.zeros((places, *x.shape), x.dtype), shapes)
-
+        moves, moved, ratio = (jnp.zeros((places, x.size)) for x in (local.start, moved, ratio))
         square = jnp.zeros((places, places))
-        return Span(none(local.start), none(moved), none(ratio), square, square, square, square[0])
+        return Span(moves, moved, ratio, square, square, square, square[0])
+
+    def gains(self, local: Local, gain: Float[Array, "T G N"]) -> Float[Array, " K"]:
+        """`mean(gain . r)` of each direction."""
+        return self.ratio @ jnp.ravel(local.weight * gain)
 
 
 class Step(NamedTuple):
@@ -60,9 +63,14 @@ class Step(NamedTuple):
     share: Float[Array, " K"]
     multiplier: Float[Array, ""]
 
-    def along(self, each: PyTree) -> PyTree:
+    @staticmethod
+    def none(span: Span) -> "Step":
+        """Going nowhere."""
+        return Step(jnp.zeros(len(span.moves)), jnp.zeros(()))
+
+    def along(self, each: Float[Array, "K X"]) -> Float[Array, " X"]:
         """The step, given the directions, or what it does, given what each of them does."""
-        return jax.tree.map(lambda x: jnp.tensordot(self.share, x, axes=1), each)
+        return self.share @ each
 
 
 class Inside(NamedTuple):
@@ -94,12 +102,12 @@ def solved(
     """The change of the parameters after so many steps of conjugate gradients."""
     span = Span.empty(local, steps)
     span = widened(local, span, gain, region, jnp.arange(len(span.moves)))
-    return best(local, span, gain, region).along(span.moves)
+    return best(span, span.gains(local, gain), region).along(span.moves)
 
 
-def best(local: Local, span: Span, gain: Float[Array, "T G N"], region: Region) -> Step:
-    """The best step in the span."""
-    pulled = span.axes.T @ _dots(span.ratio, local.weight * gain)
+def best(span: Span, gains: Float[Array, " K"], region: Region) -> Step:
+    """The best step in the span, given `mean(gain . r)` of each direction."""
+    pulled = span.axes.T @ gains
     edge = jnp.sqrt(2.0 * region.bound)
     if isinstance(region, Scaled):
         least = jnp.maximum(region.least, 1e-30)
@@ -123,7 +131,8 @@ def widened(
     """
 
     def more(span: Span, place: Array) -> tuple[Span, None]:
-        left = _left(local, span, best(local, span, gain, region), gain, region)
+        step = best(span, span.gains(local, gain), region)
+        left = _left(local, span, step, gain, region)
         return _with(local, span, _outside(span.moves, left), place), None
 
     return jax.lax.scan(more, span, places)[0]
@@ -133,27 +142,21 @@ def _with(local: Local, span: Span, move: Float[Array, " D"], place: Int[Array, 
     """The span with this direction more."""
     moved = local.push(move)
     ratio = local.ratio(moved)
-    curbed = local.metric(moved)
-    shared = _dots(span.moved, curbed) + local.damping * (span.moves @ move)
-    shared = span.conjugate.T @ shared
-    whole = dot(curbed, moved) + local.damping * (move @ move)
+    moves = span.moves.at[place].set(move)
+    all_moved, ratios = span.moved.at[place].set(moved), span.ratio.at[place].set(jnp.ravel(ratio))
+    shared = all_moved @ local.metric(moved) + local.damping * (moves @ move)
+    whole = shared[place]
+    shared = span.conjugate.T @ shared  # in which the new direction has no part yet
     own = whole - shared @ shared
     # What rounding leaves is no direction: followed, it would lead astray.
     length = jnp.where(own > 1e-6 * whole, jnp.sqrt(own), jnp.inf)
     column = (-(span.conjugate @ shared)).at[place].set(1.0) / length
     conjugate = span.conjugate.at[:, place].set(column)
-    ratios = span.ratio.at[place].set(ratio)
-    products = _dots(ratios, local.weight * ratio)
+    products = ratios @ jnp.ravel(local.weight * ratio)
     spread = span.spread.at[place].set(products).at[:, place].set(products)
     bent, turned = _eigen(conjugate.T @ spread @ conjugate)
     return Span(
-        span.moves.at[place].set(move),
-        jax.tree.map(lambda x, y: x.at[place].set(y), span.moved, moved),
-        ratios,
-        conjugate,
-        spread,
-        conjugate @ turned,
-        jnp.maximum(bent, 0.0),
+        moves, all_moved, ratios, conjugate, spread, conjugate @ turned, jnp.maximum(bent, 0.0)
     )
 
 
@@ -170,10 +173,11 @@ def _left(
 ) -> Float[Array, " D"]:
     """Minus the gradient of the Lagrangian where a step leads to."""
     stiffness = region.stiffness if isinstance(region, Inside) else 0.0
-    raised = local.score(local.weight * (gain - stiffness * step.along(span.ratio)))
+    departure = stiffness * step.along(span.ratio).reshape(gain.shape)
+    raised = local.score(local.weight * (gain - departure))
     curbed = local.metric(step.along(span.moved))
-    left = jax.tree.map(lambda up, down: up - step.multiplier * down, raised, curbed)
-    return local.pull(left) - step.multiplier * local.damping * step.along(span.moves)
+    left = local.pull(raised - step.multiplier * curbed)
+    return left - step.multiplier * local.damping * step.along(span.moves)
 
 
 def _outside(moves: Float[Array, "K D"], left: Float[Array, " D"]) -> Float[Array, " D"]:
@@ -206,12 +210,6 @@ def _multiplier(
         return jnp.maximum(multiplier + further, least), None
 
     return jax.lax.scan(nearer, least, None, length=10)[0]
-
-
-def _dots(each: PyTree, one: PyTree) -> Float[Array, " K"]:
-    """The sum of the products of one tree's entries with those of each of `K`."""
-    products = jax.tree.map(lambda x, y: x.reshape(len(x), -1) @ y.reshape(-1), each, one)
-    return sum(jax.tree.leaves(products), jnp.zeros(()))
 
 
 def searched(

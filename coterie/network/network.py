@@ -56,6 +56,10 @@ class Heard(NamedTuple):
     said: PyTree
     weight: Float[Array, " K"]
 
+    def like(self, values: Array) -> Bool[Array, " K *ones"]:
+        """The mask, for values of each neighbour, `[K, ...]`."""
+        return _like(self.mask, values)
+
 
 class Network(eqx.Module):
     """One agent's end of the network; `K` is the largest number of neighbours anybody has.
@@ -90,6 +94,11 @@ class Network(eqx.Module):
     def degree(self) -> Int[Array, ""]:
         """How many neighbours this agent has, in whatever rounds."""
         return jnp.sum(self.neighbour != self.index)
+
+    @property
+    def turns(self) -> int:
+        """For how many rounds links take turns, until each was up; 1 where that is up to chance."""
+        return self.plan.turns
 
     def mix(self, value: PyTree, payload: str) -> tuple[PyTree, "Network"]:
         """The weighted average of `value` over this agent and its neighbours.

@@ -1,7 +1,7 @@
 """A schedule as one agent lives it: who is linked to it in a round, and with which weights."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -35,9 +35,14 @@ class Recurring(eqx.Module):
     weight: Float[Array, "*N P K"]
     linked: Bool[Array, "*N P K"]
 
+    @property
+    def turns(self) -> int:
+        """After how many rounds they start again."""
+        return self.weight.shape[-2]
+
     def turn(self, moment: Moment, hear: Hear) -> tuple[Turn, "Recurring"]:
         """The round, and the plan after it."""
-        now = moment.clock % len(self.weight)
+        now = moment.clock % self.turns
         linked = self.linked[now]
         return Turn(self.weight[now], linked, linked), self
 
@@ -46,6 +51,8 @@ class Random(eqx.Module):
     """Links that are up with a probability each, `[K]`; Metropolis weights of every round."""
 
     chance: Float[Array, "*N K"]
+
+    turns: ClassVar[int] = 1
 
     def turn(self, moment: Moment, hear: Hear) -> tuple[Turn, "Random"]:
         """The round, and the plan after it."""
@@ -66,6 +73,8 @@ class Paced(eqx.Module):
     due: Int[Array, "*N"]
     mean: float = eqx.field(static=True)
     deviation: float = eqx.field(static=True)
+
+    turns: ClassVar[int] = 1
 
     def turn(self, moment: Moment, hear: Hear) -> tuple[Turn, "Paced"]:
         """The round, and the plan after it."""

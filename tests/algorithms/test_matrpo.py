@@ -12,14 +12,16 @@ import pytest
 import scipy.optimize
 
 from benchmarks.matrpo import Direct, in_turn, sent, update
-from coterie.algorithms import ITRPO, MATRPO
+from coterie.algorithms import ITRPO, MATRPO, matrpo
 from coterie.algorithms.admm import Ties
+from coterie.algorithms.agreement import RATIOS, Coordinates, Meeting, Problem, Vectors
 from coterie.algorithms.first_order import around
 from coterie.algorithms.team_model import TeamModel, log_probs_of, taken_by
+from coterie.algorithms.trust_step import Inside, Span, best
 from coterie.errors import ConfigError
 from coterie.games.game import AgentSpec, Discrete, JaxGame, Timestep, View
 from coterie.graph import Links, Static, family
-from coterie.network import Heard, Loss, lift, networks
+from coterie.network import Heard, Loss, Noise, Quantise, lift, networks
 from coterie.rl.models import Policy, Shape
 from coterie.train.talk import Talk
 from coterie.train.team import assemble, iteration
@@ -41,8 +43,7 @@ def agreeing(graph, schedule=Static(), channels=(), rounds=60):  # noqa: B008
     def mine(a, b, network):
         def round_(carry, _):
             ties, network = carry
-            pull = a * b - ties.pressure + BETA * jnp.sum(ties.midpoint, axis=0)
-            r = pull / (a + BETA * network.degree)
+            r = (a * b + ties.pull(BETA)) / (a + BETA * network.degree)
             heard, network = network.neighbours(r, "r")
             ties = ties.after(heard, BETA)
             return (ties, network), (r, ties)
@@ -235,6 +236,97 @@ def test_the_closed_form_goes_no_further_than_its_links_allow(step):
     else:
         assert np.all(length < 4.0)
         np.testing.assert_allclose(length[::2], 4.0 * length[1], rtol=1e-3)
+
+
+class Whole(Vectors):
+    """Log ratios to first order, all of them in every round: the plain way."""
+
+    def met(self, problem, span, meeting):
+        pull = problem.gain + meeting.ties.pull(problem.penalty)
+        step = best(span, span.gains(problem.local, pull), problem.region)
+        ratio = step.along(span.ratio).reshape(problem.gain.shape)
+        heard, network = meeting.network.neighbours(ratio, RATIOS)
+        return Meeting(step, meeting.ties.after(heard, problem.penalty), network)
+
+    @staticmethod
+    def fresh(problem, span, network):
+        return Whole(), Vectors.fresh(problem, span, network)[1]
+
+
+def agreed_to_first_order(graph="line", schedule=Static(), channels=(), **options):  # noqa: B008
+    """Each agent's log ratios, its ties and its network after an update's rounds."""
+    seen, actions, gains, model = joint_problem()
+    algorithm = MATRPO(ratios="linear", conjugate_steps=6, damping=1e-3, **options)
+
+    def mine(gain, network):
+        local = local_of(model, seen, actions, network.index, algorithm.damping)
+        change, ties, network = algorithm._agreed(local, gain, network)
+        return local.ratio(local.push(change)), ties, network
+
+    network = networks(family(graph, 3), (RATIOS,), schedule=schedule, channels=channels)
+    return jax.jit(lift(mine))(gains, network)
+
+
+@pytest.mark.parametrize("schedule", [Static(), Links("cyclic"), Links("matched")])
+@pytest.mark.parametrize("rounds", [4, 40])
+def test_directions_told_once_do_what_log_ratios_told_in_every_round_do(
+    schedule, rounds, monkeypatch
+):
+    """Links that take turns bring a direction across before the rounds go on."""
+    ratios, ties, _ = agreed_to_first_order(schedule=schedule, admm_rounds=rounds)
+    monkeypatch.setattr(matrpo, "Coordinates", Whole)
+    wanted, plain, _ = agreed_to_first_order(schedule=schedule, admm_rounds=rounds)
+    largest = np.abs(wanted).max()
+    np.testing.assert_allclose(ratios, wanted, atol=1e-3 * largest)
+    np.testing.assert_allclose(ties.midpoint, plain.midpoint, atol=1e-3 * largest)
+    np.testing.assert_allclose(ties.pressure, plain.pressure, atol=1e-3 * largest * rounds)
+    np.testing.assert_allclose(ties.apart, plain.apart, atol=1e-3 * largest)
+    assert np.abs(plain.pressure).max() > 0.1  # there was something to agree on
+
+
+@pytest.mark.parametrize("channel", [Loss(0.4), Quantise(4), Noise(0.01)])
+@pytest.mark.parametrize("schedule", [Static(), Links("random")])
+def test_both_ends_know_the_same_directions(channel, schedule):
+    """So the pressure on one is minus that on the other, whatever was lost or rounded."""
+    _, ties, network = agreed_to_first_order("edges:0-1", schedule, (channel,), admm_rounds=40)
+    linked = np.asarray(ties.pressure)[:2]
+    assert np.abs(linked).max() > 0.1
+    np.testing.assert_allclose(linked.sum(axis=0), 0.0, atol=1e-4 * np.abs(linked).max())
+    if isinstance(channel, Loss):
+        assert network.traffic[RATIOS].lost.sum() > 0
+
+
+def test_a_direction_is_sent_once_and_then_how_far_to_go_along_it():
+    _, _, network = agreed_to_first_order(admm_rounds=40)
+    traffic = network.traffic[RATIOS]
+    directions, numbers, rounds = 6, 60 * 3, 40
+    assert traffic.rounds.tolist() == [directions + rounds] * 3
+    each = 4 * directions * (numbers + rounds)
+    assert traffic.bytes.tolist() == [each, 2 * each, each]  # the middle one has two neighbours
+
+
+@pytest.mark.parametrize("way", [Vectors, Coordinates])
+def test_what_a_round_costs_in_a_larger_team_with_more_samples(way):
+    """Directions in common: the same. Log ratios in every round: as many times as there are."""
+
+    def work(size, samples):
+        """Operations of an agent in a round."""
+        seen, actions, gains, model = joint_problem(size, samples)
+        algorithm = MATRPO(conjugate_steps=6)
+
+        def mine(gain, network):
+            local = local_of(model, seen, actions, network.index, algorithm.damping)
+            gain = jnp.broadcast_to(gain[..., None], (samples, 1, size))
+            problem = Problem(local, gain, Inside(0.01, jnp.float32(1.0)), 1.0)
+            span = Span.empty(local, 6)
+            told, meeting = way.fresh(problem, span, network)
+            return told.met(problem, span, meeting).step
+
+        network = networks(family("ring", size), (RATIOS,))
+        return jax.jit(lift(mine)).lower(gains, network).compile().cost_analysis()["flops"] / size
+
+    grown = work(12, 120) / work(3, 60)
+    assert grown < 1.3 if way is Coordinates else grown > 4.0, grown
 
 
 def test_with_the_same_view_of_everything_the_team_takes_trpos_step():

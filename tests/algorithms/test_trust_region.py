@@ -110,7 +110,7 @@ def test_a_step_costs_one_product_with_j_and_one_with_its_transpose():
     with jax.disable_jit():
         span = widened(counting, span, GAIN, region, jnp.arange(4))
         assert made == ["J'", "J"] * 4
-        best(counting, span, 2.0 * GAIN, region)
+        best(span, span.gains(counting, 2.0 * GAIN), region)
     assert len(made) == 8
 
 
@@ -121,7 +121,7 @@ def test_a_span_of_everything_knows_the_best_step_for_any_gain(region):
     other = jnp.flip(GAIN) + 0.3
     everything = jnp.arange(local.start.size)
     span = widened(local, Span.empty(local, len(everything)), GAIN, region, everything)
-    step = best(local, span, other, region).along(span.moves)
+    step = best(span, span.gains(local, other), region).along(span.moves)
     np.testing.assert_allclose(step, found(local, region, len(everything), other), atol=2e-4)
 
 
