@@ -7,6 +7,7 @@ of others are combinations of vectors whose products with its own it knows, too:
 same in any team and with any number of samples.
 """
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from coterie.algorithms.admm import Ties
 from coterie.algorithms.first_order import Local
-from coterie.algorithms.trust_step import Region, Span, Step, best
+from coterie.algorithms.trust_step import Region, Span, Step, best, widened
 from coterie.network import Network
 
 RATIOS = "log-ratios"
@@ -165,3 +166,51 @@ class Coordinates(NamedTuple):
 def _put(array: Array, new: Array, first: Int[Array, ""], axis: int) -> Array:
     """The array with what is new from this place on."""
     return jax.lax.dynamic_update_slice_in_dim(array, new, first, axis)
+
+
+Agreement = tuple[Span, Vectors | Coordinates, Meeting]
+
+
+def agreed(
+    problem: Problem,
+    way: type[Vectors] | type[Coordinates],
+    directions: int,
+    rounds: int,
+    network: Network,
+) -> tuple[Float[Array, " D"], Ties, Network]:
+    """The change of the parameters, and the ties of log ratios, after so many rounds.
+
+    Every so many of them the span of steps is widened, until it has these directions; in the last
+    fifth it stays as it is, for what is new has yet to be agreed on.
+    """
+
+    def wider(so_far: Agreement, places: Array) -> Agreement:
+        span, known, (step, ties, network) = so_far
+        pull = problem.gain + known.whole(problem, ties.pull(problem.penalty))
+        span = widened(problem.local, span, pull, problem.region, places)
+        known, network = known.told(problem, span, places, network)
+        return span, known, Meeting(step, ties, network)
+
+    def met(so_far: Agreement, rounds: int) -> Agreement:
+        span, known, meeting = so_far
+
+        def once(meeting: Meeting, _: None) -> tuple[Meeting, None]:
+            return known.met(problem, span, meeting), None
+
+        return span, known, jax.lax.scan(once, meeting, None, length=rounds)[0]
+
+    def part(so_far: Agreement, places: Array) -> tuple[Agreement, None]:
+        return met(wider(so_far, places), each), None
+
+    span = Span.empty(problem.local, directions)
+    places = jnp.arange(len(span.moves))
+    parts = min(len(places), rounds)
+    each = max(4 * rounds // 5 // parts, 1)
+    early = len(places) % parts
+    known, meeting = way.fresh(problem, span, network)
+    so_far = wider((span, known, meeting), places[:early])
+    so_far, _ = jax.lax.scan(part, so_far, places[early:].reshape(parts, -1))
+    span, known, (step, ties, network) = met(so_far, rounds - parts * each)
+    whole = functools.partial(known.whole, problem)
+    ties = ties._replace(pressure=whole(ties.pressure), midpoint=jax.vmap(whole)(ties.midpoint))
+    return step.along(span.moves), ties, network

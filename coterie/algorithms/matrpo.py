@@ -1,20 +1,18 @@
 """MATRPO: a trust region for the team, in which agents agree on nothing but policy ratios."""
 
-import functools
 from dataclasses import dataclass
 from typing import Literal
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from coterie.algorithms.admm import Ties
-from coterie.algorithms.agreement import RATIOS, Coordinates, Meeting, Problem, Vectors
+from coterie.algorithms.agreement import RATIOS, Coordinates, Problem, Vectors, agreed
 from coterie.algorithms.algorithm import Experience, Information, Metrics
 from coterie.algorithms.first_order import Local, around
 from coterie.algorithms.team_model import TeamModel, log_probs_of, taken_by
 from coterie.algorithms.trust_region import Learner, TrustRegion
-from coterie.algorithms.trust_step import Inside, Region, Scaled, Span, searched, widened
+from coterie.algorithms.trust_step import Inside, Region, Scaled, searched
 from coterie.errors import require
 from coterie.network import Network
 from coterie.rl.averages import mean
@@ -22,7 +20,6 @@ from coterie.rl.models import Policy
 from coterie.types import AgentSpec
 
 MOMENTS = "moments"
-Agreement = tuple[Span, Vectors | Coordinates, Meeting]
 
 
 @dataclass(frozen=True)
@@ -117,47 +114,11 @@ class MATRPO(TrustRegion):
     def _agreed(
         self, local: Local, advantage: Float[Array, "T G"], network: Network
     ) -> tuple[Float[Array, " D"], Ties, Network]:
-        """The change of the parameters, and the ties to the neighbours, after all rounds of ADMM.
-
-        Every so many rounds the span in which steps are looked for is widened; in the last fifth it
-        stays as it is, for what is new has yet to be agreed on.
-        """
+        """The change of the parameters, and the ties to the neighbours, after all rounds."""
         gain = jnp.broadcast_to(advantage[..., None], (*advantage.shape, network.size))
-        region = self._region(self.penalty * network.degree)
-        problem = Problem(local, gain, region, self.penalty)
-        span = Span.empty(local, self.conjugate_steps)
-        places = jnp.arange(len(span.moves))
-        parts = min(len(places), self.admm_rounds)
-        rounds = max(4 * self.admm_rounds // 5 // parts, 1)
-        way, meeting = (Vectors if self.ratios == "exact" else Coordinates).fresh(
-            problem, span, network
-        )
-
-        def wider(so_far: Agreement, places: Array) -> Agreement:
-            span, way, (step, ties, network) = so_far
-            pull = gain + way.whole(problem, ties.pull(self.penalty))
-            span = widened(local, span, pull, region, places)
-            way, network = way.told(problem, span, places, network)
-            return span, way, Meeting(step, ties, network)
-
-        def met(so_far: Agreement, rounds: int) -> Agreement:
-            span, way, meeting = so_far
-
-            def once(meeting: Meeting, _: None) -> tuple[Meeting, None]:
-                return way.met(problem, span, meeting), None
-
-            return span, way, jax.lax.scan(once, meeting, None, length=rounds)[0]
-
-        def part(so_far: Agreement, places: Array) -> tuple[Agreement, None]:
-            return met(wider(so_far, places), rounds), None
-
-        early = len(places) % parts
-        start = wider((span, way, meeting), places[:early])
-        so_far, _ = jax.lax.scan(part, start, places[early:].reshape(parts, -1))
-        span, way, (step, ties, network) = met(so_far, self.admm_rounds - parts * rounds)
-        whole = functools.partial(way.whole, problem)
-        ties = ties._replace(pressure=whole(ties.pressure), midpoint=jax.vmap(whole)(ties.midpoint))
-        return step.along(span.moves), ties, network
+        problem = Problem(local, gain, self._region(self.penalty * network.degree), self.penalty)
+        way = Vectors if self.ratios == "exact" else Coordinates
+        return agreed(problem, way, self.conjugate_steps, self.admm_rounds, network)
 
     def _region(self, stiffness: Float[Array, ""]) -> Region:
         if self.step == "exact":
