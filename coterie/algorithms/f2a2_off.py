@@ -53,6 +53,18 @@ class Try(NamedTuple):
     moved: Float[Array, " B"]
 
 
+class Others(NamedTuple):
+    """What everybody would do, as an agent knows it, in its place what it would do itself.
+
+    now, then: where steps began, and where they led to, `[B, M, W]`.
+    index:     the own place among the agents.
+    """
+
+    now: Float[Array, "B M W"]
+    then: Float[Array, "B M W"]
+    index: Int[Array, ""]
+
+
 class Case(NamedTuple):
     """What a policy is to be improved by.
 
@@ -185,15 +197,16 @@ class F2A2OffPolicy(F2A2, OffPolicy):
         self, student: Student, sample: Sample, network: Network, key: Key[Array, ""]
     ) -> tuple[Student, Network, Metrics]:
         """One update: critic and policy, the agreement, and what is known of the others."""
-        company_key, target_key, loss_key, say_key = jax.random.split(key, 4)
+        company_key, *gradient_keys, say_key = jax.random.split(key, 4)
         pact, known = student.beside
         scene = Scene.of(sample.drawn, network, self.information)
         index = network.index if self.others != "none" else jnp.zeros((), jnp.int32)
 
         said = self._said(student, scene, say_key) if self.others == "policies" else None
         (now, then), network = self._company.would(known, scene, network, said, company_key)
+        others = Others(now, then, index)
         gradient, metrics = few_at_a_time(self._gradient, FEW)(
-            student.models, student.target, scene, now, then, index, target_key, loss_key
+            student.models, student.target, scene, others, jnp.stack(gradient_keys)
         )
         gradient, network = self.pooled(gradient, network)
         change: Any
@@ -228,47 +241,38 @@ class F2A2OffPolicy(F2A2, OffPolicy):
         models: Models,
         target: Models,
         scene: Scene,
-        now: Float[Array, "B M W"],
-        then: Float[Array, "B M W"],
-        index: Int[Array, ""],
-        target_key: Key[Array, ""],
-        loss_key: Key[Array, ""],
+        others: Others,
+        keys: Key[Array, "2"],
     ) -> tuple[Models, Metrics]:
-        """The gradient of an agent's loss, with what the others do now and then."""
-        value = self._target(target, scene, then, index, target_key)
-        return jax.grad(self._loss, has_aux=True)(models, scene, now, value, index, loss_key)
+        """The gradient of an agent's loss."""
+        value = self._target(target, scene, others, keys[0])
+        return jax.grad(self._loss, has_aux=True)(models, scene, others, value, keys[1])
 
     def _target(
-        self,
-        target: Models,
-        scene: Scene,
-        others: Float[Array, "B M W"],
-        index: Int[Array, ""],
-        key: Key[Array, ""],
+        self, target: Models, scene: Scene, others: Others, key: Key[Array, ""]
     ) -> Float[Array, " B"]:
         """`y = r + gamma (min_k Q_k(o', a') + bonus)`."""
         step, view = scene.step, scene.next_view
         mine, bonus = self.following(scene.next(target.policy), key)
-        actions = others.at[:, index].set(mine)
-        later = jnp.min(self.values(target.critic, view, actions, index), axis=0) + bonus
+        actions = others.then.at[:, others.index].set(mine)
+        later = jnp.min(self.values(target.critic, view, actions, others.index), axis=0) + bonus
         return step.reward + self.discount * jnp.where(step.terminated, 0.0, later)
 
     def _loss(
         self,
         models: Models,
         scene: Scene,
-        others: Float[Array, "B M W"],
+        others: Others,
         target: Float[Array, " B"],
-        index: Int[Array, ""],
         key: Key[Array, ""],
     ) -> tuple[Float[Array, ""], Metrics]:
         """The agent's part of (4.4): critics at what was done, the policy at what it would do."""
-        step, view, rule = scene.step, scene.view, self.rule
+        step, view, rule, index = scene.step, scene.view, self.rule, others.index
         present, choices = view.present, scene.now(models.policy)
         mine = self.afresh(choices, key)
         action = jnp.argmax(mine, axis=-1) if step.discrete else mine
         did = _tried(choices, step, step.action, scene.actions)
-        might = _tried(choices, step, action, others.at[:, index].set(mine))
+        might = _tried(choices, step, action, others.now.at[:, index].set(mine))
 
         values = self.values(models.critic, view, did.actions, index)
         error = rule.critic_stored(values, target, did.moved)

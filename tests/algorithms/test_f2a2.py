@@ -12,6 +12,7 @@ import pytest
 from coterie.algorithms import F2A2DDPG, F2A2ISAC, F2A2SAC, F2A2TD3
 from coterie.algorithms.attention import AttentionCritic
 from coterie.algorithms.company import POLICIES, Known
+from coterie.algorithms.f2a2_off import Others
 from coterie.algorithms.primal_dual import Pact
 from coterie.algorithms.scene import Drawn, Memory, Scene
 from coterie.catalogue import make_game
@@ -87,7 +88,7 @@ def flat(critic, view, joint):
 def test_targets_are_the_least_critics_of_what_all_would_do_next(method):
     algorithm, (student, scene) = method_of(method), one(method)
     others, index = scene.actions * 0.5, jnp.int32(1)
-    target = algorithm._target(student.target, scene, others, index, KEY)
+    target = algorithm._target(student.target, scene, Others(scene.actions, others, index), KEY)
     mine, bonus = algorithm.following(scene.next(student.target.policy), KEY)
     joint = others.at[:, 1].set(mine)
     if method == "sac":
@@ -121,11 +122,12 @@ def test_noise_on_target_actions_is_cut():
 def losses(method, **options):
     """The gradient of an agent's loss, and what it is made of."""
     algorithm, (student, scene) = method_of(method, **options), one(method)
-    others, index = scene.actions[::-1], jnp.int32(1)
-    target = algorithm._target(student.target, scene, others, index, KEY)
+    others = scene.actions[::-1]
+    known = Others(others, others, jnp.int32(1))
+    target = algorithm._target(student.target, scene, known, KEY)
 
     def loss(models):
-        return algorithm._loss(models, scene, others, target, index, KEY)[0]
+        return algorithm._loss(models, scene, known, target, KEY)[0]
 
     return jax.jit(jax.grad(loss))(student.models), algorithm, student, scene, others, target
 
