@@ -21,7 +21,7 @@ from rich.table import Table
 from coterie import family
 from coterie.algorithms import MATRPO
 from coterie.algorithms.admm import Ties
-from coterie.algorithms.agreement import RATIOS
+from coterie.algorithms.agreement import RATIOS, Agreed
 from coterie.algorithms.algorithm import Experience
 from coterie.algorithms.first_order import Local
 from coterie.algorithms.trust_region import Learner
@@ -50,20 +50,20 @@ class Direct(MATRPO):
     conjugate_steps: int = 10
     step: Literal["exact", "closed", "boundary"] = "boundary"
 
-    def _agreed(
-        self, local: Local, advantage: Float[Array, "T G"], network: Network
-    ) -> tuple[Float[Array, " D"], Ties, Network]:
+    def _agreed(self, local: Local, advantage: Float[Array, "T G"], network: Network) -> Agreed:
         team = (*advantage.shape, network.size)
         gain = jnp.broadcast_to(advantage[..., None], team)
 
-        def activated(carry: tuple[Array, Ties, Network], _: None) -> tuple[tuple, None]:
-            ties, network = carry[1:]
+        def activated(carry: tuple[Array, Array, Ties, Network], _: None) -> tuple[tuple, None]:
+            ties, network = carry[2:]
             change = self._edge(local, gain + ties.pull(self.penalty))
-            heard, network = network.neighbours(local.ratio(local.push(change)), RATIOS)
-            return (change, ties.after(heard, self.penalty), network), None
+            ratio = local.ratio(local.push(change))
+            heard, network = network.neighbours(ratio, RATIOS)
+            return (change, ratio, ties.after(heard, self.penalty), network), None
 
-        start = jnp.zeros_like(local.start), Ties.fresh(len(network.neighbour), team), network
-        return jax.lax.scan(activated, start, None, length=self.admm_rounds)[0]
+        ties = Ties.fresh(len(network.neighbour), team)
+        start = jnp.zeros_like(local.start), gain, ties, network
+        return Agreed(*jax.lax.scan(activated, start, None, length=self.admm_rounds)[0])
 
     def _edge(self, local: Local, pull: Float[Array, "T G N"]) -> Float[Array, " D"]:
         """`sqrt(2 delta / V^T H^-1 V) H^-1 V`."""
@@ -195,6 +195,7 @@ def beside_the_printed_form(console: Console) -> None:
     """The same update in several ways, and the floor."""
     usual, edge = PAPERS, replace(PAPERS, step="boundary")
     ways = {
+        "exact, all links": update(replace(usual, ratios="exact"), Static()),
         "all links": update(usual, Static()),
         "one link": update(usual, Links("cyclic")),
         "one link, to the edge": update(edge, Links("cyclic")),
@@ -228,14 +229,20 @@ def beside_the_printed_form(console: Console) -> None:
     console.print(f"{whole / floor:.2f} of the floor, with the critic and the search")
 
 
-def along_rings(console: Console, more: int = 400) -> None:
-    """What a round costs an agent in larger teams, all links in a round: what more of them take."""
+MORE = {"linear": 4_000, "exact": 400}
+
+
+def along_rings(console: Console) -> None:
+    """What a round costs an agent in larger teams, all links in a round; by what more rounds take.
+
+    MORE: so many more.
+    """
     table = Table(title="On a ring: an agent's end of a link in a round, and an update of the team")
     for heading in ("ratios", "agents", "us a link", "update, s", "critic, s", "MB sent"):
         table.add_column(heading, justify="right")
-    for ratios, times in ("linear", 10), ("exact", 1):
+    for ratios, more in MORE.items():
         usual = replace(PAPERS, ratios=ratios)
-        longer = replace(usual, admm_rounds=usual.admm_rounds + more * times)
+        longer = replace(usual, admm_rounds=usual.admm_rounds + more)
         for size in TEAMS:
             once, again, judging = (
                 update(usual, Static(), size),
@@ -243,7 +250,7 @@ def along_rings(console: Console, more: int = 400) -> None:
                 critic(usual, size),
             )
             in_turn(once, again, judging)
-            link = (again.processor - once.processor) / (size * more * times * 2)
+            link = (again.processor - once.processor) / (size * more * 2)
             seconds = f"{once.processor:.2f}", f"{judging.processor:.2f}"
             table.add_row(
                 ratios, f"{size}", f"{1e6 * link:.0f}", *seconds, f"{sent(once) / 1e6:.0f}"

@@ -6,19 +6,12 @@ midpoint `m = (r + r') / 2`, and `u` has moved by `beta (r - r') / 2` at the one
 at the other. So nothing but `r` needs to be said, and whoever was not heard changes nothing.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
-from coterie.network import Heard
-
-
-def mean_square(vector: Array) -> Float[Array, ""]:
-    """Of the entries of a vector."""
-    return jnp.mean(vector**2)
+from coterie.network import Heard, like
 
 
 class Ties(NamedTuple):
@@ -26,42 +19,25 @@ class Ties(NamedTuple):
 
     pressure: the sum of its multipliers `u`, `[...]`.
     midpoint: with each neighbour, `[K, ...]`; 0 before they first meet.
-    apart:    how far from the midpoint it was when it last met somebody, root mean square.
     """
 
     pressure: Array
     midpoint: Array
-    apart: Float[Array, ""]
 
     @staticmethod
     def fresh(places: int, shape: tuple[int, ...]) -> "Ties":
         """Nobody has met yet."""
-        return Ties(jnp.zeros(shape), jnp.zeros((places, *shape)), jnp.zeros(()))
+        return Ties(jnp.zeros(shape), jnp.zeros((places, *shape)))
 
     def pull(self, penalty: float) -> Array:
         """Where they draw the vector: minus the slope, at 0, of what departures cost."""
         return penalty * jnp.sum(self.midpoint, axis=0) - self.pressure
 
-    def after(
-        self,
-        heard: Heard,
-        penalty: float,
-        square: Callable[[Array], Float[Array, ""]] = mean_square,
-    ) -> "Ties":
-        """The ties after meeting those that were heard; `penalty` is beta.
-
-        square: the mean square of what a vector stands for, if that is not its entries.
-        """
-        met = self.like_midpoint(heard.mask)
+    def after(self, heard: Heard, penalty: float) -> "Ties":
+        """The ties after meeting those that were heard; `penalty` is beta."""
+        met = like(heard.mask, self.midpoint)
         half = jnp.where(met, 0.5 * (heard.said - heard.values), 0.0)
-        number = jnp.sum(heard.mask)
-        apart = jnp.sqrt(jnp.sum(jax.vmap(square)(half)) / jnp.maximum(number, 1))
         return Ties(
             self.pressure + penalty * jnp.sum(half, axis=0),
             jnp.where(met, heard.said - half, self.midpoint),
-            jnp.where(number > 0, apart, self.apart),
         )
-
-    def like_midpoint(self, mask: Array) -> Array:
-        """A mask of neighbours, `[K]`, that goes with the midpoints."""
-        return mask.reshape(mask.shape + (1,) * self.pressure.ndim)

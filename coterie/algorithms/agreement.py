@@ -3,14 +3,15 @@
 Every agent looks for its step in a span of few directions, which grows while it meets others (see
 `trust_step`). It tells either its log ratios, `N M` numbers in every round; or, to first order,
 those of each new direction once, and in every round how far it goes along each. What it then knows
-of others are combinations of vectors whose products with its own it knows, too: a round costs the
-same in any team and with any number of samples.
+of a neighbour are combinations of vectors whose products with its own it knows, too: a round costs
+the same for any number of samples, and in any team in which it has as many neighbours.
 """
 
+import abc
 import functools
-from collections.abc import Callable
 from typing import NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
@@ -18,14 +19,16 @@ from jaxtyping import Array, Bool, Float, Int
 from coterie.algorithms.admm import Ties
 from coterie.algorithms.first_order import Local
 from coterie.algorithms.trust_step import Region, Span, Step, best, widened
-from coterie.network import Network
+from coterie.network import Network, like
 
 RATIOS = "log-ratios"
+STEPS = "steps"
 
 
 class Problem(NamedTuple):
-    """What an agent's step is to be best for, by itself.
+    """What an agent would do if nobody else counted: the best step for its gain in a region.
 
+    local:   its policy to first order.
     gain:    what raising each log ratio brings, `[T, G, N]`.
     penalty: beta, of departures from a midpoint.
     """
@@ -44,123 +47,141 @@ class Meeting(NamedTuple):
     network: Network
 
 
-class Vectors(NamedTuple):
+class Way(eqx.Module):
+    """What agents tell of their log ratios; and the vectors, not of them, that ties are of."""
+
+    @classmethod
+    @abc.abstractmethod
+    def fresh(cls, problem: Problem, span: Span, network: Network) -> tuple["Way", Meeting]:
+        """Nobody has met yet."""
+
+    @abc.abstractmethod
+    def whole(self, problem: Problem, vector: Array) -> Float[Array, "T G N"]:
+        """A vector that the ties are of, as log ratios."""
+
+    @abc.abstractmethod
+    def told(
+        self, problem: Problem, span: Span, places: Int[Array, " P"], network: Network
+    ) -> tuple["Way", Network]:
+        """After the span was widened in these places, which follow each other."""
+
+    @abc.abstractmethod
+    def met(self, problem: Problem, span: Span, meeting: Meeting) -> Meeting:
+        """After a round."""
+
+    @abc.abstractmethod
+    def ratio(self, problem: Problem, span: Span, step: Step) -> Float[Array, "T G N"]:
+        """The log ratios of a step."""
+
+
+class Vectors(Way):
     """Log ratios are told as the stepped policy has them, all of them in every round."""
 
-    @staticmethod
-    def fresh(problem: Problem, span: Span, network: Network) -> tuple["Vectors", Meeting]:
-        """Nobody has met yet."""
+    @classmethod
+    def fresh(cls, problem: Problem, span: Span, network: Network) -> tuple["Vectors", Meeting]:
         ties = Ties.fresh(len(network.neighbour), problem.gain.shape)
-        return Vectors(), Meeting(Step.none(span), ties, network)
+        return cls(), Meeting(Step.none(span), ties, network)
 
     def whole(self, problem: Problem, vector: Float[Array, "T G N"]) -> Float[Array, "T G N"]:
-        """A vector that the ties are of, as log ratios."""
         return vector
 
     def told(
         self, problem: Problem, span: Span, places: Int[Array, " P"], network: Network
     ) -> tuple["Vectors", Network]:
-        """After the span was widened in these places."""
         return self, network
 
     def met(self, problem: Problem, span: Span, meeting: Meeting) -> Meeting:
-        """After a round."""
-        local = problem.local
         pull = problem.gain + meeting.ties.pull(problem.penalty)
-        step = best(span, span.gains(local, pull), problem.region)
-        ratio = local.at(local.start + step.along(span.moves))[0]
+        step = best(span, span.gains(problem.local, pull), problem.region)
+        ratio = self.ratio(problem, span, step)
         heard, network = meeting.network.neighbours(ratio, RATIOS)
         return Meeting(step, meeting.ties.after(heard, problem.penalty), network)
 
+    def ratio(self, problem: Problem, span: Span, step: Step) -> Float[Array, "T G N"]:
+        local = problem.local
+        ratio = local.at(local.start + step.along(span.moves))[0]
+        return jnp.where(jnp.isfinite(jnp.sum(ratio)), ratio, 0.0)
 
-OWN, SAID, HEARD = 0, 1, 2
 
-
-class Coordinates(NamedTuple):
+class Coordinates(Way):
     """Log ratios to first order: of each direction once, then how far steps go along each.
 
-    With each of `K` own directions come `R - 1` more vectors: the same as it was said, which a
-    channel may have changed, and each neighbour's as it was heard. Ties are of combinations, `[K,
-    R]`. A direction that was lost on its way is as if it led nowhere, for both ends of that link.
+    With each of `K` directions come `R = 2 L` vectors: it as each of `L` neighbours was told, for a
+    channel may have changed it, then each neighbour's as it was heard. Ties are of combinations,
+    `[K, R]`. A direction that did not come across a link is not in what its ends tell each other:
+    they do not agree on it, and their penalty holds it near 0.
 
-    ratio:  the vectors, `[K R, M N]`; 0 for what is not there yet. Written and read as in a span.
-    gram:   `mean(r . r')` of any two.
-    gains:  `mean(gain . r)` of the own ones.
-    known:  which directions of both ends a link has brought across, `[K, R - 2]`.
+    vectors: `[K R, M N]`; 0 for what is not there. As in a span, they are not read between the
+             finding of a direction and its writing.
+    pulls:   `mean(r . r')` of each own direction and each of them.
+    gains:   `mean(gain . r)` of the own directions.
+    known:   which directions of both ends a link has brought across.
     """
 
-    ratio: Float[Array, "KR MN"]
-    gram: Float[Array, "KR KR"]
+    vectors: Float[Array, "KR MN"]
+    pulls: Float[Array, "K KR"]
     gains: Float[Array, " K"]
-    known: Bool[Array, "K R-2"]
+    known: Bool[Array, "L K"]
 
-    @staticmethod
-    def fresh(problem: Problem, span: Span, network: Network) -> tuple["Coordinates", Meeting]:
-        """Nobody knows anything yet."""
+    @classmethod
+    def fresh(cls, problem: Problem, span: Span, network: Network) -> tuple["Coordinates", Meeting]:
         places, links = len(span.moves), len(network.neighbour)
-        rows = HEARD + links
-        ratio = jnp.zeros((places * rows, problem.gain.size))
-        gram = jnp.zeros((places * rows, places * rows))
-        known = jnp.zeros((places, links), bool)
-        meeting = Meeting(Step.none(span), Ties.fresh(links, (places, rows)), network)
-        return Coordinates(ratio, gram, jnp.zeros(places), known), meeting
+        count = places * 2 * links
+        vectors, pulls = jnp.zeros((count, problem.gain.size)), jnp.zeros((places, count))
+        ties = Ties.fresh(links, (places, 2 * links))
+        known = jnp.zeros((links, places), bool)
+        return cls(vectors, pulls, jnp.zeros(places), known), Meeting(
+            Step.none(span), ties, network
+        )
 
     def whole(self, problem: Problem, vector: Float[Array, "K R"]) -> Float[Array, "T G N"]:
-        """A vector that the ties are of, as log ratios."""
-        return (jnp.ravel(vector) @ self.ratio).reshape(problem.gain.shape)
+        return (jnp.ravel(vector) @ self.vectors).reshape(problem.gain.shape)
 
     def told(
         self, problem: Problem, span: Span, places: Int[Array, " P"], network: Network
     ) -> tuple["Coordinates", Network]:
-        """After the directions in these places were told, for as long as links take turns."""
+        """They are told as often as it takes for all to hear them, all but surely."""
         if not len(places):
             return self, network
         own = span.ratio[places]
         links = len(network.neighbour)
 
-        def tell(carry: tuple[Network, Array, Array], _: None) -> tuple[tuple, Array]:
-            network, values, mask = carry
+        def tell(carry: tuple[Network, Array, Array], _: None) -> tuple[tuple, None]:
+            network, both, mask = carry
             heard, network = network.neighbours(own, RATIOS)
-            values = jnp.where(heard.like(values), heard.values, values)
-            return (network, values, mask | heard.mask), heard.said
+            said = jnp.broadcast_to(heard.said, heard.values.shape)
+            new = jnp.stack([said, heard.values])
+            both = jnp.where(like(heard.mask, heard.values), new, both)
+            return (network, both, mask | heard.mask), None
 
-        nothing = network, jnp.zeros((links, *own.shape)), jnp.zeros(links, bool)
-        (network, values, mask), said = jax.lax.scan(tell, nothing, None, network.turns)
-        new = jnp.concatenate([own[None], said[-1:], values])
-        new = jnp.moveaxis(new, 0, 1).reshape(-1, problem.gain.size)
-        first = places[0] * (HEARD + links)
-        ratio = _put(self.ratio, new, first, 0)
-        weight = jnp.broadcast_to(problem.local.weight, problem.gain.shape)
-        products = ratio @ (jnp.ravel(weight) * new).T
-        return Coordinates(
-            ratio,
-            _put(_put(self.gram, products, first, 1), products.T, first, 0),
-            span.gains(problem.local, problem.gain),
-            _put(self.known, jnp.broadcast_to(mask, (len(places), links)), places[0], 0),
-        ), network
+        nothing = jnp.zeros((2, links, *own.shape)), jnp.zeros(links, bool)
+        carry, _ = jax.lax.scan(tell, (network, *nothing), None, network.repeats)
+        network, both, mask = carry
+        new = jnp.moveaxis(both.reshape(-1, *own.shape), 0, 1).reshape(-1, problem.gain.size)
+        weight = jnp.broadcast_to(problem.local.weight, problem.gain.shape).ravel()
+        first, place = 2 * links * places[0], places[0]
+        vectors = _put(self.vectors, new, first, 0)
+        pulls = _put(self.pulls, span.ratio @ (weight * new).T, first, 1)
+        pulls = _put(pulls, (vectors @ (weight * own).T).T, place, 0)
+        gains = span.gains(problem.local, problem.gain)
+        across = jnp.broadcast_to(mask[:, None], (links, len(places)))
+        return Coordinates(vectors, pulls, gains, _put(self.known, across, place, 1)), network
 
     def met(self, problem: Problem, span: Span, meeting: Meeting) -> Meeting:
-        """After a round."""
         ties = meeting.ties
-        pulls = (self.gram @ jnp.ravel(ties.pull(problem.penalty))).reshape(ties.pressure.shape)
-        step = best(span, self.gains + pulls[:, OWN], problem.region)
-        heard, network = meeting.network.neighbours(step.share, RATIOS)
-        nowhere = jnp.zeros((self.known.shape[1], *ties.pressure.shape))
-        links = jnp.arange(len(nowhere))
-        said = nowhere.at[:, :, SAID].set(jnp.where(self.known.T, heard.said, 0.0))
-        values = jnp.where(self.known.T, heard.values, 0.0)
-        values = nowhere.at[links, :, HEARD + links].set(values)
+        pulled = self.pulls @ jnp.ravel(ties.pull(problem.penalty))
+        step = best(span, self.gains + pulled, problem.region)
+        heard, network = meeting.network.neighbours(step.share, STEPS)
+        count = len(self.known)
+        nothing, link = jnp.zeros((count, *ties.pressure.shape)), jnp.arange(count)
+        said = nothing.at[link, :, link].set(jnp.where(self.known, heard.said, 0.0))
+        values = jnp.where(self.known, heard.values, 0.0)
+        values = nothing.at[link, :, count + link].set(values)
         heard = heard._replace(said=said, values=values)
-        return Meeting(step, ties.after(heard, problem.penalty, self._square(problem)), network)
+        return Meeting(step, ties.after(heard, problem.penalty), network)
 
-    def _square(self, problem: Problem) -> Callable[[Array], Float[Array, ""]]:
-        """The mean square of a vector's log ratios, over samples and heads."""
-
-        def square(vector: Float[Array, "K R"]) -> Float[Array, ""]:
-            flat = jnp.ravel(vector)
-            return jnp.maximum(flat @ self.gram @ flat, 0.0) / problem.gain.shape[-1]
-
-        return square
+    def ratio(self, problem: Problem, span: Span, step: Step) -> Float[Array, "T G N"]:
+        return step.along(span.ratio).reshape(problem.gain.shape)
 
 
 def _put(array: Array, new: Array, first: Int[Array, ""], axis: int) -> Array:
@@ -168,30 +189,40 @@ def _put(array: Array, new: Array, first: Int[Array, ""], axis: int) -> Array:
     return jax.lax.dynamic_update_slice_in_dim(array, new, first, axis)
 
 
-Agreement = tuple[Span, Vectors | Coordinates, Meeting]
+class Agreed(NamedTuple):
+    """What the rounds came to.
+
+    change: of the parameters.
+    ratio:  the log ratios that go with it, as they would be told.
+    ties:   to the neighbours, of log ratios.
+    """
+
+    change: Float[Array, " D"]
+    ratio: Float[Array, "T G N"]
+    ties: Ties
+    network: Network
+
+
+SoFar = tuple[Span, Way, Meeting]
 
 
 def agreed(
-    problem: Problem,
-    way: type[Vectors] | type[Coordinates],
-    directions: int,
-    rounds: int,
-    network: Network,
-) -> tuple[Float[Array, " D"], Ties, Network]:
-    """The change of the parameters, and the ties of log ratios, after so many rounds.
+    problem: Problem, way: type[Way], directions: int, rounds: int, network: Network
+) -> Agreed:
+    """What so many rounds of ADMM come to.
 
     Every so many of them the span of steps is widened, until it has these directions; in the last
     fifth it stays as it is, for what is new has yet to be agreed on.
     """
 
-    def wider(so_far: Agreement, places: Array) -> Agreement:
+    def wider(so_far: SoFar, places: Array) -> SoFar:
         span, known, (step, ties, network) = so_far
         pull = problem.gain + known.whole(problem, ties.pull(problem.penalty))
         span = widened(problem.local, span, pull, problem.region, places)
         known, network = known.told(problem, span, places, network)
         return span, known, Meeting(step, ties, network)
 
-    def met(so_far: Agreement, rounds: int) -> Agreement:
+    def met(so_far: SoFar, rounds: int) -> SoFar:
         span, known, meeting = so_far
 
         def once(meeting: Meeting, _: None) -> tuple[Meeting, None]:
@@ -199,7 +230,7 @@ def agreed(
 
         return span, known, jax.lax.scan(once, meeting, None, length=rounds)[0]
 
-    def part(so_far: Agreement, places: Array) -> tuple[Agreement, None]:
+    def part(so_far: SoFar, places: Array) -> tuple[SoFar, None]:
         return met(wider(so_far, places), each), None
 
     span = Span.empty(problem.local, directions)
@@ -212,5 +243,5 @@ def agreed(
     so_far, _ = jax.lax.scan(part, so_far, places[early:].reshape(parts, -1))
     span, known, (step, ties, network) = met(so_far, rounds - parts * each)
     whole = functools.partial(known.whole, problem)
-    ties = ties._replace(pressure=whole(ties.pressure), midpoint=jax.vmap(whole)(ties.midpoint))
-    return step.along(span.moves), ties, network
+    ties = Ties(whole(ties.pressure), jax.vmap(whole)(ties.midpoint))
+    return Agreed(step.along(span.moves), known.ratio(problem, span, step), ties, network)

@@ -6,15 +6,22 @@ from typing import Literal
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from coterie.algorithms.admm import Ties
-from coterie.algorithms.agreement import RATIOS, Coordinates, Problem, Vectors, agreed
+from coterie.algorithms.agreement import (
+    RATIOS,
+    STEPS,
+    Agreed,
+    Coordinates,
+    Problem,
+    Vectors,
+    agreed,
+)
 from coterie.algorithms.algorithm import Experience, Information, Metrics
 from coterie.algorithms.first_order import Local, around
 from coterie.algorithms.team_model import TeamModel, log_probs_of, taken_by
 from coterie.algorithms.trust_region import Learner, TrustRegion
 from coterie.algorithms.trust_step import Inside, Region, Scaled, searched
 from coterie.errors import require
-from coterie.network import Network
+from coterie.network import Network, like
 from coterie.rl.averages import mean
 from coterie.rl.models import Policy
 from coterie.types import AgentSpec
@@ -57,13 +64,22 @@ class MATRPO(TrustRegion):
 
     @property
     def information(self) -> Information:
-        sends = (RATIOS, MOMENTS) if self.scale == "team" else (RATIOS,)
-        return Information(actions="joint", sends=sends)
+        sends = (RATIOS,) if self.ratios == "exact" else (RATIOS, STEPS)
+        moments = (MOMENTS,) if self.scale == "team" else ()
+        return Information(actions="joint", sends=sends + moments)
 
     def check(self, games: int) -> None:
         super().check(games)
         sentence = f"penalty must be greater than 0, not {self.penalty}: without it nobody agrees."
         require(self.penalty > 0.0, sentence)
+
+    def check_meetings(self, gaps: tuple[float, float], wait: float) -> None:
+        super().check_meetings(gaps, wait)
+        sentence = (
+            "the two ends of a link have to meet at once, and with intervals one listens while the "
+            "other does not: use --schedule links, or none."
+        )
+        require(wait == 1.0, sentence)
 
     def start_model(self, policy: Policy, spec: AgentSpec, key: Key[Array, ""]) -> TeamModel:
         return TeamModel.around(policy, spec, key)
@@ -78,25 +94,31 @@ class MATRPO(TrustRegion):
         present = experience.view.present
         advantage, network = self._scaled(advantage, present, network)
         local = self._local(state.model, experience, network.index)
-        change, ties, network = self._agreed(local, advantage, network)
+        change, told, ties, network = self._agreed(local, advantage, network)
+        real = like(network.neighbour != network.index, ties.midpoint)
+
+        def apart(ratio: Array) -> Float[Array, "T G"]:
+            """The squared distances from the midpoints, over neighbours and heads."""
+            return jnp.sum(jnp.where(real, ratio - ties.midpoint, 0.0) ** 2, axis=(0, -1))
 
         def judge(parameters: Array) -> tuple[Array, Array]:
             """The agent's part of the augmented Lagrangian, and the divergence."""
             ratio, divergence = local.at(parameters)
-            real = ties.like_midpoint(network.neighbour != network.index)
-            gaps = jnp.sum(jnp.where(real, ratio - ties.midpoint, 0.0) ** 2, axis=0)
-            cost = jnp.sum(ties.pressure * ratio + 0.5 * self.penalty * gaps, axis=-1)
+            pressed = jnp.sum(ties.pressure * ratio, axis=-1)
+            cost = pressed + 0.5 * self.penalty * apart(ratio)
             gain = advantage * jnp.exp(jnp.sum(ratio, axis=-1))
             return mean(cost - gain, present), jnp.sum(divergence)
 
         parameters, share = searched(local.start, change, judge, self.divergence, self.halvings)
         ratio, divergence = local.at(parameters)
+        size, heads = network.size, jnp.roll(divergence, network.index)
         said |= {
             "step": share,
+            "accepted": (share > 0.0).astype(jnp.float32),
             "kl": jnp.sum(divergence),
-            "kl_largest": jnp.max(divergence),
-            "apart": ties.apart,
-            "log_ratio": jnp.sqrt(jnp.mean(ratio**2)),
+            **{f"kl_{agent}": heads[agent] for agent in range(size)},
+            "apart": jnp.sqrt(mean(apart(told), present) / jnp.maximum(network.degree, 1) / size),
+            "log_ratio": jnp.sqrt(mean(jnp.sum(ratio**2, axis=-1), present) / size),
         }
         return state._replace(model=local.rebuilt(parameters)), network, said
 
@@ -111,10 +133,8 @@ class MATRPO(TrustRegion):
             self.damping,
         )
 
-    def _agreed(
-        self, local: Local, advantage: Float[Array, "T G"], network: Network
-    ) -> tuple[Float[Array, " D"], Ties, Network]:
-        """The change of the parameters, and the ties to the neighbours, after all rounds."""
+    def _agreed(self, local: Local, advantage: Float[Array, "T G"], network: Network) -> Agreed:
+        """What all rounds come to."""
         gain = jnp.broadcast_to(advantage[..., None], (*advantage.shape, network.size))
         problem = Problem(local, gain, self._region(self.penalty * network.degree), self.penalty)
         way = Vectors if self.ratios == "exact" else Coordinates

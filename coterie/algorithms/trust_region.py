@@ -71,6 +71,11 @@ class TrustRegion(Algorithm):
             f"a batch of {self.batch} samples is more than the {samples} that {games} games of "
             f"{self.horizon} steps bring: raise horizon or games, or lower batch.",
         )
+        require(
+            self.conjugate_steps <= samples,
+            f"{samples} samples cannot tell {self.conjugate_steps} directions apart: raise horizon "
+            "or games, or lower conjugate_steps.",
+        )
 
     def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Learner, tuple[()]]:
         require(spec.observation > 0, "an agent's observation is empty: it has nothing to act on.")

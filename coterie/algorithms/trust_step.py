@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from coterie.algorithms.first_order import Local
 from coterie.network import few_at_a_time
@@ -115,7 +115,9 @@ def best(span: Span, gains: Float[Array, " K"], region: Region) -> Step:
     else:
         bent = region.stiffness * span.bent
         multiplier = _multiplier(pulled, bent, edge, 0.01 * region.stiffness)
-    return Step(span.axes @ (pulled / (multiplier + bent)), multiplier)
+    share = span.axes @ (pulled / (multiplier + bent))
+    # A step that is not finite must not be told: it would spread from neighbour to neighbour.
+    return Step(jnp.where(_sound(share), share, 0.0), multiplier)
 
 
 def widened(
@@ -142,6 +144,8 @@ def _with(local: Local, span: Span, move: Float[Array, " D"], place: Int[Array, 
     """The span with this direction more."""
     moved = local.push(move)
     ratio = local.ratio(moved)
+    sound = _sound(moved) & _sound(ratio)
+    move, moved, ratio = (jnp.where(sound, x, 0.0) for x in (move, moved, ratio))
     moves = span.moves.at[place].set(move)
     all_moved, ratios = span.moved.at[place].set(moved), span.ratio.at[place].set(jnp.ravel(ratio))
     shared = all_moved @ local.metric(moved) + local.damping * (moves @ move)
@@ -158,6 +162,11 @@ def _with(local: Local, span: Span, move: Float[Array, " D"], place: Int[Array, 
     return Span(
         moves, all_moved, ratios, conjugate, spread, conjugate @ turned, jnp.maximum(bent, 0.0)
     )
+
+
+def _sound(array: Array) -> Bool[Array, ""]:
+    """Whether it is finite, which a sum tells in one pass."""
+    return jnp.isfinite(jnp.sum(array))
 
 
 def _eigen(square: Float[Array, "K K"]) -> tuple[Float[Array, " K"], Float[Array, "K K"]]:
@@ -224,7 +233,8 @@ def searched(
     judge:   the objective to be lowered and the divergence, given parameters.
     largest: divergence that is allowed, but for half of it that second order may be wrong by.
 
-    If none is good, or nothing is finite, the old parameters stay and the share is 0.
+    If none is good, nothing is finite, or there is no change, the old parameters stay and the share
+    is 0.
     """
     before, _ = judge(start)
 
@@ -240,5 +250,6 @@ def searched(
     share, found = jax.lax.while_loop(
         lambda carry: ~carry[1] & (carry[0] > least), halve, (jnp.ones(()), good(jnp.ones(())))
     )
+    found = found & jnp.any(change != 0.0)
     taken = jnp.where(found, share, 0.0)
     return jnp.where(found, start + share * change, start), taken

@@ -19,4 +19,5 @@ from coterie.network.network import DEVICES as DEVICES
 from coterie.network.network import Heard as Heard
 from coterie.network.network import Network as Network
 from coterie.network.network import Traffic as Traffic
+from coterie.network.network import like as like
 from coterie.network.network import networks as networks

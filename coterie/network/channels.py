@@ -44,6 +44,11 @@ class Channel:
         """How far an average may go towards what was said."""
         return 1.0
 
+    @property
+    def lost(self) -> float:
+        """The share of fresh quantities' messages that do not arrive, at any time."""
+        return 0.0
+
     def check(self, size: int) -> None:
         """Raise `ConfigError` if the channel makes no sense for so many agents."""
 
@@ -66,6 +71,10 @@ class Loss(Channel):
         shift = (moment.link * 7919) % self.burst
         period = None if self.burst == 1 else (moment.clock + shift) // self.burst
         return moment.chances(period) < self.share
+
+    @property
+    def lost(self) -> float:
+        return self.share
 
 
 @dataclass(frozen=True)
@@ -119,6 +128,10 @@ class Delay(Channel):
         if self.late == "drop":
             return 1.0
         return 0.5 * math.sin(math.pi / (4 * self.rounds + 2))
+
+    @property
+    def lost(self) -> float:
+        return self.rounds / (self.rounds + 1)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """A graph in use, seen from one agent: the only way anything leaves or enters an agent."""
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from coterie.graph import Graph
 from coterie.graph.schedule import Schedule, Static, union
 from coterie.network.channels import Channel
 from coterie.network.moment import Moment
-from coterie.network.plans import Plan, plans
+from coterie.network.plans import Plan, plans, tries
 
 AGENTS = "agents"
 DEVICES = "devices"
@@ -56,10 +57,6 @@ class Heard(NamedTuple):
     said: PyTree
     weight: Float[Array, " K"]
 
-    def like(self, values: Array) -> Bool[Array, " K *ones"]:
-        """The mask, for values of each neighbour, `[K, ...]`."""
-        return _like(self.mask, values)
-
 
 class Network(eqx.Module):
     """One agent's end of the network; `K` is the largest number of neighbours anybody has.
@@ -96,9 +93,11 @@ class Network(eqx.Module):
         return jnp.sum(self.neighbour != self.index)
 
     @property
-    def turns(self) -> int:
-        """For how many rounds links take turns, until each was up; 1 where that is up to chance."""
-        return self.plan.turns
+    def repeats(self) -> int:
+        """How often something has to be said until every neighbour has heard it: for certain, or,
+        where that is up to chance, all but one in a hundred."""
+        heard = math.prod(1.0 - channel.lost for channel in self.channels)
+        return self.plan.turns * tries(heard)
 
     def mix(self, value: PyTree, payload: str) -> tuple[PyTree, "Network"]:
         """The weighted average of `value` over this agent and its neighbours.
@@ -121,7 +120,7 @@ class Network(eqx.Module):
                 gain *= channel.gain
 
         def average(own: Array, said: Array, others: Array) -> Array:
-            present = _like(heard.mask, others)
+            present = like(heard.mask, others)
             differences = jnp.where(present, others - said, 0)
             change = jnp.tensordot(gain * heard.weight, differences, axes=1)
             return own + change.astype(own.dtype)
@@ -279,5 +278,6 @@ def _weight(value: PyTree) -> int:
     return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(value))
 
 
-def _like(mask: Bool[Array, " K"], values: Array) -> Bool[Array, " K *ones"]:
+def like(mask: Bool[Array, " K"], values: Array) -> Bool[Array, " K *ones"]:
+    """A mask of neighbours that goes with something of each of them, `[K, ...]`."""
     return mask.reshape(mask.shape + (1,) * (values.ndim - 1))

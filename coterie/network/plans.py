@@ -1,7 +1,8 @@
 """A schedule as one agent lives it: who is linked to it in a round, and with which weights."""
 
+import math
 from collections.abc import Callable
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -37,7 +38,7 @@ class Recurring(eqx.Module):
 
     @property
     def turns(self) -> int:
-        """After how many rounds they start again."""
+        """Rounds until every link was up, all but surely; here, until the graphs start again."""
         return self.weight.shape[-2]
 
     def turn(self, moment: Moment, hear: Hear) -> tuple[Turn, "Recurring"]:
@@ -51,8 +52,12 @@ class Random(eqx.Module):
     """Links that are up with a probability each, `[K]`; Metropolis weights of every round."""
 
     chance: Float[Array, "*N K"]
+    least: float = eqx.field(static=True)
 
-    turns: ClassVar[int] = 1
+    @property
+    def turns(self) -> int:
+        """Rounds until every link was up, all but surely."""
+        return tries(self.least)
 
     def turn(self, moment: Moment, hear: Hear) -> tuple[Turn, "Random"]:
         """The round, and the plan after it."""
@@ -74,7 +79,10 @@ class Paced(eqx.Module):
     mean: float = eqx.field(static=True)
     deviation: float = eqx.field(static=True)
 
-    turns: ClassVar[int] = 1
+    @property
+    def turns(self) -> int:
+        """Rounds until everybody has listened, all but surely."""
+        return math.ceil(self.mean + 3.0 * self.deviation)
 
     def turn(self, moment: Moment, hear: Hear) -> tuple[Turn, "Paced"]:
         """The round, and the plan after it."""
@@ -90,18 +98,32 @@ class OneByOne(eqx.Module):
     """Links that take turns, each with a number, `[K]` (-1 where there is none)."""
 
     number: Int[Array, "*N K"]
-    turns: int = eqx.field(static=True)
+    links: int = eqx.field(static=True)
     random: bool = eqx.field(static=True)
+
+    @property
+    def turns(self) -> int:
+        """Rounds until every link was up, all but surely."""
+        return tries(1.0 / self.links) if self.random else self.links
 
     def turn(self, moment: Moment, hear: Hear) -> tuple[Turn, "OneByOne"]:
         """The round, and the plan after it."""
-        drawn = moment.number(self.turns) if self.random else moment.clock % self.turns
+        drawn = moment.number(self.links) if self.random else moment.clock % self.links
         up = self.number == drawn
         # Two agents that meet alone have Metropolis weights of a half.
         return Turn(jnp.where(up, 0.5, 0.0), up, up), self
 
 
 Plan = Recurring | Random | Paced | OneByOne
+
+
+def tries(chance: float) -> int:
+    """How often to try what succeeds with a probability, so that it fails once in a hundred times.
+
+    >>> tries(1.0), tries(0.7), tries(0.1)
+    (1, 4, 44)
+    """
+    return 1 if chance >= 0.99 else math.ceil(math.log(0.01) / math.log(1.0 - max(chance, 0.01)))
 
 
 def plans(schedule: Schedule, graph: Graph, neighbour: Int[np.ndarray, "N K"]) -> Plan:
@@ -117,7 +139,7 @@ def plans(schedule: Schedule, graph: Graph, neighbour: Int[np.ndarray, "N K"]) -
     real = neighbour != np.arange(graph.size)[:, None]
     if isinstance(schedule, Extra) and schedule.share > 0.0:
         chance = np.where(placed(graph.adjacency), 1.0, schedule.share) * real
-        return Random(jnp.asarray(chance, jnp.float32))
+        return Random(jnp.asarray(chance, jnp.float32), schedule.share)
     if isinstance(schedule, Links):
         number = np.where(real, placed(schedule.turns(graph)), -1)
         turns = max(int(number.max()) + 1, 1)

@@ -14,14 +14,14 @@ import scipy.optimize
 from benchmarks.matrpo import Direct, in_turn, sent, update
 from coterie.algorithms import ITRPO, MATRPO, matrpo
 from coterie.algorithms.admm import Ties
-from coterie.algorithms.agreement import RATIOS, Coordinates, Meeting, Problem, Vectors
+from coterie.algorithms.agreement import RATIOS, STEPS, Agreed, Coordinates, Problem, Vectors
 from coterie.algorithms.first_order import around
 from coterie.algorithms.team_model import TeamModel, log_probs_of, taken_by
-from coterie.algorithms.trust_step import Inside, Span, best
+from coterie.algorithms.trust_step import Inside, Span
 from coterie.errors import ConfigError
 from coterie.games.game import AgentSpec, Discrete, JaxGame, Timestep, View
-from coterie.graph import Links, Static, family
-from coterie.network import Heard, Loss, Noise, Quantise, lift, networks
+from coterie.graph import Extra, Intervals, Links, Periodic, Static, family
+from coterie.network import Heard, Loss, Noise, Partition, Quantise, lift, networks
 from coterie.rl.models import Policy, Shape
 from coterie.train.talk import Talk
 from coterie.train.team import assemble, iteration
@@ -170,7 +170,8 @@ class Pressed(MATRPO):
         pressure = fresh.pressure + 100.0
         away = local.pull(local.score(local.weight * pressure))
         length = jnp.sqrt(local.divergence(away, local.push(away)) / (0.01 * self.divergence))
-        return (-away if self.yields else away) / length, fresh._replace(pressure=pressure), network
+        change = (-away if self.yields else away) / length
+        return Agreed(change, pressure, fresh._replace(pressure=pressure), network)
 
 
 @pytest.mark.parametrize("yields", [True, False])
@@ -180,6 +181,69 @@ def test_a_step_that_gives_way_to_pressure_is_taken_and_its_opposite_is_not(yiel
     team = assemble(algorithm, game, vector, Talk(family("line", 3)), jax.random.key(0))
     _, report = jax.jit(iteration(algorithm, game, vector))(team)
     assert report.metrics["step"].tolist() == [float(yields)] * 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Cracked(MATRPO):
+    """The first agent's mathematics breaks down: in its products with J, or where it steps to."""
+
+    where: str = "push"
+
+    def _local(self, model, experience, index):
+        local = super()._local(model, experience, index)
+        broken = jnp.where(index == 0, jnp.nan, 1.0)
+        if self.where == "push":
+            return local._replace(push=lambda x: broken * local.push(x))
+
+        def at(parameters):
+            moved = jnp.any(parameters != local.start)
+            return tuple(jnp.where(moved, broken, 1.0) * x for x in local.at(parameters))
+
+        return local._replace(at=at)
+
+
+@pytest.mark.parametrize("ratios", ["exact", "linear"])
+@pytest.mark.parametrize("where", ["push", "at"])
+def test_a_solve_that_breaks_down_leaves_the_old_policy_and_harms_nobody_else(where, ratios):
+    game, algorithm = Errand(), Cracked(**QUICK, where=where, ratios=ratios, admm_rounds=30)
+    vector = game.vectorize(64)
+    team = assemble(algorithm, game, vector, Talk(family("line", 3)), jax.random.key(0))
+    after, report = jax.jit(iteration(algorithm, game, vector))(team)
+    assert all(np.isfinite(values).all() for values in report.metrics.values())
+    assert report.metrics["accepted"].tolist() == [0.0, 1.0, 1.0]
+    assert report.metrics["step"][0] == 0.0
+    before, now = (jax.tree.leaves(t.agents.model) for t in (team, after))
+    moved = [
+        np.any(np.asarray(a != b).reshape(3, -1), axis=1) for a, b in zip(before, now, strict=True)
+    ]
+    assert np.any(moved, axis=0).tolist() == [False, True, True]
+
+
+class Chained(Errand):
+    """The second agent has no choice."""
+
+    @property
+    def specs(self):
+        free, chained = super().specs[0], AgentSpec(self.scenes, Discrete(1))
+        return free, chained, free
+
+
+def test_the_divergence_of_each_head_goes_by_its_agent():
+    """Whoever tells it: the head of one that has no choice stays as it is."""
+    game, algorithm = Chained(), MATRPO(**QUICK, admm_rounds=30)
+    vector = game.vectorize(64)
+    team = assemble(algorithm, game, vector, Talk(family("line", 3)), jax.random.key(0))
+    _, report = jax.jit(iteration(algorithm, game, vector))(team)
+    each = np.stack([report.metrics[f"kl_{head}"] for head in range(3)])
+    np.testing.assert_allclose(each.sum(axis=0), report.metrics["kl"], rtol=1e-5)
+    assert np.all(each[[0, 2]] > 1e-4) and np.all(np.abs(each[1]) < 1e-6)
+
+
+def test_intervals_are_refused():
+    with pytest.raises(ConfigError, match="the two ends of a link have to meet at once"):
+        Talk(family("ring", 3), Intervals(4.0)).require_fit(
+            MATRPO(), Errand().specs, ("a", "b", "c"), False
+        )
 
 
 def test_one_link_at_a_time_is_enough_and_no_talk_is_not():
@@ -227,7 +291,7 @@ def test_the_closed_form_goes_no_further_than_its_links_allow(step):
 
     def mine(network):
         local = local_of(model, seen, actions, network.index, algorithm.damping)
-        change, _, _ = algorithm._agreed(local, gains[0], network)
+        change = algorithm._agreed(local, gains[0], network).change
         return local.divergence(change, local.push(change))
 
     length = jax.jit(lift(mine))(networks(family("line", 3), ("log-ratios",)))
@@ -241,68 +305,90 @@ def test_the_closed_form_goes_no_further_than_its_links_allow(step):
 class Whole(Vectors):
     """Log ratios to first order, all of them in every round: the plain way."""
 
-    def met(self, problem, span, meeting):
-        pull = problem.gain + meeting.ties.pull(problem.penalty)
-        step = best(span, span.gains(problem.local, pull), problem.region)
-        ratio = step.along(span.ratio).reshape(problem.gain.shape)
-        heard, network = meeting.network.neighbours(ratio, RATIOS)
-        return Meeting(step, meeting.ties.after(heard, problem.penalty), network)
-
-    @staticmethod
-    def fresh(problem, span, network):
-        return Whole(), Vectors.fresh(problem, span, network)[1]
+    def ratio(self, problem, span, step):
+        return step.along(span.ratio).reshape(problem.gain.shape)
 
 
 def agreed_to_first_order(graph="line", schedule=Static(), channels=(), **options):  # noqa: B008
-    """Each agent's log ratios, its ties and its network after an update's rounds."""
+    """What each agent's rounds come to."""
     seen, actions, gains, model = joint_problem()
-    algorithm = MATRPO(ratios="linear", conjugate_steps=6, damping=1e-3, **options)
+    options = {"conjugate_steps": 6, "damping": 1e-3, **options}
+    algorithm = MATRPO(ratios="linear", **options)
 
     def mine(gain, network):
         local = local_of(model, seen, actions, network.index, algorithm.damping)
-        change, ties, network = algorithm._agreed(local, gain, network)
-        return local.ratio(local.push(change)), ties, network
+        return algorithm._agreed(local, gain, network)
 
-    network = networks(family(graph, 3), (RATIOS,), schedule=schedule, channels=channels)
+    payloads = algorithm.information.sends
+    network = networks(family(graph, 3), payloads, schedule=schedule, channels=channels)
     return jax.jit(lift(mine))(gains, network)
 
 
-@pytest.mark.parametrize("schedule", [Static(), Links("cyclic"), Links("matched")])
+TURNS = [Static(), Links("cyclic"), Links("matched"), Periodic("edges:0-1|edges:1-2")]
+
+
+@pytest.mark.parametrize("schedule", TURNS)
 @pytest.mark.parametrize("rounds", [4, 40])
 def test_directions_told_once_do_what_log_ratios_told_in_every_round_do(
     schedule, rounds, monkeypatch
 ):
     """Links that take turns bring a direction across before the rounds go on."""
-    ratios, ties, _ = agreed_to_first_order(schedule=schedule, admm_rounds=rounds)
+    found = agreed_to_first_order(schedule=schedule, admm_rounds=6 * rounds)
     monkeypatch.setattr(matrpo, "Coordinates", Whole)
-    wanted, plain, _ = agreed_to_first_order(schedule=schedule, admm_rounds=rounds)
-    largest = np.abs(wanted).max()
-    np.testing.assert_allclose(ratios, wanted, atol=1e-3 * largest)
-    np.testing.assert_allclose(ties.midpoint, plain.midpoint, atol=1e-3 * largest)
-    np.testing.assert_allclose(ties.pressure, plain.pressure, atol=1e-3 * largest * rounds)
-    np.testing.assert_allclose(ties.apart, plain.apart, atol=1e-3 * largest)
-    assert np.abs(plain.pressure).max() > 0.1  # there was something to agree on
+    plain = agreed_to_first_order(schedule=schedule, admm_rounds=6 * rounds)
+    largest = np.abs(plain.ratio).max()
+    np.testing.assert_allclose(found.ratio, plain.ratio, atol=1e-3 * largest)
+    np.testing.assert_allclose(found.ties.midpoint, plain.ties.midpoint, atol=1e-3 * largest)
+    pressure = np.abs(plain.ties.pressure).max()
+    assert pressure > 0.1  # there was something to agree on
+    np.testing.assert_allclose(found.ties.pressure, plain.ties.pressure, atol=5e-3 * pressure)
 
 
-@pytest.mark.parametrize("channel", [Loss(0.4), Quantise(4), Noise(0.01)])
-@pytest.mark.parametrize("schedule", [Static(), Links("random")])
-def test_both_ends_know_the_same_directions(channel, schedule):
-    """So the pressure on one is minus that on the other, whatever was lost or rounded."""
-    _, ties, network = agreed_to_first_order("edges:0-1", schedule, (channel,), admm_rounds=40)
-    linked = np.asarray(ties.pressure)[:2]
-    assert np.abs(linked).max() > 0.1
-    np.testing.assert_allclose(linked.sum(axis=0), 0.0, atol=1e-4 * np.abs(linked).max())
-    if isinstance(channel, Loss):
-        assert network.traffic[RATIOS].lost.sum() > 0
+@pytest.mark.parametrize("channel", [Loss(0.6), Quantise(4), Noise(0.01)])
+@pytest.mark.parametrize("schedule", [*TURNS, Links("random"), Extra(0.3)])
+def test_both_ends_of_a_link_have_one_midpoint_and_opposite_pressures(channel, schedule):
+    """Whatever was lost or changed on the way, and in whichever round."""
+    found = agreed_to_first_order("line", schedule, (channel,), admm_rounds=30)
+    pressure, midpoint = np.asarray(found.ties.pressure), np.asarray(found.ties.midpoint)
+    largest = np.abs(pressure).max()
+    assert largest > 0.1
+    np.testing.assert_allclose(pressure.sum(axis=0), 0.0, atol=1e-4 * largest)
+    neighbour = np.asarray(found.network.neighbour)
+    for (agent, place), other in np.ndenumerate(neighbour):
+        if other != agent:
+            back = list(neighbour[other]).index(agent)
+            np.testing.assert_allclose(midpoint[agent, place], midpoint[other, back], atol=1e-5)
+
+
+def test_a_direction_that_never_came_across_is_held_near_0():
+    """As if both ends of the link were to agree on going nowhere along it; and others agree."""
+    heard = agreed_to_first_order("edges:0-1", admm_rounds=60, conjugate_steps=2)
+    lost = agreed_to_first_order(
+        "edges:0-1", channels=(Partition(0, 1),), admm_rounds=60, conjugate_steps=2
+    )
+    assert heard.network.traffic[RATIOS].lost.sum() == 0
+    assert lost.network.traffic[RATIOS].lost[:2].tolist() == [[1], [1]]  # the first of two
+    assert lost.network.traffic[STEPS].lost.sum() == 0
+    far = np.abs(lost.ratio[0] - lost.ratio[1]).max()
+    assert far < 0.5 * np.abs(heard.ratio[0]).max()
+    assert np.abs(lost.ties.midpoint).max() > 0.0
+
+
+def test_they_agree_although_messages_are_lost():
+    found = agreed_to_first_order("ring", channels=(Loss(0.3),), admm_rounds=300)
+    assert found.network.traffic[RATIOS].lost.sum() > 0
+    apart = np.abs(found.ratio - np.mean(found.ratio, axis=0)).max()
+    assert apart < 0.02 * np.abs(found.ratio).max()
 
 
 def test_a_direction_is_sent_once_and_then_how_far_to_go_along_it():
-    _, _, network = agreed_to_first_order(admm_rounds=40)
-    traffic = network.traffic[RATIOS]
+    traffic = agreed_to_first_order(admm_rounds=40).network.traffic
     directions, numbers, rounds = 6, 60 * 3, 40
-    assert traffic.rounds.tolist() == [directions + rounds] * 3
-    each = 4 * directions * (numbers + rounds)
-    assert traffic.bytes.tolist() == [each, 2 * each, each]  # the middle one has two neighbours
+    assert traffic[RATIOS].rounds.tolist() == [directions] * 3
+    assert traffic[STEPS].rounds.tolist() == [rounds] * 3
+    links = np.array([1, 2, 1])  # the middle one has two neighbours
+    assert traffic[RATIOS].bytes.tolist() == (4 * directions * numbers * links).tolist()
+    assert traffic[STEPS].bytes.tolist() == (4 * directions * rounds * links).tolist()
 
 
 @pytest.mark.parametrize("way", [Vectors, Coordinates])
@@ -312,18 +398,20 @@ def test_what_a_round_costs_in_a_larger_team_with_more_samples(way):
     def work(size, samples):
         """Operations of an agent in a round."""
         seen, actions, gains, model = joint_problem(size, samples)
-        algorithm = MATRPO(conjugate_steps=6)
 
-        def mine(gain, network):
-            local = local_of(model, seen, actions, network.index, algorithm.damping)
+        def mine(gain, network, span, known, meeting):
+            local = local_of(model, seen, actions, network.index, 0.0)
             gain = jnp.broadcast_to(gain[..., None], (samples, 1, size))
             problem = Problem(local, gain, Inside(0.01, jnp.float32(1.0)), 1.0)
-            span = Span.empty(local, 6)
-            told, meeting = way.fresh(problem, span, network)
-            return told.met(problem, span, meeting).step
+            if span is None:
+                span = Span.empty(local, 6)
+                return span, *way.fresh(problem, span, network)
+            return known.met(problem, span, meeting).step
 
-        network = networks(family("ring", size), (RATIOS,))
-        return jax.jit(lift(mine)).lower(gains, network).compile().cost_analysis()["flops"] / size
+        network = networks(family("ring", size), (RATIOS, STEPS))
+        first = jax.jit(lift(lambda gain, network: mine(gain, network, None, None, None)))
+        round_ = jax.jit(lift(mine)).lower(gains, network, *first(gains, network)).compile()
+        return round_.cost_analysis()["flops"] / size
 
     grown = work(12, 120) / work(3, 60)
     assert grown < 1.3 if way is Coordinates else grown > 4.0, grown
@@ -336,11 +424,10 @@ def test_with_the_same_view_of_everything_the_team_takes_trpos_step():
 
     def mine(gain, network):
         local = local_of(model, seen, actions, network.index, algorithm.damping)
-        change, ties, _ = algorithm._agreed(local, gain, network)
-        return local.ratio(local.push(change)), ties.apart
+        return algorithm._agreed(local, gain, network).ratio
 
-    network = networks(family("line", 3), ("log-ratios",))
-    ratios, apart = jax.jit(lift(mine))(gains, network)
+    network = networks(family("line", 3), algorithm.information.sends)
+    ratios = jax.jit(lift(mine))(gains, network)
 
     # TRPO on the joint policy: every agent's head is linear in what all see, 3 x 3 numbers each.
     samples = len(seen)
@@ -355,7 +442,6 @@ def test_with_the_same_view_of_everything_the_team_takes_trpos_step():
     )
     wanted = np.einsum("mnd,nd->mn", jacobian, length * direction)
 
-    assert np.all(apart < 2e-3 * np.abs(wanted).max())
     for agent in range(3):
         np.testing.assert_allclose(ratios[agent][:, 0], wanted, atol=0.02 * np.abs(wanted).max())
 
@@ -367,7 +453,7 @@ def test_alone_it_is_trpo():
     results = []
     for algorithm in (
         ITRPO(**kwargs, conjugate_steps=30),
-        MATRPO(**kwargs, admm_rounds=1, conjugate_steps=300, scale="own"),
+        MATRPO(**kwargs, admm_rounds=1, conjugate_steps=30, scale="own"),
     ):
         vector = game.vectorize(64)
         talk = Talk(family("none", 1))
@@ -378,7 +464,7 @@ def test_alone_it_is_trpo():
     (start, one), (same, other) = results
     assert_same(start, same)
     assert np.abs(one).max() > 0.01
-    np.testing.assert_allclose(one, other, rtol=5e-3, atol=5e-5)
+    np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
 def test_heads_follow_the_teams_order_from_ones_own_place():
@@ -450,6 +536,8 @@ train(MATRPO(horizon=200, admm_rounds=20), SpreadMATRPO(agents=6), settings, {fo
 
 
 def test_too_few_samples_get_a_sentence():
+    with pytest.raises(ConfigError, match="16 samples cannot tell 20 directions apart"):
+        MATRPO(horizon=4, batch=8).check(4)
     with pytest.raises(ConfigError, match="a batch of 64 samples is more than the 40 that 4 games"):
         MATRPO(horizon=10).check(4)
 
@@ -465,7 +553,7 @@ def test_a_meeting_minimises_the_augmented_lagrangian():
         return sum(y @ gap + BETA / 2 * gap @ gap for gap in gaps)
 
     z = scipy.optimize.minimize(lagrangian, np.zeros(5), tol=1e-12).x
-    before = Ties(jnp.asarray(y, jnp.float32), jnp.zeros((1, 5)), jnp.zeros(()))
+    before = Ties(jnp.asarray(y, jnp.float32), jnp.zeros((1, 5)))
     heard = Heard(jnp.asarray(other)[None], jnp.array([True]), jnp.asarray(r), jnp.ones(1))
     after = before.after(heard, BETA)
     np.testing.assert_allclose(after.midpoint[0], z, atol=1e-5)
