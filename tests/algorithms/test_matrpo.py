@@ -21,7 +21,7 @@ from coterie.algorithms.trust_step import Inside, Span
 from coterie.errors import ConfigError
 from coterie.games.game import AgentSpec, Discrete, JaxGame, Timestep, View
 from coterie.graph import Extra, Intervals, Links, Periodic, Static, family
-from coterie.network import Heard, Loss, Noise, Partition, Quantise, lift, networks
+from coterie.network import Heard, Loss, Noise, Quantise, Silence, lift, networks
 from coterie.rl.models import Policy, Shape
 from coterie.train.talk import Talk
 from coterie.train.team import assemble, iteration
@@ -227,6 +227,10 @@ class Chained(Errand):
         free, chained = super().specs[0], AgentSpec(self.scenes, Discrete(1))
         return free, chained, free
 
+    def view(self, scene):
+        able = jnp.arange(3) < jnp.array([3, 1, 3])[:, None]
+        return super().view(scene)._replace(action_mask=able)
+
 
 def test_the_divergence_of_each_head_goes_by_its_agent():
     """Whoever tells it: the head of one that has no choice stays as it is."""
@@ -364,7 +368,7 @@ def test_a_direction_that_never_came_across_is_held_near_0():
     """As if both ends of the link were to agree on going nowhere along it; and others agree."""
     heard = agreed_to_first_order("edges:0-1", admm_rounds=60, conjugate_steps=2)
     lost = agreed_to_first_order(
-        "edges:0-1", channels=(Partition(0, 1),), admm_rounds=60, conjugate_steps=2
+        "edges:0-1", channels=(Silence(1, 0, 1),), admm_rounds=60, conjugate_steps=2
     )
     assert heard.network.traffic[RATIOS].lost.sum() == 0
     assert lost.network.traffic[RATIOS].lost[:2].tolist() == [[1], [1]]  # the first of two
