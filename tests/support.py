@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from jaxtyping import PyTree
 
-from coterie.algorithms import IPPO, Algorithm, Experience, Information
+from coterie.algorithms import IPPO, MATRPO, Algorithm, Experience, Information
 from coterie.algorithms.tabular import Tabular
 from coterie.catalogue import ALGORITHMS
 from coterie.errors import ConfigError
@@ -79,7 +79,11 @@ class Gossip(IPPO):
 
 
 # What is not in the catalogue and keeps its promises all the same.
-OTHERS = {"gossip": Gossip(), "f2a2-ppo": F2A2PPO()}
+OTHERS = {
+    "gossip": Gossip(),
+    "f2a2-ppo": F2A2PPO(),
+    "matrpo-linear": MATRPO(ratios="linear"),
+}
 
 NOISE = np.random.default_rng(0).normal(size=(64, 4, 12)).astype(np.float32)
 

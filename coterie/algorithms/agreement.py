@@ -109,7 +109,7 @@ class Coordinates(Way):
     With each of `K` directions come `R = 2 L` vectors: it as each of `L` neighbours was told, for a
     channel may have changed it, then each neighbour's as it was heard. Ties are of combinations,
     `[K, R]`. A direction that did not come across a link is not in what its ends tell each other:
-    they do not agree on it, and their penalty holds it near 0.
+    they do not agree on it, not in this update.
 
     vectors: `[K R, M N]`; 0 for what is not there. As in a span, they are not read between the
              finding of a direction and its writing.

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import re
 
 import jax
 import jax.numpy as jnp
@@ -41,6 +42,9 @@ PLAIN = catalogue(recurrent=False)
 EVERY = PLAIN | {f"{name}-recurrent": a for name, a in catalogue(recurrent=True).items()}
 TABULAR = {name: a for name, a in PLAIN.items() if isinstance(a, Tabular)}
 LONERS = {name: a for name, a in EVERY.items() if not a.information.sends}
+SPEAKERS = {
+    name: a for name, a in PLAIN.items() if a.information.sends and not a.information.central
+}
 ALONE = {name: a for name, a in PLAIN.items() if a.information.actions == "own"}
 J = 1  # the agent that is disturbed
 
@@ -75,6 +79,17 @@ def test_nothing_leaks(algorithm):
     mattering = [n for n, other in disturbances(lesson, J) if touched(before, learn(*other)) == {J}]
     for part in (".agents", ".view.observation", ".next_view", ".reward", "terminated"):
         assert any(part in name for name in mattering), part
+
+
+@each(SPEAKERS)
+def test_without_links_nothing_private_leaks(algorithm):
+    """Though what all see and do is known to all, rewards, policies and critics are not."""
+    lesson, learn, _ = taught(algorithm, graph=family("none", 4))
+    before = learn(*lesson)
+    private = re.compile("reward|policy|model|critic|mind")
+    for name, other in disturbances(lesson, J):
+        if private.search(name):
+            assert touched(before, learn(*other)) <= {J}, name
 
 
 def peeking(mine, experience, network, key):
@@ -237,9 +252,16 @@ def messages(algorithm, payload, agents, experience):
         arrays = jax.tree.leaves(agents.critic)
         scales = len(arrays) if isinstance(algorithm, Networked) else 0  # a number for each array
         return sum(leaf[0].nbytes for leaf in arrays) + 4 * scales, 1
-    if isinstance(algorithm, MATRPO):  # every agent's log ratios at every sample; two moments
-        size, rounds = {"log-ratios": (4, "admm_rounds"), "moments": (0, "moment_rounds")}[payload]
-        return 4 * (size * experience.reward[0].size or 2), getattr(algorithm, rounds)
+    if isinstance(algorithm, MATRPO):
+        numbers = 4 * experience.reward[0].size  # every agent's log ratios at every sample
+        directions, rounds = algorithm.conjugate_steps, algorithm.admm_rounds
+        told = {
+            "log-ratios": (numbers, rounds if algorithm.ratios == "exact" else directions),
+            "steps": (directions, rounds),
+            "moments": (2, algorithm.moment_rounds),
+        }
+        size, often = told[payload]
+        return 4 * size, often
     numbers = {"log-ratios": (1, "gossip_rounds"), "target-actions": (4, "")}
     each, repeated = numbers[payload]  # the largest action has 4 numbers
     rounds = algorithm.updates * getattr(algorithm, repeated, 1)
