@@ -8,8 +8,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coterie.errors import ConfigError
-from coterie.graph import family, from_adjacency, max_degree, metropolis, uniform
-from coterie.network import Network, lift, networks
+from coterie.graph import (
+    Extra,
+    Intervals,
+    Links,
+    Periodic,
+    Static,
+    family,
+    from_adjacency,
+    max_degree,
+    metropolis,
+    uniform,
+)
+from coterie.network import Delay, Loss, Network, lift, networks
 from tests.graph.texts import texts
 
 KITE = np.array([[0, 1, 1, 0], [1, 0, 1, 0], [1, 1, 0, 1], [0, 0, 1, 0]])  # degrees 2, 2, 3, 1
@@ -171,3 +182,50 @@ def test_the_slowest_disagreement_contracts_exactly_at_that_rate(graph):
     slowest = vectors[:, np.argsort(np.abs(values))[-2]].astype(np.float32)
     after = averaged(slowest, networks(graph, ("value",)))
     assert np.linalg.norm(after) == pytest.approx(graph.contraction, abs=1e-5)
+
+
+CERTAIN = [
+    (Static(), (), 1),
+    (Links("cyclic"), (), 4),
+    (Links("matched"), (), 2),
+    (Periodic("edges:0-1|star"), (), 3),
+]
+BY_CHANCE = [
+    (Static(), (Loss(0.4),)),
+    (Static(), (Delay(2, "drop"),)),
+    (Links("random"), ()),
+    (Extra(0.3), ()),
+    (Intervals(4.0, 2.0), ()),
+    (Links("cyclic"), (Loss(0.3),)),
+]
+
+
+def heard_after_repeats(schedule, channels, shorter=0):
+    """How often it has to be said, and the share of links on which it was then heard."""
+    network = networks(family("ring", 4), ("x",), schedule=schedule, channels=channels)
+    repeats = network.repeats - shorter
+
+    def mine(network):
+        def once(network, _):
+            heard, network = network.neighbours(jnp.zeros(()), "x")
+            return network, heard.mask
+
+        return jax.lax.scan(once, network, None, length=100 * repeats)[1]
+
+    masks = np.asarray(jax.jit(lift(mine))(network)).reshape(4, 100, repeats, -1)
+    real = np.asarray(network.neighbour) != np.arange(4)[:, None]
+    return repeats, masks.any(axis=2).mean(axis=1)[real].mean()
+
+
+@pytest.mark.parametrize(("schedule", "channels", "repeats"), CERTAIN)
+def test_what_is_repeated_so_often_is_heard_for_certain(schedule, channels, repeats):
+    assert heard_after_repeats(schedule, channels) == (repeats, 1.0)
+    if repeats > 1:
+        assert heard_after_repeats(schedule, channels, shorter=1)[1] < 1.0
+
+
+@pytest.mark.parametrize(("schedule", "channels"), BY_CHANCE)
+def test_where_chance_rules_it_is_heard_all_but_surely(schedule, channels):
+    repeats, share = heard_after_repeats(schedule, channels)
+    assert repeats > 4 and share > 0.98
+    assert heard_after_repeats(schedule, channels, shorter=repeats // 2)[1] < share
