@@ -114,18 +114,25 @@ def critic(backward: bool, seen: int, acted: int, others: int) -> Counter[Produc
 
 
 def minds(seen: int, acted: int, others: int) -> Counter[Product]:
-    """Everybody's models: two guesses, and a step of learning."""
+    """Everybody's models: two guesses, of one reading of characters, and a step of learning."""
     width, rows, found = ALGORITHM.mind_width, ALGORITHM.batch, Counter()
-    first = ALGORITHM.horizon, ALGORITHM.trajectories
-    for backward, passes in ((False, 2), (True, 1)):
-        one: Counter[Product] = Counter()
-        for steps, games in ((ALGORITHM.mental_steps, rows), first):
-            one.update(products(steps * games, (seen + acted, width), backward))
-            for _ in range(2 * steps):
-                one.update(_inner(games, (width, 3 * width), backward))
-        one.update(products(rows, (seen + 2 * width, width, acted), backward))
-        one.update(products(rows, (seen, width, acted), backward))
-        found.update({p: passes * others * n for p, n in one.items()})
+    for backward, guesses in ((False, 2), (True, 1)):
+        said = Counter(products(rows, (seen + 2 * width, width, acted), backward))
+        said.update(products(rows, (seen, width, acted), backward))
+        states = _encoded(ALGORITHM.mental_steps, rows, (seen + acted, width), backward)
+        for part, times in (said, guesses), (states, guesses):
+            found.update({p: times * others * n for p, n in part.items()})
+        first = ALGORITHM.horizon, ALGORITHM.trajectories
+        characters = _encoded(*first, (seen + acted, width), backward)
+        found.update({p: others * n for p, n in characters.items()})
+    return found
+
+
+def _encoded(steps: int, games: int, sizes: tuple[int, int], backward: bool) -> Counter[Product]:
+    """The products of a recurrent encoder that is taken through so many steps."""
+    found = Counter(products(steps * games, sizes, backward))
+    for _ in range(2 * steps):
+        found.update(_inner(games, (sizes[1], 3 * sizes[1]), backward))
     return found
 
 

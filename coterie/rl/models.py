@@ -135,7 +135,8 @@ class Body(eqx.Module):
             hidden = _next(cell, inputs, hidden)
             return jnp.where(over_t[..., None], 0.0, hidden), hidden
 
-        return jax.lax.scan(advance, jnp.asarray(memory), (features, over))[1]
+        # A small unit's step takes no longer than the loop round it: several at a time.
+        return jax.lax.scan(advance, jnp.asarray(memory), (features, over), unroll=5)[1]
 
     def after(
         self, features: Float[Array, "*batch H"], x: Float[Array, "*batch I"]
