@@ -30,6 +30,7 @@ class Problem(NamedTuple):
 
     local:   its policy to first order.
     gain:    what raising each log ratio brings, `[T, G, N]`.
+    region:  where the step has to stay, and what departures from 0 cost in it.
     penalty: beta, of departures from a midpoint.
     """
 
@@ -140,27 +141,13 @@ class Coordinates(Way):
     def told(
         self, problem: Problem, span: Span, places: Int[Array, " P"], network: Network
     ) -> tuple["Coordinates", Network]:
-        """They are told as often as it takes for all to hear them, all but surely."""
-        if not len(places):
-            return self, network
-        own = span.ratio[places]
-        links = len(network.neighbour)
-
-        def tell(carry: tuple[Network, Array, Array], _: None) -> tuple[tuple, None]:
-            network, both, mask = carry
-            heard, network = network.neighbours(own, RATIOS)
-            said = jnp.broadcast_to(heard.said, heard.values.shape)
-            new = jnp.stack([said, heard.values])
-            both = jnp.where(like(heard.mask, heard.values), new, both)
-            return (network, both, mask | heard.mask), None
-
-        nothing = jnp.zeros((2, links, *own.shape)), jnp.zeros(links, bool)
-        carry, _ = jax.lax.scan(tell, (network, *nothing), None, network.repeats)
-        network, both, mask = carry
+        own, links = span.ratio[places], len(network.neighbour)
+        both, mask, network = _spread(own, network)
         new = jnp.moveaxis(both.reshape(-1, *own.shape), 0, 1).reshape(-1, problem.gain.size)
         weight = jnp.broadcast_to(problem.local.weight, problem.gain.shape).ravel()
         first, place = 2 * links * places[0], places[0]
         vectors = _put(self.vectors, new, first, 0)
+        # The many vectors on the left: the other way round XLA takes ten times as long.
         pulls = _put(self.pulls, span.ratio @ (weight * new).T, first, 1)
         pulls = _put(pulls, (vectors @ (weight * own).T).T, place, 0)
         gains = span.gains(problem.local, problem.gain)
@@ -182,6 +169,27 @@ class Coordinates(Way):
 
     def ratio(self, problem: Problem, span: Span, step: Step) -> Float[Array, "T G N"]:
         return step.along(span.ratio).reshape(problem.gain.shape)
+
+
+def _spread(
+    own: Float[Array, "P MN"], network: Network
+) -> tuple[Float[Array, "2 L P MN"], Bool[Array, " L"], Network]:
+    """Own vectors as each neighbour was told and theirs as they were heard, and on which links.
+
+    They are told as often as it takes for all to hear them, all but surely.
+    """
+
+    def tell(carry: tuple[Network, Array, Array], _: None) -> tuple[tuple, None]:
+        network, both, mask = carry
+        heard, network = network.neighbours(own, RATIOS)
+        new = jnp.stack([jnp.broadcast_to(heard.said, heard.values.shape), heard.values])
+        both = jnp.where(like(heard.mask, heard.values), new, both)
+        return (network, both, mask | heard.mask), None
+
+    links = len(network.neighbour)
+    start = network, jnp.zeros((2, links, *own.shape)), jnp.zeros(links, bool)
+    (network, both, mask), _ = jax.lax.scan(tell, start, None, network.repeats)
+    return both, mask, network
 
 
 def _put(array: Array, new: Array, first: Int[Array, ""], axis: int) -> Array:
@@ -239,7 +247,9 @@ def agreed(
     each = max(4 * rounds // 5 // parts, 1)
     early = len(places) % parts
     known, meeting = way.fresh(problem, span, network)
-    so_far = wider((span, known, meeting), places[:early])
+    so_far = span, known, meeting
+    if early:
+        so_far = wider(so_far, places[:early])
     so_far, _ = jax.lax.scan(part, so_far, places[early:].reshape(parts, -1))
     span, known, (step, ties, network) = met(so_far, rounds - parts * each)
     whole = functools.partial(known.whole, problem)

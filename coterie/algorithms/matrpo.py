@@ -44,7 +44,7 @@ class MATRPO(TrustRegion):
       midpoint `m_e` to `(r + r') / 2` and its multiplier `u` by `beta (r - r') / 2`.
 
     Which links are up in a round is the network's affair: all, or with the schedule `links` one at
-    a time or a matching, as printed. A message that is lost changes nothing at either end.
+    a time or a matching, as printed. A meeting that is lost changes nothing at either end.
     """
 
     conjugate_steps: int = 20
@@ -56,7 +56,8 @@ class MATRPO(TrustRegion):
     step: Literal["exact", "closed", "boundary"] = "exact"
     """The best step within the region; its closed form if B = |E| beta H; or always its edge."""
     ratios: Literal["linear", "exact"] = "exact"
-    """Whether agents tell their log ratios to first order, or as the stepped policy has them."""
+    """Log ratios as the stepped policy has them, told in every round; or to first order: those of
+    each direction once, and then how far steps go along each."""
     scale: Literal["team", "own", "none"] = "team"
     """Whose mean and deviation standardise advantages: the team's by gossip, its own, nobody's."""
     moment_rounds: int = 10

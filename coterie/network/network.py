@@ -94,8 +94,10 @@ class Network(eqx.Module):
 
     @property
     def repeats(self) -> int:
-        """How often something has to be said until every neighbour has heard it: for certain, or,
-        where that is up to chance, all but one in a hundred."""
+        """How often to say something until every neighbour has heard it, all but surely.
+
+        For certain where links take turns; with a probability of 99 % where chance rules.
+        """
         heard = math.prod(1.0 - channel.lost for channel in self.channels)
         return self.plan.turns * tries(heard)
 

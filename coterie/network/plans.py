@@ -95,20 +95,20 @@ class Paced(eqx.Module):
 
 
 class OneByOne(eqx.Module):
-    """Links that take turns, each with a number, `[K]` (-1 where there is none)."""
+    """Links that take turns by `number`, `[K]` (-1 where there is none), of so many `numbers`."""
 
     number: Int[Array, "*N K"]
-    links: int = eqx.field(static=True)
+    numbers: int = eqx.field(static=True)
     random: bool = eqx.field(static=True)
 
     @property
     def turns(self) -> int:
         """Rounds until every link was up, all but surely."""
-        return tries(1.0 / self.links) if self.random else self.links
+        return tries(1.0 / self.numbers) if self.random else self.numbers
 
     def turn(self, moment: Moment, hear: Hear) -> tuple[Turn, "OneByOne"]:
         """The round, and the plan after it."""
-        drawn = moment.number(self.links) if self.random else moment.clock % self.links
+        drawn = moment.number(self.numbers) if self.random else moment.clock % self.numbers
         up = self.number == drawn
         # Two agents that meet alone have Metropolis weights of a half.
         return Turn(jnp.where(up, 0.5, 0.0), up, up), self
@@ -119,6 +119,8 @@ Plan = Recurring | Random | Paced | OneByOne
 
 def tries(chance: float) -> int:
     """How often to try what succeeds with a probability, so that it fails once in a hundred times.
+
+    What succeeds more rarely than one try in a hundred gets no more tries than that.
 
     >>> tries(1.0), tries(0.7), tries(0.1)
     (1, 4, 44)

@@ -21,7 +21,7 @@ from coterie.algorithms.trust_step import Inside, Span
 from coterie.errors import ConfigError
 from coterie.games.game import AgentSpec, Discrete, JaxGame, Timestep, View
 from coterie.graph import Extra, Intervals, Links, Periodic, Static, family
-from coterie.network import Heard, Loss, Noise, Quantise, Silence, lift, networks
+from coterie.network import Heard, Loss, Noise, Quantise, Silence, lift, like, networks
 from coterie.rl.models import Policy, Shape
 from coterie.train.talk import Talk
 from coterie.train.team import assemble, iteration
@@ -309,8 +309,7 @@ def test_the_closed_form_goes_no_further_than_its_links_allow(step):
 class Whole(Vectors):
     """Log ratios to first order, all of them in every round: the plain way."""
 
-    def ratio(self, problem, span, step):
-        return step.along(span.ratio).reshape(problem.gain.shape)
+    ratio = Coordinates.ratio
 
 
 def agreed_to_first_order(graph="line", schedule=Static(), channels=(), **options):  # noqa: B008
@@ -427,10 +426,13 @@ def test_with_the_same_view_of_everything_the_team_takes_trpos_step():
 
     def mine(gain, network):
         local = local_of(model, seen, actions, network.index, algorithm.damping)
-        return algorithm._agreed(local, gain, network).ratio
+        agreed = algorithm._agreed(local, gain, network)
+        real = like(network.neighbour != network.index, agreed.ties.midpoint)
+        gaps = jnp.where(real, agreed.ratio - agreed.ties.midpoint, 0.0)
+        return agreed.ratio, jnp.sqrt(jnp.sum(gaps**2) / agreed.ratio.size / network.degree)
 
     network = networks(family("line", 3), algorithm.information.sends)
-    ratios = jax.jit(lift(mine))(gains, network)
+    ratios, apart = jax.jit(lift(mine))(gains, network)
 
     # TRPO on the joint policy: every agent's head is linear in what all see, 3 x 3 numbers each.
     samples = len(seen)
@@ -445,6 +447,7 @@ def test_with_the_same_view_of_everything_the_team_takes_trpos_step():
     )
     wanted = np.einsum("mnd,nd->mn", jacobian, length * direction)
 
+    assert np.all(apart < 2e-3 * np.abs(wanted).max())
     for agent in range(3):
         np.testing.assert_allclose(ratios[agent][:, 0], wanted, atol=0.02 * np.abs(wanted).max())
 
