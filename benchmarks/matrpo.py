@@ -50,9 +50,9 @@ class Direct(MATRPO):
     conjugate_steps: int = 10
     step: Literal["exact", "closed", "boundary"] = "boundary"
 
-    def _agreed(self, local: Local, advantage: Float[Array, "T G"], network: Network) -> Agreed:
-        team = (*advantage.shape, network.size)
-        gain = jnp.broadcast_to(advantage[..., None], team)
+    def _agreed(self, local: Local, gain: Float[Array, "T G n"], network: Network) -> Agreed:
+        team = (*gain.shape[:2], network.size)
+        gain = jnp.broadcast_to(gain, team)
 
         def activated(carry: tuple[Array, Array, Ties, Network], _: None) -> tuple[tuple, None]:
             ties, network = carry[2:]

@@ -8,7 +8,7 @@ from jaxtyping import Array, Key
 from coterie.algorithms.algorithm import Experience, Metrics
 from coterie.algorithms.first_order import around
 from coterie.algorithms.trust_region import Learner, TrustRegion
-from coterie.algorithms.trust_step import Scaled, searched, solved
+from coterie.algorithms.trust_step import Scaled, solved
 from coterie.network import Network
 from coterie.rl.averages import mean, standardise
 from coterie.rl.models import Policy
@@ -49,6 +49,6 @@ class ITRPO(TrustRegion):
             ratio, divergence = local.at(parameters)
             return -mean((jnp.exp(ratio) * gain)[..., 0], view.present), jnp.sum(divergence)
 
-        parameters, share = searched(local.start, change, judge, self.divergence, self.halvings)
+        parameters, share = self.moved(local.start, change, judge)
         said |= {"step": share, "kl": judge(parameters)[1]}
         return state._replace(model=local.rebuilt(parameters)), network, said

@@ -19,7 +19,7 @@ from coterie.algorithms.algorithm import Experience, Information, Metrics
 from coterie.algorithms.first_order import Local, around
 from coterie.algorithms.team_model import TeamModel, log_probs_of, taken_by
 from coterie.algorithms.trust_region import Learner, TrustRegion
-from coterie.algorithms.trust_step import Inside, Region, Scaled, searched
+from coterie.algorithms.trust_step import Inside, Region, Scaled
 from coterie.errors import require
 from coterie.network import Network, like
 from coterie.rl.averages import mean
@@ -58,6 +58,8 @@ class MATRPO(TrustRegion):
     ratios: Literal["linear", "exact"] = "exact"
     """Log ratios as the stepped policy has them, told in every round; or to first order: those of
     each direction once, and then how far steps go along each."""
+    warm_start: bool = False
+    """Begin with the last update's multipliers, those of a sample serving the one in its place."""
     scale: Literal["team", "own", "none"] = "team"
     """Whose mean and deviation standardise advantages: the team's by gossip, its own, nobody's."""
     moment_rounds: int = 10
@@ -85,6 +87,11 @@ class MATRPO(TrustRegion):
     def start_model(self, policy: Policy, spec: AgentSpec, key: Key[Array, ""]) -> TeamModel:
         return TeamModel.around(policy, spec, key)
 
+    def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Learner, tuple[()]]:
+        state, memory = super().init(key, spec)
+        shape = (self.horizon, spec.games, spec.agents) if self.warm_start else ()
+        return state._replace(kept=jnp.zeros(shape)), memory
+
     def policy(self, state: Learner) -> Policy:
         return state.model.own
 
@@ -95,7 +102,10 @@ class MATRPO(TrustRegion):
         present = experience.view.present
         advantage, network = self._scaled(advantage, present, network)
         local = self._local(state.model, experience, network.index)
-        change, told, ties, network = self._agreed(local, advantage, network)
+        pressure = state.kept
+        gain = advantage[..., None] - pressure
+        change, told, ties, network = self._agreed(local, gain, network)
+        ties = ties._replace(pressure=pressure + ties.pressure)
         real = like(network.neighbour != network.index, ties.midpoint)
 
         def apart(ratio: Array) -> Float[Array, "T G"]:
@@ -110,7 +120,7 @@ class MATRPO(TrustRegion):
             gain = advantage * jnp.exp(jnp.sum(ratio, axis=-1))
             return mean(cost - gain, present), jnp.sum(divergence)
 
-        parameters, share = searched(local.start, change, judge, self.divergence, self.halvings)
+        parameters, share = self.moved(local.start, change, judge)
         ratio, divergence = local.at(parameters)
         size, heads = network.size, jnp.roll(divergence, network.index)
         said |= {
@@ -121,7 +131,8 @@ class MATRPO(TrustRegion):
             "apart": jnp.sqrt(mean(apart(told), present) / jnp.maximum(network.degree, 1) / size),
             "log_ratio": jnp.sqrt(mean(jnp.sum(ratio**2, axis=-1), present) / size),
         }
-        return state._replace(model=local.rebuilt(parameters)), network, said
+        kept = ties.pressure if self.warm_start else pressure
+        return state._replace(model=local.rebuilt(parameters), kept=kept), network, said
 
     def _local(self, model: TeamModel, experience: Experience, index: Int[Array, ""]) -> Local:
         """The model of the team to first order, with the log ratios of what everybody did."""
@@ -134,9 +145,9 @@ class MATRPO(TrustRegion):
             self.damping,
         )
 
-    def _agreed(self, local: Local, advantage: Float[Array, "T G"], network: Network) -> Agreed:
-        """What all rounds come to."""
-        gain = jnp.broadcast_to(advantage[..., None], (*advantage.shape, network.size))
+    def _agreed(self, local: Local, gain: Float[Array, "T G n"], network: Network) -> Agreed:
+        """What all rounds come to; the gain is that of each log ratio, or `n = 1` for all."""
+        gain = jnp.broadcast_to(gain, (*gain.shape[:2], network.size))
         problem = Problem(local, gain, self._region(self.penalty * network.degree), self.penalty)
         way = Vectors if self.ratios == "exact" else Coordinates
         return agreed(problem, way, self.conjugate_steps, self.admm_rounds, network)

@@ -1,6 +1,7 @@
 """What trust-region methods share: hyper-parameters, and a critic that learns from all samples."""
 
 import abc
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -12,6 +13,7 @@ from jaxtyping import Array, Float, Key, PyTree
 
 from coterie.algorithms.algorithm import Action, Algorithm, Experience, Metrics
 from coterie.algorithms.appraisal import appraised
+from coterie.algorithms.trust_step import searched, unsearched
 from coterie.errors import require
 from coterie.rl.averages import mean
 from coterie.rl.models import Critic, Policy, Shape
@@ -23,11 +25,13 @@ class Learner(NamedTuple):
 
     model:  its policy, with whatever shares parameters with it.
     critic: what it expects to be paid from here on.
+    kept:   what else a method carries from one update to the next.
     """
 
     model: PyTree
     critic: Critic
     optimizer: PyTree
+    kept: PyTree = ()
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,9 @@ class TrustRegion(Algorithm):
     """Steps of conjugate gradients towards a step."""
     damping: float = 0.01
     """Added to the diagonal of the divergence's Hessian."""
-    halvings: int = 10
-    """How often a step that fails is halved before it is given up."""
+    halvings: int | None = 10
+    """Line search: how often a step that fails is halved before it is given up. With None there is
+    none: every step that is finite is taken as it is."""
     discount: float = 0.95
     """gamma: what a reward one step later is worth now."""
     trace: float = 0.95
@@ -119,7 +124,18 @@ class TrustRegion(Algorithm):
         rows = orders.reshape(-1, self.batch)
         (critic, optimizer), errors = jax.lax.scan(improve, (state.critic, state.optimizer), rows)
         said = {"critic_loss": jnp.mean(errors[-parts:])}
-        return Learner(state.model, critic, optimizer), advantage, said
+        return state._replace(critic=critic, optimizer=optimizer), advantage, said
+
+    def moved(
+        self,
+        start: Float[Array, " D"],
+        change: Float[Array, " D"],
+        judge: Callable[[Array], tuple[Array, Array]],
+    ) -> tuple[Float[Array, " D"], Float[Array, ""]]:
+        """The parameters after as much of a change as is good, and how much (see `searched`)."""
+        if self.halvings is None:
+            return unsearched(start, change, judge)
+        return searched(start, change, judge, self.divergence, self.halvings)
 
     def _optimizer(self) -> optax.GradientTransformation:
         return optax.adam(self.critic_learning_rate)

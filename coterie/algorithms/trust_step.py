@@ -250,6 +250,25 @@ def searched(
     share, found = jax.lax.while_loop(
         lambda carry: ~carry[1] & (carry[0] > least), halve, (jnp.ones(()), good(jnp.ones(())))
     )
-    found = found & jnp.any(change != 0.0)
-    taken = jnp.where(found, share, 0.0)
-    return jnp.where(found, start + share * change, start), taken
+    return _taken(start, change, share, found)
+
+
+def unsearched(
+    start: Float[Array, " D"],
+    change: Float[Array, " D"],
+    judge: Callable[[Array], tuple[Array, Array]],
+) -> tuple[Float[Array, " D"], Float[Array, ""]]:
+    """The parameters after the whole change, if all is finite there; and whether it was taken."""
+    value, divergence = judge(start + change)
+    return _taken(start, change, jnp.ones(()), jnp.isfinite(value + divergence))
+
+
+def _taken(
+    start: Float[Array, " D"],
+    change: Float[Array, " D"],
+    share: Float[Array, ""],
+    good: Bool[Array, ""],
+) -> tuple[Float[Array, " D"], Float[Array, ""]]:
+    """The parameters after a share of a change, if that is good and if there is one."""
+    good = good & jnp.any(change != 0.0)
+    return jnp.where(good, start + share * change, start), jnp.where(good, share, 0.0)

@@ -165,8 +165,8 @@ class Pressed(MATRPO):
 
     yields: bool = True
 
-    def _agreed(self, local, advantage, network):
-        fresh = Ties.fresh(len(network.neighbour), (*advantage.shape, network.size))
+    def _agreed(self, local, gain, network):
+        fresh = Ties.fresh(len(network.neighbour), (*gain.shape[:2], network.size))
         pressure = fresh.pressure + 100.0
         away = local.pull(local.score(local.weight * pressure))
         length = jnp.sqrt(local.divergence(away, local.push(away)) / (0.01 * self.divergence))
@@ -174,13 +174,16 @@ class Pressed(MATRPO):
         return Agreed(change, pressure, fresh._replace(pressure=pressure), network)
 
 
-@pytest.mark.parametrize("yields", [True, False])
-def test_a_step_that_gives_way_to_pressure_is_taken_and_its_opposite_is_not(yields):
-    game, algorithm = Errand(), Pressed(**QUICK, yields=yields)
+@pytest.mark.parametrize(
+    ("yields", "halvings", "step"), [(True, 10, 1.0), (False, 10, 0.0), (False, None, 1.0)]
+)
+def test_a_step_that_gives_way_to_pressure_is_taken_and_its_opposite_is_not(yields, halvings, step):
+    """But without a line search it is, too."""
+    game, algorithm = Errand(), Pressed(**QUICK, yields=yields, halvings=halvings)
     vector = game.vectorize(64)
     team = assemble(algorithm, game, vector, Talk(family("line", 3)), jax.random.key(0))
     _, report = jax.jit(iteration(algorithm, game, vector))(team)
-    assert report.metrics["step"].tolist() == [float(yields)] * 3
+    assert report.metrics["step"].tolist() == [step] * 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -243,6 +246,27 @@ def test_the_divergence_of_each_head_goes_by_its_agent():
     assert np.all(each[[0, 2]] > 1e-4) and np.all(np.abs(each[1]) < 1e-6)
 
 
+@pytest.mark.parametrize("ratios", ["exact", "linear"])
+def test_a_warm_start_goes_on_where_the_last_update_stopped(ratios):
+    """On the same problem over and over: few rounds come to what many would."""
+
+    def aparts(warm_start):
+        """How far apart they are after each update."""
+        options = QUICK | {"horizon": 10, "conjugate_steps": 9, "admm_rounds": 18}
+        algorithm = MATRPO(**options, ratios=ratios, warm_start=warm_start)
+        (_, experience, network, keys), learn, team = taught(algorithm, Errand())
+        agents, found = team.agents, []
+        for _ in range(8):
+            after, _, metrics = learn(agents, experience, network, keys)
+            agents = agents._replace(kept=after.kept)
+            found.append(float(np.mean(metrics["apart"])))
+        return np.array(found)
+
+    cold, warm = aparts(False), aparts(True)
+    assert np.all(cold == cold[0]) and warm[0] == cold[0] > 0.0
+    assert warm[-1] < 0.5 * cold[-1], (warm, cold)
+
+
 def test_intervals_are_refused():
     with pytest.raises(ConfigError, match="the two ends of a link have to meet at once"):
         Talk(family("ring", 3), Intervals(4.0)).require_fit(
@@ -295,7 +319,7 @@ def test_the_closed_form_goes_no_further_than_its_links_allow(step):
 
     def mine(network):
         local = local_of(model, seen, actions, network.index, algorithm.damping)
-        change = algorithm._agreed(local, gains[0], network).change
+        change = algorithm._agreed(local, gains[0][..., None], network).change
         return local.divergence(change, local.push(change))
 
     length = jax.jit(lift(mine))(networks(family("line", 3), ("log-ratios",)))
@@ -320,7 +344,7 @@ def agreed_to_first_order(graph="line", schedule=Static(), channels=(), **option
 
     def mine(gain, network):
         local = local_of(model, seen, actions, network.index, algorithm.damping)
-        return algorithm._agreed(local, gain, network)
+        return algorithm._agreed(local, gain[..., None], network)
 
     payloads = algorithm.information.sends
     network = networks(family(graph, 3), payloads, schedule=schedule, channels=channels)
@@ -426,7 +450,7 @@ def test_with_the_same_view_of_everything_the_team_takes_trpos_step():
 
     def mine(gain, network):
         local = local_of(model, seen, actions, network.index, algorithm.damping)
-        agreed = algorithm._agreed(local, gain, network)
+        agreed = algorithm._agreed(local, gain[..., None], network)
         real = like(network.neighbour != network.index, agreed.ties.midpoint)
         gaps = jnp.where(real, agreed.ratio - agreed.ties.midpoint, 0.0)
         return agreed.ratio, jnp.sqrt(jnp.sum(gaps**2) / agreed.ratio.size / network.degree)

@@ -8,7 +8,16 @@ import scipy.optimize
 
 from coterie.algorithms import ITRPO
 from coterie.algorithms.first_order import around
-from coterie.algorithms.trust_step import Inside, Scaled, Span, best, searched, solved, widened
+from coterie.algorithms.trust_step import (
+    Inside,
+    Scaled,
+    Span,
+    best,
+    searched,
+    solved,
+    unsearched,
+    widened,
+)
 from coterie.errors import ConfigError
 from coterie.rl.distributions import Categorical, Gaussian, MultiCategorical
 from coterie.rl.models import Policy, Shape
@@ -182,6 +191,18 @@ def test_a_step_that_fails_is_halved(objective, change, share):
     found, taken = searched(jnp.zeros(1), jnp.full(1, change), judge, 0.5, halvings=10)
     assert float(taken) == share
     assert float(found[0]) == (share * change if share else 0.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "share"), [(3.0, 1.0), (-1.0, 1.0), (0.0, 0.0), (jnp.nan, 0.0), (8.0, 0.0)]
+)
+def test_without_a_search_a_step_is_taken_unless_it_leads_nowhere(change, share):
+    def judge(parameters):
+        return jnp.where(parameters[0] > 5.0, jnp.inf, parameters[0]), parameters[0] ** 2
+
+    found, taken = unsearched(jnp.zeros(1), jnp.full(1, change), judge)
+    assert float(taken) == share
+    assert float(found[0]) == (change if share else 0.0)
 
 
 def test_the_metric_is_the_hessian_of_the_divergence():
