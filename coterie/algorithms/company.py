@@ -1,7 +1,7 @@
 """What the others would do, to whoever judges joint actions: guessed, said, or left out."""
 
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import equinox as eqx
 import jax
@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Key, PyTree
 from coterie.algorithms.algorithm import Metrics
 from coterie.algorithms.minds import Mind, Minds, Past, team_of_minds
 from coterie.algorithms.scene import Drawn, Memory, Sample, Scene
-from coterie.network import Network
+from coterie.network import Network, few_at_a_time
 from coterie.rl import replay
 from coterie.rl.optimizers import clipped_adams
 from coterie.types import AgentSpec
@@ -55,7 +55,7 @@ class Company:
         seen, acted = spec.padded.observation, spec.padded.action.size
         shape = steps, min(self.trajectories, spec.games)
         no = jnp.zeros(shape, bool)
-        first = Past(jnp.zeros((*shape, seen)), jnp.zeros((*shape, acted)), no, no)
+        first = Past(jnp.zeros((*shape, seen + acted)), no, no)
         minds = team_of_minds(key, spec.agents, (seen, acted), self.width)
         return Known(minds, self._rule.init(eqx.filter(minds, eqx.is_array)), first)
 
@@ -65,7 +65,8 @@ class Company:
         if kept is None:
             return known
         some = jax.tree.map(lambda x: x[:, : kept.over.shape[1]], steps)
-        past = Past(some.view.observation, some.acted, some.over, jnp.ones_like(some.over))
+        mine = jnp.concatenate([some.view.observation, some.acted], axis=-1)
+        past = Past(mine, some.over, jnp.ones_like(some.over))
         first = jax.tree.map(lambda old, now: jnp.where(new, now, old), kept, past)
         return known._replace(first=first)
 
@@ -101,19 +102,27 @@ class Company:
             return self._asked(scene, jnp.stack(said), network)
         # Both at once: what forms the others' characters is read once.
         seen = jnp.concatenate([scene.seen[-1], scene.next_seen])
-        past = jax.tree.map(lambda *x: jnp.concatenate(x, axis=1), scene.before, scene.until)
-        told = _minds(known, network).drawn(seen, past, scene.step.discrete, key)
+        past = scene.before.beside(scene.until)
+        discrete = scene.step.discrete
+
+        def guessed(minds: Minds, seen: Array, past: Past, key: Key[Array, ""]) -> Array:
+            return minds.drawn(seen, past, discrete, key)
+
+        told = few_at_a_time(guessed, 1)(_minds(known, network), seen, past, key)
         return told.reshape(2, *scene.actions.shape), network
 
     def study(self, known: Known, scene: Scene, network: Network) -> tuple[Known, Metrics]:
         """Models after one step towards what the others did lately, in a scene of these steps."""
+        discrete = scene.step.discrete
+
+        def loss(
+            mind: Mind, first: Past, seen: Array, acted: Array, past: Past, index: Array
+        ) -> tuple[Float[Array, ""], Metrics]:
+            return Minds(mind, first).loss(seen, acted, past, index, discrete)
+
         minds = _minds(known, network)
-
-        def loss(mind: Any) -> tuple[Float[Array, ""], Metrics]:
-            told = scene.seen[-1], scene.actions, scene.before
-            return minds._replace(minds=mind).loss(*told, network.index, scene.step.discrete)
-
-        gradient, said = jax.grad(loss, has_aux=True)(minds.minds)
+        told = scene.seen[-1], scene.actions, scene.before, network.index
+        gradient, said = few_at_a_time(jax.grad(loss, has_aux=True), 1)(*minds, *told)
         change, optimizer = self._rule.update(gradient, known.optimizer)
         return Known(eqx.apply_updates(minds.minds, change), optimizer, known.first), said
 
@@ -135,6 +144,4 @@ class Company:
 def _minds(known: Known, network: Network) -> Minds:
     """The models, with everybody's part of what forms characters."""
     assert known.minds is not None and known.first is not None
-    mine = known.first
-    seen, acted = (jnp.moveaxis(network.public(x), 0, -2) for x in (mine.seen, mine.acted))
-    return Minds(known.minds, mine._replace(seen=seen, acted=acted))
+    return Minds(known.minds, known.first._replace(steps=network.public(known.first.steps)))

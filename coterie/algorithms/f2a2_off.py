@@ -23,9 +23,6 @@ from coterie.rl.models import Memory as Recalled
 from coterie.rl.models import Policy, followed
 from coterie.types import AgentSpec, View, blank_view
 
-FEW = 4
-"""Agents whose gradients are worked out side by side: each judges all others' steps."""
-
 
 class Play(NamedTuple):
     """An action, what it was drawn from, and what the policy remembered before; `[G, ...]`."""
@@ -205,7 +202,7 @@ class F2A2OffPolicy(F2A2, OffPolicy):
         said = self._said(student, scene, say_key) if self.others == "policies" else None
         (now, then), network = self._company.would(known, scene, network, said, company_key)
         others = Others(now, then, index)
-        gradient, metrics = few_at_a_time(self._gradient, FEW)(
+        gradient, metrics = few_at_a_time(self._gradient, 1)(  # each judges all others' steps
             student.models, student.target, scene, others, jnp.stack(gradient_keys)
         )
         gradient, network = self.pooled(gradient, network)

@@ -25,15 +25,21 @@ from coterie.rl.models import Body, Dense, Shape
 
 
 class Past(NamedTuple):
-    """Steps of everybody, time first: what each agent saw, what it did, and which steps count.
+    """Steps of everybody, time after agents: what each saw and did, and which steps count.
 
     over: an episode ended with this step; `real`: it belongs to what is remembered, `[L, B]`.
     """
 
-    seen: Float[Array, "L B N F"]
-    acted: Float[Array, "L B N W"]
+    steps: Float[Array, "N L B I"]
     over: Bool[Array, "L B"]
     real: Bool[Array, "L B"]
+
+    def beside(self, other: "Past") -> "Past":
+        """This one and as long a one of other games."""
+        over, real = (
+            jnp.concatenate(pair, axis=1) for pair in zip(self[1:], other[1:], strict=True)
+        )
+        return Past(jnp.concatenate([self.steps, other.steps], axis=2), over, real)
 
 
 class Net(eqx.Module):
@@ -85,9 +91,11 @@ class Mind(eqx.Module):
 
         recent: its steps just before, as far as they are `real`.
         """
-        past = _encoded(self.mental, recent, ~real)[-1]
-        mental = jnp.where(real[-1][:, None], past, 0.0)
-        encoded, ends = _encoded(self.character, trajectories, over), over.at[-1].set(True)
+        mental = jnp.asarray(self.mental.end(recent, _nothing(self.mental, recent), ~real))
+        encoded = self.character.sequence(
+            trajectories, _nothing(self.character, trajectories), over
+        )
+        ends = over.at[-1].set(True)
         character = jnp.sum(jnp.where(ends[..., None], encoded, 0.0), (0, 1)) / jnp.sum(ends)
         known = jnp.broadcast_to(character, (len(seen), *character.shape))
         natural = self.natural(jnp.concatenate([seen, known, mental], axis=-1))
@@ -109,10 +117,10 @@ class Minds(NamedTuple):
             lambda mind, seen, recent, whole: mind.predict(
                 seen, recent, past.real, whole, self.first.over
             ),
-            in_axes=(0, 1, 2, 2),
+            in_axes=(0, 1, 0, 0),
             out_axes=1,
         )
-        return one(self.minds, seen, _steps(past), _steps(self.first))
+        return one(self.minds, seen, past.steps, self.first.steps)
 
     def drawn(
         self, seen: Float[Array, "B N F"], past: Past, discrete: bool, key: Key[Array, ""]
@@ -161,13 +169,7 @@ def team_of_minds(key: Key[Array, ""], agents: int, sizes: tuple[int, int], widt
     return jax.lax.map(lambda key: Mind.init(key, *sizes, width), keys)
 
 
-def _steps(past: Past) -> Float[Array, "L B N I"]:
-    return jnp.concatenate([past.seen, past.acted], axis=-1)
-
-
-def _encoded(
-    body: Body, steps: Float[Array, "L B I"], over: Bool[Array, "L B"]
-) -> Float[Array, "L B H"]:
-    """What a recurrent body makes of each step; it forgets after `over`."""
+def _nothing(body: Body, steps: Float[Array, "L B I"]) -> Float[Array, "B H"]:
+    """What a recurrent body remembers before streams begin."""
     start = jnp.asarray(body.start())
-    return body.sequence(steps, jnp.broadcast_to(start, (steps.shape[1], *start.shape)), over)
+    return jnp.broadcast_to(start, (steps.shape[1], *start.shape))

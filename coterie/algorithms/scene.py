@@ -161,7 +161,8 @@ class Scene(NamedTuple):
 
     def _past(self, cut: slice) -> Past:
         real = self.drawn.real[cut]
-        return Past(self.seen[cut], self.acted[cut], jnp.zeros_like(real), real)
+        steps = jnp.concatenate([self.seen[cut], self.acted[cut]], axis=-1)
+        return Past(jnp.moveaxis(steps, 2, 0), jnp.zeros_like(real), real)
 
 
 def _flat(seen: Float[Array, "B N F"]) -> Float[Array, "B S"]:

@@ -56,9 +56,8 @@ def few_at_a_time(function: Callable[..., Any], few: int | None = None) -> Calla
     def mapped(agents: int, differs: Sequence[PyTree], *values: PyTree) -> tuple[PyTree, PyTree]:
         # What does not depend on any argument comes as NumPy's.
         mine, common = eqx.partition(jax.tree.map(jnp.asarray, values), tuple(differs))
-        told = jax.lax.map(
-            lambda own: function(*eqx.combine(own, common)), mine, batch_size=few or FEW
-        )
+        batch = None if few == 1 else few or FEW  # XLA takes twice as long for a batch of one
+        told = jax.lax.map(lambda own: function(*eqx.combine(own, common)), mine, batch_size=batch)
         return told, jax.tree.map(lambda _: True, told)
 
     return one

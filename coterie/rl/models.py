@@ -26,6 +26,9 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "leaky_relu": jax.nn.leaky_relu,
 }
 
+SMALL = 2**13
+"""Numbers in a step of a sequence, of an agent, up to which it costs less than a loop's turn."""
+
 Memory = Float[Array, "*batch H"] | tuple[()]
 
 
@@ -126,17 +129,30 @@ class Body(eqx.Module):
     ) -> Float[Array, "T *batch H"]:
         """The features of a stream that starts with `memory` and forgets after `over`."""
         features = self._dense(x)
-        if self.cell is None:
-            return features
+        return features if self.cell is None else self._remembered(features, memory, over)[1]
+
+    def end(
+        self, x: Float[Array, "T *batch I"], memory: Memory, over: Bool[Array, "T *batch"]
+    ) -> Memory:
+        """The memory after a stream that starts with `memory` and forgets after `over`."""
+        return () if self.cell is None else self._remembered(self._dense(x), memory, over)[0]
+
+    def _remembered(
+        self, features: Float[Array, "T *batch H"], memory: Memory, over: Bool[Array, "T *batch"]
+    ) -> tuple[Float[Array, "*batch H"], Float[Array, "T *batch H"]]:
+        """The unit's state after a stream, and after each of its steps before it forgets."""
         cell = self.cell
+        assert cell is not None
 
         def advance(hidden: Array, step: tuple[Array, Array]) -> tuple[Array, Array]:
             inputs, over_t = step
             hidden = _next(cell, inputs, hidden)
             return jnp.where(over_t[..., None], 0.0, hidden), hidden
 
-        # A small unit's step takes no longer than the loop round it: several at a time.
-        return jax.lax.scan(advance, jnp.asarray(memory), (features, over), unroll=5)[1]
+        # A small step takes no longer than the loop round it: several at a time. Of a large one XLA
+        # would work out parts twice, for the next and for the product after it.
+        together = 5 if features[0].size < SMALL else 1
+        return jax.lax.scan(advance, jnp.asarray(memory), (features, over), unroll=together)
 
     def after(
         self, features: Float[Array, "*batch H"], x: Float[Array, "*batch I"]

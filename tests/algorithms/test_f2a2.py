@@ -351,12 +351,12 @@ def test_the_past_of_a_step_stays_within_its_episode():
         for back in (1, 2, 3):
             expected = (now - back >= 0) & ((now < 3) | (now - back >= 3))
             np.testing.assert_array_equal(mine.before.real[-back], expected)
-            seen = mine.before.seen[-back, :, :, 0] - 100 * np.arange(TEAM)
+            seen = mine.before.steps[:, -back, :, 0].T - 100 * np.arange(TEAM)
             np.testing.assert_array_equal(
                 seen[expected], (now - back)[expected, None] + np.zeros(TEAM)
             )
         assert mine.until.real[-1].all()  # what a step led to belongs to its episode
-        np.testing.assert_array_equal(mine.until.seen[-1, :, agent, 0] - 100 * agent, now)
+        np.testing.assert_array_equal(mine.until.steps[agent, -1, :, 0] - 100 * agent, now)
         np.testing.assert_array_equal(mine.until.real[:-1], mine.before.real[1:])
     with pytest.raises(ConfigError, match="looked up but not declared"):
         lift(recalled)(100 * jnp.arange(TEAM), networks(family("none", TEAM)))

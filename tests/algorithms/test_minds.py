@@ -31,6 +31,11 @@ def episodes(count):
     return np.eye(2, dtype=np.float32)[which], np.eye(2, dtype=np.float32)[action]
 
 
+def steps_of(seen, acted):
+    """What each of a team saw and did, agents first."""
+    return np.moveaxis(np.concatenate([seen, acted], axis=-1), 2, 0)
+
+
 def moments(seen, acted):
     """Every moment as `(seen, acted, past)`, with up to `WINDOW` steps before it."""
     count = seen.shape[1]
@@ -41,15 +46,20 @@ def moments(seen, acted):
     real = np.concatenate([blank, np.ones((LENGTH, count))]) > 0
     at = [slice(t, t + WINDOW) for t in range(LENGTH)]
     windows = [np.concatenate([x[s] for s in at], axis=1) for x in (*padded, real)]
-    past = Past(windows[0], windows[1], np.zeros_like(windows[2]), windows[2])
+    past = Past(steps_of(*windows[:2]), np.zeros_like(windows[2]), windows[2])
     now = seen.reshape(-1, *seen.shape[2:]), acted.reshape(-1, *acted.shape[2:])
     return jax.tree.map(jnp.asarray, (*now, past))
+
+
+def at(past, places):
+    """These of all moments."""
+    return Past(past.steps[:, :, places], past.over[:, places], past.real[:, places])
 
 
 def whole(seen, acted):
     over = np.arange(LENGTH)[:, None] == LENGTH - 1
     over = np.broadcast_to(over, seen.shape[:2])
-    return jax.tree.map(jnp.asarray, Past(seen, acted, over, np.ones_like(over)))
+    return jax.tree.map(jnp.asarray, Past(steps_of(seen, acted), over, np.ones_like(over)))
 
 
 def fresh():
@@ -67,7 +77,7 @@ def taught(discrete=True, steps=300):
     def step(carry, key):
         minds, state = carry
         drawn = jax.random.randint(key, (256,), 0, len(lessons[0]))
-        lesson = (*(x[drawn] for x in lessons[:2]), jax.tree.map(lambda x: x[:, drawn], lessons[2]))
+        lesson = (*(x[drawn] for x in lessons[:2]), at(lessons[2], drawn))
         loss = lambda mind: minds._replace(minds=mind).loss(*lesson, jnp.int32(0), discrete)  # noqa: E731
         gradient, metrics = jax.grad(loss, has_aux=True)(minds.minds)
         change, state = rule.update(gradient, state)
@@ -106,8 +116,8 @@ def test_without_the_steps_before_an_alternating_player_is_a_coin():
 
 def test_what_is_not_real_changes_nothing():
     minds, _, (seen, _, past) = taught()
-    garbage = jnp.where(past.real[..., None, None], past.acted, 7.0)
-    one, other = minds.predict(seen, past), minds.predict(seen, past._replace(acted=garbage))
+    garbage = past._replace(steps=jnp.where(past.real[..., None], past.steps, 7.0))
+    one, other = minds.predict(seen, past), minds.predict(seen, garbage)
     np.testing.assert_array_equal(one, other)
 
 

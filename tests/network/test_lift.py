@@ -62,7 +62,8 @@ def test_few_at_a_time_is_told_constants_as_arrays():
     assert all(told)
 
 
-def test_few_at_a_time_is_the_same(monkeypatch):
+@pytest.mark.parametrize("count", [None, 1, 2])
+def test_few_at_a_time_is_the_same(monkeypatch, count):
     """Of teams that are a multiple of `FEW` and of others; what all have in common stays whole."""
     monkeypatch.setattr(sys.modules["coterie.network.lift"], "FEW", 3)
 
@@ -74,7 +75,7 @@ def test_few_at_a_time_is_the_same(monkeypatch):
         keys = jax.random.split(jax.random.key(agents), agents)
         mine = {"x": jax.random.normal(keys[0], (agents, 3)), "key": keys}
         plain = lift(lambda own: grown(common, own, None))(mine)
-        few = jax.jit(lift(lambda own: few_at_a_time(grown)(common, own, None)))(mine)
+        few = jax.jit(lift(lambda own: few_at_a_time(grown, count)(common, own, None)))(mine)
         assert_same(few, plain)
-    text = jax.make_jaxpr(lift(lambda own: few_at_a_time(grown)(common, own, None)))(mine)
+    text = jax.make_jaxpr(lift(lambda own: few_at_a_time(grown, count)(common, own, None)))(mine)
     assert "scan" in str(text)

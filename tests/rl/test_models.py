@@ -38,6 +38,14 @@ def test_a_sequence_is_repeated_steps_with_fresh_memories_after_an_end(recurrent
         features.append(feature)
     at_once = jax.jit(Body.sequence)(model, x, start(model), over)
     np.testing.assert_allclose(at_once, jnp.stack(features), atol=1e-6)
+    for t in range(1, T + 1):  # the end before it, too: an episode may end with the last step
+        memory = start(model)
+        for seen, ends in zip(x[:t], over[:t, :, None], strict=True):
+            memory = jax.tree.map(
+                lambda m, e=ends: jnp.where(e, 0.0, m), model.step(seen, memory)[1]
+            )
+        found = model.end(x[:t], start(model), over[:t])
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), found, memory)
     # With a memory the ends matter; without one they do not.
     endless = model.sequence(x, start(model), jnp.zeros_like(over))
     assert bool(jnp.allclose(at_once, endless)) is not recurrent
