@@ -34,14 +34,25 @@ def whole(path: Path) -> Iterator[Path]:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=PART, suffix=path.suffix)
     part = Path(name)
     try:
-        yield part
-        os.fsync(handle)
-        os.chmod(part, 0o644)
-        os.replace(part, path)
-        _sync(path.parent)
+        with _named(path):
+            yield part
+            os.fsync(handle)
+            os.chmod(part, 0o644)
+            os.replace(part, path)
+            _sync(path.parent)
     finally:
         os.close(handle)
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """What fails in the block, and does not say where (a disk that is full), failed here."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
@@ -56,13 +67,14 @@ def write_folder(path: Path, fill: Callable[[Path], None]) -> None:
     part = Path(tempfile.mkdtemp(dir=path.parent, prefix=PART))
     old = part.with_name(f"{part.name}-old")
     try:
-        fill(part)
-        os.chmod(part, 0o755)
-        _sync(part)
-        if path.exists():
-            os.replace(path, old)
-        os.replace(part, path)
-        _sync(path.parent)
+        with _named(path):
+            fill(part)
+            os.chmod(part, 0o755)
+            _sync(part)
+            if path.exists():
+                os.replace(path, old)
+            os.replace(part, path)
+            _sync(path.parent)
     finally:
         shutil.rmtree(part, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)

@@ -181,8 +181,9 @@ def test_a_file_is_whole_or_as_it_was(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("coterie.files.os.fsync", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(OSError, match="No space") as failed:
         write_whole(path, "new")
+    assert failed.value.filename == str(path)
     assert [p.read_text() for p in tmp_path.iterdir()] == ["old"]
 
 
