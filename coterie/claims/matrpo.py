@@ -22,7 +22,8 @@ SETTINGS = Settings(
 # Chosen on navigation with three agents, seeds 100 and 101, 500,000 steps: discounts from
 # {0.995, 0.95}, 200 or 1000 steps in a batch, step sizes of critics from {3e-4, 1e-3, 3e-3} and of
 # MAPPO from {5e-4, 1e-3}, bounds of divergence from {0.003, 0.01}; for FDMARL step sizes of the
-# policy from {3e-4, 1e-3}, of the critic from {1e-3, 5e-3}, and 5 or 20 of these, 250,000 steps.
+# policy from {3e-4, 1e-3}, of the critic from {1e-3, 5e-3}, 5 or 20 steps of the critic for each of
+# the policy, 250,000 steps.
 # They are the defaults of trust-region methods, and serve both games and all teams.
 LEARNER = MATRPO()
 
