@@ -283,6 +283,35 @@ def test_what_the_others_say_is_taken_in_place_of_a_guess():
     assert after.traffic[POLICIES].bytes.tolist() == [2 * 4 * 2 * BATCH * WIDTH] * TEAM
 
 
+def test_models_of_others_learn_what_they_did_and_guess_what_they_will():
+    """Agent 1 does what it saw a step ago, the others what they see: now, and after the step."""
+    company = method_of("sac", mind_width=16, critic_learning_rate=0.02)._company
+    spec = AgentSpec(SEEN, Discrete(WIDTH), sizes=(WIDTH,) * TEAM, agents=TEAM)
+    random, count = np.random.default_rng(1), 800
+    seen = random.normal(size=(4, count, TEAM, SEEN)).astype(np.float32)  # the last is what is next
+    wanted = (seen[..., 0] > 0).astype(int)
+    wanted[1:, :, 1] = wanted[:-1, :, 1].copy()
+    acted = np.eye(WIDTH, dtype=np.float32)[wanted]
+    scene = one("sac")[1]
+    drawn = scene.drawn._replace(real=jnp.ones((3, count), bool))
+    scene = Scene(drawn, *map(jnp.asarray, (seen[:3], acted[:3], seen[3])))
+
+    def observer(network):
+        def once(known, _):
+            known, said = company.study(known, scene, network)
+            return known, said["others_accuracy"]
+
+        known, right = jax.lax.scan(once, company.init(KEY, spec, 5), None, length=200)
+        return company.would(known, scene, network, None, KEY)[0], right
+
+    would, right = jax.jit(lift(observer))(networks(family("complete", TEAM), open=True))
+    assert np.all(right[:, 0] < 0.75) and np.all(right[:, -1] > 0.95)
+    for i in range(TEAM):
+        for j in set(range(TEAM)) - {i}:
+            found = would[i, :, :, j].argmax(axis=-1)  # drawn
+            assert np.all(np.mean(found == wanted[2:, :, j], axis=1) > 0.9), (i, j)
+
+
 REFUSED = {
     "penalty": (F2A2DDPG(penalty=0.0), r"penalty \(beta\) must be above 0, not 0"),
     "places": (F2A2DDPG(capacity=2**31), "has more places than can be numbered"),
