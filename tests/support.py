@@ -82,7 +82,7 @@ class Gossip(IPPO):
 OTHERS = {
     "gossip": Gossip(),
     "f2a2-ppo": F2A2PPO(),
-    "matrpo-linear": MATRPO(ratios="linear", warm_start=True),
+    "matrpo-linear": MATRPO(ratios="linear", warm_start=0.9),
 }
 
 NOISE = np.random.default_rng(0).normal(size=(64, 4, 12)).astype(np.float32)

@@ -58,8 +58,9 @@ class MATRPO(TrustRegion):
     ratios: Literal["linear", "exact"] = "exact"
     """Log ratios as the stepped policy has them, told in every round; or to first order: those of
     each direction once, and then how far steps go along each."""
-    warm_start: bool = False
-    """Begin with the last update's multipliers, those of a sample serving the one in its place."""
+    warm_start: float = 0.0
+    """Which share of the last update's multipliers to begin with, those of a sample serving the one
+    in its place. With 1 those of a rare action stay and push whatever is sampled there later."""
     scale: Literal["team", "own", "none"] = "team"
     """Whose mean and deviation standardise advantages: the team's by gossip, its own, nobody's."""
     moment_rounds: int = 10
@@ -89,7 +90,7 @@ class MATRPO(TrustRegion):
 
     def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Learner, tuple[()]]:
         state, memory = super().init(key, spec)
-        shape = (self.horizon, spec.games, spec.agents) if self.warm_start else ()
+        shape = (self.horizon, spec.games, spec.agents) if self.warm_start > 0.0 else ()
         return state._replace(kept=jnp.zeros(shape)), memory
 
     def policy(self, state: Learner) -> Policy:
@@ -102,10 +103,9 @@ class MATRPO(TrustRegion):
         present = experience.view.present
         advantage, network = self._scaled(advantage, present, network)
         local = self._local(state.model, experience, network.index)
-        pressure = state.kept
-        gain = advantage[..., None] - pressure
-        change, told, ties, network = self._agreed(local, gain, network)
-        ties = ties._replace(pressure=pressure + ties.pressure)
+        worth = advantage[..., None] - state.kept  # of log ratios, under the multipliers so far
+        change, told, ties, network = self._agreed(local, worth, network)
+        ties = ties._replace(pressure=state.kept + ties.pressure)
         real = like(network.neighbour != network.index, ties.midpoint)
 
         def apart(ratio: Array) -> Float[Array, "T G"]:
@@ -131,7 +131,7 @@ class MATRPO(TrustRegion):
             "apart": jnp.sqrt(mean(apart(told), present) / jnp.maximum(network.degree, 1) / size),
             "log_ratio": jnp.sqrt(mean(jnp.sum(ratio**2, axis=-1), present) / size),
         }
-        kept = ties.pressure if self.warm_start else pressure
+        kept = self.warm_start * ties.pressure if self.warm_start > 0.0 else state.kept
         return state._replace(model=local.rebuilt(parameters), kept=kept), network, said
 
     def _local(self, model: TeamModel, experience: Experience, index: Int[Array, ""]) -> Local:

@@ -19,7 +19,7 @@ RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("capacity", "target_every", "exploration_steps"), AT_LEAST_ONE),
     **dict.fromkeys(("tolerance", "factor", "period"), AT_LEAST_ONE),
     **dict.fromkeys(("discount", "trace", "exploration_start", "exploration_end"), SHARE),
-    **dict.fromkeys(("critic_decay", "actor_decay"), SHARE),
+    **dict.fromkeys(("critic_decay", "actor_decay", "warm_start"), SHARE),
     **dict.fromkeys(("critic_step",), POSITIVE_SHARE),
     **dict.fromkeys(("entropy", "penalty", "root_penalty", "warmup"), NOT_NEGATIVE),
     **dict.fromkeys(("exploration",), NOT_NEGATIVE),

@@ -250,21 +250,23 @@ def test_the_divergence_of_each_head_goes_by_its_agent():
 def test_a_warm_start_goes_on_where_the_last_update_stopped(ratios):
     """On the same problem over and over: few rounds come to what many would."""
 
-    def aparts(warm_start):
-        """How far apart they are after each update."""
+    def updated(warm_start):
+        """How far apart they are after each update, and the multipliers that were kept of it."""
         options = QUICK | {"horizon": 10, "conjugate_steps": 9, "admm_rounds": 18}
         algorithm = MATRPO(**options, ratios=ratios, warm_start=warm_start)
         (_, experience, network, keys), learn, team = taught(algorithm, Errand())
-        agents, found = team.agents, []
+        agents, found, kept = team.agents, [], []
         for _ in range(8):
             after, _, metrics = learn(agents, experience, network, keys)
             agents = agents._replace(kept=after.kept)
             found.append(float(np.mean(metrics["apart"])))
-        return np.array(found)
+            kept.append(after.kept)
+        return np.array(found), kept
 
-    cold, warm = aparts(False), aparts(True)
+    (cold, _), (warm, everything), (_, part) = updated(0.0), updated(1.0), updated(0.25)
     assert np.all(cold == cold[0]) and warm[0] == cold[0] > 0.0
     assert warm[-1] < 0.5 * cold[-1], (warm, cold)
+    assert_same(part[0], 0.25 * everything[0])
 
 
 def test_intervals_are_refused():
