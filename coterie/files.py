@@ -51,7 +51,8 @@ def _named(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        error.filename = error.filename or str(path)
+        if error.errno is not None:  # else its words, which a place would hide, are all it says
+            error.filename = error.filename or str(path)
         raise
 
 

@@ -385,6 +385,29 @@ except SystemExit as end:
     assert "Traceback" not in out
 
 
+@pytest.mark.parametrize(
+    ("number", "place", "sentence"),
+    [
+        ((28,), "run/a.csv", "run/a.csv: No space left on device."),
+        ((28,), None, "No space left on device."),
+        ((), None, "No space left on device."),
+    ],
+)
+def test_an_error_of_the_system_says_what_and_where(monkeypatch, capsys, number, place, sentence):
+    """As far as it is known: some libraries leave out the place, and some the number, too."""
+
+    def verb(_):
+        error = OSError(*number, "No space left on device")
+        if place:  # which hides the words of an error without a number
+            error.filename = place
+        raise error
+
+    monkeypatch.setitem(VERBS, "list", verb)
+    with pytest.raises(SystemExit) as ended:
+        main(["list"])
+    assert ended.value.code == 2 and capsys.readouterr().err == f"coterie: {sentence}\n"
+
+
 def test_who_has_read_enough_hears_of_no_error(tmp_path):
     words = "import sys; from coterie.cli import main; main(['list'])"
     ends, stays = os.pipe()
