@@ -36,10 +36,11 @@ class Past(NamedTuple):
 
     def beside(self, other: "Past") -> "Past":
         """This one and as long a one of other games."""
-        over, real = (
-            jnp.concatenate(pair, axis=1) for pair in zip(self[1:], other[1:], strict=True)
+        return Past(
+            jnp.concatenate([self.steps, other.steps], axis=2),
+            jnp.concatenate([self.over, other.over], axis=1),
+            jnp.concatenate([self.real, other.real], axis=1),
         )
-        return Past(jnp.concatenate([self.steps, other.steps], axis=2), over, real)
 
 
 class Net(eqx.Module):
