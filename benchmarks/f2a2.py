@@ -3,6 +3,7 @@
 Processor time, which other work beside a measurement changes less than time on the clock.
 """
 
+import dataclasses
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -31,22 +32,19 @@ GAME = Treasure()
 
 def main() -> None:
     """Measure and print."""
-    graph, vector = family("complete", GAME.agents), GAME.vectorize(GAMES)
-    fresh = jax.jit(lambda key: assemble(ALGORITHM, GAME, vector, Talk(graph), key))
-    team = jax.block_until_ready(fresh(jax.random.key(0)))
-    advance = jax.jit(iterations(ALGORITHM, GAME, vector, TURNS), donate_argnums=0)
-    block = advance.lower(team).compile()
-    meet = agreement(team)
+    blind = dataclasses.replace(ALGORITHM, others="policies")
+    whole, alone = Updates(ALGORITHM), Updates(blind)
+    meet = agreement(whole.team)
     least = bound(GAME.specs[0], GAME.agents)
-    taken, agreed = [], []
+    taken, guessless, agreed = [], [], []
     for _ in range(ROUNDS):  # in turn, so that a busy machine slows all alike
-        began = time.process_time()
-        team, _ = jax.block_until_ready(block(team))
-        taken.append((time.process_time() - began) / TURNS / ALGORITHM.updates)
+        taken.append(whole.timed())
+        guessless.append(alone.timed())
         agreed.append(meet())
         for part in least.values():
             part.measure(time.process_time)
     update, talk = float(np.median(taken)), float(np.median(agreed))
+    without = float(np.median(guessless))
     floor = sum(part.seconds for part in least.values())
     table = Table(title=f"F2A2-SAC, {GAME.agents} agents, batches of {ALGORITHM.batch}")
     for heading in ("", "processor seconds", "updates per second"):
@@ -56,11 +54,30 @@ def main() -> None:
         table.add_row(f"  bound: products, {name}", f"{part.seconds:.3f}", "")
     table.add_row("arithmetic bound", f"{floor:.3f}", f"{1 / floor:.2f}")
     table.add_row("the agreement", f"{talk:.4f}", "")
+    table.add_row("an update without models of others", f"{without:.3f}", f"{1 / without:.2f}")
     Console().print(table)
     Console().print(
         f"{floor / update:.2f} of the bound; the agreement is {100 * talk / update:.1f} % of an "
-        f"update; {block.memory_analysis().argument_size_in_bytes / 1e9:.2f} GB held"
+        f"update; {whole.held / 1e9:.2f} GB held"
     )
+
+
+class Updates:
+    """A team that learns, and what an update takes it."""
+
+    def __init__(self, algorithm: F2A2SAC) -> None:
+        graph, vector = family("complete", GAME.agents), GAME.vectorize(GAMES)
+        fresh = jax.jit(lambda key: assemble(algorithm, GAME, vector, Talk(graph), key))
+        self.team = jax.block_until_ready(fresh(jax.random.key(0)))
+        advance = jax.jit(iterations(algorithm, GAME, vector, TURNS), donate_argnums=0)
+        self._advance = advance.lower(self.team).compile()
+        self.held = self._advance.memory_analysis().argument_size_in_bytes
+
+    def timed(self) -> float:
+        """Seconds of a processor, with its share of play."""
+        began = time.process_time()
+        self.team, _ = jax.block_until_ready(self._advance(self.team))
+        return (time.process_time() - began) / TURNS / ALGORITHM.updates
 
 
 def agreement(team: Team) -> Callable[[], float]:
