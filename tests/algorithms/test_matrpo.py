@@ -18,7 +18,9 @@ from coterie.algorithms.agreement import RATIOS, STEPS, Agreed, Coordinates, Pro
 from coterie.algorithms.first_order import around
 from coterie.algorithms.team_model import TeamModel, log_probs_of, taken_by
 from coterie.algorithms.trust_step import Inside, Span
+from coterie.centralized import CTRPO
 from coterie.errors import ConfigError
+from coterie.games.as_one import as_one
 from coterie.games.game import AgentSpec, Discrete, JaxGame, Timestep, View
 from coterie.graph import Extra, Intervals, Links, Periodic, Static, family
 from coterie.network import Heard, Loss, Noise, Quantise, Silence, lift, like, networks
@@ -476,6 +478,36 @@ def test_with_the_same_view_of_everything_the_team_takes_trpos_step():
     assert np.all(apart < 2e-3 * np.abs(wanted).max())
     for agent in range(3):
         np.testing.assert_allclose(ratios[agent][:, 0], wanted, atol=0.02 * np.abs(wanted).max())
+
+
+class Favour(Errand):
+    """A dilemma: to do what the scene calls for pays each of the others 1, and the next oneself."""
+
+    def step(self, scene, action):
+        kind, selfish = (action == jnp.stack([scene, scene + 1])[:, None] % 3).astype(jnp.float32)
+        over = jnp.ones(self.agents, bool)
+        return scene, Timestep(self.view(scene), kind.sum() - kind + selfish, over, ~over, {})
+
+
+def learning(algorithm):
+    """The mean return in each round, as a team of its own or as one learner."""
+    one = algorithm.information.together
+    game = as_one(Favour()) if one else Favour()
+    vector = game.vectorize(512)
+    talk = Talk(
+        family("ring", 3) if algorithm.information.sends else family("none", 1 if one else 3)
+    )
+    team = jax.jit(lambda key: assemble(algorithm, game, vector, talk, key))(jax.random.key(0))
+    round_ = iteration(algorithm, game, vector)
+    _, report = jax.jit(lambda t: jax.lax.scan(lambda t, _: round_(t), t, length=30))(team)
+    return np.mean(report.episodes.returns, axis=1) / report.episodes.count
+
+
+def test_it_learns_what_trpo_learns_of_the_joint_policy():
+    """Theorem 1 from the first update to where learning ends: 2 each, where the selfish have 1."""
+    team, joint = learning(MATRPO(**QUICK, admm_rounds=60)), learning(CTRPO(**QUICK))
+    np.testing.assert_allclose(team, joint, atol=0.05)
+    np.testing.assert_allclose([team[-1], learning(ITRPO(**QUICK))[-1]], [2.0, 1.0], atol=0.05)
 
 
 def test_alone_it_is_trpo():
