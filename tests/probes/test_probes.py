@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from coterie.algorithms import (
     F2A2,
     F2A2ISAC,
+    F2A2SAC,
     MATRPO,
     F2A2OnPolicy,
     NetworkedAC,
@@ -26,7 +28,7 @@ from coterie.games.game import Box, Discrete, View
 from coterie.graph import family
 from coterie.train.talk import Talk
 from coterie.train.team import assemble, iteration
-from tests.probes.games import STATES, Darts, Lab, able, table
+from tests.probes.games import ACTIONS, STATES, Darts, Lab, able, table
 from tests.support import OTHERS, accepts, each, with_options
 
 QUICK = {
@@ -349,6 +351,35 @@ def test_paying_another_needs_a_message(algorithm):
     paid = [play(algorithm, rules, seed)[0][1] for seed in range(5)]
     told = pooled(algorithm) or isinstance(algorithm, MATRPO)  # that it should act otherwise
     assert (min(paid) > 0.85) if told else (min(paid) < 0.75), paid
+
+
+class Settled(F2A2SAC):
+    """Policies that prefer one action in each state, and stay as they are."""
+
+    def actor(self, keys, shape, spec):
+        policy = super().actor(keys, shape, spec)
+        return eqx.tree_at(lambda p: p.head.weight, policy, 1_000.0 * policy.head.weight)
+
+
+def test_known_policies_are_modelled_as_they_are():
+    """What is left to be surprised by is the other's entropy, and its best action is foretold."""
+    own = vars(EVERY["f2a2-sac"]) | {"learning_rate": 1e-30, "warmup": 128}
+    algorithm = Settled(**own)
+    game = Lab(table(first=(0, 1), observation={0: A, 1: B}))
+    vector = game.vectorize(GAMES)
+    team = assemble(algorithm, game, vector, Talk(family("complete", 2)), jax.random.key(1))
+    round_ = iteration(algorithm, game, vector)
+    _, report = jax.jit(lambda t: jax.lax.scan(lambda t, _: round_(t), t, length=60))(team)
+    views = View(game.rules.observation[:2], jnp.broadcast_to(able(), (2, 2, ACTIONS)))
+    known = jax.vmap(lambda agent, view: algorithm.policy(agent).facing(view), in_axes=(0, 1))(
+        team.agents, views
+    )
+    entropy = known.entropy().mean(axis=1)[::-1]
+    surest = jnp.exp(known.log_probs).max(axis=-1).mean(axis=1)[::-1]
+    loss, right = (report.metrics[name] for name in ("others_loss", "others_accuracy"))
+    assert np.all(loss[0] > entropy + 0.3) and np.all(surest > 0.7), (loss[0], entropy, surest)
+    np.testing.assert_allclose(loss[-30:].mean(axis=0), entropy, atol=0.03)
+    np.testing.assert_allclose(right[-30:].mean(axis=0), surest, atol=0.03)
 
 
 @each(AIMING)
