@@ -109,7 +109,7 @@ class F2A2(Algorithm):
         """A fresh policy and fresh critics."""
         if spec.states:
             raise ConfigError(
-                "f2a2 learns from everybody's observations, but this game's are numbered states: "
+                "f2a2 learns from observations, but this game's are numbered states: "
                 "use maddpg, networked-q or a method with tables."
             )
         keys = jax.random.split(key, 3)

@@ -15,6 +15,7 @@ from coterie.algorithms.f2a2 import F2A2
 from coterie.algorithms.off_policy import Learner, Models, OffPolicy, Student
 from coterie.algorithms.primal_dual import Pact
 from coterie.algorithms.scene import Memory, Sample, Scene
+from coterie.errors import require
 from coterie.network import Network, few_at_a_time
 from coterie.rl import replay
 from coterie.rl.averages import mean
@@ -127,6 +128,18 @@ class F2A2OffPolicy(F2A2, OffPolicy):
     def due(self, updates: Int[Array, ""]) -> Bool[Array, ""]:
         """Whether the policy and the targets move in this update."""
         return updates >= 0
+
+    def check(self, games: int) -> None:
+        super().check(games)
+        self._require_company()
+
+    def _require_company(self) -> None:
+        """Raise `ConfigError` unless what the others would do can be known as is asked for."""
+        require(
+            self.others == "none" or self.information.actions == "joint",
+            "this method does not observe the others' actions and cannot have "
+            f"others={self.others}: use f2a2-sac, or --others none.",
+        )
 
     @property
     def information(self) -> Information:

@@ -46,7 +46,6 @@ class F2A2SAC(F2A2OffPolicy):
             self.width % self.heads == 0,
             f"a critic of width {self.width} cannot be dealt to {self.heads} heads: try 128 and 4.",
         )
-        self._require_company()
 
     def critics(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Any, ...]:
         if not isinstance(spec.action, Discrete):
@@ -57,6 +56,7 @@ class F2A2SAC(F2A2OffPolicy):
         return tuple(self.critic(k, spec) for k in jax.random.split(key))
 
     def _require_company(self) -> None:
+        super()._require_company()
         require(
             self.others != "none",
             "a critic that attends to the others has to know of them: use f2a2-isac, or --others "
@@ -161,8 +161,4 @@ class F2A2ISAC(F2A2SAC):
         return critic.head(critic.body.step(view.observation, ())[0])
 
     def _require_company(self) -> None:
-        require(
-            self.others == "none",
-            f"f2a2-isac does not observe the others' actions and cannot have others={self.others}: "
-            "use f2a2-sac, or --others none.",
-        )
+        F2A2OffPolicy._require_company(self)  # F2A2-SAC's critics need others

@@ -99,14 +99,14 @@ class PrimalDual:
         """Warn of duals that drift, or push too far before the next exchange."""
         advise(
             self.forget > 0.0,
-            f"agents that listen every {wait:g} rounds, each at its own time, let the dual "
+            f"agents that listen every {wait:.4g} rounds, each at its own time, let the dual "
             "variables drift: try --forget 0.1.",
         )
         rounds = (1.0 - (1.0 - self.forget) ** wait) / self.forget if self.forget else wait
         push = step * self.penalty * rounds
         advise(
             push < 2.0,
-            f"in the {wait:g} rounds before its next exchange an agent is pushed by {push:.3g} "
+            f"in the {wait:.4g} rounds before its next exchange an agent is pushed by {push:.3g} "
             "times its disagreement, and 2 or more drives the team apart: lower the penalty from "
             f"{self.penalty:g} to {0.3 * self.penalty / push:.2g} or so.",
         )

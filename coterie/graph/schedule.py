@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Literal, get_args
 
 import numpy as np
@@ -86,6 +87,18 @@ class Intervals:
     def graphs(self, graph: Graph) -> tuple[Graph, ...]:
         """The graphs that take turns."""
         return (graph,)
+
+    @property
+    def wait(self) -> float:
+        """The mean of what is waited, which is longer, for none is shorter than 1.
+
+        >>> round(Intervals(20.0, 10.0).wait, 1), round(Intervals(1.0, 50.0).wait, 1)
+        (20.1, 20.9)
+        """
+        if self.deviation == 0.0:
+            return self.mean
+        normal, far = NormalDist(), (self.mean - 1.0) / self.deviation
+        return 1.0 + self.deviation * (far * normal.cdf(far) + normal.pdf(far))
 
 
 Order = Literal["random", "cyclic", "matched"]

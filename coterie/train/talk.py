@@ -39,7 +39,7 @@ class Talk:
         )
         if not apart:
             self._require_meeting()
-        wait = self.schedule.mean if isinstance(self.schedule, Intervals) else 1.0
+        wait = self.schedule.wait if isinstance(self.schedule, Intervals) else 1.0
         algorithm.check_meetings(self.graph.gaps, wait)
         require(
             not algorithm.information.to_all or _complete(union(self.schedule, self.graph)),

@@ -312,12 +312,21 @@ def test_models_of_others_learn_what_they_did_and_guess_what_they_will():
             assert np.all(np.mean(found == wanted[2:, :, j], axis=1) > 0.9), (i, j)
 
 
+class Blind(F2A2DDPG):
+    """Models of others without knowing what they did."""
+
+    @property
+    def information(self):
+        return dataclasses.replace(super().information, actions="own")
+
+
 REFUSED = {
     "penalty": (F2A2DDPG(penalty=0.0), r"penalty \(beta\) must be above 0, not 0"),
     "places": (F2A2DDPG(capacity=2**31), "has more places than can be numbered"),
     "heads": (F2A2SAC(width=10), "width 10 cannot be dealt to 4 heads"),
     "alone": (F2A2SAC(others="none"), "attends to the others has to know of them"),
     "unseen": (F2A2ISAC(others="estimates"), "does not observe the others' actions"),
+    "blind": (Blind(), "does not observe the others' actions and cannot have others=estimates"),
     "inner": (F2A2ISAC(share="inner", hidden=(64,)), "needs two hidden layers, not 1"),
 }
 
@@ -335,6 +344,13 @@ def test_a_penalty_too_strong_is_told():
         rehearse(new_run(method, game, Settings(graph="ring"), "unused"))
     with warnings.catch_warnings(action="error"):
         rehearse(new_run(method, game, Settings(graph="complete"), "unused"))
+
+
+def test_who_waits_longer_than_the_mean_says_is_told():
+    """Drawn from N(1, 50^2), and at least 1: 20.9 rounds in the mean."""
+    game, settings = make_game("spread"), Settings(graph="complete", schedule="intervals:1,50")
+    with pytest.warns(CoterieWarning, match=r"listen every 20\.9\d* rounds.* drift"):
+        rehearse(new_run(F2A2DDPG(penalty=10.0), game, settings, "unused"))
 
 
 def test_games_that_do_not_fit_get_their_sentence():
