@@ -64,7 +64,7 @@ class MATRPO(TrustRegion):
     scale: Literal["team", "own", "none"] = "team"
     """Whose mean and deviation standardise advantages: the team's by gossip, its own, nobody's."""
     moment_rounds: int = 10
-    """Rounds of gossip on the team's mean and deviation."""
+    """Rounds of gossip on the team's mean, and then on its deviation."""
 
     @property
     def information(self) -> Information:
@@ -163,8 +163,13 @@ class MATRPO(TrustRegion):
         """Advantages of mean 0 and deviation 1: over the team's samples, or its own."""
         if self.scale == "none":
             return advantage, network
-        moments = jnp.stack([mean(advantage, present), mean(advantage**2, present)])
-        if self.scale == "team":
-            moments, network = network.gossip(moments, MOMENTS, self.moment_rounds)
-        deviation = jnp.sqrt(jnp.maximum(moments[1] - moments[0] ** 2, 0.0))
-        return (advantage - moments[0]) / (deviation + 1e-8), network
+        # One moment after the other: a difference of squares is lost beside a large mean.
+        middle, network = self._pooled(mean(advantage, present), network)
+        square, network = self._pooled(mean((advantage - middle) ** 2, present), network)
+        return (advantage - middle) / (jnp.sqrt(square) + 1e-8), network
+
+    def _pooled(self, moment: Float[Array, ""], network: Network) -> tuple[Array, Network]:
+        """The team's mean of it, or its own."""
+        if self.scale == "own":
+            return moment, network
+        return network.gossip(moment, MOMENTS, self.moment_rounds)

@@ -56,13 +56,21 @@ def log_probs_of(
     heads: tuple[Distribution, ...], taken: tuple[Array, Array], index: Int[Array, ""]
 ) -> Float[Array, "T G N"]:
     """Of the actions that agent `index` saw taken (`taken_by`), in the team's order."""
-    mine, others = (head.log_prob(action) for head, action in zip(heads, taken, strict=True))
+    mine, others = (
+        head.log_prob_cut(action) if isinstance(head, Gaussian) else head.log_prob(action)
+        for head, action in zip(heads, taken, strict=True)
+    )
     return jnp.roll(jnp.concatenate([mine[..., None], others], axis=-1), index, axis=-1)
 
 
 def taken_by(experience: Experience, index: Int[Array, ""]) -> tuple[Array, Array]:
-    """Its own actions, `[T, G]`, and the others', from the next one on, `[T, G, N - 1]`."""
+    """Its own actions, `[T, G]`, and the others', from the next one on, `[T, G, N - 1]`.
+
+    Numbers are as all saw them, cut to [-1, 1]: agents agree on ratios of what was done.
+    """
     mine = experience.decision.action
     others = jnp.roll(joint(experience), -index, axis=2)[:, :, 1:]
     discrete = jnp.issubdtype(mine.dtype, jnp.integer)
-    return mine, jnp.argmax(others, axis=-1) if discrete else others
+    if discrete:
+        return mine, jnp.argmax(others, axis=-1)
+    return jnp.clip(mine, -1.0, 1.0), others

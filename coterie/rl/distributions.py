@@ -129,6 +129,19 @@ class Gaussian(NamedTuple):
         scaled = (action - self.mean) * jnp.exp(-self.log_std)
         return self._sum(-0.5 * scaled**2 - self.log_std - 0.5 * LOG_2PI)
 
+    def log_prob_cut(self, action: Float[Array, "*batch D"]) -> Float[Array, " *batch"]:
+        """The same of an action that was cut to [-1, 1]: at an end, of all that lies beyond.
+
+        >>> import jax.numpy as jnp
+        >>> wide = Gaussian(jnp.zeros(1), jnp.zeros(1))
+        >>> jnp.exp(wide.log_prob_cut(jnp.array([[-1.0], [0.0], [1.0]]))).round(2).tolist()
+        [0.1599999964237213, 0.3999999761581421, 0.1599999964237213]
+        """
+        scaled = (action - self.mean) * jnp.exp(-self.log_std)
+        beyond = jax.scipy.special.log_ndtr(jnp.where(action < 0.0, scaled, -scaled))
+        within = -0.5 * scaled**2 - self.log_std - 0.5 * LOG_2PI
+        return self._sum(jnp.where(jnp.abs(action) < 1.0, within, beyond))
+
     def entropy(self) -> Float[Array, " *batch"]:
         """The differential entropy, in nats."""
         return self._sum(self.log_std + 0.5 * (1.0 + LOG_2PI) + jnp.zeros_like(self.mean))

@@ -21,13 +21,13 @@ from coterie.algorithms.trust_step import Inside, Span
 from coterie.centralized import CTRPO
 from coterie.errors import ConfigError
 from coterie.games.as_one import as_one
-from coterie.games.game import AgentSpec, Discrete, JaxGame, Timestep, View
+from coterie.games.game import AgentSpec, Box, Discrete, JaxGame, Timestep, View
 from coterie.graph import Extra, Intervals, Links, Periodic, Static, family
 from coterie.network import Heard, Loss, Noise, Quantise, Silence, lift, like, networks
 from coterie.rl.models import Policy, Shape
 from coterie.train.talk import Talk
 from coterie.train.team import assemble, iteration
-from tests.support import assert_same, taught
+from tests.support import Babble, assert_same, taught
 
 BETA = 0.7
 
@@ -288,6 +288,32 @@ def test_ratios_to_first_order_do_as_well():
     assert np.all(serving(MATRPO(**QUICK, admm_rounds=30, ratios="linear")) > 0.8)
 
 
+class Pointing(Errand):
+    """The same with numbers, of which all draw some beyond their ends: 0.5 is called for."""
+
+    @property
+    def specs(self):
+        return (AgentSpec(self.scenes, Box(1, -1.0, 1.0)),) * self.agents
+
+    def step(self, scene, action):
+        over = jnp.ones(self.agents, bool)
+        paid = jnp.zeros(self.agents).at[0].set(-jnp.sum((action - 0.5) ** 2))
+        return scene, Timestep(self.view(scene), paid, over, ~over, {})
+
+
+def test_those_who_are_not_paid_aim_where_the_paid_one_needs():
+    """What is beyond an end is done there: of numbers as they were drawn they never agree."""
+    algorithm, game = MATRPO(**QUICK, admm_rounds=30), Pointing()
+    vector, talk = game.vectorize(64), Talk(family("ring", 3))
+    start = jax.jit(lambda key: assemble(algorithm, game, vector, talk, key))
+    round_ = iteration(algorithm, game, vector)
+    scan = jax.jit(lambda t: jax.lax.scan(lambda t, _: round_(t), t, length=60)[1])
+    report = scan(start(jax.random.key(0)))
+    paid = report.episodes.returns[:, 0] / report.episodes.count
+    assert paid[0] < -2.0 and paid[-1] > -0.1, paid
+    assert np.all(report.metrics["apart"] < 0.01)
+
+
 def joint_problem(size=3, samples=60):
     """Agents that see the same and believe the same, each with advantages of its own."""
     random = np.random.default_rng(5)
@@ -531,6 +557,17 @@ def test_alone_it_is_trpo():
     np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
+def test_the_ends_of_a_link_compare_ratios_of_the_same_numbers():
+    """An action beyond the ends is done, and seen, at the end; who drew it judges that, too."""
+    game = Babble(((2, 2),) * 3, box=True)
+    (_, experience, network, _), _, _ = taught(MATRPO(horizon=6, batch=4, hidden=(8,)), game)
+    assert np.abs(experience.decision.action).max() > 1.0
+    mine, others = jax.jit(lift(lambda e, n: taken_by(e, n.index)))(experience, network)
+    for agent in range(3):
+        for place in range(2):
+            np.testing.assert_array_equal(others[agent][:, :, place], mine[(agent + 1 + place) % 3])
+
+
 def test_heads_follow_the_teams_order_from_ones_own_place():
     (agents, experience, network, _), _, _ = taught(MATRPO(horizon=6, batch=4, hidden=(8,)))
     joint = np.asarray(experience.actions).argmax(axis=-1)  # [N, T, G, N]
@@ -571,6 +608,15 @@ def test_advantages_are_scaled_by_the_teams_moments():
     np.testing.assert_allclose(scaled["team"], wanted, atol=2e-3)
     np.testing.assert_allclose(scaled["own"][1:].std(axis=(1, 2)), 1.0, rtol=1e-3)
     assert_same(scaled["none"], advantage)
+
+
+def test_small_advantages_are_scaled_beside_a_large_mean():
+    """Before critics have caught up with what is paid."""
+    advantage = 1e4 + jnp.asarray(np.arange(100) % 2, jnp.float32).reshape(50, 2)
+    network = networks(family("line", 2), ("moments",))
+    for scale in ("team", "own"):
+        mine = lift(lambda n, s=scale: MATRPO(scale=s)._scaled(advantage, None, n)[0])
+        np.testing.assert_allclose(np.abs(jax.jit(mine)(network)), 1.0, rtol=0.01)
 
 
 @pytest.mark.parametrize("field", ["divergence", "penalty"])

@@ -258,7 +258,7 @@ def messages(algorithm, payload, agents, experience):
         told = {
             "log-ratios": (numbers, rounds if algorithm.ratios == "exact" else directions),
             "steps": (directions, rounds),
-            "moments": (2, algorithm.moment_rounds),
+            "moments": (1, 2 * algorithm.moment_rounds),
         }
         size, often = told[payload]
         return 4 * size, often

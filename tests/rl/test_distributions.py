@@ -114,6 +114,19 @@ def test_gaussian_over_the_numbers_that_are_real(real, wrap):
     np.testing.assert_array_equal(p.mode(), p.mean)
 
 
+def test_what_is_cut_to_an_end_is_as_likely_as_all_beyond_it():
+    drawn, std = Gaussian(jnp.array([0.4, 0.0]), jnp.log(jnp.array([0.8, 1.0]))), 0.8
+    drawn = drawn._replace(real=jnp.array([True, False]))
+
+    def likely(x):
+        return float(np.exp(drawn.log_prob_cut(jnp.array([x, 5.0]))))
+
+    inside = integrate.quad(likely, -1.0, 1.0, epsabs=1e-6)[0]
+    assert likely(-1.0) == pytest.approx(stats.norm.cdf(-1.4 / std), rel=1e-5)
+    assert likely(1.0) == pytest.approx(stats.norm.sf(0.6 / std), rel=1e-5)
+    assert likely(-1.0) + inside + likely(1.0) == pytest.approx(1.0, abs=1e-5)
+
+
 def test_all_numbers_are_real_unless_it_is_said():
     every = gaussian(MEAN, STD), gaussian(MEAN, STD, jnp.array([True, True]))
     assert float(every[0].entropy()) == float(every[1].entropy())
