@@ -220,7 +220,8 @@ def agreed(
     """What so many rounds of ADMM come to.
 
     Every so many of them the span of steps is widened, until it has these directions; in the last
-    fifth it stays as it is, for what is new has yet to be agreed on.
+    fifth it stays as it is, for what is new has yet to be agreed on. Where there are fewer rounds
+    than directions, several come at once, up to the last round.
     """
 
     def wider(so_far: SoFar, places: Array) -> SoFar:

@@ -24,7 +24,7 @@ SETTINGS = Settings(
 # MAPPO from {5e-4, 1e-3}, bounds of divergence from {0.003, 0.01}; for FDMARL step sizes of the
 # policy from {3e-4, 1e-3}, of the critic from {1e-3, 5e-3}, 5 or 20 steps of the critic for each of
 # the policy, 250,000 steps.
-# They are the defaults of trust-region methods, and serve both games and all teams.
+# They are the defaults of trust-region methods, and serve all teams in navigation.
 LEARNER = MATRPO()
 
 
