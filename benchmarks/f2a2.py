@@ -1,7 +1,6 @@
 """F2A2-SAC's update beside its dense products: eight agents, batches of 1,024, as in the paper.
 
-Of a processor, which other work beside a measurement changes less, and on the clock: agents learn
-one after another, which leaves cores for other seeds.
+Of a processor, which other work beside a measurement changes less, and on the clock, as for IPPO.
 """
 
 import dataclasses
@@ -50,7 +49,13 @@ def main() -> None:
                 part.measure(clock)
     seconds = {name: np.median(each, axis=0) for name, each in taken.items()}
     floors = [[part.seconds for part in parts.values()] for parts in least.values()]
-    floor = np.sum(floors, axis=1)
+    show(seconds, dict(zip(next(iter(least.values())), zip(*floors, strict=True), strict=True)))
+    Console().print(f"{whole.held / 1e9:.2f} GB held")
+
+
+def show(seconds: dict[str, Array], parts: dict[str, tuple[float, ...]]) -> None:
+    """Print what was measured beside the parts of the bound, each by every clock."""
+    floor = np.sum(list(parts.values()), axis=0)
     table = Table(title=f"F2A2-SAC, {GAME.agents} agents, batches of {ALGORITHM.batch}")
     table.add_column("seconds")
     for name in CLOCKS:
@@ -58,15 +63,14 @@ def main() -> None:
     for name, each in seconds.items():
         table.add_row(name, *(f"{x:.3f}" for x in each))
     table.add_row("arithmetic bound", *(f"{x:.3f}" for x in floor))
-    for name, *each in zip(next(iter(least.values())), *floors, strict=True):
+    for name, each in parts.items():
         table.add_row(f"  products, {name}", *(f"{x:.3f}" for x in each))
     Console().print(table)
-    update = seconds["one update, play included"]
+    update, _, talk = seconds.values()
     shares = ", ".join(f"{x:.2f} {name}" for x, name in zip(floor / update, CLOCKS, strict=True))
-    talk = 100 * seconds["the agreement"][0] / update[0]
     Console().print(
         f"of the bound: {shares}; {1 / update[1]:.2f} updates per second of {1 / floor[1]:.2f}; "
-        f"the agreement is {talk:.1f} % of an update; {whole.held / 1e9:.2f} GB held"
+        f"the agreement is {100 * talk[0] / update[0]:.1f} % of an update"
     )
 
 

@@ -126,8 +126,7 @@ class Gaussian(NamedTuple):
 
     def log_prob(self, action: Float[Array, "*batch D"]) -> Float[Array, " *batch"]:
         """`log pi(a)`, the log of a density."""
-        scaled = (action - self.mean) * jnp.exp(-self.log_std)
-        return self._sum(-0.5 * scaled**2 - self.log_std - 0.5 * LOG_2PI)
+        return self._sum(self._density(self._scaled(action)))
 
     def log_prob_cut(self, action: Float[Array, "*batch D"]) -> Float[Array, " *batch"]:
         """The same of an action that was cut to [-1, 1]: at an end, of all that lies beyond.
@@ -137,10 +136,9 @@ class Gaussian(NamedTuple):
         >>> jnp.exp(wide.log_prob_cut(jnp.array([[-1.0], [0.0], [1.0]]))).round(2).tolist()
         [0.1599999964237213, 0.3999999761581421, 0.1599999964237213]
         """
-        scaled = (action - self.mean) * jnp.exp(-self.log_std)
+        scaled = self._scaled(action)
         beyond = jax.scipy.special.log_ndtr(jnp.where(action < 0.0, scaled, -scaled))
-        within = -0.5 * scaled**2 - self.log_std - 0.5 * LOG_2PI
-        return self._sum(jnp.where(jnp.abs(action) < 1.0, within, beyond))
+        return self._sum(jnp.where(jnp.abs(action) < 1.0, self._density(scaled), beyond))
 
     def entropy(self) -> Float[Array, " *batch"]:
         """The differential entropy, in nats."""
@@ -157,6 +155,14 @@ class Gaussian(NamedTuple):
         kept = 1.0 if self.real is None else self.real
         mean = kept * tangent.mean * jnp.exp(-2.0 * self.log_std)
         return Gaussian(mean, kept * 2.0 * tangent.log_std, self.real)
+
+    def _scaled(self, action: Float[Array, "*batch D"]) -> Float[Array, "*batch D"]:
+        """How far from the mean, in deviations."""
+        return (action - self.mean) * jnp.exp(-self.log_std)
+
+    def _density(self, scaled: Float[Array, "*batch D"]) -> Float[Array, "*batch D"]:
+        """The log of each number's density."""
+        return -0.5 * scaled**2 - self.log_std - 0.5 * LOG_2PI
 
     def _sum(self, terms: Float[Array, "*batch D"]) -> Float[Array, " *batch"]:
         kept = terms if self.real is None else jnp.where(self.real, terms, 0.0)

@@ -138,15 +138,19 @@ class Errand(JaxGame):
         return jax.nn.one_hot(scene, self.scenes)
 
 
-def serving(algorithm, graph="ring", schedule=Static(), rounds=12):  # noqa: B008
-    """How likely each agent is to do what is called for in the first scene, after learning."""
-    game = Errand()
-    vector = game.vectorize(64)
-    talk = Talk(family(graph, 3), schedule)
+def trained(algorithm, game, talk, rounds, games=64):
+    """The team after so many rounds, and what each of them reports."""
+    vector = game.vectorize(games)
     start = jax.jit(lambda key: assemble(algorithm, game, vector, talk, key))
     round_ = iteration(algorithm, game, vector)
-    scan = jax.jit(lambda t: jax.lax.scan(lambda t, _: (round_(t)[0], None), t, length=rounds)[0])
-    policy = jax.vmap(algorithm.policy)(scan(start(jax.random.key(0))).agents)
+    scan = jax.jit(lambda t: jax.lax.scan(lambda t, _: round_(t), t, length=rounds))
+    return scan(start(jax.random.key(0)))
+
+
+def serving(algorithm, graph="ring", schedule=Static(), rounds=12):  # noqa: B008
+    """How likely each agent is to do what is called for in the first scene, after learning."""
+    team, _ = trained(algorithm, Errand(), Talk(family(graph, 3), schedule), rounds)
+    policy = jax.vmap(algorithm.policy)(team.agents)
     seen = View(jnp.broadcast_to(jax.nn.one_hot(0, 2), (3, 2)))
     choices = jax.vmap(lambda p, v: p.choices(p.body.step(v.observation, ())[0], v))(policy, seen)
     return np.exp(choices.log_probs[:, 0])
@@ -303,12 +307,8 @@ class Pointing(Errand):
 
 def test_those_who_are_not_paid_aim_where_the_paid_one_needs():
     """What is beyond an end is done there: of numbers as they were drawn they never agree."""
-    algorithm, game = MATRPO(**QUICK, admm_rounds=30), Pointing()
-    vector, talk = game.vectorize(64), Talk(family("ring", 3))
-    start = jax.jit(lambda key: assemble(algorithm, game, vector, talk, key))
-    round_ = iteration(algorithm, game, vector)
-    scan = jax.jit(lambda t: jax.lax.scan(lambda t, _: round_(t), t, length=60)[1])
-    report = scan(start(jax.random.key(0)))
+    algorithm = MATRPO(**QUICK, admm_rounds=30)
+    _, report = trained(algorithm, Pointing(), Talk(family("ring", 3)), rounds=60)
     paid = report.episodes.returns[:, 0] / report.episodes.count
     assert paid[0] < -2.0 and paid[-1] > -0.1, paid
     assert np.all(report.metrics["apart"] < 0.01)
@@ -517,15 +517,10 @@ class Favour(Errand):
 
 def learning(algorithm):
     """The mean return in each round, as a team of its own or as one learner."""
-    one = algorithm.information.together
-    game = as_one(Favour()) if one else Favour()
-    vector = game.vectorize(512)
-    talk = Talk(
-        family("ring", 3) if algorithm.information.sends else family("none", 1 if one else 3)
-    )
-    team = jax.jit(lambda key: assemble(algorithm, game, vector, talk, key))(jax.random.key(0))
-    round_ = iteration(algorithm, game, vector)
-    _, report = jax.jit(lambda t: jax.lax.scan(lambda t, _: round_(t), t, length=30))(team)
+    game = as_one(Favour()) if algorithm.information.together else Favour()
+    links = "ring" if algorithm.information.sends else "none"
+    talk = Talk(family(links, len(game.specs)))
+    _, report = trained(algorithm, game, talk, rounds=30, games=512)
     return np.mean(report.episodes.returns, axis=1) / report.episodes.count
 
 
