@@ -1,7 +1,8 @@
 # Everything here starts from nothing but a Python >= 3.11: the first command builds .venv.
 #
 #   make demo      train a small team, watch it, plot it (a few minutes)
-#   make test      the tests
+#   make test      the tests (ten minutes on two cores)
+#   make test-deep what takes longer: learning, a thousand cases, bits of optimised programs
 #   make check     formatting, lint, types and the tests
 #   make format    put the code in shape
 #   make bench     measure speed
@@ -18,7 +19,7 @@ PYTHONS := python3.13 python3.12 python3.11 python3
 PROBE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in $(PYTHONS); do "$$p" -c '$(PROBE)' >/dev/null 2>&1 && { echo "$$p"; break; }; done)
 
-.PHONY: help demo test check format bench docs clean
+.PHONY: help demo test test-deep check format bench docs clean
 .DELETE_ON_ERROR:
 
 help:
@@ -27,14 +28,20 @@ help:
 demo: .venv/.core
 	$(BIN)/python examples/demo.py
 
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadgroup
+
 test: .venv/.ready
-	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadgroup $(ARGS)
+	$(PYTEST) $(ARGS)
+
+# With XLA's optimisations, as users run it.
+test-deep: .venv/.ready
+	JAX_DISABLE_MOST_OPTIMIZATIONS=0 $(PYTEST) -m 'deep or bits' $(ARGS)
 
 check: .venv/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
-	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadgroup $(ARGS)
+	$(PYTEST) $(ARGS)
 
 format: .venv/.ready
 	$(BIN)/ruff check --fix-only .

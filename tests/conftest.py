@@ -10,6 +10,13 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Compiling is most of what the tests cost: it is done in a hurry, and what was compiled once is
 # kept next to the code.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+# XLA's older code generator takes half the time of its present one.
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+    if os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] == "1"
+    else "",
+)
 os.environ.setdefault(
     "JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".cache" / "jax-tests")
 )
@@ -29,14 +36,23 @@ install_import_hook(
 )
 
 
+MEMORY = 2 * 2**30
+"""Bytes in use from which on compiled programs are forgotten."""
+
+
 @pytest.fixture(autouse=True)
 def few_programs():
-    """Compiled programs are forgotten before they fill the table of a process's memory maps.
+    """Compiled programs are forgotten before they fill the memory, or a process's table of maps.
 
-    Every program takes some; Linux allows 65,530 of them and kills the process that asks for more.
+    Every program takes some maps; Linux allows 65,530 of them and kills the process that asks for
+    more.
     """
     yield
-    maps = Path("/proc/self/maps")
-    if maps.exists() and maps.read_text().count("\n") > 30_000:
+    process = Path("/proc/self")
+    if not process.exists():
+        return
+    used = int((process / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    maps = (process / "maps").read_text().count("\n")
+    if used > MEMORY or maps > 30_000:
         jax.clear_caches()
         gc.collect()

@@ -31,6 +31,8 @@ from coterie.train.team import assemble, iteration
 from tests.probes.games import ACTIONS, STATES, Darts, Lab, able, table
 from tests.support import OTHERS, accepts, each, with_options
 
+pytestmark = pytest.mark.deep
+
 QUICK = {
     "discount": 0.5,
     "hidden": (16,),
