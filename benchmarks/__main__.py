@@ -17,7 +17,7 @@ from rich.table import Table
 from benchmarks import matrpo
 from benchmarks.bound import Part, activations, dense, products
 from coterie import IPPO, SpreadFarama, family
-from coterie.train.talk import Talk
+from coterie.network import Communication
 from coterie.train.team import assemble, iterations
 
 GAMES, AGENTS, WIDTH = 64, 3, 64
@@ -30,7 +30,7 @@ def start() -> tuple:
     game = SpreadFarama(agents=AGENTS)
     vector = game.vectorize(GAMES)
     graph = family("none", AGENTS)
-    fresh = jax.jit(lambda key: assemble(ALGORITHM, game, vector, Talk(graph), key))
+    fresh = jax.jit(lambda key: assemble(ALGORITHM, game, vector, Communication(graph), key))
     team = jax.block_until_ready(fresh(jax.random.key(0)))
     block = iterations(ALGORITHM, game, vector, UPDATES)
     began = time.perf_counter()

@@ -20,8 +20,7 @@ from coterie import family
 from coterie.algorithms import F2A2SAC
 from coterie.algorithms.primal_dual import Pact, PrimalDual
 from coterie.games import Treasure
-from coterie.network import Network, lift, networks
-from coterie.train.talk import Talk
+from coterie.network import Communication, Network, lift, networks
 from coterie.train.team import Team, assemble, iterations
 from coterie.types import AgentSpec
 
@@ -84,7 +83,7 @@ class Updates:
 
     def __init__(self, algorithm: F2A2SAC) -> None:
         graph, vector = family("complete", GAME.agents), GAME.vectorize(GAMES)
-        fresh = jax.jit(lambda key: assemble(algorithm, GAME, vector, Talk(graph), key))
+        fresh = jax.jit(lambda key: assemble(algorithm, GAME, vector, Communication(graph), key))
         self.team = jax.block_until_ready(fresh(jax.random.key(0)))
         advance = jax.jit(iterations(algorithm, GAME, vector, TURNS), donate_argnums=0)
         self._advance = advance.lower(self.team).compile()

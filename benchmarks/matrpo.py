@@ -26,10 +26,8 @@ from coterie.algorithms.algorithm import Experience
 from coterie.algorithms.first_order import Local
 from coterie.algorithms.trust_region import Learner
 from coterie.games import SpreadMATRPO
-from coterie.graph import Links, Schedule, Static
-from coterie.network import Network, lift, networks
+from coterie.network import Communication, Links, Network, Schedule, Static, lift, networks
 from coterie.train.rollout import rollout
-from coterie.train.talk import Talk
 from coterie.train.team import assemble
 from coterie.train.units import units
 
@@ -114,7 +112,7 @@ def lesson(agents: int, games: int, horizon: int, hidden: tuple[int, ...]) -> Le
     vector = game.vectorize(games)
 
     def play(key: Key[Array, ""]) -> Lesson:
-        team = assemble(method, game, vector, Talk(family("ring", agents)), key)
+        team = assemble(method, game, vector, Communication(family("ring", agents)), key)
         keys = jax.random.split(team.game_key, (horizon, agents + 1))
         experience = rollout(
             method.act,

@@ -11,7 +11,7 @@ from rich.table import Table
 from coterie import family
 from coterie.algorithms import Algorithm, LiJia, NetworkedAC
 from coterie.games import Commons
-from coterie.train.talk import Talk
+from coterie.network import Communication
 from coterie.train.team import Team, assemble, iterations
 
 TEAMS = 2, 16, 64, 256
@@ -33,7 +33,7 @@ class Measured:
     """A team and a compiled block of as many updates as make equal work for all sizes."""
 
     def __init__(self, algorithm: Algorithm, game: Commons):
-        vector, talk = game.vectorize(GAMES), Talk(family("ring", game.agents))
+        vector, talk = game.vectorize(GAMES), Communication(family("ring", game.agents))
         fresh = jax.jit(lambda key: assemble(algorithm, game, vector, talk, key))
         self.team = jax.block_until_ready(fresh(jax.random.key(0)))
         updates = UPDATES * max(TEAMS) // game.agents

@@ -8,7 +8,7 @@ import numpy as np
 from coterie import family
 from coterie.algorithms import LiJiaTabular
 from coterie.games import RandomMDP
-from coterie.train.talk import Talk
+from coterie.network import Communication
 from coterie.train.team import Team, assemble, iterations
 from tests.algorithms.plain_li_jia import Chances, algorithm_1
 
@@ -27,7 +27,7 @@ def together() -> float:
         return jax.vmap(lambda team: run(team)[0])(teams)
 
     advance = jax.jit(block, donate_argnums=0)
-    fresh = jax.jit(jax.vmap(lambda key: assemble(METHOD, GAME, vector, Talk(graph), key)))
+    fresh = jax.jit(jax.vmap(lambda key: assemble(METHOD, GAME, vector, Communication(graph), key)))
     places = jax.local_devices()
     teams = [jax.device_put(fresh(jax.random.split(jax.random.key(0), RUNS)), d) for d in places]
     worlds = [jax.device_put(vector.world, d) for d in places]

@@ -51,9 +51,13 @@ from coterie.games import SpreadLiJia as SpreadLiJia
 from coterie.games import SpreadMATRPO as SpreadMATRPO
 from coterie.games import Treasure as Treasure
 from coterie.games import TreasureMATRPO as TreasureMATRPO
+from coterie.graph import Family as Family
 from coterie.graph import Graph as Graph
 from coterie.graph import family as family
+from coterie.network import Channel as Channel
+from coterie.network import Communication as Communication
 from coterie.network import Network as Network
+from coterie.network import Schedule as Schedule
 from coterie.network import lift as lift
 from coterie.policies import load_policy as load_policy
 from coterie.train.run import Run as Run

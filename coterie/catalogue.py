@@ -1,8 +1,6 @@
 """Everything that has a name: algorithms and games, by the names that users type."""
 
 import dataclasses
-import importlib
-import traceback
 from typing import Any
 
 from coterie.algorithms import (
@@ -38,6 +36,7 @@ from coterie.centralized import (
 from coterie.errors import ConfigError, require, unknown
 from coterie.games import CATALOGUE as GAMES
 from coterie.games.game import Game
+from coterie.spelled import imported, path_of
 
 ALGORITHMS: dict[str, Algorithm] = {
     "dpo": DPO(),
@@ -120,7 +119,7 @@ def make_algorithm(name: str, **options: Any) -> Algorithm:
     0.1
     """
     if ":" in name:
-        return changed(_imported(name, Algorithm)(), options)
+        return changed(imported(name, Algorithm)(), options)
     require(name not in GAMES, f"{name!r} is a game: algorithms come first, the game last.")
     if name not in ALGORITHMS:
         raise unknown("algorithm", name, ALGORITHMS)
@@ -148,7 +147,7 @@ def make_game(name: str, **options: Any) -> Game:
     if name.startswith(PETTINGZOO):
         return changed(_pettingzoo(name.removeprefix(PETTINGZOO)), options)
     require(name not in ALGORITHMS, f"{name!r} is an algorithm: the game comes last.")
-    kind = _imported(name, Game) if ":" in name else GAMES.get(name)
+    kind = imported(name, Game) if ":" in name else GAMES.get(name)
     if kind is None:
         raise unknown("game", name, [*GAMES, f"{PETTINGZOO}<factory>", "<module>:<Class>"])
     return changed(kind(), options)
@@ -178,11 +177,6 @@ def changed(value: Any, options: dict[str, Any]) -> Any:
     return dataclasses.replace(value, **{name: _frozen(v) for name, v in options.items()})
 
 
-def path_of(value: Any) -> str:
-    """The import path of a value's class, `module:Class`."""
-    return f"{type(value).__module__}:{type(value).__qualname__}"
-
-
 def _pettingzoo(factory: str) -> Game:
     try:
         from coterie.games.pettingzoo import PettingZooGame
@@ -191,27 +185,6 @@ def _pettingzoo(factory: str) -> Game:
             "this game needs PettingZoo: pip install 'coterie[pettingzoo]'."
         ) from None
     return PettingZooGame(factory)
-
-
-def _imported(path: str, kind: type) -> type:
-    module, _, name = path.partition(":")
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(
-            f"cannot import {path!r} ({error}): check the path and PYTHONPATH."
-        ) from None
-    except SyntaxError as error:  # says itself where it is
-        raise ConfigError(f"cannot import {path!r}: SyntaxError: {error}.") from None
-    except Exception as error:
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        raise ConfigError(
-            f"cannot import {path!r}: {type(error).__name__}: {error} ({last.filename}, line "
-            f"{last.lineno})."
-        ) from None
-    if not (isinstance(found, type) and issubclass(found, kind)):
-        raise ConfigError(f"{path!r} is not a coterie {kind.__name__}: derive it from that class.")
-    return found
 
 
 def _frozen(value: Any) -> Any:

@@ -93,7 +93,7 @@ def _train(arguments: list[str]) -> None:
     prepare(chosen.settings.seeds)
     from coterie.api import train
 
-    run = train(chosen.algorithm, chosen.game, chosen.settings, chosen.output.folder)
+    run = train(chosen.algorithm, chosen.game, _settings(chosen), chosen.output.folder)
     if run.finished:
         print(f"{run.folder}: numbers, plots, checkpoints and one policy file per agent")
 
@@ -114,7 +114,7 @@ def _compare(arguments: list[str]) -> None:
 
     folder = chosen.output.folder or Path("runs") / _plain(f"compare-{'-'.join(names)}")
     rules = {name: getattr(chosen, _identifier(name)) for name in methods}
-    curves = compare(rules, chosen.game, chosen.settings, folder, x=chosen.output.x)
+    curves = compare(rules, chosen.game, _settings(chosen), folder, x=chosen.output.x)
     if not curves:
         print("The same command goes on with the comparison.", file=sys.stderr)
         return
@@ -228,8 +228,8 @@ def _list(arguments: list[str]) -> None:
     _refuse(arguments, "list")
     from coterie.catalogue import ABOUT, ALGORITHMS, GAMES, PETTINGZOO
     from coterie.claims.catalogue import FIGURES
-    from coterie.graph import FAMILIES, SCHEDULES, WEIGHTS
-    from coterie.network import CHANNELS
+    from coterie.graph import FAMILIES, WEIGHTS
+    from coterie.network import CHANNELS, SCHEDULES
 
     any_environment = {
         f"{PETTINGZOO}...": "Any PettingZoo ParallelEnv, as pettingzoo:package.module."
@@ -250,10 +250,97 @@ def _parse(
     prog: str, parts: dict[str, Any], options: list[str], seeds: int, output: "Output"
 ) -> Any:
     """The options of a training verb: those of its parts, of the run, and of where it writes."""
+    parts = {**parts, "settings": _typed_settings()(seeds=seeds), "output": output}
+    return _parse_only(prog, parts, options)
+
+
+def _typed_settings() -> Any:
+    """The run's settings, whose communication is typed in words."""
+    from coterie.graph import (
+        FAMILIES,
+        WEIGHTS,
+        Ring,
+        metropolis,
+        name_of_rule,
+        read_family,
+        read_weights,
+    )
+    from coterie.network import (
+        CHANNELS,
+        SCHEDULES,
+        Communication,
+        Static,
+        read_channel,
+        read_schedule,
+    )
+    from coterie.spelled import name_of, signatures
     from coterie.train.settings import Settings
 
-    parts = {**parts, "settings": Settings(seeds=seeds), "output": output}
-    return _parse_only(prog, parts, options)
+    def typed(read: Callable[[str], Any], name: Callable[[Any], str], metavar: str) -> Any:
+        return Annotated[
+            Any,
+            tyro.constructors.PrimitiveConstructorSpec(
+                nargs=1,
+                metavar=metavar,
+                instance_from_str=lambda words: read(words[0]),
+                is_instance=lambda value: True,
+                str_from_instance=lambda value: [name(value)],
+            ),
+        ]
+
+    def helped(kind: Any, about: str, choices: Sequence[str]) -> Any:
+        return Annotated[kind, tyro.conf.arg(help=f"{about}: {', '.join(choices)}.")]
+
+    own = "or module:Class[:...] of your own"
+    graph = typed(read_family, lambda value: name_of(value, FAMILIES), "GRAPH")
+    weights = typed(read_weights, name_of_rule, "RULE")
+    schedule = typed(read_schedule, lambda value: name_of(value, SCHEDULES), "SCHEDULE")
+    channel = typed(read_channel, lambda value: name_of(value, CHANNELS), "CHANNEL")
+    declared: list[Any] = [
+        (
+            "graph",
+            helped(graph, "Who may talk to whom", [*signatures(FAMILIES), own]),
+            field(default=Ring()),
+        ),
+        (
+            "weights",
+            helped(weights, "What a neighbour's value weighs", [*WEIGHTS, "or module:function"]),
+            field(default=metropolis),
+        ),
+        (
+            "schedule",
+            helped(schedule, "Which links are up when", [*signatures(SCHEDULES), own]),
+            field(default=Static()),
+        ),
+        (
+            "channels",
+            helped(
+                tuple[channel, ...],
+                "What can happen to messages, in this order",
+                [*signatures(CHANNELS), own],
+            ),
+            field(default=()),
+        ),
+    ]
+    talk = make_dataclass("Typed", declared, bases=(Communication,), frozen=True)
+    kind = Annotated[talk, tyro.conf.arg(name="")]
+    return make_dataclass(
+        "Settings",
+        [("communication", kind, field(default=talk()))],
+        bases=(Settings,),
+        frozen=True,
+        namespace={"__doc__": Settings.__doc__},
+    )
+
+
+def _settings(chosen: Any) -> Any:
+    """The settings among the options, as those that Python makes."""
+    from coterie.network import Communication
+    from coterie.train.run import options
+    from coterie.train.settings import Settings
+
+    talk = Communication(**options(chosen.settings.communication, Communication))
+    return Settings(**{**options(chosen.settings, Settings), "communication": talk})
 
 
 def _parse_only(prog: str, parts: dict[str, Any], options: list[str]) -> Any:
@@ -290,7 +377,7 @@ def _whole(word: str) -> str:
 def _options(kind: Any, prefix: str = "") -> Iterator[str]:
     """The options that a dataclass stands for."""
     for part in fields(kind):
-        if is_dataclass(part.default):
+        if is_dataclass(part.default) and part.name not in WORDS:
             yield from _options(part.default, "" if part.name in PLAIN else f"{part.name}.")
         else:
             yield prefix + part.name.replace("_", "-")
@@ -365,7 +452,8 @@ def _lines(parts: dict[str, dict[str, str]]) -> list[str]:
     ]
 
 
-PLAIN = ("algorithm", "game", "settings", "output")
+PLAIN = ("algorithm", "game", "settings", "output", "communication")
+WORDS = ("graph", "schedule")  # values of many parts that are typed as a word
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,28 @@
 """Values that people spell in a word: `ring`, `loss:0.3`, `loss:share=0.3,burst=200`."""
 
 import dataclasses
+import importlib
+import traceback
 import types
 import typing
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from coterie.errors import ConfigError, unknown
+from coterie.errors import ConfigError, require, unknown
+
+READ = "read"
+"""The key of a field's metadata under which it may say how its words are read."""
+OWN = "<module>:<Class>"
+WORDS = {"true": True, "false": False}
 
 
-def spelled(what: str, text: str, known: Mapping[str, type]) -> Any:
+def spelled(what: str, text: str, known: Mapping[str, type], base: type | None = None) -> Any:
     """The value that `text` spells: a name, then the fields of its dataclass, in order or by name.
 
     what:  what kind of value it is, for the sentence if it is none.
     known: the dataclass that each name stands for.
+    base:  what a class of the user's own, spelled `module:Class`, has to derive from; without it
+           there are none.
 
     >>> @dataclasses.dataclass(frozen=True)
     ... class Loss:
@@ -22,37 +31,133 @@ def spelled(what: str, text: str, known: Mapping[str, type]) -> Any:
     >>> spelled("channel", "loss:0.3,burst=20", {"loss": Loss})
     Loss(share=0.3, burst=20)
     """
-    name, _, rest = text.partition(":")
-    if name not in known:
-        raise unknown(what, name, known)
-    kind = known[name]
+    name, kind, rest = _named(what, text, known, base)
     types_of = typing.get_type_hints(kind)
-    fields = [field.name for field in dataclasses.fields(kind) if field.init]
+    fields = {field.name: field for field in dataclasses.fields(kind) if field.init}
     given: dict[str, Any] = {}
     for place, word in enumerate(rest.split(",") if rest else []):
         field, equals, value = word.partition("=")
         if not equals:
-            field, value = fields[place] if place < len(fields) else "", word
+            field, value = [*fields][place] if place < len(fields) else "", word
         if field not in fields or field in given:
             raise ConfigError(
                 f"{what} {text!r}: {word!r} is no part of {name!r}, which takes "
-                f"{', '.join(fields) or 'nothing'}; write {_usage(name, fields)}."
+                f"{', '.join(fields) or 'nothing'}; write {usage(name, kind)}."
             )
-        given[field] = _read(f"{what} {text!r}: {field}", value, types_of[field])
-    missing = [
-        field.name
-        for field in dataclasses.fields(kind)
-        if field.init and field.default is dataclasses.MISSING and field.name not in given
-    ]
+        read = fields[field].metadata.get(READ)
+        about = f"{what} {text!r}: {field}"
+        given[field] = read(value) if read else _read(about, value, types_of[field])
+    missing = [name for name in required(kind) if name not in given]
     if missing:
-        raise ConfigError(
-            f"{what} {text!r} needs {', '.join(missing)}; write {_usage(name, fields)}."
-        )
+        raise ConfigError(f"{what} {text!r} needs {', '.join(missing)}; write {usage(name, kind)}.")
     return kind(**given)
 
 
-def _usage(name: str, fields: list[str]) -> str:
+def usage(name: str, kind: type) -> str:
+    """How a name and the fields of its dataclass are written: `loss:share=...,burst=...`."""
+    fields = [field.name for field in dataclasses.fields(kind) if field.init]
     return f"{name}:{','.join(f'{field}=...' for field in fields)}" if fields else name
+
+
+def signatures(known: Mapping[str, type]) -> list[str]:
+    """How each name and its fields are written: `loss:SHARE[,BURST]`, `links[:random|cyclic]`."""
+    return [_signature(name, kind) for name, kind in known.items()]
+
+
+def _signature(name: str, kind: type) -> str:
+    must, types_of = required(kind), typing.get_type_hints(kind)
+    may = [f.name for f in dataclasses.fields(kind) if f.init and f.name not in must]
+
+    def word(field: str) -> str:
+        choices = typing.get_args(types_of[field])
+        return "|".join(choices) if typing.get_origin(types_of[field]) is Literal else field.upper()
+
+    words = name + ":" * bool(must) + ",".join(map(word, must))
+    for place, field in enumerate(may):
+        words += f"[{',' if must or place else ':'}{word(field)}]"
+    return words
+
+
+def required(kind: type) -> list[str]:
+    """The fields of a dataclass that have no default."""
+    absent = dataclasses.MISSING
+    return [
+        field.name
+        for field in dataclasses.fields(kind)
+        if field.init and field.default is absent and field.default_factory is absent
+    ]
+
+
+def require_value(what: str, value: Any, base: type) -> None:
+    """Raise `ConfigError` unless `value` is a `base` that can be compared, written and spelled."""
+    require(
+        isinstance(value, base),
+        f"{what} must be a coterie {base.__name__}, not {value!r}: names are for the command line.",
+    )
+    parameters = vars(type(value)).get("__dataclass_params__")
+    require(
+        parameters is not None and parameters.frozen and type(value).__eq__ is not object.__eq__,
+        f"{what} {type(value).__name__} is not a frozen dataclass: write @dataclass(frozen=True) "
+        "above the class.",
+    )
+
+
+def name_of(value: Any, known: Mapping[str, type]) -> str:
+    """The name that stands for a value's class, or the class's path."""
+    return next((name for name, kind in known.items() if type(value) is kind), path_of(value))
+
+
+def path_of(value: Any) -> str:
+    """The import path of a value's class, `module:Class`."""
+    return f"{type(value).__module__}:{type(value).__qualname__}"
+
+
+def imported(path: str, base: type) -> type:
+    """The class at a path `module:Class`, which has to derive from `base`."""
+    found = fetched(path)
+    if not (isinstance(found, type) and issubclass(found, base)):
+        raise ConfigError(f"{path!r} is not a coterie {base.__name__}: derive it from that class.")
+    return found
+
+
+def fetched(path: str) -> Any:
+    """What stands at a path `module:name`."""
+    module, _, name = path.partition(":")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(
+            f"cannot import {path!r} ({error}): check the path and PYTHONPATH."
+        ) from None
+    except SyntaxError as error:  # says itself where it is
+        raise ConfigError(f"cannot import {path!r}: SyntaxError: {error}.") from None
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        raise ConfigError(
+            f"cannot import {path!r}: {type(error).__name__}: {error} ({last.filename}, line "
+            f"{last.lineno})."
+        ) from None
+
+
+def _named(
+    what: str, text: str, known: Mapping[str, type], base: type | None
+) -> tuple[str, type, str]:
+    """The name in `text`, the class that it stands for, and the words for its fields."""
+    name, _, rest = text.partition(":")
+    if name in known:
+        return name, known[name], rest
+    own, _, words = rest.partition(":")
+    # The names of classes begin with a capital, those of what comes after our own names do not.
+    if base is None or not (own.isidentifier() and own[0].isupper()):
+        raise unknown(what, name, [*known, OWN] if base else known)
+    path = f"{name}:{own}"
+    kind = imported(path, base)
+    require(
+        dataclasses.is_dataclass(kind),
+        f"{what} {path!r} is not a frozen dataclass: write @dataclass(frozen=True) above the "
+        "class.",
+    )
+    return path, kind, words
 
 
 def _read(what: str, text: str, kind: Any) -> Any:
@@ -61,6 +166,9 @@ def _read(what: str, text: str, kind: Any) -> Any:
         kind = next(part for part in typing.get_args(kind) if part is not type(None))
     if typing.get_origin(kind) is Literal and text not in typing.get_args(kind):
         raise ConfigError(f"{what} must be one of {typing.get_args(kind)}, not {text!r}.")
+    if kind is bool:
+        require(text in WORDS, f"{what} must be true or false, not {text!r}.")
+        return WORDS[text]
     if kind not in (int, float):
         return text
     try:

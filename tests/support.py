@@ -17,9 +17,8 @@ from coterie.catalogue import ALGORITHMS
 from coterie.errors import ConfigError
 from coterie.games.game import AgentSpec, Box, Discrete, JaxGame, Timestep, View
 from coterie.graph import Graph, family
-from coterie.network import Network, lift
+from coterie.network import Communication, Network, lift
 from coterie.train.rollout import rollout
-from coterie.train.talk import Talk
 from coterie.train.team import Team, assemble
 from coterie.train.units import units
 from examples.f2a2_ppo import F2A2PPO
@@ -181,7 +180,7 @@ def taught(algorithm: Algorithm, game: JaxGame | None = None, graph: Graph | Non
         central = algorithm.information.central  # everybody hears everybody
         graph = family("complete" if central else "line", len(game.specs))
     vector = game.vectorize(4)
-    team = assembled(algorithm, game, vector, Talk(graph), jax.random.key(0))
+    team = assembled(algorithm, game, vector, Communication(graph), jax.random.key(0))
     learn = jax.jit(lift(algorithm.learn))
     experience = jax.jit(functools.partial(played, algorithm, game))(team)
     keys = jax.vmap(lambda key: jax.random.split(key, 3), out_axes=1)(team.keys)

@@ -15,10 +15,13 @@ from coterie.catalogue import (
     make_game,
 )
 from coterie.errors import ConfigError, RunError
+from coterie.graph import Star
+from coterie.network import Communication, Delay, Loss
 from coterie.train.run import file_name, new_run, open_run
 from coterie.train.settings import Settings
 from tests.runs import Pond
 
+TALK = Communication(Star(), channels=(Loss(0.3), Delay(2)))
 GAME_NAMES = (*GAMES, "pettingzoo:mpe2.simple_spread_v3", "tests.runs:Pond")
 
 
@@ -45,7 +48,9 @@ def test_a_configuration_survives_being_written(tmp_path, algorithm, game):
     options = {"options": ("N=2", "shape=(1, 'a')")} if game.startswith("pettingzoo") else {}
     networks = hasattr(ALGORITHMS[algorithm], "hidden")
     changed = make_algorithm(algorithm, **({"hidden": (3, 4)} if networks else {"discount": 0.1}))
-    run = new_run(changed, make_game(game, **options), Settings(graph="star"), tmp_path / "run")
+    run = new_run(
+        changed, make_game(game, **options), Settings(communication=TALK), tmp_path / "run"
+    )
     run.create()
     assert open_run(tmp_path / "run") == run
     assert open_run(tmp_path / "run").owner(3) == run.owner(3)

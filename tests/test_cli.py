@@ -283,7 +283,7 @@ BAD = {
     ),
     "never together": (
         [*TALK, "--graph", "none", "--schedule", "periodic:none"],
-        "the schedule {'others': 'none'} never connects the team: the graph of 8 agents is not con",
+        "the schedule Periodic(others=(Unlinked(),)) never connects the team: the graph of 8 agent",
     ),
     "schedule": ([*TALK, "--schedule", "perodic:star"], "unknown schedule 'perodic': did you mean"),
     "others": ([*TALK, "--schedule", "periodic:star|junk"], "unknown graph 'junk'"),

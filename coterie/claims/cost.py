@@ -8,7 +8,8 @@ from coterie.claims.figure import Claim, Panel
 from coterie.claims.questions import above, close, costs
 from coterie.claims.study import Study
 from coterie.games import Commons
-from coterie.graph import family
+from coterie.graph import Unlinked, family, read_family
+from coterie.network import Communication, read_channel
 from coterie.train.run import options
 from coterie.train.settings import Settings
 
@@ -45,13 +46,14 @@ GRAPHS = ("complete", "exponential", "torus", "ring", "line")
 
 def cost_of_talking() -> Study:
     """The commons: return and agreement against loss, delay, bits and topology; over bytes, too."""
-    networks = {graph: replace(SETTINGS, graph=graph) for graph in GRAPHS}
-    networks["nobody"] = replace(SETTINGS, graph="none", apart=True)
+    talks = {graph: Communication(read_family(graph)) for graph in GRAPHS}
+    talks["nobody"] = Communication(Unlinked(), allow_disconnected=True)
     axes = {}
     for title, doses in FAULTS.items():
-        networks |= {text: replace(SETTINGS, channels=(text,)) for text in doses.values()}
+        talks |= {text: Communication(channels=(read_channel(text),)) for text in doses.values()}
         axes[title] = {CLEAN[title]: "ring", **doses}
     axes["spectral gap"] = {f"{_gap(graph):.2g}": graph for graph in GRAPHS}
+    networks = {name: replace(SETTINGS, communication=talk) for name, talk in talks.items()}
     methods: dict[str, Algorithm] = {label: LEARNER for label in networks}
     claims = (
         Claim("C1", "without messages at least 30 % is lost", costs("nobody", "complete", 0.3)),

@@ -19,6 +19,8 @@ from coterie.claims.figure import Claim, Figure, Panel
 from coterie.claims.questions import above, every, keeps_up, leaps, sends_less
 from coterie.games import RoverTower, Treasure
 from coterie.games.game import Game
+from coterie.graph import Complete, Ring, Unlinked
+from coterie.network import Communication, Extra, Intervals
 from coterie.train.run import options
 from coterie.train.settings import Settings
 
@@ -79,7 +81,7 @@ ROVERS = Task(
         steps=900_000,
         games=48,
         seeds=5,
-        graph="complete",
+        communication=Communication(Complete()),
         block=25,
         evaluations=15,
         evaluation_games=128,
@@ -177,7 +179,7 @@ def figure_8() -> Figure:
 def table_4() -> Figure:
     """F2A2, table 4: a ring and a share of all other links, drawn anew for each exchange."""
     links = {
-        f"{share} % of links": {"graph": "ring", "schedule": f"extra:{share / 100}"}
+        f"{share} % of links": Communication(Ring(), schedule=Extra(share / 100))
         for share in (0, 20, 40, 60, 80)
     }
     better = above("f2a2-sac", "0 % of links", "no links")
@@ -198,9 +200,9 @@ def table_5() -> Figure:
     the next exchange a dual variable goes on pushing, and with the penalty of the others, 100, too
     far. With the same of both, `every 1` listens in every round.
     """
-    waits: dict[str, dict[str, str]] = {"every 1": {}}
+    waits = {"every 1": Communication(Complete())}
     for mean in (8, 20, 200, 2_000):
-        waits[f"every {mean}"] = {"schedule": f"intervals:{mean},{mean // 2}"}
+        waits[f"every {mean}"] = Communication(Complete(), schedule=Intervals(mean, mean // 2))
     enough = keeps_up("every 20", "every 1"), above("every 20", "every 200", "no links")
     says = "every 20 updates is enough, every 200 is not"
 
@@ -214,7 +216,7 @@ def table_5() -> Figure:
 def _talking(
     task: Task,
     learner: F2A2SAC,
-    networks: Mapping[str, Mapping[str, str]],
+    networks: Mapping[str, Communication],
     claims: tuple[Claim, ...],
 ) -> Panel:
     """A learner on these networks, beside F2A2-SAC on the complete graph and on none, and MAAC."""
@@ -224,6 +226,9 @@ def _talking(
         **dict.fromkeys(networks, learner),
         "no links": task.learner,
     }
-    settings = {label: replace(task.settings, **network) for label, network in networks.items()}
-    settings["no links"] = replace(task.settings, graph="none", apart=True)
+    nobody = Communication(Unlinked(), allow_disconnected=True)
+    settings = {
+        label: replace(task.settings, communication=talk)
+        for label, talk in {**networks, "no links": nobody}.items()
+    }
     return Panel(task.game, methods, task.settings, claims, networks=settings)

@@ -7,6 +7,8 @@ from coterie.algorithms import Algorithm, DeterministicOff, DeterministicOn
 from coterie.claims.figure import Claim, Figure, Panel
 from coterie.claims.questions import above, arrives
 from coterie.games import ContinuousBandit
+from coterie.graph import Unlinked
+from coterie.network import Communication
 from coterie.train.settings import Settings
 
 # The noise stays far from the bounds of the actions: where it is cut off, hiding at a bound pays.
@@ -14,6 +16,7 @@ from coterie.train.settings import Settings
 ON = DeterministicOn(exploration=0.1, critic_step=0.5, actor_step=1e-5)
 OFF = DeterministicOff(exploration=0.1, critic_step=0.5, actor_step=1e-5)
 METHODS: Mapping[str, Algorithm] = {"dac-on": ON, "dac-off": OFF, "dac-off, no messages": OFF}
+NOBODY = Communication(Unlinked(), allow_disconnected=True)
 SETTINGS = Settings(
     steps=640_000, games=16, seeds=5, block=1000, evaluations=40, evaluation_games=1, checkpoints=1
 )
@@ -26,7 +29,7 @@ def bandit() -> Figure:
         Claim("G8", "off-policy, too", arrives("dac-off", "optimum", 0.99)),
         Claim("G8", "messages are needed", above("dac-off", "dac-off, no messages")),
     )
-    alone = {"dac-off, no messages": replace(SETTINGS, graph="none", apart=True)}
+    alone = {"dac-off, no messages": replace(SETTINGS, communication=NOBODY)}
     return Figure(
         {
             f"{5 * size} numbers": Panel(

@@ -52,7 +52,6 @@ OFF_POLICY = Settings(
     steps=300_000,
     games=16,
     seeds=5,
-    graph="ring",
     block=15,
     evaluations=25,
     evaluation_games=64,

@@ -13,7 +13,6 @@ SETTINGS = Settings(
     steps=600_000,
     games=10,
     seeds=5,
-    graph="ring",
     block=20,
     evaluations=30,
     evaluation_games=256,

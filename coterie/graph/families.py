@@ -32,7 +32,7 @@ FAMILIES: dict[str, type[Family]] = {
     "geometric": Geometric,
     "edges": Edges,
 }
-"""Every family that a name can stand for."""
+"""Every family that a name can stand for; `module:Class` stands for any other."""
 
 
 def family(text: str, size: int, weights: Weighting = metropolis) -> Graph:
@@ -57,16 +57,24 @@ def read_family(text: str) -> Family:
     >>> read_family("geometric:0.4,seed=2")
     Geometric(radius=0.4, seed=2)
     """
-    return spelled("graph", text, FAMILIES)
+    return spelled("graph", text, FAMILIES, Family)
 
 
-def graph_of(kind: Family, size: int, weights: Weighting = metropolis) -> Graph:
-    """The graph of a family over `size` agents.
+def graph_of(kind: Graph | Family, size: int, weights: Weighting = metropolis) -> Graph:
+    """The graph of a family over `size` agents; a graph stands for itself, with its own weights.
 
     >>> graph_of(Grid(), 6).diameter
     3
     """
     require(size >= 1, f"a graph needs at least 1 agent, not {size}.", GraphError)
+    if isinstance(kind, Graph):
+        require(
+            kind.size == size,
+            f"the graph has {kind.size} agents and the team {size}: give a graph of {size}, or a "
+            "family, which fits any team.",
+            GraphError,
+        )
+        return kind
     linked = np.zeros((size, size), bool)
     for i, j in kind.links(size):
         linked[i, j] = linked[j, i] = i != j

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Bool, Float
 
-from coterie.errors import unknown
+from coterie.errors import require, unknown
+from coterie.spelled import fetched
 
 Rule = Callable[[np.ndarray], np.ndarray]
 Weighting = Rule | np.ndarray | str
@@ -51,6 +52,27 @@ WEIGHTS: dict[str, Rule] = {
 """Every rule that a name can stand for."""
 
 
+def read_weights(text: str) -> Rule:
+    """The rule that a name, or a path `module:function`, stands for."""
+    if text in WEIGHTS:
+        return WEIGHTS[text]
+    if ":" not in text:
+        raise unknown("weights", text, WEIGHTS)
+    found = fetched(text)
+    require(callable(found), f"{text!r} is no rule of weights: name a function of an adjacency.")
+    return found
+
+
+def name_of_rule(rule: Rule) -> str:
+    """The name or the path that `read_weights` would find this rule by.
+
+    >>> name_of_rule(metropolis)
+    'metropolis'
+    """
+    names = [name for name, known in WEIGHTS.items() if known is rule]
+    return names[0] if names else f"{rule.__module__}:{getattr(rule, '__qualname__', rule)}"
+
+
 def weigh(adjacency: Bool[np.ndarray, "N N"], weights: Weighting) -> Float[np.ndarray, "n m"]:
     """The matrix that a rule, the name of one, or the matrix itself stands for.
 
@@ -58,9 +80,7 @@ def weigh(adjacency: Bool[np.ndarray, "N N"], weights: Weighting) -> Float[np.nd
     [[0.75, 0.25], [0.25, 0.75]]
     """
     if isinstance(weights, str):
-        if weights not in WEIGHTS:
-            raise unknown("weights", weights, WEIGHTS)
-        weights = WEIGHTS[weights]
+        weights = read_weights(weights)
     return weights(adjacency) if callable(weights) else np.array(weights, dtype=float)
 
 

@@ -6,6 +6,7 @@ the same fate. What an agent says it also knows: an average takes differences of
 that the mean is kept whatever a channel does to the values.
 """
 
+import abc
 import math
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,11 +18,21 @@ from jaxtyping import Array, Bool, Key, PyTree
 
 from coterie.errors import ConfigError, require
 from coterie.network.moment import Moment
+from coterie.spelled import spelled
 
 
-@dataclass(frozen=True)
-class Channel:
-    """A channel that does nothing: what the others are made from."""
+class Channel(abc.ABC):  # noqa: B024 (a channel may do any of these, and does nothing else)
+    """What can happen to a message; a frozen dataclass that says what it does in these places.
+
+    Who says which messages it `loses` has to say, too, how many are `lost`.
+    """
+
+    def __init_subclass__(cls) -> None:
+        require(
+            ("loses" in vars(cls)) == ("lost" in vars(cls)),
+            f"channel {cls.__name__} defines one of `loses` and `lost` without the other: which "
+            "messages do not arrive, and the largest share of them in any round.",
+        )
 
     def start(self, value: PyTree) -> PyTree:
         """What the channel keeps of a payload like `value` from round to round."""
@@ -46,10 +57,13 @@ class Channel:
 
     @property
     def lost(self) -> float:
-        """The share of fresh quantities' messages that do not arrive, at any time."""
+        """The share of a link's fresh messages that do not arrive, in the worst round for it.
+
+        1 for a link that is cut off for a time.
+        """
         return 0.0
 
-    def check(self, size: int) -> None:
+    def check(self, size: int) -> None:  # noqa: B027 (most fit any team)
         """Raise `ConfigError` if the channel makes no sense for so many agents."""
 
 
@@ -154,6 +168,10 @@ class Partition(Channel):
         mine, theirs = (i * self.parts // moment.size for i in (moment.index, moment.neighbour))
         return apart & (mine != theirs)
 
+    @property
+    def lost(self) -> float:
+        return 1.0
+
     def check(self, size: int) -> None:
         require(self.parts <= size, f"{size} agents cannot fall into {self.parts} parts.")
 
@@ -175,6 +193,10 @@ class Silence(Channel):
     def loses(self, moment: Moment, past: PyTree) -> Bool[Array, " K"]:
         silent = (self.start_round <= moment.clock) & (moment.clock < self.stop_round)
         return silent & ((moment.index == self.agent) | (moment.neighbour == self.agent))
+
+    @property
+    def lost(self) -> float:
+        return 1.0
 
     def check(self, size: int) -> None:
         require(
@@ -238,7 +260,16 @@ CHANNELS: dict[str, type[Channel]] = {
     "quantise": Quantise,
     "noise": Noise,
 }
-"""Every channel that a name can stand for."""
+"""Every channel that a name can stand for; `module:Class` stands for any other."""
+
+
+def read_channel(text: str) -> Channel:
+    """The channel that a text names.
+
+    >>> read_channel("loss:0.3,burst=20")
+    Loss(share=0.3, burst=20)
+    """
+    return spelled("channel", text, CHANNELS, Channel)
 
 
 def _each(change: Any, value: PyTree, key: Key[Array, ""]) -> PyTree:

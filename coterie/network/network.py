@@ -13,10 +13,10 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from coterie.errors import ConfigError
 from coterie.graph import Graph
-from coterie.graph.schedule import Schedule, Static, union
 from coterie.network.channels import Channel
 from coterie.network.moment import Moment
-from coterie.network.plans import Plan, plans, tries
+from coterie.network.plans import Plan, Seats, tries
+from coterie.network.schedules import Schedule, Static, union
 
 AGENTS = "agents"
 DEVICES = "devices"
@@ -96,9 +96,10 @@ class Network(eqx.Module):
     def repeats(self) -> int:
         """How often to say something until every neighbour has heard it, all but surely.
 
-        For certain where links take turns; with a probability of 99 % where chance rules.
+        For certain where links take turns; with a probability of 99 % where chance rules. What is
+        cut off for certain is not said again for that.
         """
-        heard = math.prod(1.0 - channel.lost for channel in self.channels)
+        heard = math.prod(1.0 - channel.lost for channel in self.channels if channel.lost < 1.0)
         return self.plan.turns * tries(heard)
 
     def mix(self, value: PyTree, payload: str) -> tuple[PyTree, "Network"]:
@@ -260,7 +261,7 @@ def networks(
     return jax.vmap(one)(
         jnp.arange(graph.size),
         jnp.asarray(neighbour),
-        plans(schedule, graph, neighbour),
+        schedule.plan(graph, Seats(neighbour)),
         dict(shared or {}),
     )
 

@@ -1,7 +1,8 @@
 """A schedule as one agent lives it: who is linked to it in a round, and with which weights."""
 
+import abc
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import equinox as eqx
@@ -11,7 +12,6 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from coterie.graph import Graph
-from coterie.graph.schedule import Extra, Intervals, Links, Schedule
 from coterie.network.moment import Moment
 
 Hear = Callable[[Array], Array]
@@ -30,7 +30,38 @@ class Turn(NamedTuple):
     sends: Bool[Array, " K"]
 
 
-class Recurring(eqx.Module):
+class Seats(NamedTuple):
+    """Where each agent keeps its neighbours.
+
+    neighbour: who has the seat, `[N, K]`; a seat that nobody has holds the agent itself.
+    """
+
+    neighbour: Int[np.ndarray, "N K"]
+
+    @property
+    def taken(self) -> Bool[np.ndarray, "N K"]:
+        """Which seats hold a neighbour."""
+        return self.neighbour != np.arange(len(self.neighbour))[:, None]
+
+    def of(self, matrix: np.ndarray) -> np.ndarray:
+        """Each agent's row of a matrix `[N, N]`, seat by seat, `[N, K]`."""
+        return np.take_along_axis(matrix, self.neighbour, axis=1)
+
+
+class Plan(eqx.Module):
+    """The rounds as one agent lives them; all agents' plans are stacked on a leading agent axis."""
+
+    @property
+    @abc.abstractmethod
+    def turns(self) -> int:
+        """Rounds until every link was up, all but surely."""
+
+    @abc.abstractmethod
+    def turn(self, moment: Moment, hear: Hear) -> tuple[Turn, "Plan"]:
+        """The round, and the plan after it."""
+
+
+class Recurring(Plan):
     """`P` graphs that take turns: weights and links, `[P, K]`."""
 
     weight: Float[Array, "*N P K"]
@@ -48,7 +79,7 @@ class Recurring(eqx.Module):
         return Turn(self.weight[now], linked, linked), self
 
 
-class Random(eqx.Module):
+class Random(Plan):
     """Links that are up with a probability each, `[K]`; Metropolis weights of every round."""
 
     chance: Float[Array, "*N K"]
@@ -67,7 +98,7 @@ class Random(eqx.Module):
         return Turn(weight, up, up), self
 
 
-class Paced(eqx.Module):
+class Paced(Plan):
     """A graph whose agents listen at intervals of their own.
 
     due: the round in which this agent listens next.
@@ -94,7 +125,7 @@ class Paced(eqx.Module):
         return turn, Paced(self.weight, self.linked, due, self.mean, self.deviation)
 
 
-class OneByOne(eqx.Module):
+class OneByOne(Plan):
     """Links that take turns by `number`, `[K]` (-1 where there is none), of so many `numbers`."""
 
     number: Int[Array, "*N K"]
@@ -114,9 +145,6 @@ class OneByOne(eqx.Module):
         return Turn(jnp.where(up, 0.5, 0.0), up, up), self
 
 
-Plan = Recurring | Random | Paced | OneByOne
-
-
 def tries(chance: float) -> int:
     """How often to try what succeeds with a probability, so that it fails once in a hundred times.
 
@@ -128,28 +156,8 @@ def tries(chance: float) -> int:
     return 1 if chance >= 0.99 else math.ceil(math.log(0.01) / math.log(1.0 - max(chance, 0.01)))
 
 
-def plans(schedule: Schedule, graph: Graph, neighbour: Int[np.ndarray, "N K"]) -> Plan:
-    """Every agent's plan, stacked on a leading agent axis.
-
-    neighbour: the places of each agent's neighbours in the union of the schedule's graphs; a place
-               that holds nobody holds the agent itself.
-    """
-
-    def placed(matrix: np.ndarray) -> np.ndarray:
-        return np.take_along_axis(matrix, neighbour, axis=1)
-
-    real = neighbour != np.arange(graph.size)[:, None]
-    if isinstance(schedule, Extra) and schedule.share > 0.0:
-        chance = np.where(placed(graph.adjacency), 1.0, schedule.share) * real
-        return Random(jnp.asarray(chance, jnp.float32), schedule.share)
-    if isinstance(schedule, Links):
-        number = np.where(real, placed(schedule.turns(graph)), -1)
-        turns = max(int(number.max()) + 1, 1)
-        return OneByOne(jnp.asarray(number, jnp.int32), turns, schedule.order == "random")
-    turns = schedule.graphs(graph)
-    weight = jnp.asarray(np.stack([placed(g.weights) * real for g in turns], 1), jnp.float32)
-    linked = jnp.asarray(np.stack([placed(g.adjacency) for g in turns], 1))
-    if isinstance(schedule, Intervals):
-        due = jnp.zeros(graph.size, jnp.int32)
-        return Paced(weight[:, 0], linked[:, 0], due, schedule.mean, schedule.deviation)
-    return Recurring(weight, linked)
+def recurring(graphs: Sequence[Graph], seats: Seats) -> Recurring:
+    """Every agent's plan for graphs that take turns, one per round."""
+    weight = np.stack([seats.of(graph.weights) * seats.taken for graph in graphs], 1)
+    linked = np.stack([seats.of(graph.adjacency) for graph in graphs], 1)
+    return Recurring(jnp.asarray(weight, jnp.float32), jnp.asarray(linked))

@@ -20,6 +20,7 @@ from coterie.room import require_room
 from coterie.train.batch import side_by_side
 from coterie.train.checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from coterie.train.evaluate import Scores, evaluator, explained
+from coterie.train.fit import CENTRE, require_fit
 from coterie.train.ledger import Ledger
 from coterie.train.metrics import (
     Events,
@@ -34,7 +35,6 @@ from coterie.train.metrics import (
 from coterie.train.rollout import open_stage
 from coterie.train.run import Run, file_name
 from coterie.train.settings import is_due
-from coterie.train.talk import Talk
 from coterie.train.team import Report, Team, assemble, iterations, known_specs
 from coterie.train.units import units
 from coterie.types import kinds
@@ -102,16 +102,14 @@ class Trainer:
         )
         if settings.tensorboard:
             require_tensorboard()
-        self.talk = settings.talk(len(game.specs))
-        if algorithm.information.central:
-            self.talk = Talk.at_centre(len(game.specs))
+        talk = CENTRE if algorithm.information.central else settings.communication
         self.vector = game.vectorize(settings.games)
         self.blocks = settings.blocks(algorithm.horizon)
         self.block_steps = settings.block_steps(algorithm.horizon)
         self.specs = known_specs(game, self.vector, algorithm.information)
-        self.talk.require_fit(algorithm, self.specs, self.names, settings.apart)
+        require_fit(talk, algorithm, self.specs, self.names)
         self.judged = game.vectorize(settings.evaluation_games)
-        self._assemble = jax.jit(partial(assemble, algorithm, game, self.vector, self.talk))
+        self._assemble = jax.jit(partial(assemble, algorithm, game, self.vector, talk))
         self._advance = jax.jit(self._block, donate_argnums=0)
         self._evaluate = jax.jit(self._play)
         self._sound = jax.jit(_sound)

@@ -17,10 +17,11 @@ from coterie.errors import CoterieError, RunError, require
 from coterie.files import read_json, write_whole
 from coterie.games.as_one import as_one
 from coterie.games.game import Game
+from coterie.network import Communication
 from coterie.policies import SUFFIX
 from coterie.train.settings import Settings
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,10 @@ class Run:
             "format": FORMAT,
             "algorithm": {"name": self.method, **options(self.algorithm)},
             "game": {"name": self.world, **options(self.game)},
-            "settings": options(self.settings),
+            "settings": {
+                **options(self.settings),
+                "communication": self.settings.communication.describe(),
+            },
             "versions": {
                 "coterie": version("coterie"),
                 "jax": version("jax"),
@@ -158,7 +162,7 @@ def open_run(folder: str | Path) -> Run:
             make_algorithm(method, **algorithm),
             world,
             make_game(world, **game),
-            changed(Settings(), described["settings"]),
+            _settings(described["settings"]),
         )
     except RunError:
         raise
@@ -166,6 +170,12 @@ def open_run(folder: str | Path) -> Run:
         raise RunError(f"{folder / 'run.json'}: {error}") from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RunError(f"{folder / 'run.json'} is not a run's configuration: {error!r}.") from None
+
+
+def _settings(told: dict[str, Any]) -> Settings:
+    """The settings that a run's configuration tells."""
+    communication = Communication.described(told["communication"])
+    return changed(Settings(), {**told, "communication": communication})
 
 
 def file_name(name: str) -> str:
@@ -180,8 +190,8 @@ def file_name(name: str) -> str:
 def options(value: Any, kind: Any = None) -> dict[str, Any]:
     """The fields of a dataclass by their names, or those that it has from its base `kind`.
 
-    >>> options(Settings(), kind=Settings)["graph"]
-    'ring'
+    >>> options(Settings(), kind=Settings)["games"]
+    64
     """
     names = (field.name for field in dataclasses.fields(kind or value))
     return {name: getattr(value, name) for name in names}

@@ -3,10 +3,7 @@
 from dataclasses import dataclass, fields
 
 from coterie.errors import require
-from coterie.graph import SCHEDULES, family
-from coterie.network import CHANNELS
-from coterie.spelled import spelled
-from coterie.train.talk import Talk
+from coterie.network import Communication
 
 
 @dataclass(frozen=True)
@@ -21,18 +18,8 @@ class Settings:
     """Independent repetitions: seeds `seed`, `seed + 1`, ..."""
     seed: int = 0
     """The first seed; a seed decides every random number of its repetition."""
-    graph: str = "ring"
-    """Who may talk to whom; `coterie graph --help` lists the families."""
-    weights: str = "metropolis"
-    """What a neighbour's value weighs: metropolis, max-degree, uniform or lazy."""
-    schedule: str = "static"
-    """Which links are up when: static, periodic:star|line, extra:0.2 (every other link with that
-    probability, in each round), intervals:20,10 (mean and deviation of the rounds between two)."""
-    channels: tuple[str, ...] = ()
-    """What can happen to messages, in this order: loss:0.3 or loss:0.3,burst=200, delay:10,
-    partition:100,200, silence:AGENT,100,200, quantise:8 (bits), noise:0.1."""
-    apart: bool = False
-    """Allow a graph that never connects the whole team."""
+    communication: Communication = Communication()  # noqa: RUF009 (frozen)
+    """Who may talk to whom, when, and what can happen to messages."""
     block: int = 10
     """Updates compiled into one block; the host looks in between blocks."""
     evaluations: int = 20
@@ -46,6 +33,10 @@ class Settings:
     """Write the numbers for TensorBoard, too (needs the extra `tensorboard`)."""
 
     def __post_init__(self) -> None:
+        require(
+            isinstance(self.communication, Communication),
+            f"communication must be a coterie Communication, not {self.communication!r}.",
+        )
         for name in COUNTS:
             value = getattr(self, name)
             whole = isinstance(value, int) and not isinstance(value, bool)
@@ -60,14 +51,6 @@ class Settings:
         require(
             0 <= self.seed <= last < 2**31,
             f"seeds must be in [0, 2^31), not {self.seed} to {last}.",
-        )
-
-    def talk(self, agents: int) -> Talk:
-        """Who talks to whom among so many agents."""
-        return Talk(
-            family(self.graph, agents, self.weights),
-            spelled("schedule", self.schedule, SCHEDULES),
-            tuple(spelled("channel", text, CHANNELS) for text in self.channels),
         )
 
     def blocks(self, horizon: int) -> int:

@@ -14,9 +14,8 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 from coterie.algorithms import Algorithm, Information
 from coterie.errors import GameError, require
 from coterie.games.game import Game, VectorGame
-from coterie.network import Network, Traffic, joined, lift, networks
+from coterie.network import Communication, Network, Traffic, joined, lift, networks
 from coterie.train.rollout import Episodes, Stage, open_stage, rollout
-from coterie.train.talk import Talk
 from coterie.train.units import units
 from coterie.types import AgentSpec, Box, kinds
 
@@ -94,7 +93,11 @@ def known_specs(game: Game, vector: VectorGame, information: Information) -> tup
 
 
 def assemble(
-    algorithm: Algorithm, game: Game, vector: VectorGame, talk: Talk, key: Key[Array, ""]
+    algorithm: Algorithm,
+    game: Game,
+    vector: VectorGame,
+    communication: Communication,
+    key: Key[Array, ""],
 ) -> Team:
     """A fresh team: every agent its own parameters, optimiser, memory and random stream."""
     specs = known_specs(game, vector, algorithm.information)
@@ -106,10 +109,10 @@ def assemble(
         start,
         keys,
         networks(
-            talk.graph,
+            communication.among(len(specs)),
             algorithm.information.sends,
-            schedule=talk.schedule,
-            channels=talk.channels,
+            schedule=communication.schedule,
+            channels=communication.channels,
             shared=jax.vmap(algorithm.shared)(agents),
             key=jax.random.fold_in(key, 1),
             open=algorithm.information.open,

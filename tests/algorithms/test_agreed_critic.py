@@ -14,9 +14,8 @@ from coterie.algorithms.networked import beside
 from coterie.algorithms.networked_ac import Judges, worth
 from coterie.centralized import CentralAC
 from coterie.graph import family, uniform
-from coterie.network import Delay, Noise, Quantise
+from coterie.network import Communication, Delay, Noise, Quantise
 from coterie.rl.optimizers import rescaled, scales
-from coterie.train.talk import Talk
 from coterie.train.team import assemble, iteration
 from tests.algorithms.purses import MEAN, Purses
 
@@ -45,7 +44,9 @@ def found(algorithm, graph="complete", channels=()):
     game = Purses()
     vector = game.vectorize(16)
     links = family(graph, 4, uniform) if graph == "complete" else family(graph, 4)
-    team = assemble(algorithm, game, vector, Talk(links, channels=channels), jax.random.key(0))
+    team = assemble(
+        algorithm, game, vector, Communication(links, channels=channels), jax.random.key(0)
+    )
     round_ = iteration(algorithm, game, vector)
 
     def step(team, _):

@@ -13,8 +13,7 @@ from coterie.algorithms import DeterministicOff, DeterministicOn
 from coterie.errors import ConfigError
 from coterie.games.game import AgentSpec, Box, Discrete, JaxGame, Timestep, View
 from coterie.graph import family
-from coterie.network import lift
-from coterie.train.talk import Talk
+from coterie.network import Communication, lift
 from coterie.train.team import assemble, iteration
 from tests.exact import deterministic as exact
 from tests.support import assert_same, taught, touched
@@ -77,7 +76,7 @@ def after(algorithm, game, graph, updates, games, change=lambda agents: agents):
     """The team after so many updates, compiled as one scan."""
     vector = game.vectorize(games)
     team = assemble(
-        algorithm, game, vector, Talk(family(graph, len(game.specs))), jax.random.key(0)
+        algorithm, game, vector, Communication(family(graph, len(game.specs))), jax.random.key(0)
     )
     team = team._replace(agents=change(team.agents))
     round_ = iteration(algorithm, game, vector)

@@ -18,12 +18,11 @@ from coterie.algorithms.scene import Drawn, Memory, Scene
 from coterie.catalogue import make_game
 from coterie.errors import ConfigError, CoterieWarning, GraphError
 from coterie.graph import family
-from coterie.network import lift, networks
+from coterie.network import Communication, lift, networks
 from coterie.rl import replay
 from coterie.train.loop import rehearse
 from coterie.train.run import new_run
 from coterie.train.settings import Settings
-from coterie.train.talk import Talk
 from coterie.train.team import iteration
 from coterie.types import AgentSpec, Box, Discrete, View
 from tests.support import SMALL, assembled, assert_same, noise, taught, touched, with_options
@@ -341,14 +340,17 @@ def test_what_makes_no_sense_is_refused(case):
 def test_a_penalty_too_strong_is_told():
     game, method = make_game("spread", agents=4), F2A2DDPG(penalty=1.2e3)
     with pytest.warns(CoterieWarning, match="drives the shared parameters apart"):
-        rehearse(new_run(method, game, Settings(graph="ring"), "unused"))
+        rehearse(new_run(method, game, Settings(), "unused"))
     with warnings.catch_warnings(action="error"):
-        rehearse(new_run(method, game, Settings(graph="complete"), "unused"))
+        rehearse(new_run(method, game, Settings(communication=Communication(Complete())), "unused"))
 
 
 def test_who_waits_longer_than_the_mean_says_is_told():
     """Drawn from N(1, 50^2), and at least 1: 20.9 rounds in the mean."""
-    game, settings = make_game("spread"), Settings(graph="complete", schedule="intervals:1,50")
+    game, settings = (
+        make_game("spread"),
+        Settings(communication=Communication(Complete(), schedule=Intervals(1, 50))),
+    )
     with pytest.warns(CoterieWarning, match=r"listen every 20\.9\d* rounds.* drift"):
         rehearse(new_run(F2A2DDPG(penalty=10.0), game, settings, "unused"))
 
@@ -356,13 +358,26 @@ def test_who_waits_longer_than_the_mean_says_is_told():
 def test_games_that_do_not_fit_get_their_sentence():
     continuous = make_game("spread", continuous=True)
     with pytest.raises(ConfigError, match="chooses among discrete actions"):
-        rehearse(new_run(F2A2SAC(), continuous, Settings(graph="complete"), "unused"))
+        rehearse(
+            new_run(
+                F2A2SAC(), continuous, Settings(communication=Communication(Complete())), "unused"
+            )
+        )
     with pytest.raises(ConfigError, match="this game's are numbered states"):
-        rehearse(new_run(F2A2DDPG(), "random-mdp", Settings(graph="complete"), "unused"))
+        rehearse(
+            new_run(
+                F2A2DDPG(),
+                "random-mdp",
+                Settings(communication=Communication(Complete())),
+                "unused",
+            )
+        )
     asking = dataclasses.replace(F2A2SAC(), others="policies")
     with pytest.raises(GraphError, match=r"asks what everybody would do, and not all .* linked"):
-        rehearse(new_run(asking, "treasure", Settings(graph="ring"), "unused"))
-    rehearse(new_run(asking, "treasure", Settings(graph="complete"), "unused"))
+        rehearse(new_run(asking, "treasure", Settings(), "unused"))
+    rehearse(
+        new_run(asking, "treasure", Settings(communication=Communication(Complete())), "unused")
+    )
     assert asking.information.sends == (
         "attention",
         POLICIES,
@@ -440,7 +455,7 @@ def test_before_the_warmup_nothing_is_learned_and_nothing_is_said():
     """Eight steps in a round, of the 24 that are waited for."""
     early = with_options(F2A2DDPG(), **(SMALL | {"warmup": 24, "horizon": 2}))
     game = noise(early)
-    team = assembled(early, game, game.vectorize(4), Talk(family("line", 4)), KEY)
+    team = assembled(early, game, game.vectorize(4), Communication(family("line", 4)), KEY)
     models, round_ = team.agents.student.models, jax.jit(iteration(early, game, game.vectorize(4)))
     for rounds in (0, 0, early.updates):
         assert_same(team.agents.student.models, models)

@@ -14,11 +14,10 @@ from coterie.catalogue import make_game
 from coterie.centralized import COMA
 from coterie.errors import ConfigError
 from coterie.graph import family
-from coterie.network import lift, networks
+from coterie.network import Communication, lift, networks
 from coterie.train.loop import rehearse
 from coterie.train.run import new_run
 from coterie.train.settings import Settings
-from coterie.train.talk import Talk
 from coterie.train.team import assemble, iteration
 from coterie.types import AgentSpec, Discrete, View
 from tests.algorithms.purses import MEAN, Purses
@@ -253,7 +252,7 @@ def believed(algorithm, links="complete"):
     """What every agent's critics think, in the end, of nobody and of all helping, `[N]` each."""
     game = Purses()
     vector = game.vectorize(16)
-    team = assemble(algorithm, game, vector, Talk(family(links, 4)), jax.random.key(0))
+    team = assemble(algorithm, game, vector, Communication(family(links, 4)), jax.random.key(0))
     round_ = iteration(algorithm, game, vector)
 
     def worth(agents):
@@ -307,4 +306,8 @@ def test_what_makes_no_sense_is_refused():
             ("random-mdp", "this game's are numbered states"),
         ):
             with pytest.raises(ConfigError, match=sentence):
-                rehearse(new_run(kind(), game, Settings(graph="complete"), "unused"))
+                rehearse(
+                    new_run(
+                        kind(), game, Settings(communication=Communication(Complete())), "unused"
+                    )
+                )

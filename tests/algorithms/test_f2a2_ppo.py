@@ -23,7 +23,7 @@ def test_it_is_short_and_found_by_its_path(tmp_path):
     assert len(inspect.getsource(example).splitlines()) < 100
     made = make_algorithm("examples.f2a2_ppo:F2A2PPO", clip=0.1)
     assert made == F2A2PPO(clip=0.1)
-    run = new_run(made, "spread", Settings(graph="ring"), tmp_path / "run")
+    run = new_run(made, "spread", Settings(), tmp_path / "run")
     run.create()
     assert open_run(tmp_path / "run").algorithm == made
 

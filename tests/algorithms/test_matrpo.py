@@ -22,10 +22,25 @@ from coterie.centralized import CTRPO
 from coterie.errors import ConfigError
 from coterie.games.as_one import as_one
 from coterie.games.game import AgentSpec, Box, Discrete, JaxGame, Timestep, View
-from coterie.graph import Extra, Intervals, Links, Periodic, Static, family
-from coterie.network import Heard, Loss, Noise, Quantise, Silence, lift, like, networks
+from coterie.graph import Edges, family
+from coterie.network import (
+    Communication,
+    Extra,
+    Heard,
+    Intervals,
+    Links,
+    Loss,
+    Noise,
+    Periodic,
+    Quantise,
+    Silence,
+    Static,
+    lift,
+    like,
+    networks,
+)
 from coterie.rl.models import Policy, Shape
-from coterie.train.talk import Talk
+from coterie.train.fit import require_fit
 from coterie.train.team import assemble, iteration
 from tests.support import Babble, assert_same, taught
 
@@ -149,7 +164,9 @@ def trained(algorithm, game, talk, rounds, games=64):
 
 def serving(algorithm, graph="ring", schedule=Static(), rounds=12):  # noqa: B008
     """How likely each agent is to do what is called for in the first scene, after learning."""
-    team, _ = trained(algorithm, Errand(), Talk(family(graph, 3), schedule), rounds)
+    team, _ = trained(
+        algorithm, Errand(), Communication(family(graph, 3), schedule=schedule), rounds
+    )
     policy = jax.vmap(algorithm.policy)(team.agents)
     seen = View(jnp.broadcast_to(jax.nn.one_hot(0, 2), (3, 2)))
     choices = jax.vmap(lambda p, v: p.choices(p.body.step(v.observation, ())[0], v))(policy, seen)
@@ -187,7 +204,7 @@ def test_a_step_that_gives_way_to_pressure_is_taken_and_its_opposite_is_not(yiel
     """But without a line search it is, too."""
     game, algorithm = Errand(), Pressed(**QUICK, yields=yields, halvings=halvings)
     vector = game.vectorize(64)
-    team = assemble(algorithm, game, vector, Talk(family("line", 3)), jax.random.key(0))
+    team = assemble(algorithm, game, vector, Communication(family("line", 3)), jax.random.key(0))
     _, report = jax.jit(iteration(algorithm, game, vector))(team)
     assert report.metrics["step"].tolist() == [step] * 3
 
@@ -216,7 +233,7 @@ class Cracked(MATRPO):
 def test_a_solve_that_breaks_down_leaves_the_old_policy_and_harms_nobody_else(where, ratios):
     game, algorithm = Errand(), Cracked(**QUICK, where=where, ratios=ratios, admm_rounds=30)
     vector = game.vectorize(64)
-    team = assemble(algorithm, game, vector, Talk(family("line", 3)), jax.random.key(0))
+    team = assemble(algorithm, game, vector, Communication(family("line", 3)), jax.random.key(0))
     after, report = jax.jit(iteration(algorithm, game, vector))(team)
     assert all(np.isfinite(values).all() for values in report.metrics.values())
     assert report.metrics["accepted"].tolist() == [0.0, 1.0, 1.0]
@@ -245,7 +262,7 @@ def test_the_divergence_of_each_head_goes_by_its_agent():
     """Whoever tells it: the head of one that has no choice stays as it is."""
     game, algorithm = Chained(), MATRPO(**QUICK, admm_rounds=30)
     vector = game.vectorize(64)
-    team = assemble(algorithm, game, vector, Talk(family("line", 3)), jax.random.key(0))
+    team = assemble(algorithm, game, vector, Communication(family("line", 3)), jax.random.key(0))
     _, report = jax.jit(iteration(algorithm, game, vector))(team)
     each = np.stack([report.metrics[f"kl_{head}"] for head in range(3)])
     np.testing.assert_allclose(each.sum(axis=0), report.metrics["kl"], rtol=1e-5)
@@ -277,9 +294,8 @@ def test_a_warm_start_goes_on_where_the_last_update_stopped(ratios):
 
 def test_intervals_are_refused():
     with pytest.raises(ConfigError, match="the two ends of a link have to meet at once"):
-        Talk(family("ring", 3), Intervals(4.0)).require_fit(
-            MATRPO(), Errand().specs, ("a", "b", "c"), False
-        )
+        talk = Communication(family("ring", 3), schedule=Intervals(4.0))
+        require_fit(talk, MATRPO(), Errand().specs, ("a", "b", "c"))
 
 
 def test_one_link_at_a_time_is_enough_and_no_talk_is_not():
@@ -308,7 +324,7 @@ class Pointing(Errand):
 def test_those_who_are_not_paid_aim_where_the_paid_one_needs():
     """What is beyond an end is done there: of numbers as they were drawn they never agree."""
     algorithm = MATRPO(**QUICK, admm_rounds=30)
-    _, report = trained(algorithm, Pointing(), Talk(family("ring", 3)), rounds=60)
+    _, report = trained(algorithm, Pointing(), Communication(family("ring", 3)), rounds=60)
     paid = report.episodes.returns[:, 0] / report.episodes.count
     assert paid[0] < -2.0 and paid[-1] > -0.1, paid
     assert np.all(report.metrics["apart"] < 0.01)
@@ -381,7 +397,7 @@ def agreed_to_first_order(graph="line", schedule=Static(), channels=(), **option
     return jax.jit(lift(mine))(gains, network)
 
 
-TURNS = [Static(), Links("cyclic"), Links("matched"), Periodic("edges:0-1|edges:1-2")]
+TURNS = [Static(), Links("cyclic"), Links("matched"), Periodic((Edges("0-1"), Edges("1-2")))]
 
 
 @pytest.mark.parametrize("schedule", TURNS)
@@ -519,7 +535,7 @@ def learning(algorithm):
     """The mean return in each round, as a team of its own or as one learner."""
     game = as_one(Favour()) if algorithm.information.together else Favour()
     links = "ring" if algorithm.information.sends else "none"
-    talk = Talk(family(links, len(game.specs)))
+    talk = Communication(family(links, len(game.specs)))
     _, report = trained(algorithm, game, talk, rounds=30, games=512)
     return np.mean(report.episodes.returns, axis=1) / report.episodes.count
 
@@ -541,7 +557,7 @@ def test_alone_it_is_trpo():
         MATRPO(**kwargs, admm_rounds=1, conjugate_steps=30, scale="own"),
     ):
         vector = game.vectorize(64)
-        talk = Talk(family("none", 1))
+        talk = Communication(family("none", 1))
         team = assemble(algorithm, game, vector, talk, jax.random.key(0))
         after, _ = jax.jit(iteration(algorithm, game, vector))(team)
         before, now = (jax.vmap(algorithm.policy)(t.agents) for t in (team, after))

@@ -14,8 +14,7 @@ from coterie.centralized import CentralAC
 from coterie.errors import ConfigError
 from coterie.games.game import AgentSpec, Box, Discrete, JaxGame, Timestep, View
 from coterie.graph import family, uniform
-from coterie.network import networks
-from coterie.train.talk import Talk
+from coterie.network import Communication, networks
 from coterie.train.team import assemble, iteration
 from tests.support import assert_same, taught
 
@@ -61,7 +60,7 @@ def helping(algorithm, graph):
     """How likely each agent is to help after learning."""
     game = Dilemma()
     vector = game.vectorize(16)
-    team = assemble(algorithm, game, vector, Talk(family(graph, 3)), jax.random.key(0))
+    team = assemble(algorithm, game, vector, Communication(family(graph, 3)), jax.random.key(0))
     round_ = iteration(algorithm, game, vector)
     scan = jax.jit(lambda t: jax.lax.scan(lambda t, _: (round_(t)[0], None), t, length=400)[0])
     policy = scan(team).agents.policy

@@ -11,8 +11,8 @@ import pytest
 
 from coterie.algorithms.primal_dual import Pact, Parts, PrimalDual, stable
 from coterie.errors import ConfigError, CoterieWarning
-from coterie.graph import Intervals, Static, family
-from coterie.network import Loss, lift, networks
+from coterie.graph import family
+from coterie.network import Intervals, Loss, Static, lift, networks
 
 TEAM, SIZE = 5, 3
 RANDOM = np.random.default_rng(0)

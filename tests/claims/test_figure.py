@@ -87,7 +87,7 @@ def test_every_figure_can_be_trained(name):
         for method in panel.methods.values():
             method.check(panel.settings.games)
         for settings in (panel.settings, *panel.networks.values()):
-            settings.talk(panel.game.agents)
+            settings.communication.among(panel.game.agents)
         curves = made_up(*panel.methods, *panel.references)
         assert all(claim.ask(curves).verdict in VERDICTS for claim in panel.claims)
         names |= {claim.name for claim in panel.claims}

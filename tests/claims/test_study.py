@@ -7,12 +7,16 @@ import numpy as np
 from coterie.claims.figure import Claim, Panel
 from coterie.claims.questions import costs
 from coterie.claims.study import Study
+from coterie.graph import Unlinked
+from coterie.network import Communication
 from coterie.train.metrics import read_table
 from coterie.train.run import open_run
 from tests.runs import SETTINGS, Pond, small
 
 TEAMS = {"ring": small("networked-ac"), "nobody": small("networked-ac")}
-ALONE = dataclasses.replace(SETTINGS, graph="none", apart=True)
+ALONE = dataclasses.replace(
+    SETTINGS, communication=Communication(Unlinked(), allow_disconnected=True)
+)
 STUDY = Study(
     Panel(
         Pond(agents=3),

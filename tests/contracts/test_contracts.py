@@ -18,8 +18,8 @@ from coterie.centralized import MAAC
 from coterie.errors import ConfigError, GameError
 from coterie.games.game import Box, Discrete
 from coterie.graph import family, from_adjacency, uniform
-from coterie.network import lift, networks, stack, unstack
-from coterie.train.talk import Talk
+from coterie.network import Communication, lift, networks, stack, unstack
+from coterie.train.fit import require_fit
 from coterie.train.team import iteration, known_specs
 from tests.support import (
     SMALL,
@@ -169,7 +169,11 @@ def test_random_streams_are_each_agents_own():
     algorithm = PLAIN["ippo"]
     few, many = (
         assembled(
-            algorithm, g, g.vectorize(1), Talk(family("ring", len(g.sizes))), jax.random.key(7)
+            algorithm,
+            g,
+            g.vectorize(1),
+            Communication(family("ring", len(g.sizes))),
+            jax.random.key(7),
         )
         for g in (small, large)
     )
@@ -354,22 +358,22 @@ def test_beside_a_bigger_agent_one_learns_as_among_equals(algorithm, box):
 @each({name: a for name, a in EVERY.items() if a.information.sends})
 def test_unequal_agents_can_agree(algorithm):
     """What is sent is as long for everybody; a critic of the own view is not, and says so."""
-    game, talk = noise(algorithm), Talk(family("ring", 4))
+    game, talk = noise(algorithm), Communication(family("ring", 4))
     specs = known_specs(game, game.vectorize(1), algorithm.information)
     names = tuple("abcd")
     if not isinstance(algorithm, F2A2ISAC):
-        return talk.require_fit(algorithm, specs, names)
+        return require_fit(talk, algorithm, specs, names)
     with pytest.raises(GameError, match=r"'critic' of a and of b .* have no average"):
-        talk.require_fit(algorithm, specs, names)
+        require_fit(talk, algorithm, specs, names)
     inner = dataclasses.replace(algorithm, share="inner", hidden=(8, 6))
-    talk.require_fit(inner, specs, names)
+    require_fit(talk, inner, specs, names)
     shared = inner.shared(inner.init(jax.random.key(0), specs[0])[0])["critic"]
     assert [x.shape for x in jax.tree.leaves(shared)] == 2 * [(8, 6), (6,)]
 
 
 def team_of(algorithm, game):
     graph = family("none", len(game.sizes))
-    return assembled(algorithm, game, game.vectorize(4), Talk(graph), jax.random.key(0))
+    return assembled(algorithm, game, game.vectorize(4), Communication(graph), jax.random.key(0))
 
 
 @each(LONERS)

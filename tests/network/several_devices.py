@@ -4,14 +4,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from coterie.graph import Extra, Intervals, Links, Periodic, Static, from_adjacency
+from coterie.graph import from_adjacency
 from coterie.network import (
     Delay,
+    Extra,
+    Intervals,
+    Links,
     Loss,
     Noise,
     Partition,
+    Periodic,
     Quantise,
     Silence,
+    Static,
     agent_mesh,
     lift,
     networks,
@@ -19,7 +24,7 @@ from coterie.network import (
 from tests.support import assert_same, catalogue, taught
 
 KITE = from_adjacency(np.array([[0, 1, 1, 0], [1, 0, 1, 0], [1, 1, 0, 1], [0, 0, 1, 0]]))
-SCHEDULES = (Static(), Periodic("star|line"), Extra(0.5), Intervals(2.0, 1.0), Links())
+SCHEDULES = (Static(), Periodic((Star(), Line())), Extra(0.5), Intervals(2.0, 1.0), Links())
 FAULTS = (
     *(Loss(0.3, burst=2), Partition(2, 4), Silence(1, 5, 7), Noise(0.1), Quantise(6)),
     *(Delay(2), Delay(2, "drop")),

@@ -8,21 +8,24 @@ import numpy as np
 import pytest
 
 from coterie.errors import ConfigError, GraphError
-from coterie.graph import Extra, Intervals, Periodic, Static, family, require_meeting
+from coterie.graph import family
 from coterie.network import (
-    CHANNELS,
     Delay,
+    Extra,
+    Intervals,
     Loss,
     Noise,
     Partition,
+    Periodic,
     Quantise,
     Silence,
+    Static,
     lift,
     networks,
+    require_meeting,
 )
 from coterie.network.moment import Moment
 from coterie.network.plans import Paced
-from coterie.spelled import spelled
 
 SIZE = 6
 START = np.random.default_rng(0).normal(size=(SIZE, 3)).astype(np.float32)
@@ -207,7 +210,7 @@ def test_noise_is_as_wide_as_wanted_and_another_for_every_array():
 
 
 def test_graphs_take_turns():
-    values, _ = history(schedule=Periodic("star"), rounds=2)
+    values, _ = history(schedule=Periodic((Star(),)), rounds=2)
     ring, star = family("ring", SIZE).weights, family("star", SIZE).weights
     np.testing.assert_allclose(values[0], ring @ START, atol=1e-6)
     np.testing.assert_allclose(values[1], star @ ring @ START, atol=1e-6)
@@ -263,7 +266,7 @@ SENTENCES = {
 @pytest.mark.parametrize("text", SENTENCES)
 def test_channels_that_make_no_sense_get_a_sentence(text):
     with pytest.raises(ConfigError, match=SENTENCES[text]):
-        spelled("channel", text, CHANNELS)
+        read_channel(text)
 
 
 def test_schedules_that_make_no_sense_get_a_sentence():
@@ -271,8 +274,10 @@ def test_schedules_that_make_no_sense_get_a_sentence():
         Extra(2.0)
     with pytest.raises(GraphError, match=r"at least 1 round, not 0\.5"):
         Intervals(0.5)
-    with pytest.raises(GraphError, match=r"never connects the team: .* falls into 6 parts"):
+    with pytest.raises(GraphError, match=r"the graph of 6 agents .* falls into 6 parts"):
         require_meeting(Extra(0.0), family("none", SIZE))
+    with pytest.raises(GraphError, match=r"Periodic.* never connects the team: .* into 6 parts"):
+        require_meeting(Periodic((Unlinked(),)), family("none", SIZE))
     with pytest.raises(ConfigError, match="no agent 6 to fall silent: indices go from 0 to 5"):
         Silence(6, 0, 1).check(SIZE)
     require_meeting(Extra(0.1), family("none", SIZE))

@@ -8,19 +8,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coterie.errors import ConfigError
-from coterie.graph import (
+from coterie.graph import family, from_adjacency, max_degree, metropolis, uniform
+from coterie.network import (
+    Delay,
     Extra,
     Intervals,
     Links,
+    Loss,
+    Network,
     Periodic,
     Static,
-    family,
-    from_adjacency,
-    max_degree,
-    metropolis,
-    uniform,
+    lift,
+    networks,
 )
-from coterie.network import Delay, Loss, Network, lift, networks
 from tests.graph.texts import texts
 
 KITE = np.array([[0, 1, 1, 0], [1, 0, 1, 0], [1, 1, 0, 1], [0, 0, 1, 0]])  # degrees 2, 2, 3, 1
@@ -188,7 +188,7 @@ CERTAIN = [
     (Static(), (), 1),
     (Links("cyclic"), (), 4),
     (Links("matched"), (), 2),
-    (Periodic("edges:0-1|star"), (), 3),
+    (Periodic((Edges("0-1"), Star())), (), 3),
 ]
 BY_CHANCE = [
     (Static(), (Loss(0.4),)),

@@ -26,7 +26,7 @@ from coterie.algorithms.trust_region import TrustRegion
 from coterie.catalogue import ALGORITHMS
 from coterie.games.game import Box, Discrete, View
 from coterie.graph import family
-from coterie.train.talk import Talk
+from coterie.network import Communication
 from coterie.train.team import assemble, iteration
 from tests.probes.games import ACTIONS, STATES, Darts, Lab, able, table
 from tests.support import OTHERS, accepts, each, with_options
@@ -123,7 +123,7 @@ def trained(algorithm, game, key):
     """The team after training, and each agent's mean return in the last tenth of it."""
     vector = game.vectorize(GAMES)
     links = "complete" if linked(algorithm) else "none"
-    team = assemble(algorithm, game, vector, Talk(family(links, 2)), key)
+    team = assemble(algorithm, game, vector, Communication(family(links, 2)), key)
     round_ = iteration(algorithm, game, vector)
     team, report = jax.lax.scan(lambda t, _: round_(t), team, None, length=UPDATES)
     last = jax.tree.map(lambda x: jnp.sum(x[-UPDATES // 10 :], axis=0), report.episodes)
@@ -369,7 +369,9 @@ def test_known_policies_are_modelled_as_they_are():
     algorithm = Settled(**own)
     game = Lab(table(first=(0, 1), observation={0: A, 1: B}))
     vector = game.vectorize(GAMES)
-    team = assemble(algorithm, game, vector, Talk(family("complete", 2)), jax.random.key(1))
+    team = assemble(
+        algorithm, game, vector, Communication(family("complete", 2)), jax.random.key(1)
+    )
     round_ = iteration(algorithm, game, vector)
     _, report = jax.jit(lambda t: jax.lax.scan(lambda t, _: round_(t), t, length=60))(team)
     views = View(game.rules.observation[:2], jnp.broadcast_to(able(), (2, 2, ACTIONS)))

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from coterie.games.pettingzoo import PettingZooGame
+from coterie.network import Communication, Delay, Extra, Intervals, Loss, Noise, Quantise, Silence
 from coterie.train import loop
 from coterie.train.run import open_run
 from tests.runs import (
@@ -51,13 +52,13 @@ FAULTS = {
     "links come and go": (
         "networked-ac",
         Pond(agents=4),
-        {"schedule": "extra:0.5", "channels": ("loss:0.3,burst=3", "delay:4", "quantise:8")},
+        Communication(schedule=Extra(0.5), channels=(Loss(0.3, burst=3), Delay(4), Quantise(8))),
         {"critic_hidden": (8,), "rounds": 3},
     ),
     "listening at intervals": (
         "li-jia",
         Pond(agents=4, box=True),
-        {"schedule": "intervals:3,1", "channels": ("silence:1,4,9", "delay:2", "noise:0.01")},
+        Communication(schedule=Intervals(3, 1), channels=(Silence(1, 4, 9), Delay(2), Noise(0.01))),
         {"refresh": "all"},
     ),
 }
@@ -66,7 +67,7 @@ FAULTS = {
 @pytest.mark.parametrize("case", FAULTS)
 def test_a_network_with_faults_goes_on_where_it_was(tmp_path, case):
     name, game, talk, options = FAULTS[case]
-    settings = dataclasses.replace(SETTINGS, **talk)
+    settings = dataclasses.replace(SETTINGS, communication=talk)
     whole = trained(tmp_path / "whole", name, game, settings, **options)
     run = trained(tmp_path / "run", name, game, settings, stop=2, **options)
     assert not run.finished

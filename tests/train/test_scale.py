@@ -10,8 +10,8 @@ from coterie.algorithms import MATRPO, NetworkedAC
 from coterie.games import Commons
 from coterie.games.game import Discrete
 from coterie.graph import family
+from coterie.network import Communication
 from coterie.train.evaluate import evaluator
-from coterie.train.talk import Talk
 from coterie.train.team import assemble, iteration
 from coterie.train.units import units
 from tests.support import SMALL, accepts, catalogue, with_options
@@ -32,7 +32,7 @@ METHODS = {
 def parts(algorithm, agents, graph="ring"):
     """The start of a team, an iteration and an evaluation, with what each is given."""
     game = Commons(agents=agents, continuous=not accepts(algorithm, Discrete))
-    vector, talk, key = game.vectorize(2), Talk(family(graph, agents)), jax.random.key(0)
+    vector, talk, key = game.vectorize(2), Communication(family(graph, agents)), jax.random.key(0)
 
     def start(key):
         return assemble(algorithm, game, vector, talk, key)

@@ -1,42 +1,72 @@
 """Which links are up in which round: a graph in time."""
 
-import dataclasses
+import abc
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import Literal, get_args
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int
 
 from coterie.errors import GraphError, require
-from coterie.graph.families import family
-from coterie.graph.graph import Graph, from_adjacency
+from coterie.graph import Complete, Family, Graph, from_adjacency, graph_of, read_family
+from coterie.network.plans import OneByOne, Paced, Plan, Random, Seats, recurring
+from coterie.spelled import READ, require_value, spelled
+
+
+class Schedule(abc.ABC):
+    """Which links are up in which round; a frozen dataclass whose fields are its parameters."""
+
+    @abc.abstractmethod
+    def graphs(self, graph: Graph) -> tuple[Graph, ...]:
+        """The graphs that take turns, one per round; each has the agents of `graph`.
+
+        Agents can talk over the links of all of them, and over no others.
+        """
+
+    def plan(self, graph: Graph, seats: Seats) -> Plan:
+        """Every agent's plan of the rounds: here that the graphs take turns."""
+        return recurring(self.graphs(graph), seats)
+
+    @property
+    def wait(self) -> float:
+        """The mean number of rounds from one in which an agent listens to the next: here 1."""
+        return 1.0
 
 
 @dataclass(frozen=True)
-class Static:
+class Static(Schedule):
     """The graph as it is, in every round."""
 
     def graphs(self, graph: Graph) -> tuple[Graph, ...]:
-        """The graphs that take turns."""
         return (graph,)
 
 
 @dataclass(frozen=True)
-class Periodic:
+class Periodic(Schedule):
     """The graph, then others, one per round, and from the start again."""
 
-    others: str
-    """The families of the other graphs, as `star|line`."""
+    others: tuple[Graph | Family, ...] = field(
+        metadata={READ: lambda text: tuple(map(read_family, text.split("|")))}
+    )
+    """The other graphs, or their families; `star|line` where they are spelled."""
+
+    def __post_init__(self) -> None:
+        require(
+            isinstance(self.others, tuple),
+            f"the other graphs must be a tuple, not {self.others!r}: write (Star(),).",
+        )
+        for other in self.others:
+            require_value("another graph", other, Graph if isinstance(other, Graph) else Family)
 
     def graphs(self, graph: Graph) -> tuple[Graph, ...]:
-        """The graphs that take turns."""
-        return (graph, *(family(name, graph.size) for name in self.others.split("|")))
+        return (graph, *(graph_of(other, graph.size) for other in self.others))
 
 
 @dataclass(frozen=True)
-class Extra:
+class Extra(Schedule):
     """The graph, and in each round every other link with a probability: fresh random graphs.
 
     Weights are Metropolis weights of the graph of the round. On a graph without links these are
@@ -54,12 +84,17 @@ class Extra:
         )
 
     def graphs(self, graph: Graph) -> tuple[Graph, ...]:
-        """The graph of all links that can ever be up."""
-        return (graph,) if self.share == 0.0 else (family("complete", graph.size),)
+        return (graph,) if self.share == 0.0 else (graph_of(Complete(), graph.size),)
+
+    def plan(self, graph: Graph, seats: Seats) -> Plan:
+        if self.share == 0.0:
+            return recurring((graph,), seats)
+        chance = np.where(seats.of(graph.adjacency), 1.0, self.share) * seats.taken
+        return Random(jnp.asarray(chance, jnp.float32), self.share)
 
 
 @dataclass(frozen=True)
-class Intervals:
+class Intervals(Schedule):
     """Each agent listens to its neighbours, then waits for so many rounds, drawn anew each time.
 
     F2A2's table 5: intervals are drawn from N(mean, deviation^2), rounded, and at least 1. Who
@@ -85,8 +120,12 @@ class Intervals:
         )
 
     def graphs(self, graph: Graph) -> tuple[Graph, ...]:
-        """The graphs that take turns."""
         return (graph,)
+
+    def plan(self, graph: Graph, seats: Seats) -> Plan:
+        always = recurring((graph,), seats)
+        due = jnp.zeros(graph.size, jnp.int32)
+        return Paced(always.weight[:, 0], always.linked[:, 0], due, self.mean, self.deviation)
 
     @property
     def wait(self) -> float:
@@ -105,7 +144,7 @@ Order = Literal["random", "cyclic", "matched"]
 
 
 @dataclass(frozen=True)
-class Links:
+class Links(Schedule):
     """Few links at a time, as asynchronous methods activate them (MATRPO, Algorithm 1)."""
 
     order: Order = "random"
@@ -118,15 +157,20 @@ class Links:
         )
 
     def graphs(self, graph: Graph) -> tuple[Graph, ...]:
-        """The graphs that take turns, as far as everybody's links are concerned."""
         return (graph,)
+
+    def plan(self, graph: Graph, seats: Seats) -> Plan:
+        number = np.where(seats.taken, seats.of(self.turns(graph)), -1)
+        turns = max(int(number.max()) + 1, 1)
+        return OneByOne(jnp.asarray(number, jnp.int32), turns, self.order == "random")
 
     def turns(self, graph: Graph) -> Int[np.ndarray, "N N"]:
         """In which turn a link is up, from 0; -1 where there is none.
 
         Matchings are found greedily, link by link: a ring of even size needs two, an odd one three.
 
-        >>> int(Links("matched").turns(family("ring", 6)).max()) + 1
+        >>> from coterie.graph import Ring
+        >>> int(Links("matched").turns(graph_of(Ring(), 6)).max()) + 1
         2
         """
         turn = np.full((graph.size, graph.size), -1)
@@ -137,25 +181,35 @@ class Links:
         return turn
 
 
-Schedule = Static | Periodic | Extra | Intervals | Links
-
-SCHEDULES: dict[str, type] = {
+SCHEDULES: dict[str, type[Schedule]] = {
     "static": Static,
     "periodic": Periodic,
     "extra": Extra,
     "intervals": Intervals,
     "links": Links,
 }
-"""Every schedule that a name can stand for."""
+"""Every schedule that a name can stand for; `module:Class` stands for any other."""
+
+
+def read_schedule(text: str) -> Schedule:
+    """The schedule that a text names.
+
+    >>> read_schedule("periodic:star|line")
+    Periodic(others=(Star(), Line()))
+    """
+    return spelled("schedule", text, SCHEDULES, Schedule)
 
 
 def union(schedule: Schedule, graph: Graph) -> Graph:
     """The graph of all links that are up in some round.
 
-    >>> union(Extra(0.1), family("ring", 5)).degrees.tolist()
+    >>> from coterie.graph import Ring
+    >>> union(Extra(0.1), graph_of(Ring(), 5)).degrees.tolist()
     [4, 4, 4, 4, 4]
     """
     first, *others = schedule.graphs(graph)
+    for one in (first, *others):
+        graph_of(one, graph.size)
     if not others:
         return first
     return from_adjacency(np.any([g.adjacency for g in (first, *others)], axis=0))
@@ -167,7 +221,6 @@ def require_meeting(schedule: Schedule, graph: Graph) -> None:
     try:
         ever.require_connected()
     except GraphError as error:
-        if isinstance(schedule, Static):
+        if schedule.graphs(graph) == (graph,):
             raise
-        said = dataclasses.asdict(schedule)
-        raise GraphError(f"the schedule {said} never connects the team: {error}") from None
+        raise GraphError(f"the schedule {schedule} never connects the team: {error}") from None

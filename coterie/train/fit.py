@@ -1,0 +1,71 @@
+"""Whether a team can talk as it is to: a communication, checked against what an algorithm needs."""
+
+import jax
+
+from coterie.algorithms import Algorithm
+from coterie.errors import GameError, GraphError, require
+from coterie.graph import Complete, Graph, uniform
+from coterie.network import Communication, require_meeting, union
+from coterie.types import AgentSpec, kinds
+
+CENTRE = Communication(Complete(), uniform)
+"""Everybody hears everybody, as where all data are in one place."""
+
+
+def require_fit(
+    communication: Communication,
+    algorithm: Algorithm,
+    specs: tuple[AgentSpec, ...],
+    names: tuple[str, ...],
+) -> None:
+    """Raise a sentence if `algorithm` cannot be what it says with this communication."""
+    graph, schedule = communication.among(len(specs)), communication.schedule
+    if algorithm.information.central or not algorithm.information.sends:
+        return
+    require(
+        len(specs) > 1,
+        "a method that talks to neighbours needs at least 2 agents, not 1: add --agents.",
+    )
+    if not communication.allow_disconnected:
+        try:
+            require_meeting(schedule, graph)
+        except GraphError as error:
+            raise GraphError(f"{error} Or ask for it: --allow-disconnected.") from None
+    algorithm.check_meetings(graph.gaps, schedule.wait)
+    require(
+        not algorithm.information.to_all or _complete(union(schedule, graph)),
+        "this method asks what everybody would do, and not all agents are linked: use --graph "
+        "complete, or --others estimates.",
+        GraphError,
+    )
+    for channel in communication.channels:
+        channel.check(len(specs))
+    _require_equal(algorithm, specs, names)
+
+
+def _complete(graph: Graph) -> bool:
+    """Whether everybody is everybody's neighbour."""
+    return int(graph.adjacency.sum()) == graph.size * (graph.size - 1)
+
+
+def _require_equal(
+    algorithm: Algorithm, specs: tuple[AgentSpec, ...], names: tuple[str, ...]
+) -> None:
+    """What agents are to agree on must have the same shape for all of them."""
+
+    def shared(spec: AgentSpec) -> dict:
+        return algorithm.shared(algorithm.init(jax.random.key(0), spec)[0])
+
+    alike = kinds(specs)
+    first, *others = [jax.eval_shape(lambda spec=spec: shared(spec)) for spec in alike]
+    for (agent, *_), mine in zip(list(alike.values())[1:], others, strict=True):
+        for payload, like in first.items():
+            shapes = [[x.shape for x in jax.tree.leaves(tree)] for tree in (like, mine[payload])]
+            unequal = [pair for pair in zip(*shapes, strict=True) if pair[0] != pair[1]]
+            if unequal:
+                raise GameError(
+                    f"payload {payload!r} of {names[0]} and of {names[agent]} have the shapes "
+                    f"{unequal[0][0]} and {unequal[0][1]}, which have no average: share less "
+                    "(f2a2-isac: --share inner), use a method whose agents judge by what all see "
+                    "(f2a2-sac), or one that sends nothing (ippo)."
+                )

@@ -1,0 +1,279 @@
+"""Graphs, families, schedules and channels of a user's own: trained, written down, read again."""
+
+import inspect
+import json
+import sys
+from dataclasses import dataclass, replace
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import examples.own_channel as own_channel
+import examples.own_graph as own_graph
+from coterie import Channel, Commons, Communication, Family, Schedule, Settings, cli, train
+from coterie.errors import ConfigError, GraphError, RunError
+from coterie.graph import Complete, Grid, Ring, from_adjacency, lazy, metropolis
+from coterie.network import (
+    CHANNELS,
+    SCHEDULES,
+    Delay,
+    Links,
+    Loss,
+    Noise,
+    Partition,
+    Periodic,
+    Plan,
+    Quantise,
+    Silence,
+    Static,
+    Turn,
+    networks,
+    read_channel,
+    read_schedule,
+)
+from coterie.spelled import signatures
+from coterie.train.loop import rehearse
+from coterie.train.metrics import read_table
+from coterie.train.run import new_run, open_run
+from examples.own_channel import Jam
+from examples.own_graph import Resting, Wheel
+from tests.network.test_channels import lost
+
+TINY = {"steps": 200, "games": 2, "block": 1, "evaluations": 1, "evaluation_games": 2}
+WORDS = [f"--{name.replace('_', '-')}={value}" for name, value in TINY.items()]
+PATH = from_adjacency(np.diag(np.ones(3), 1) + np.diag(np.ones(3), -1), "lazy")
+
+
+class Whispering(Plan):
+    """Neighbours that are linked when the clock shows their number."""
+
+    real: jnp.ndarray
+    number: jnp.ndarray
+
+    @property
+    def turns(self):
+        return 4
+
+    def turn(self, moment, hear):
+        up = self.real & ((self.number == moment.clock % 4) | (moment.index == moment.clock % 4))
+        return Turn(0.5 * up, up, up), self
+
+
+@dataclass(frozen=True)
+class Whisper(Schedule):
+    """One agent after the other talks: a plan of one's own."""
+
+    def graphs(self, graph):
+        return (graph,)
+
+    def plan(self, graph, seats):
+        return Whispering(jnp.asarray(seats.taken), jnp.asarray(seats.neighbour))
+
+
+@dataclass(frozen=True)
+class Wrong(Schedule):
+    """It plans for three agents, whoever comes."""
+
+    def graphs(self, graph):
+        return (from_adjacency(np.zeros((3, 3))),)
+
+
+class Undressed(Channel):
+    """No dataclass."""
+
+
+def halves(adjacency):
+    """Weights of a half, shared by the neighbours."""
+    links = 0.5 * adjacency / np.maximum(adjacency.sum(axis=1).max(), 1)
+    return links + np.diag(1.0 - links.sum(axis=1))
+
+
+OWN = {
+    "graph": Communication(PATH),
+    "family": Communication(Wheel(2), weights=halves),
+    "schedule": Communication(Wheel(), schedule=Resting(1)),
+    "plan": Communication(schedule=Whisper()),
+    "periodic": Communication(schedule=Periodic((PATH, Wheel(), Grid()))),
+    "channel": Communication(channels=(Jam(0.5, every=2), Delay(2))),
+}
+
+
+@pytest.mark.parametrize("case", OWN)
+def test_parts_of_ones_own_are_trained_written_and_read_again(tmp_path, case):
+    settings = Settings(communication=OWN[case], **TINY)
+    run = train("networked-ac", Commons(agents=4), settings, tmp_path / "run")
+    assert run.finished
+    again = open_run(tmp_path / "run")
+    assert again == run and again.settings.communication == OWN[case]
+    assert again.owner(0) == run.owner(0)
+    sent = [float(row) for row in read_table(run.metrics(0))["bytes"]]
+    assert sum(sent) > 0
+
+
+def test_a_graph_is_written_as_its_matrices_and_a_class_by_its_path(tmp_path):
+    settings = Settings(communication=Communication(PATH, channels=(Jam(0.5),)))
+    new_run("ippo", Commons(agents=4), settings, tmp_path / "run").create()
+    told = json.loads((tmp_path / "run" / "run.json").read_text())["settings"]["communication"]
+    assert told["graph"] == {
+        "adjacency": PATH.adjacency.astype(int).tolist(),
+        "weights": PATH.weights.tolist(),
+    }
+    jam = {"class": "examples.own_channel:Jam", "share": 0.5, "every": 10}
+    assert told["channels"] == [jam]
+    told["channels"][0]["class"] = "subprocess:Popen"
+    whole = json.loads((tmp_path / "run" / "run.json").read_text())
+    whole["settings"]["communication"] = told
+    (tmp_path / "run" / "run.json").write_text(json.dumps(whole))
+    with pytest.raises(RunError, match=r"'subprocess:Popen' is no family of graphs, no schedule"):
+        open_run(tmp_path / "run")
+
+
+def test_a_graph_of_another_size_gets_a_sentence():
+    settings = Settings(communication=Communication(PATH))
+    with pytest.raises(GraphError, match=r"the graph has 4 agents and the team 5: give a graph of"):
+        rehearse(new_run("networked-ac", Commons(agents=5), settings, "unused"))
+    for schedule in (Periodic((PATH,)), Wrong()):
+        settings = Settings(communication=Communication(schedule=schedule))
+        with pytest.raises(GraphError, match=r"the graph has \d agents and the team 5"):
+            rehearse(new_run("networked-ac", Commons(agents=5), settings, "unused"))
+
+
+MISTAKES = {
+    "name": (lambda: Communication("ring"), "graph must be a coterie Family, not 'ring'"),
+    "schedule": (lambda: Communication(schedule="links"), "schedule must be a coterie Schedule"),
+    "kind": (lambda: Communication(schedule=Loss(0.1)), "schedule must be a coterie Schedule"),
+    "no tuple": (lambda: Communication(channels=Loss(0.1)), "channels must be a tuple"),
+    "no value": (lambda: Communication(channels=(Undressed(),)), "channel Undressed is not a froz"),
+    "weights": (lambda: Communication(PATH, lazy), "weights are for a family, and this graph has"),
+    "rule": (lambda: Communication(weights="lazy"), "weights must be a rule, not 'lazy'"),
+    "others": (lambda: Periodic("star"), "the other graphs must be a tuple, not 'star'"),
+    "settings": (lambda: Settings(communication=Ring()), "communication must be a coterie Commun"),
+    "no fields": (
+        lambda: read_channel("tests.test_own_parts:Undressed"),
+        "channel 'tests.test_own_parts:Undressed' is not a frozen dataclass",
+    ),
+    "another class": (
+        lambda: read_channel("examples.own_graph:Wheel"),
+        "'examples.own_graph:Wheel' is not a coterie Channel",
+    ),
+    "no module": (lambda: read_channel("nowhere:Jam:1"), "cannot import 'nowhere:Jam' (No module"),
+    "no share": (
+        lambda: read_channel("examples.own_channel:Jam"),
+        "channel 'examples.own_channel:Jam' needs share; write examples.own_channel:Jam:share=...",
+    ),
+    "share": (
+        lambda: read_channel("examples.own_channel:Jam:2"),
+        "share must be in [0, 1], not 2.0",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MISTAKES)
+def test_mistakes_get_one_sentence(case):
+    make, sentence = MISTAKES[case]
+    with pytest.raises(ConfigError) as refused:
+        make()
+    assert str(refused.value).startswith(sentence)
+    assert str(refused.value).count(". ") == 0
+
+
+def test_who_loses_messages_says_how_many():
+    with pytest.raises(ConfigError, match="channel Forgetful defines one of `loses` and `lost`"):
+
+        class Forgetful(Channel):
+            def loses(self, moment, past):
+                return moment.chances() < 0.5
+
+
+LOSING = [
+    Loss(0.3),
+    Delay(3),
+    Partition(2, 9),
+    Silence(0, 4, 9),
+    Quantise(8),
+    Noise(0.1),
+    Jam(0.4, every=3),
+]
+
+
+@pytest.mark.parametrize("channel", LOSING, ids=repr)
+def test_as_many_messages_are_lost_as_a_channel_says(channel):
+    """In the worst of the rounds, over the worst of an agent's links."""
+    assert {type(one) for one in LOSING} >= set(CHANNELS.values())
+    found = np.stack([lost(channel, [t + 12 * k for k in range(300)]) for t in range(1)])
+    if isinstance(channel, Partition | Silence):
+        found = lost(channel, range(12))[None, :, :]
+        assert found.max() == channel.lost == 1.0
+    else:
+        assert found.mean() == pytest.approx(channel.lost, abs=0.05)
+
+
+def test_what_is_cut_off_for_certain_is_not_said_again_for_that():
+    def repeats(*channels):
+        graph = Communication().among(4)
+        return networks(graph, ("x",), channels=channels).repeats
+
+    assert repeats(Silence(0, 1, 9), Partition(1, 9), Loss(1.0)) == repeats() == 1
+    assert repeats(Silence(0, 1, 9), Loss(0.3)) == repeats(Loss(0.3)) == 4
+
+
+def test_the_waits_of_schedules_are_theirs_to_say():
+    assert [kind.wait for kind in (Static(), Links(), Resting())] == [1.0, 1.0, 1.0]
+    assert Communication() == Communication(Ring(), metropolis, Static(), (), False)
+
+
+def test_help_names_all_that_is_registered(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["train", "networked-ac", "commons", "--help"])
+    said = "".join(line.strip(" │") for line in capsys.readouterr().out.splitlines())
+    plain = said.replace(" ", "")
+    for text in (*signatures(SCHEDULES), *signatures(CHANNELS)):
+        assert text in plain, text
+    assert "links[:random|cyclic|matched]" in plain
+
+
+def test_the_command_line_takes_classes_by_their_paths(tmp_path, monkeypatch):
+    """From a file in the working folder, with the words of fields behind the class."""
+    source = inspect.getsource(own_channel)
+    (tmp_path / "jammer.py").write_text(source)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    words = ["--graph", "examples.own_graph:Wheel:2", "--weights", "tests.test_own_parts:halves"]
+    words += ["--schedule", "examples.own_graph:Resting:rest=1", "--allow-disconnected"]
+    words += ["--channels", "jammer:Jam:0.3,every=2", "loss:0.1", "--folder", "run"]
+    cli.main(["train", "networked-ac", "commons", "--agents", "4", *WORDS, *words])
+    found = open_run(tmp_path / "run")
+    talk = found.settings.communication
+    jam = talk.channels[0]
+    assert (jam.share, jam.every, type(jam).__module__) == (0.3, 2, "jammer")
+    assert talk == Communication(Wheel(2), halves, Resting(1), (jam, Loss(0.1)), True)
+    assert type(found.settings) is Settings and type(talk) is Communication
+
+
+def test_the_command_line_and_python_mean_the_same(tmp_path):
+    talk = Communication(Complete(), lazy, read_schedule("extra:0.2"), (Delay(2, "drop"),))
+    words = ["--graph", "complete", "--weights", "lazy", "--schedule", "extra:0.2"]
+    words += ["--channels", "delay:2,drop", "--folder", str(tmp_path / "run")]
+    cli.main(["train", "networked-ac", "commons", "--agents", "3", *WORDS, *words])
+    assert open_run(tmp_path / "run").settings == Settings(communication=talk, **TINY)
+
+
+def test_the_examples_train_and_are_short(tmp_path):
+    for module in (own_graph, own_channel):
+        assert len(inspect.getsource(module).splitlines()) < 60
+    wheel, petersen = own_graph.main(tmp_path / "graphs", **TINY)
+    assert wheel.finished and petersen.finished
+    assert open_run(petersen.folder).settings.communication.graph.degrees.tolist() == [3] * 10
+    jammed = own_channel.main(tmp_path / "channel", **TINY)
+    assert jammed.finished
+    lost_ = [float(row) for row in read_table(jammed.metrics(0))["critic.lost"]]
+    assert 0 < sum(lost_) / len(lost_) < 0.3
+    other = replace(jammed.settings.communication, channels=(Jam(0.8, every=6), Quantise(8)))
+    assert other != jammed.settings.communication
+
+
+def test_families_of_ones_own_are_abstract():
+    for base in (Family, Schedule):
+        with pytest.raises(TypeError, match="abstract"):
+            base()
