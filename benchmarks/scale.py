@@ -18,11 +18,27 @@ TEAMS = 2, 16, 64, 256
 GAMES, REPEATS = 64, 4
 UPDATES = 8
 """Of the largest team in a block. A program takes fresh memory once: at 1 that costs a sixth."""
+
+
+@dataclass(frozen=True)
+class SilentAC(NetworkedAC):
+    """Its messages left out, which a user cannot ask for."""
+
+    rounds: int = 0
+
+
+@dataclass(frozen=True)
+class SilentLiJia(LiJia):
+    """Its messages left out, which a user cannot ask for."""
+
+    gossip_rounds: int = 0
+
+
 METHODS: dict[str, tuple[Algorithm, Algorithm, Commons]] = {
-    "networked-ac": (NetworkedAC(crowd="mean"), NetworkedAC(crowd="mean", rounds=0), Commons()),
+    "networked-ac": (NetworkedAC(crowd="mean"), SilentAC(crowd="mean"), Commons()),
     "li-jia": (
         LiJia(warmup=0),
-        LiJia(warmup=0, gossip_rounds=0),
+        SilentLiJia(warmup=0),
         Commons(continuous=True),
     ),
 }

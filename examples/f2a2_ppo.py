@@ -8,12 +8,14 @@ What is left to say is what a policy gains by what it did.
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from coterie.algorithms import F2A2OnPolicy
 from coterie.algorithms.f2a2_on import Case, Critics
+from coterie.bounds import Above
 from coterie.rl.importance import clipped_gain
 
 
@@ -24,7 +26,7 @@ class F2A2PPO(F2A2OnPolicy):
     An agent knows its own reward only: `A` is the team's because the critics are.
     """
 
-    clip: float = 0.2
+    clip: Annotated[float, Above(0)] = 0.2
     """How far the ratio of new to old policy may move before its gradient stops."""
 
     def gain(self, critics: Critics, case: Case) -> Float[Array, "T G"]:

@@ -2,9 +2,13 @@
 
 import dataclasses
 import json
+import math
+from functools import partial
 
 import pytest
 
+from coterie.algorithms import F2A2SAC, IPPO, IQL
+from coterie.bounds import options_of
 from coterie.catalogue import (
     ABOUT,
     ALGORITHMS,
@@ -130,12 +134,45 @@ def test_names_of_agents_cannot_leave_their_folder():
     assert file_name("agent-0") == "agent-0"
 
 
-@pytest.mark.parametrize("option", ["learning_rate=-1", "discount=1.5", "epochs=0", "clip=0.0"])
-def test_hyperparameters_out_of_range_are_refused(option):
-    name, value = option.split("=")
-    algorithm = make_algorithm("ippo", **{name: type(getattr(make_algorithm("ippo"), name))(value)})
-    with pytest.raises(ConfigError, match=f"{name} must be .*, not {value}"):
-        algorithm.check(4)
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("learning_rate", -1.0, "learning_rate must be greater than 0, not -1.0."),
+        ("discount", 1.5, "discount must lie between 0 and 1, not 1.5."),
+        ("epochs", 0, "epochs must be at least 1, not 0."),
+        ("clip", math.nan, "clip must be a number, not nan."),
+        ("hidden", (64, 0), "hidden needs widths of at least 1, not (64, 0): try 64 64."),
+    ],
+)
+def test_hyperparameters_out_of_range_are_refused_at_once(name, value, sentence):
+    for make in (IPPO, partial(make_algorithm, "ippo"), partial(dataclasses.replace, IPPO())):
+        with pytest.raises(ConfigError) as refused:
+            make(**{name: value})
+        assert str(refused.value).startswith(sentence)
+
+
+def test_a_recurrent_unit_needs_a_dense_layer_before_it():
+    for kind in (IPPO, IQL, F2A2SAC):
+        with pytest.raises(ConfigError, match="a recurrent unit comes after a dense layer"):
+            kind(hidden=(), recurrent=True)
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_every_number_of_an_algorithm_declares_where_it_makes_sense(name):
+    """And refuses what it should: nothing new escapes."""
+    algorithm = ALGORITHMS[name]
+    numbers = [
+        option
+        for option in options_of(type(algorithm))
+        if option.kind in (int, float, tuple[int, ...])
+    ]
+    assert [option.name for option in numbers if not option.bounds] == []
+    for option in numbers:
+        with pytest.raises(ConfigError, match=f"^{option.name} "):
+            dataclasses.replace(algorithm, **{option.name: WRONG[option.kind]})
+
+
+WRONG = {int: -1, float: math.nan, tuple[int, ...]: (0,)}
 
 
 def test_every_algorithm_has_a_line_of_its_own():

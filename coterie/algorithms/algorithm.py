@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
-from coterie.algorithms.ranges import require_ranges
+from coterie.bounds import require_bounds
 from coterie.network import Network
 from coterie.rl.models import Policy
 from coterie.types import AgentSpec, View
@@ -99,9 +99,15 @@ def joint(experience: Experience) -> Float[Array, "T G M W"]:
 class Algorithm(abc.ABC):
     """A learning rule, written from one agent's view; its fields are its hyper-parameters.
 
+    What bounds they declare (`coterie.bounds`) is checked when a value is made: a `__post_init__`
+    of one's own calls `super().__post_init__()`.
+
     The agent axis appears nowhere: `coterie.network.lift` maps these functions over the team, and
     `network` is the only way to anybody else.
     """
+
+    def __post_init__(self) -> None:
+        require_bounds(self)
 
     @property
     @abc.abstractmethod
@@ -113,9 +119,8 @@ class Algorithm(abc.ABC):
         """What this algorithm is allowed to know; by default only what is its own."""
         return Information()
 
-    def check(self, games: int) -> None:
-        """Raise `ConfigError` if a hyper-parameter makes no sense, or not with so many games."""
-        require_ranges(self)
+    def check(self, games: int) -> None:  # noqa: B027 (all do)
+        """Raise `ConfigError` if hyper-parameters do not go together, or not with so many games."""
 
     def check_meetings(self, gaps: tuple[float, float], wait: float) -> None:  # noqa: B027 (all do)
         """Warn of hyper-parameters that do not go with averages over a graph of these `gaps`, to

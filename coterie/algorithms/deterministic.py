@@ -3,7 +3,7 @@
 import abc
 import math
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,11 +11,13 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from coterie.algorithms.algorithm import Algorithm, Experience, Information, Metrics
+from coterie.bounds import Above, AtLeast, Between
 from coterie.errors import ConfigError, require
 from coterie.network import Network
 from coterie.rl.averages import mean
 from coterie.rl.models import Body, Dense, Policy, Shape
 from coterie.rl.steps import decayed
+from coterie.rl.widths import Widths
 from coterie.types import AgentSpec, Box, View
 
 Parameters = tuple[Body, Dense]
@@ -63,27 +65,27 @@ class Deterministic(Algorithm):
 
     Both start from the critic before the step. An update averages over `horizon` steps of all
     games; a horizon of 1 and one game are the paper's order. Actions are executed with Gaussian
-    noise of width `exploration`: at 0 all features vanish, nothing is known of other actions, and
-    the policy stays where it is. Others' features are those of the moment they acted.
+    noise of width `exploration`: without any all features vanish, nothing is known of other
+    actions, and the policy stays where it is. Others' features are those of the moment they acted.
     """
 
-    horizon: int = 1
+    horizon: Annotated[int, AtLeast(1)] = 1
     """Steps played in every game between two updates, which average over them."""
-    exploration: float = 0.3
+    exploration: Annotated[float, Above(0, "without noise nothing is learned")] = 0.3
     """sigma: the width of the noise on actions, in normalised units."""
-    critic_step: float = 0.1
+    critic_step: Annotated[float, Between(0, 1, open=True)] = 0.1
     """The critic's first step size (at most 1)."""
-    critic_decay: float = 0.0
+    critic_decay: Annotated[float, Between(0, 1)] = 0.0
     """p: step sizes fall as 1 / (1 + n)^p with the updates; the theorems need 0.5 < p <= 1."""
-    actor_step: float = 0.0005
+    actor_step: Annotated[float, Above(0)] = 0.0005
     """The actor's first step size; well below critic_step * sigma^2, the pace of the slopes."""
-    actor_decay: float = 0.0
+    actor_decay: Annotated[float, Between(0, 1)] = 0.0
     """The actor's p; the theorems need it above the critic's."""
-    gradient_clip: float | None = None
+    gradient_clip: Annotated[float | None, Above(0)] = None
     """Largest norm of the actor's gradient; no limit by default."""
-    bound: float | None = None
+    bound: Annotated[float | None, Above(0)] = None
     """Parameters stay within +-bound, the theorems' projection; no limit by default."""
-    hidden: tuple[int, ...] = ()
+    hidden: Widths = ()
     """Widths of the policy's dense layers; none for a linear policy. The theory is for smooth
     policies, and its critic is linear whatever the policy."""
     activation: Literal["tanh", "relu", "selu", "leaky_relu"] = "tanh"
@@ -118,7 +120,7 @@ class Deterministic(Algorithm):
                 "discrete: use dpo, ippo or iql, or the game's continuous form."
             )
         policy = self._actor(key, spec)
-        width = math.log(self.exploration) if self.exploration else -math.inf
+        width = math.log(self.exploration)
         policy = Policy(policy.body, policy.head, jnp.full(spec.action.size, width))
         each = jax.eval_shape(lambda: _parameters(self._actor(key, spec.padded)))
         slopes = jax.tree.map(lambda x: jnp.zeros((spec.agents, *x.shape)), each)

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from coterie.algorithms.algorithm import Metrics
 from coterie.algorithms.proximal import Choice, Proximal, Sample
+from coterie.bounds import Above, AtLeast
 from coterie.rl.averages import mean
 from coterie.rl.distributions import Distribution
 
@@ -33,15 +34,15 @@ class DPO(Proximal):
     zero. The root is smoothed at zero, where the printed form has no gradient: see `smooth_root`.
     """
 
-    root_penalty: float = 0.01
+    root_penalty: Annotated[float, AtLeast(0)] = 0.01
     """Initial beta_1, the weight of sqrt(D)."""
-    penalty: float = 0.01
+    penalty: Annotated[float, AtLeast(0)] = 0.01
     """Initial beta_2, the weight of D."""
-    divergence_target: float = 0.01
+    divergence_target: Annotated[float, Above(0)] = 0.01
     """d_target: the divergence that an update should cause, in nats."""
-    tolerance: float = 1.5
+    tolerance: Annotated[float, AtLeast(1)] = 1.5
     """delta: how far from the target, as a factor, before the penalties change."""
-    factor: float = 2.0
+    factor: Annotated[float, AtLeast(1)] = 2.0
     """omega: by how much they change."""
     share_of_team: bool = True
     """Weigh the advantages by 1/N, as eq. 19 does and the authors' code does not."""

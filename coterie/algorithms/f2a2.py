@@ -6,7 +6,7 @@ learns from the steps just played, `f2a2_off` from a memory of them.
 
 import abc
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import equinox as eqx
 import jax
@@ -17,9 +17,11 @@ from coterie.algorithms.algorithm import Algorithm, Information
 from coterie.algorithms.joint import Joint
 from coterie.algorithms.off_policy import Models
 from coterie.algorithms.primal_dual import Pact, Parts, PrimalDual
+from coterie.bounds import Above, AtLeast, Between
 from coterie.errors import ConfigError
 from coterie.network import Network
 from coterie.rl.models import Policy, Shape
+from coterie.rl.widths import Widths, require_memory
 from coterie.types import AgentSpec, View
 
 
@@ -37,15 +39,15 @@ class F2A2(Algorithm):
     rewards and policies are not.
     """
 
-    learning_rate: float = 1e-3
+    learning_rate: Annotated[float, Above(0)] = 1e-3
     """Adam's step size for the policy (beta_psi)."""
-    critic_learning_rate: float = 1e-3
+    critic_learning_rate: Annotated[float, Above(0)] = 1e-3
     """Step size of the critics (beta_phi), and of the force that holds their copies together."""
-    discount: float = 0.99
+    discount: Annotated[float, Between(0, 1)] = 0.99
     """gamma: what a reward one step later is worth now."""
-    gradient_clip: float = 1.0
+    gradient_clip: Annotated[float, Above(0, infinite=True)] = 1.0
     """Largest norm of each network's gradient."""
-    hidden: tuple[int, ...] = (64, 64)
+    hidden: Widths = (64, 64)
     """Widths of the dense layers, of the policy and of the critic alike."""
     activation: Literal["tanh", "relu", "selu", "leaky_relu"] = "leaky_relu"
     """Non-linearity after each dense layer."""
@@ -53,17 +55,17 @@ class F2A2(Algorithm):
     """Put a gated recurrent unit after the policy's dense layers; critics have no memory."""
     critic_optimizer: Literal["adam", "sgd"] = "adam"
     """Adam scales each agent's errors by their own size; sgd agrees on the mean reward's critic."""
-    penalty: float = 100.0
+    penalty: Annotated[float, AtLeast(0)] = 100.0
     """beta: how strongly copies are held together; 3 beta critic_learning_rate must be below 4 on
     the complete graph, below 3 on a ring; agents that listen at intervals want less."""
-    forget: float = 0.0
+    forget: Annotated[float, Between(0, 1)] = 0.0
     """The share of the dual variables forgotten in each round: above 0 where agents listen at
     intervals of their own."""
     objective: Literal["joint", "alternating"] = "joint"
     """Actor and critic as one objective, or (the ablation) each for itself."""
-    optimism: float = 0.01
+    optimism: Annotated[float, AtLeast(0)] = 0.01
     """alpha_1 / alpha_2 in the critic's block: the joint objective lifts values by half of it."""
-    caution: float = 0.1
+    caution: Annotated[float, AtLeast(0)] = 0.1
     """alpha_2 / alpha_1 in the policy's: how much it avoids what surprises the critic."""
 
     payload: ClassVar[str] = "critic"
@@ -93,6 +95,10 @@ class F2A2(Algorithm):
     @property
     def information(self) -> Information:
         return Information(state="observations", actions="joint", sends=(self.payload,))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_memory(self.hidden, self.recurrent)
 
     def check(self, games: int) -> None:
         self.require_agreement()

@@ -1,7 +1,7 @@
 """F2A2-DDPG and F2A2-TD3: policies that climb critics through their actions."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from coterie.algorithms.f2a2_off import Case, F2A2OffPolicy
 from coterie.algorithms.off_policy import drawn, relaxed, size_of
+from coterie.bounds import Above, AtLeast
 from coterie.rl.distributions import Distribution, Squashed
 from coterie.rl.models import ActionCritic, Policy, Shape
 from coterie.types import AgentSpec, Box, View
@@ -26,9 +27,9 @@ class F2A2DDPG(F2A2OffPolicy):
     within; discrete ones are drawn, and relaxed by Gumbel-softmax where a gradient has to pass.
     """
 
-    exploration_noise: float = 0.3
+    exploration_noise: Annotated[float, Above(0)] = 0.3
     """Standard deviation of the noise within the `tanh`, for continuous actions."""
-    regulariser: float = 1e-3
+    regulariser: Annotated[float, AtLeast(0)] = 1e-3
     """Weight of the mean square of the policy's outputs before they are squashed."""
 
     @property
@@ -76,12 +77,12 @@ class F2A2TD3(F2A2DDPG):
     moves the policy and the targets.
     """
 
-    delay: int = 2
+    delay: Annotated[int, AtLeast(1)] = 2
     """Updates of the critics for each one of the policy."""
-    smoothing: float = 0.2
+    smoothing: Annotated[float, AtLeast(0)] = 0.2
     """Standard deviation of the noise on target actions, within the `tanh`; continuous ones only:
     discrete ones are drawn."""
-    smoothing_bound: float = 0.5
+    smoothing_bound: Annotated[float, Above(0, infinite=True)] = 0.5
     """The largest such noise."""
 
     def critics(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[ActionCritic, ...]:

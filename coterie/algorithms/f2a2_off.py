@@ -2,7 +2,7 @@
 
 import abc
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,7 @@ from coterie.algorithms.f2a2 import F2A2
 from coterie.algorithms.off_policy import Learner, Models, OffPolicy, Student
 from coterie.algorithms.primal_dual import Pact
 from coterie.algorithms.scene import Memory, Sample, Scene
+from coterie.bounds import AtLeast, Between
 from coterie.errors import require
 from coterie.network import Network, few_at_a_time
 from coterie.rl import replay
@@ -87,7 +88,7 @@ class F2A2OffPolicy(F2A2, OffPolicy):
     Others' actions, now and next, come from models of them (see `company`).
     """
 
-    follow: float = 0.005
+    follow: Annotated[float, Between(0, 1, open=True)] = 0.005
     """The share of the way that targets go towards what they follow, at each gradient step."""
     expectations: Literal["stored", "both"] = "stored"
     """Whether terms with a temporal difference are of stored actions alone, or (as printed) also
@@ -95,14 +96,14 @@ class F2A2OffPolicy(F2A2, OffPolicy):
     others: Literal["estimates", "policies", "none"] = "estimates"
     """What the others would do: a guess of their models, what they say, or nothing at all, to
     critics of the own action alone."""
-    mind_width: int = 32
+    mind_width: Annotated[int, AtLeast(1)] = 32
     """Width of the networks that model another agent."""
-    mental_steps: int = 5
+    mental_steps: Annotated[int, AtLeast(1)] = 5
     """Steps of the running episode that its mental state is made of, and that a recurrent policy is
     taken through before each drawn step."""
-    trajectories: int = 8
+    trajectories: Annotated[int, AtLeast(1)] = 8
     """Games whose first `horizon` steps form its character."""
-    latest: int = 1_200
+    latest: Annotated[int, AtLeast(1)] = 1_200
     """Steps that its model learns from: the latest ones."""
 
     @abc.abstractmethod

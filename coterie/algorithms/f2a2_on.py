@@ -2,7 +2,7 @@
 
 import abc
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import equinox as eqx
 import jax
@@ -16,11 +16,12 @@ from coterie.algorithms.f2a2 import F2A2
 from coterie.algorithms.off_policy import Models
 from coterie.algorithms.primal_dual import Pact
 from coterie.algorithms.proximal import Choice
-from coterie.algorithms.ranges import require_layer
+from coterie.bounds import Above, AtLeast, Between
 from coterie.network import Network
 from coterie.rl.averages import mean
 from coterie.rl.distributions import Distribution
 from coterie.rl.models import ActionCritic, Critic, Memory, Policy, Shape
+from coterie.rl.widths import require_layer
 from coterie.types import AgentSpec, View
 
 
@@ -77,15 +78,15 @@ class F2A2OnPolicy(F2A2):
     gradient is that of Proposition 3; at later ones terms are weighed by ratios of at most 1.
     """
 
-    horizon: int = 25
+    horizon: Annotated[int, AtLeast(1)] = 25
     """Steps played in every game between two rounds of updates."""
-    updates: int = 16
+    updates: Annotated[int, AtLeast(1)] = 16
     """Gradient steps after each `horizon`, on all of its steps; 4 in the paper."""
-    learning_rate: float = 1e-4
+    learning_rate: Annotated[float, Above(0)] = 1e-4
     """Adam's step size for the policy (beta_psi); 1e-3 in the paper."""
-    trace: float = 0.8
+    trace: Annotated[float, Between(0, 1)] = 0.8
     """lambda of the critics' targets; the paper leaves it open."""
-    entropy: float = 0.01
+    entropy: Annotated[float, AtLeast(0)] = 0.01
     """Weight of the policy's entropy in its objective; 0 in the paper."""
 
     @abc.abstractmethod

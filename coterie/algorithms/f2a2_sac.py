@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import equinox as eqx
 import jax
@@ -13,6 +13,7 @@ from coterie.algorithms.algorithm import Information
 from coterie.algorithms.attention import AttentionCritic
 from coterie.algorithms.f2a2_off import Case, F2A2OffPolicy, Try
 from coterie.algorithms.off_policy import Models, drawn
+from coterie.bounds import AtLeast
 from coterie.errors import ConfigError, require
 from coterie.rl.distributions import Categorical, Distribution
 from coterie.rl.models import Policy, Shape
@@ -31,11 +32,11 @@ class F2A2SAC(F2A2OffPolicy):
     critics look at the others; the rest of a critic is an agent's own and learns from its reward.
     """
 
-    temperature: float = 0.01
+    temperature: Annotated[float, AtLeast(0)] = 0.01
     """alpha: what a nat of entropy is worth."""
-    heads: int = 4
+    heads: Annotated[int, AtLeast(1)] = 4
     """Heads of the critics' attention."""
-    width: int = 128
+    width: Annotated[int, AtLeast(1)] = 128
     """Numbers that a critic makes of each agent: a multiple of the heads."""
 
     payload: ClassVar[str] = "attention"

@@ -1,11 +1,13 @@
 """Independent PPO: every agent clips its own ratio and trusts its own critic."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
 from coterie.algorithms.proximal import Choice, Proximal
+from coterie.bounds import Above
 from coterie.rl.averages import mean
 from coterie.rl.distributions import Distribution
 from coterie.rl.importance import clipped_gain
@@ -19,7 +21,7 @@ class IPPO(Proximal):
     new to its old policy. Nothing is sent, nothing is shared.
     """
 
-    clip: float = 0.2
+    clip: Annotated[float, Above(0, infinite=True)] = 0.2
     """How far the ratio of new to old policy may move before its gradient stops."""
 
     def surrogate(

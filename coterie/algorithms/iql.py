@@ -1,7 +1,7 @@
 """Independent Q-learning: every agent its own double Q-network and replay memory."""
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import equinox as eqx
 import jax
@@ -10,12 +10,14 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from coterie.algorithms.algorithm import Action, Algorithm, Experience, Metrics
+from coterie.bounds import Above, AtLeast, Between
 from coterie.errors import ConfigError, require
 from coterie.network import Network
 from coterie.rl import replay
 from coterie.rl.averages import mean
 from coterie.rl.models import Memory, Policy, Shape
 from coterie.rl.steps import falling
+from coterie.rl.widths import Widths, require_memory
 from coterie.types import AgentSpec, Discrete, View, blank_view
 
 
@@ -58,36 +60,40 @@ class IQL(Algorithm):
     is shared.
     """
 
-    horizon: int = 25
+    horizon: Annotated[int, AtLeast(1)] = 25
     """Steps played in every game between two rounds of updates; the length of a stored segment."""
-    updates: int = 8
+    updates: Annotated[int, AtLeast(1)] = 8
     """Gradient steps after each `horizon`."""
-    batch: int = 32
+    batch: Annotated[int, AtLeast(1)] = 32
     """Segments in each gradient step."""
-    capacity: int = 5_000
+    capacity: Annotated[int, AtLeast(1)] = 5_000
     """Segments in the replay memory; the oldest are overwritten."""
-    warmup: int = 64
+    warmup: Annotated[int, AtLeast(0)] = 64
     """Segments to collect before the first update."""
-    learning_rate: float = 5e-4
+    learning_rate: Annotated[float, Above(0)] = 5e-4
     """Adam's step size."""
-    discount: float = 0.99
+    discount: Annotated[float, Between(0, 1)] = 0.99
     """gamma: what a reward one step later is worth now."""
-    exploration_start: float = 1.0
+    exploration_start: Annotated[float, Between(0, 1)] = 1.0
     """Probability of a random action at first."""
-    exploration_end: float = 0.05
+    exploration_end: Annotated[float, Between(0, 1)] = 0.05
     """Probability of a random action in the end."""
-    exploration_steps: int = 50_000
+    exploration_steps: Annotated[int, AtLeast(1)] = 50_000
     """Steps, over all games, until the probability has fallen to its end."""
-    target_every: int = 200
+    target_every: Annotated[int, AtLeast(1)] = 200
     """Gradient steps between two copies of Q into the target."""
-    gradient_clip: float = 10.0
+    gradient_clip: Annotated[float, Above(0, infinite=True)] = 10.0
     """Largest norm of the gradient."""
-    hidden: tuple[int, ...] = (64, 64)
+    hidden: Widths = (64, 64)
     """Widths of the dense layers; none for a linear function of the observation."""
     activation: Literal["tanh", "relu", "selu", "leaky_relu"] = "relu"
     """Non-linearity after each dense layer."""
     recurrent: bool = False
     """Put a gated recurrent unit after the dense layers, for partial observability."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_memory(self.hidden, self.recurrent)
 
     def check(self, games: int) -> None:
         super().check(games)

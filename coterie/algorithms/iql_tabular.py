@@ -1,13 +1,14 @@
 """Independent Q-learning with tables: every agent learns as if it were alone."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from coterie.algorithms.algorithm import Metrics
 from coterie.algorithms.tabular import Learner, Step, Tabular
+from coterie.bounds import AtLeast, Between
 from coterie.rl.models import Policy
 from coterie.rl.steps import decayed, falling
 from coterie.rl.tables import able_only, drawn, entry
@@ -29,15 +30,15 @@ class IQLTabular(Tabular):
     search, as that of `LiJiaTabular`.
     """
 
-    critic_step: float = 1.0
+    critic_step: Annotated[float, Between(0, 1, open=True)] = 1.0
     """a of alpha = a / (1 + n)^p, with n the earlier visits of the state and action."""
-    critic_decay: float = 0.4
+    critic_decay: Annotated[float, Between(0, 1)] = 0.4
     """p of alpha; 0 is a constant step."""
-    exploration_start: float = 1.0
+    exploration_start: Annotated[float, Between(0, 1)] = 1.0
     """Probability of a random action at first."""
-    exploration_end: float = 0.05
+    exploration_end: Annotated[float, Between(0, 1)] = 0.05
     """Probability of a random action in the end."""
-    exploration_steps: int = 200_000
+    exploration_steps: Annotated[int, AtLeast(1)] = 200_000
     """Steps, over all games, until the probability has fallen to its end."""
 
     numbers: ClassVar[int] = 2  # the values and the visits

@@ -1,7 +1,7 @@
 """Li & Jia's Algorithm 2: local critics that learn from a memory which gossip keeps up to date."""
 
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,7 @@ from coterie.algorithms.off_policy import (
     Models,
     Student,
 )
+from coterie.bounds import Above, AtLeast
 from coterie.errors import ConfigError, require
 from coterie.network import Network, few_at_a_time
 from coterie.rl.averages import mean
@@ -67,15 +68,15 @@ class LiJia(ByLesson):
 
     refresh: Literal["minibatch", "all"] = "minibatch"
     """Estimate c for the drawn steps only, or (as printed) keep it up to date for the memory."""
-    gossip_rounds: int = 5
+    gossip_rounds: Annotated[int, AtLeast(1)] = 5
     """Rounds of averages for each minibatch."""
-    weight_clip: float = 3.0
+    weight_clip: Annotated[float, AtLeast(0, infinite=True)] = 3.0
     """How far c may be from 0; at 0 nothing is reweighed."""
     normalise_weights: bool = False
     """Divide the weights by their mean over the minibatch."""
-    deviation_min: float = 0.3
+    deviation_min: Annotated[float, Above(0)] = 0.3
     """Least sigma. There is no bonus for entropy to keep it up."""
-    deviation_max: float = 1.0
+    deviation_max: Annotated[float, Above(0)] = 1.0
     """Largest sigma; it starts at the geometric mean of the two."""
     see_state: bool = False
     """Whether critics see the global state instead of the own observation."""

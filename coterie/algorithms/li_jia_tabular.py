@@ -1,13 +1,14 @@
 """Li & Jia's Algorithm 1: actor-critic with tables, each agent's critic of its own action only."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from coterie.algorithms.algorithm import Metrics
 from coterie.algorithms.tabular import Learner, Step, Tabular
+from coterie.bounds import Above, AtLeast, Between, Finite
 from coterie.errors import require
 from coterie.network import Network
 from coterie.rl.models import Policy
@@ -37,21 +38,21 @@ class LiJiaTabular(Tabular):
     of four agents that are in none of its figures (`random-mdp`, instances 1000 and 1001).
     """
 
-    critic_step: float = 1.0
+    critic_step: Annotated[float, Between(0, 1, open=True)] = 1.0
     """a of alpha = a / (1 + n)^p, with n the earlier visits of the state and action."""
-    critic_decay: float = 0.65
+    critic_decay: Annotated[float, Between(0, 1)] = 0.65
     """p of alpha. Theorem 1 needs it above 0.5 and at most 1; 0 is a constant step."""
-    actor_step: float = 0.2
+    actor_step: Annotated[float, Above(0)] = 0.2
     """b of beta = b / (1 + n)^q, with n the earlier visits of the state."""
-    actor_decay: float = 0.4
+    actor_decay: Annotated[float, Between(0, 1)] = 0.4
     """q of beta; 0 is a constant step."""
-    preference_min: float = -10.0
+    preference_min: Annotated[float, Finite()] = -10.0
     """T_m: preferences go no lower."""
-    preference_max: float = 10.0
+    preference_max: Annotated[float, Finite()] = 10.0
     """T_M: preferences go no higher."""
     update: Literal["simultaneous", "cyclic"] = "simultaneous"
     """Who improves: everybody at every step, or one agent after the other (eqs. 23 and 24)."""
-    period: int = 100
+    period: Annotated[int, AtLeast(1)] = 100
     """Steps of one agent's turn if the update is cyclic; the critics learn all the time."""
 
     numbers: ClassVar[int] = 3  # the critic, the preferences, and the visits

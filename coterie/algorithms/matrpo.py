@@ -1,7 +1,7 @@
 """MATRPO: a trust region for the team, in which agents agree on nothing but policy ratios."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
@@ -20,6 +20,7 @@ from coterie.algorithms.first_order import Local, around
 from coterie.algorithms.team_model import TeamModel, log_probs_of, taken_by
 from coterie.algorithms.trust_region import Learner, TrustRegion
 from coterie.algorithms.trust_step import Inside, Region, Scaled
+from coterie.bounds import Above, AtLeast, Between
 from coterie.errors import require
 from coterie.network import Network, like
 from coterie.rl.averages import mean
@@ -47,23 +48,23 @@ class MATRPO(TrustRegion):
     a time or a matching, as printed. A meeting that is lost changes nothing at either end.
     """
 
-    conjugate_steps: int = 20
+    conjugate_steps: Annotated[int, AtLeast(1)] = 20
     """Steps of conjugate gradients in an update, spread over its rounds."""
-    admm_rounds: int = 100
+    admm_rounds: Annotated[int, AtLeast(1)] = 100
     """Rounds of ADMM in each update."""
-    penalty: float = 1.0
+    penalty: Annotated[float, Above(0, "without it nobody agrees")] = 1.0
     """beta: the weight of departures from the midpoints, and the step of the multipliers."""
     step: Literal["exact", "closed", "boundary"] = "exact"
     """The best step within the region; its closed form if B = |E| beta H; or always its edge."""
     ratios: Literal["linear", "exact"] = "exact"
     """Log ratios as the stepped policy has them, told in every round; or to first order: those of
     each direction once, and then how far steps go along each."""
-    warm_start: float = 0.0
+    warm_start: Annotated[float, Between(0, 1)] = 0.0
     """Which share of the last update's multipliers to begin with, those of a sample serving the one
     in its place. With 1 those of a rare action stay and push whatever is sampled there later."""
     scale: Literal["team", "own", "none"] = "team"
     """Whose mean and deviation standardise advantages: the team's by gossip, its own, nobody's."""
-    moment_rounds: int = 10
+    moment_rounds: Annotated[int, AtLeast(1)] = 10
     """Rounds of gossip on the team's mean, and then on its deviation."""
 
     @property
@@ -71,11 +72,6 @@ class MATRPO(TrustRegion):
         sends = (RATIOS,) if self.ratios == "exact" else (RATIOS, STEPS)
         moments = (MOMENTS,) if self.scale == "team" else ()
         return Information(actions="joint", sends=sends + moments)
-
-    def check(self, games: int) -> None:
-        super().check(games)
-        sentence = f"penalty must be greater than 0, not {self.penalty}: without it nobody agrees."
-        require(self.penalty > 0.0, sentence)
 
     def check_meetings(self, gaps: tuple[float, float], wait: float) -> None:
         super().check_meetings(gaps, wait)

@@ -3,7 +3,7 @@
 import abc
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import equinox as eqx
 import jax
@@ -12,11 +12,13 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from coterie.algorithms.algorithm import Action, Algorithm, Experience, Information, Metrics
+from coterie.bounds import Above, AtLeast, Between
 from coterie.network import Network, few_at_a_time
 from coterie.rl.averages import mean
 from coterie.rl.models import Policy, Shape
 from coterie.rl.optimizers import rescaled, scales
 from coterie.rl.steps import decayed
+from coterie.rl.widths import Widths
 from coterie.types import AgentSpec, View
 
 
@@ -82,35 +84,35 @@ class Networked(Algorithm):
     gradients vanishes, as with sgd.
     """
 
-    horizon: int = 10
+    horizon: Annotated[int, AtLeast(1)] = 10
     """Steps played in every game between two updates; 1 is the paper's order."""
-    discount: float = 0.95
+    discount: Annotated[float, Between(0, 1)] = 0.95
     """gamma: what a reward one step later is worth now; 1 for the average-reward form."""
-    actor_rate: float = 1e-3
+    actor_rate: Annotated[float, Above(0)] = 1e-3
     """beta_theta: step size of the policy."""
-    critic_rate: float = 5e-3
+    critic_rate: Annotated[float, Above(0)] = 5e-3
     """beta_omega: step size of the critic and of the mean reward."""
-    actor_decay: float = 0.0
+    actor_decay: Annotated[float, Between(0, 1)] = 0.0
     """Steps fall as 1 / (1 + updates)^q; 0 for constant ones."""
-    critic_decay: float = 0.0
+    critic_decay: Annotated[float, Between(0, 1)] = 0.0
     """The same for the critic; the theory wants it below the actor's, and above 1/2."""
     optimizer: Literal["adam", "sgd"] = "adam"
     """With Adam, the scale of the critic's gradients is averaged, too. The theory is of sgd."""
-    critic_epochs: int = 1
+    critic_epochs: Annotated[int, AtLeast(1)] = 1
     """Gradient steps of the critic for each one of the policy."""
-    rounds: int = 1
+    rounds: Annotated[int, AtLeast(1)] = 1
     """Rounds of averaging after each update."""
-    entropy: float = 0.01
+    entropy: Annotated[float, AtLeast(0)] = 0.01
     """Weight of the policy's entropy in its objective; 0 in the paper."""
-    gradient_clip: float = 10.0
+    gradient_clip: Annotated[float, Above(0, infinite=True)] = 10.0
     """Largest norm of each gradient. An agent whose gradients are longer counts for less."""
     critic_sees: Literal["state", "observation"] = "state"
     """What critics are functions of. Only of what all agents see alike can they agree on one."""
     crowd: Literal["joint", "mean"] = "joint"
     """Whether critics see every agent's action, or their mean: a size that N does not change."""
-    hidden: tuple[int, ...] = (64, 64)
+    hidden: Widths = (64, 64)
     """Widths of the policy's dense layers; none for a linear one."""
-    critic_hidden: tuple[int, ...] = (64, 64)
+    critic_hidden: Widths = (64, 64)
     """Widths of the critics' dense layers; none for a linear one."""
     activation: Literal["tanh", "relu", "selu", "leaky_relu"] = "tanh"
     """Non-linearity after each dense layer."""

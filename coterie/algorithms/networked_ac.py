@@ -1,7 +1,7 @@
 """Networked actor-critic with a state value and a model of the team's reward."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, Key
 
 from coterie.algorithms.algorithm import Experience, joint
 from coterie.algorithms.networked import Learner, Lesson, Networked, beside
+from coterie.bounds import Between
 from coterie.network import Network
 from coterie.rl.averages import mean
 from coterie.rl.models import Critic
@@ -39,7 +40,7 @@ class NetworkedAC(Networked):
     form has `gamma V(s')` and no `mu`.
     """
 
-    trace: float = 0.0
+    trace: Annotated[float, Between(0, 1)] = 0.0
     """lambda: how far the team's errors of later steps count; 0 in the paper."""
 
     def start_critic(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Judges, tuple[()]]:

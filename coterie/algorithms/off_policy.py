@@ -6,7 +6,7 @@ climb.
 
 import abc
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import equinox as eqx
 import jax
@@ -15,7 +15,7 @@ import optax
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 from coterie.algorithms.algorithm import Algorithm, Experience, Metrics
-from coterie.algorithms.ranges import require_layer
+from coterie.bounds import Above, AtLeast, Between
 from coterie.errors import require
 from coterie.network import Network, few_at_a_time
 from coterie.rl import replay
@@ -23,6 +23,7 @@ from coterie.rl.averages import mean
 from coterie.rl.distributions import Categorical, Distribution, Squashed
 from coterie.rl.models import Policy, followed
 from coterie.rl.optimizers import clipped_adams
+from coterie.rl.widths import Widths, require_layer
 from coterie.types import AgentSpec
 
 
@@ -65,27 +66,27 @@ class Lesson(NamedTuple):
 class OffPolicy(Algorithm):
     """The hyper-parameters and the updates that off-policy actor-critics share."""
 
-    horizon: int = 25
+    horizon: Annotated[int, AtLeast(1)] = 25
     """Steps played in every game between two rounds of updates."""
-    updates: int = 16
+    updates: Annotated[int, AtLeast(1)] = 16
     """Gradient steps after each `horizon`."""
-    batch: int = 256
+    batch: Annotated[int, AtLeast(1)] = 256
     """Steps in each gradient step."""
-    capacity: int = 20_000
+    capacity: Annotated[int, AtLeast(1)] = 20_000
     """Steps in the replay memory; the oldest are overwritten."""
-    warmup: int = 2_000
+    warmup: Annotated[int, AtLeast(0)] = 2_000
     """Steps to collect before the first update."""
-    learning_rate: float = 1e-4
+    learning_rate: Annotated[float, Above(0)] = 1e-4
     """Adam's step size for the policy."""
-    critic_learning_rate: float = 1e-3
+    critic_learning_rate: Annotated[float, Above(0)] = 1e-3
     """Adam's step size for the critic."""
-    discount: float = 0.95
+    discount: Annotated[float, Between(0, 1)] = 0.95
     """gamma: what a reward one step later is worth now."""
-    follow: float = 0.01
+    follow: Annotated[float, Between(0, 1, open=True)] = 0.01
     """The share of the way that targets go towards what they follow, at each gradient step."""
-    gradient_clip: float = 1.0
+    gradient_clip: Annotated[float, Above(0, infinite=True)] = 1.0
     """Largest norm of each network's gradient."""
-    hidden: tuple[int, ...] = (64, 64)
+    hidden: Widths = (64, 64)
     """Widths of the dense layers, of the policy and of the critic alike."""
     activation: Literal["tanh", "relu", "selu", "leaky_relu"] = "relu"
     """Non-linearity after each dense layer."""

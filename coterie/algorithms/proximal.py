@@ -7,7 +7,7 @@ rule that adapts its coefficients.
 import abc
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import equinox as eqx
 import jax
@@ -17,12 +17,14 @@ from jaxtyping import Array, Bool, Float, Key, PyTree
 
 from coterie.algorithms.algorithm import Algorithm, Experience, Metrics
 from coterie.algorithms.appraisal import appraised
+from coterie.bounds import Above, AtLeast, Between
 from coterie.errors import require
 from coterie.network import Network
 from coterie.rl.averages import mean, standardise
 from coterie.rl.distributions import Distribution
 from coterie.rl.models import Critic, Memory, Policy, Shape
 from coterie.rl.optimizers import clipped_adams
+from coterie.rl.widths import Widths, require_memory
 from coterie.types import AgentSpec, View
 
 
@@ -64,27 +66,27 @@ class Sample(NamedTuple):
 class Proximal(Algorithm):
     """The hyper-parameters and the update that on-policy methods share."""
 
-    horizon: int = 50
+    horizon: Annotated[int, AtLeast(1)] = 50
     """Steps played in every game between two updates."""
-    epochs: int = 5
+    epochs: Annotated[int, AtLeast(1)] = 5
     """Passes over the experience in one update."""
-    minibatches: int = 4
+    minibatches: Annotated[int, AtLeast(1)] = 4
     """Parts that the games are dealt into; one gradient step for each part."""
-    learning_rate: float = 5e-4
+    learning_rate: Annotated[float, Above(0)] = 5e-4
     """Adam's step size for the policy."""
-    critic_learning_rate: float = 5e-4
+    critic_learning_rate: Annotated[float, Above(0)] = 5e-4
     """Adam's step size for the critic."""
-    discount: float = 0.99
+    discount: Annotated[float, Between(0, 1)] = 0.99
     """gamma: what a reward one step later is worth now."""
-    trace: float = 0.95
+    trace: Annotated[float, Between(0, 1)] = 0.95
     """lambda of generalised advantage estimation."""
-    entropy: float = 0.01
+    entropy: Annotated[float, AtLeast(0)] = 0.01
     """Weight of the policy's entropy in its objective."""
-    gradient_clip: float = 10.0
+    gradient_clip: Annotated[float, Above(0, infinite=True)] = 10.0
     """Largest norm of each network's gradient."""
-    value_clip: float | None = None
+    value_clip: Annotated[float | None, Above(0)] = None
     """How far a value may move from the old one in one update; no limit by default."""
-    hidden: tuple[int, ...] = (64, 64)
+    hidden: Widths = (64, 64)
     """Widths of the dense layers, of the policy and of the critic alike; none for a linear one."""
     activation: Literal["tanh", "relu", "selu", "leaky_relu"] = "relu"
     """Non-linearity after each dense layer."""
@@ -115,6 +117,10 @@ class Proximal(Algorithm):
         policy: the new policy at every step; evaluated only by methods that look at it.
         """
         return coefficients, {}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_memory(self.hidden, self.recurrent)
 
     def check(self, games: int) -> None:
         super().check(games)

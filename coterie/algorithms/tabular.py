@@ -2,13 +2,14 @@
 
 import abc
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from coterie.algorithms.algorithm import Action, Algorithm, Experience, Metrics
+from coterie.bounds import AtLeast, Between
 from coterie.errors import ConfigError, require
 from coterie.network import Network
 from coterie.rl.averages import mean
@@ -59,9 +60,9 @@ class Tabular(Algorithm):
     which takes fewer and larger steps.)
     """
 
-    horizon: int = 1
+    horizon: Annotated[int, AtLeast(1)] = 1
     """Steps played in every game between two rounds of learning."""
-    discount: float = 0.9
+    discount: Annotated[float, Between(0, 1)] = 0.9
     """gamma: what a reward one step later is worth now."""
 
     numbers: ClassVar[int]

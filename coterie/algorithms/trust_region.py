@@ -3,7 +3,7 @@
 import abc
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import equinox as eqx
 import jax
@@ -14,9 +14,11 @@ from jaxtyping import Array, Float, Key, PyTree
 from coterie.algorithms.algorithm import Action, Algorithm, Experience, Metrics
 from coterie.algorithms.appraisal import appraised
 from coterie.algorithms.trust_step import searched, unsearched
+from coterie.bounds import Above, AtLeast, Between
 from coterie.errors import require
 from coterie.rl.averages import mean
 from coterie.rl.models import Critic, Policy, Shape
+from coterie.rl.widths import Widths
 from coterie.types import AgentSpec, View
 
 
@@ -38,28 +40,28 @@ class Learner(NamedTuple):
 class TrustRegion(Algorithm):
     """The hyper-parameters and the steps that trust-region methods share."""
 
-    horizon: int = 200
+    horizon: Annotated[int, AtLeast(1)] = 200
     """Steps played in every game between two updates."""
-    divergence: float = 0.003
+    divergence: Annotated[float, Above(0)] = 0.003
     """delta / N: the largest mean divergence of an update, in nats, of all heads together."""
-    conjugate_steps: int = 10
+    conjugate_steps: Annotated[int, AtLeast(1)] = 10
     """Steps of conjugate gradients towards a step."""
-    damping: float = 0.01
+    damping: Annotated[float, AtLeast(0)] = 0.01
     """Added to the diagonal of the divergence's Hessian."""
-    halvings: int | None = 10
+    halvings: Annotated[int | None, AtLeast(0)] = 10
     """Line search: how often a step that fails is halved before it is given up. With None there is
     none: every step that is finite is taken as it is."""
-    discount: float = 0.95
+    discount: Annotated[float, Between(0, 1)] = 0.95
     """gamma: what a reward one step later is worth now."""
-    trace: float = 0.95
+    trace: Annotated[float, Between(0, 1)] = 0.95
     """lambda of generalised advantage estimation."""
-    critic_learning_rate: float = 1e-3
+    critic_learning_rate: Annotated[float, Above(0)] = 1e-3
     """Adam's step size for the critic."""
-    critic_epochs: int = 3
+    critic_epochs: Annotated[int, AtLeast(1)] = 3
     """The critic's passes over the samples in one update."""
-    batch: int = 64
+    batch: Annotated[int, AtLeast(1)] = 64
     """Samples in one gradient step of the critic."""
-    hidden: tuple[int, ...] = (128, 128)
+    hidden: Widths = (128, 128)
     """Widths of the dense layers, of the policy and of the critic alike; none for a linear one."""
     activation: Literal["tanh", "relu", "selu", "leaky_relu"] = "selu"
     """Non-linearity after each dense layer."""

@@ -1,7 +1,7 @@
 """MADDPG: the reference point whose critics know everybody's actions and next policies."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,7 @@ from coterie.algorithms.off_policy import (
     relaxed,
     size_of,
 )
+from coterie.bounds import Above, AtLeast
 from coterie.network import Network
 from coterie.rl.averages import mean
 from coterie.rl.models import ActionCritic, Policy, Shape
@@ -47,9 +48,9 @@ class MADDPG(ByLesson):
     noise is drawn within the `tanh`, and each agent has a critic and a reward of its own.
     """
 
-    exploration_noise: float = 0.3
+    exploration_noise: Annotated[float, Above(0)] = 0.3
     """Standard deviation of the noise within the `tanh`, for continuous actions."""
-    regulariser: float = 1e-3
+    regulariser: Annotated[float, AtLeast(0)] = 1e-3
     """Weight of the mean square of the policy's outputs before they are squashed."""
 
     @property

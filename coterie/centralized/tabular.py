@@ -1,10 +1,12 @@
 """What Li & Jia compare their Algorithm 1 with: the whole team learns as one agent, in tables."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from coterie.algorithms.algorithm import AS_ONE, Information
 from coterie.algorithms.iql_tabular import IQLTabular
 from coterie.algorithms.li_jia_tabular import LiJiaTabular
+from coterie.bounds import Above, Between
 
 
 @dataclass(frozen=True)
@@ -14,11 +16,11 @@ class CentralActorCritic(LiJiaTabular):
     Its critic and its softmax are tables of states and joint actions, and it draws joint actions.
     """
 
-    critic_decay: float = 0.55
+    critic_decay: Annotated[float, Between(0, 1)] = 0.55
     """p of alpha. Theorem 1 needs it above 0.5 and at most 1; 0 is a constant step."""
-    actor_step: float = 0.1
+    actor_step: Annotated[float, Above(0)] = 0.1
     """b of beta = b / (1 + n)^q, with n the earlier visits of the state."""
-    actor_decay: float = 0.2
+    actor_decay: Annotated[float, Between(0, 1)] = 0.2
     """q of beta; 0 is a constant step."""
 
     @property

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from coterie.errors import require
+from coterie.bounds import AtLeast
 from coterie.games.game import AgentSpec, Box, JaxGame, Timestep, View
 
 BOUND = 8.0
@@ -48,28 +48,21 @@ class ContinuousBandit(JaxGame):
     [0.0, 0.0, 0.0]
     """
 
-    agents: int = 5
+    agents: Annotated[int, AtLeast(1)] = 5
     """How many agents play."""
 
-    size: int = 1
+    size: Annotated[int, AtLeast(1)] = 1
     """How many numbers each of them chooses."""
 
-    conflict: float = 1.0
+    conflict: Annotated[float, AtLeast(0, "try 1.0")] = 1.0
     """How far the agents disagree: the numbers of `c_i - a*` are drawn uniformly from within this,
     then centred; 0 to pay everyone the mean."""
 
-    instance: int = 0
+    instance: Annotated[int, AtLeast(0)] = 0
     """Which bandit is drawn."""
 
-    time_limit: int = 20
+    time_limit: Annotated[int, AtLeast(1)] = 20
     """The number of steps after which an episode is cut off."""
-
-    def __post_init__(self) -> None:
-        for name in ("agents", "size", "time_limit"):
-            count = getattr(self, name)
-            require(count >= 1, f"{name} must be at least 1, not {count}.")
-        require(self.conflict >= 0.0, f"conflict must be at least 0, not {self.conflict}: try 1.0.")
-        require(self.instance >= 0, f"instance must be at least 0, not {self.instance}.")
 
     @property
     def specs(self) -> tuple[AgentSpec, ...]:

@@ -1,13 +1,14 @@
 """Wells on one aquifer: what pays each of them ruins all, unless they learn for the mean."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from coterie.bounds import AtLeast, Between
 from coterie.errors import require
 from coterie.games.game import AgentSpec, Box, Discrete, JaxGame, Scene, Timestep, View
 
@@ -52,7 +53,7 @@ class Commons(JaxGame):
     An episode starts with `x` in [1/2, 1] on any day, never ends, and is cut off.
     """
 
-    agents: int = 8
+    agents: Annotated[int, AtLeast(1)] = 8
     """How many wells there are."""
 
     levels: int | tuple[int, ...] = 5
@@ -65,38 +66,32 @@ class Commons(JaxGame):
     growth: float = 0.2
     """The rate at which a nearly empty aquifer refills, per day."""
 
-    draw: float = 0.6
+    draw: Annotated[float, Between(0, 1)] = 0.6
     """The share of its stock that an aquifer loses in a day if all pump all they can."""
 
-    damage: float = 0.5
+    damage: Annotated[float, AtLeast(0, "try 0.5")] = 0.5
     """What is lost, per unit of land, if all pump all they can from a full aquifer; they gain 1."""
 
-    inequality: float = 0.5
+    inequality: Annotated[float, Between(0, 1)] = 0.5
     """The land of the wells is spread evenly from 1 less this to 1 more; its mean is 1."""
 
-    swing: float = 0.5
+    swing: Annotated[float, Between(0, 1)] = 0.5
     """By what share the growth varies over a season."""
 
-    season: int = 25
+    season: Annotated[int, AtLeast(1)] = 25
     """The days of a season."""
 
-    time_limit: int = 50
+    time_limit: Annotated[int, AtLeast(1)] = 50
     """The number of days after which an episode is cut off."""
 
     def __post_init__(self) -> None:
-        for name in ("agents", "season", "time_limit"):
-            count = getattr(self, name)
-            require(count >= 1, f"{name} must be at least 1, not {count}.")
-        for name in ("draw", "inequality", "swing"):
-            share = getattr(self, name)
-            require(0.0 <= share <= 1.0, f"{name} must lie between 0 and 1, not {share}.")
+        super().__post_init__()
         fastest = self.growth * (1.0 + self.swing)
         require(
             self.growth >= 0.0 and fastest <= 1.0,
             f"growth must lie between 0 and 1 in all seasons, not at {self.growth} and up to "
             f"{fastest:g}: try 0.2.",
         )
-        require(self.damage >= 0.0, f"damage must be at least 0, not {self.damage}: try 0.5.")
         count = len(self.sizes)
         require(
             count == self.agents,

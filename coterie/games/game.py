@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
+from coterie.bounds import require_bounds
 from coterie.errors import GameError, require
 from coterie.types import AgentSpec as AgentSpec
 from coterie.types import Box as Box
@@ -106,7 +107,14 @@ class VectorGame(abc.ABC):
 
 @dataclass(frozen=True)
 class Game(abc.ABC):
-    """A world that a team plays in. A frozen value: its fields are its options."""
+    """A world that a team plays in. A frozen value: its fields are its options.
+
+    What bounds they declare (`coterie.bounds`) is checked when a value is made: a `__post_init__`
+    of one's own calls `super().__post_init__()`.
+    """
+
+    def __post_init__(self) -> None:
+        require_bounds(self)
 
     @property
     @abc.abstractmethod

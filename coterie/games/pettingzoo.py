@@ -9,13 +9,14 @@ import ast
 import functools
 import logging
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 from jax.experimental import io_callback
 from jaxtyping import Array, Float, Key, PyTree, UInt32
 
+from coterie.bounds import AtLeast
 from coterie.errors import GameError, require
 from coterie.games.game import Game, Timestep, VectorGame
 from coterie.games.host.factory import Options, build, describe
@@ -37,12 +38,13 @@ class PettingZooGame(Game):
     """What makes the game."""
     options: tuple[str, ...] = ()
     """What the factory is called with: N=3 max_cycles=25; Python's plain values, or else text."""
-    workers: int | None = None
+    workers: Annotated[int | None, AtLeast(1)] = None
     """How many processes play; as many as there are cores, and no more than games, if None."""
     deadline: float = 60.0
     """How many seconds a step of all games may take before the game counts as hung."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         names = [name for name, _ in self.arguments]
         for name in names:
             require(
@@ -51,10 +53,6 @@ class PettingZooGame(Game):
                 and names.count(name) == 1,
                 f"options are name=value, each name once, not {' '.join(self.options)!r}.",
             )
-        require(
-            self.workers is None or self.workers >= 1,
-            f"workers must be at least 1, not {self.workers}.",
-        )
         require(self.deadline > 0, f"deadline must be more than 0 seconds, not {self.deadline:g}.")
 
     @property

@@ -1,7 +1,9 @@
 """How a run is trained: budgets, seeds, and how often the host looks in."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from typing import Annotated
 
+from coterie.bounds import AtLeast, require_bounds
 from coterie.errors import require
 from coterie.network import Communication
 
@@ -10,24 +12,24 @@ from coterie.network import Communication
 class Settings:
     """The options of a run that are neither the algorithm's nor the game's."""
 
-    steps: int = 1_000_000
+    steps: Annotated[int, AtLeast(1)] = 1_000_000
     """Game steps to train for, summed over the parallel games; rounded up to whole blocks."""
-    games: int = 64
+    games: Annotated[int, AtLeast(1)] = 64
     """Games played side by side."""
-    seeds: int = 1
+    seeds: Annotated[int, AtLeast(1)] = 1
     """Independent repetitions: seeds `seed`, `seed + 1`, ..."""
     seed: int = 0
     """The first seed; a seed decides every random number of its repetition."""
     communication: Communication = Communication()  # noqa: RUF009 (frozen)
     """Who may talk to whom, when, and what can happen to messages."""
-    block: int = 10
+    block: Annotated[int, AtLeast(1)] = 10
     """Updates compiled into one block; the host looks in between blocks."""
-    evaluations: int = 20
+    evaluations: Annotated[int, AtLeast(1, "the end counts")] = 20
     """How often the team is evaluated: evenly spread over the run, the end included, and once
     more before it learns."""
-    evaluation_games: int = 64
+    evaluation_games: Annotated[int, AtLeast(1)] = 64
     """Episodes in one evaluation, in games and with random numbers of their own."""
-    checkpoints: int = 5
+    checkpoints: Annotated[int, AtLeast(1, "the end counts")] = 5
     """How many checkpoints are written, evenly spread over the run, the end included."""
     tensorboard: bool = False
     """Write the numbers for TensorBoard, too (needs the extra `tensorboard`)."""
@@ -37,16 +39,7 @@ class Settings:
             isinstance(self.communication, Communication),
             f"communication must be a coterie Communication, not {self.communication!r}.",
         )
-        for name in COUNTS:
-            value = getattr(self, name)
-            whole = isinstance(value, int) and not isinstance(value, bool)
-            require(whole, f"{name} must be a whole number, not {value!r}.")
-        for name in ("steps", "games", "seeds", "block", "evaluation_games"):
-            value = getattr(self, name)
-            require(value >= 1, f"{name} must be at least 1, not {value}.")
-        for name in ("evaluations", "checkpoints"):
-            value = getattr(self, name)
-            require(value >= 1, f"{name} must be at least 1 (the end counts), not {value}.")
+        require_bounds(self)
         last = self.seed + self.seeds - 1
         require(
             0 <= self.seed <= last < 2**31,
@@ -64,9 +57,6 @@ class Settings:
     def block_steps(self, horizon: int) -> int:
         """Game steps in one block."""
         return horizon * self.games * self.block
-
-
-COUNTS = tuple(field.name for field in fields(Settings) if field.type is int)
 
 
 def is_due(times: int, block: int, blocks: int) -> bool:

@@ -135,11 +135,15 @@ def test_a_team_finds_its_optimum_where_everybody_wants_something_else(kind):
 
 
 def test_without_noise_nothing_is_learned():
-    """All features vanish: the policy is where it began, however much is paid."""
-    still = ON(exploration=0.0)
+    """Features vanish with it: the policy is where it began, however much is paid."""
+    with pytest.raises(ConfigError, match=r"exploration must be greater than 0, not 0.0: without"):
+        ON(exploration=0.0)
+    still = ON(exploration=1e-6)
     head = after(still, Tug(), "line", 50, 4).policy.head
     begun = after(still, Tug(), "line", 0, 4).policy.head
-    assert np.array_equal(head.weight, begun.weight)
+    np.testing.assert_allclose(head.weight, begun.weight, atol=1e-7)
+    parameters = jax.tree.leaves(after(still, Tug(), "line", 0, 4).policy)
+    assert all(np.isfinite(array).all() for array in parameters)
 
 
 @pytest.mark.parametrize("kind", [ON, OFF])

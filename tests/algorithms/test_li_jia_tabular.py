@@ -160,7 +160,7 @@ REFUSED = {
         {"update": "cyclic", "critic_decay": 0.5},
         r"critic_decay must be above 0.5 and at most 1 .* eqs. 9 and 10\), not 0.5",
     ),
-    "steps that grow": ({"critic_decay": -0.1}, "critic_decay must be at least 0 and at most 1"),
+    "steps that grow": ({"critic_decay": -0.1}, "critic_decay must lie between 0 and 1"),
     "more than all": ({"critic_step": 1.5}, "critic_step must be greater than 0 and at most 1"),
     "no turn": ({"update": "cyclic", "period": 0}, "period must be at least 1, not 0"),
 }

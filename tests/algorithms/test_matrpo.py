@@ -633,7 +633,7 @@ def test_small_advantages_are_scaled_beside_a_large_mean():
 @pytest.mark.parametrize("field", ["divergence", "penalty"])
 def test_a_step_or_a_penalty_of_nothing_is_refused(field):
     with pytest.raises(ConfigError, match=f"{field} must be greater than 0, not 0"):
-        dataclasses.replace(MATRPO(), **{field: 0.0}).check(10)
+        dataclasses.replace(MATRPO(), **{field: 0.0})
 
 
 def test_two_seeds_at_once_do_not_wait_for_each_other(tmp_path):

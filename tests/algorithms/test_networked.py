@@ -280,4 +280,4 @@ def test_what_it_cannot_do_gets_a_sentence():
     with pytest.raises(ConfigError, match="networked-q sums over an agent's actions"):
         NetworkedQAC().init(jax.random.key(0), AgentSpec(2, Box(1), state=2, sizes=(2, 2)))
     with pytest.raises(ConfigError, match="critic_hidden needs widths of at least 1"):
-        dataclasses.replace(NetworkedAC(), critic_hidden=(0,)).check(1)
+        dataclasses.replace(NetworkedAC(), critic_hidden=(0,))

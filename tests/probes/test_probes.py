@@ -261,7 +261,7 @@ def test_values(algorithm, probe):
         pytest.skip("it learns nothing from the step at which an episode is cut off, as documented")
     rules, expected = VALUES[probe]
     if isinstance(algorithm, NetworkedQAC):  # asked about actions that a settled team never tries
-        algorithm = dataclasses.replace(algorithm, actor_rate=0.0)
+        algorithm = dataclasses.replace(algorithm, actor_rate=1e-12)
     _, values = play(algorithm, rules)
     states, worth = list(expected), np.array(list(expected.values()))
     if pooled(algorithm):

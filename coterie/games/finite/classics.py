@@ -1,10 +1,11 @@
 """Small games that are hard for independent learners, known from the literature."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
-from coterie.errors import require
+from coterie.bounds import AtMost
 from coterie.games.finite.tables import Tables
 from coterie.games.finite.tabular import TabularGame
 
@@ -29,12 +30,8 @@ class Penalty(TabularGame):
     [[10.0, 0.0, -100.0], [0.0, 2.0, 0.0], [-100.0, 0.0, 10.0]]
     """
 
-    k: float = -100.0
+    k: Annotated[float, AtMost(0, "try -100")] = -100.0
     """What both are paid for choosing different tens; at most 0."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self.k <= 0.0, f"k must be at most 0, not {self.k}: try -100.")
 
     def tables(self) -> Tables:
         return one_shot([[10, 0, self.k], [0, 2, 0], [self.k, 0, 10]])

@@ -5,13 +5,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from coterie.bounds import AtLeast
 from coterie.errors import GameError, require
 from coterie.games.finite.draw import ONE, blocks, chances, drawn
 from coterie.games.finite.tables import Tables
@@ -40,17 +41,11 @@ class FiniteGame(JaxGame):
     An episode ends on arrival in a `final` state, and is cut off after `time_limit` steps.
     """
 
-    time_limit: int | None = field(default=None, kw_only=True)
+    time_limit: Annotated[int | None, AtLeast(1, "try 100")] = field(default=None, kw_only=True)
     """The number of steps after which an episode is cut off; by default, the number of states."""
 
     shared: ClassVar[bool] = True
     """Whether every agent is always paid the same."""
-
-    def __post_init__(self) -> None:
-        limit = self.time_limit
-        require(
-            limit is None or limit >= 1, f"time_limit must be at least 1, not {limit}: try 100."
-        )
 
     @property
     @abc.abstractmethod

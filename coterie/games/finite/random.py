@@ -2,13 +2,14 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
+from coterie.bounds import AtLeast, Between
 from coterie.errors import require
 from coterie.games.finite.game import FiniteGame
 
@@ -23,16 +24,16 @@ REDRAWN = 2**24
 class RandomGame(FiniteGame):
     """`P(s, a, s') ~ U(0, 1)`, then normalised; every agent has equally many actions."""
 
-    states: int = 100
+    states: Annotated[int, AtLeast(1)] = 100
     """How many states there are."""
 
-    agents: int = 4
+    agents: Annotated[int, AtLeast(1)] = 4
     """How many agents play."""
 
-    actions: int = 3
+    actions: Annotated[int, AtLeast(1)] = 3
     """How many actions each agent has."""
 
-    instance: int = 0
+    instance: Annotated[int, AtLeast(0)] = 0
     """Which game is drawn."""
 
     redrawn: bool = False
@@ -40,10 +41,6 @@ class RandomGame(FiniteGame):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("states", "agents", "actions"):
-            count = getattr(self, name)
-            require(count >= 1, f"{name} must be at least 1, not {count}.")
-        require(self.instance >= 0, f"instance must be at least 0, not {self.instance}.")
         require(
             self.joint < 2**31,
             f"{self.agents} agents with {self.actions} actions each have {self.joint:.3g} joint "
@@ -131,33 +128,23 @@ class NetworkedMDP(RandomGame):
     of its own, all U(0, 1).
     """
 
-    states: int = 20
-    agents: int = 8
-    actions: int = 2
+    states: Annotated[int, AtLeast(1)] = 20
+    agents: Annotated[int, AtLeast(1)] = 8
+    actions: Annotated[int, AtLeast(1)] = 2
 
-    noise: float = 0.5
+    noise: Annotated[float, AtLeast(0)] = 0.5
     """Observed rewards differ from their means by at most this."""
 
-    floor: float = 1e-5
+    floor: Annotated[float, Between(0, 1, "try 1e-5")] = 1e-5
     """What is added to every probability before a row is normalised."""
 
-    features: int = 10
+    features: Annotated[int, AtLeast(1)] = 10
     """How many features of the state and the joint action the critics share."""
 
-    own_features: int = 5
+    own_features: Annotated[int, AtLeast(1)] = 5
     """How many features of the state and its own action each agent's policy has."""
 
     shared: ClassVar[bool] = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self.noise >= 0.0, f"noise must be at least 0, not {self.noise}.")
-        require(
-            0.0 <= self.floor <= 1.0, f"floor must lie between 0 and 1, not {self.floor}: try 1e-5."
-        )
-        for name in ("features", "own_features"):
-            count = getattr(self, name)
-            require(count >= 1, f"{name} must be at least 1, not {count}.")
 
     def pay(self, state: Int[Array, ""], joint: Int[Array, ""]) -> Float[Array, " N"]:
         return 4.0 * jax.random.uniform(self.key(REWARD, state, joint), (self.agents,))

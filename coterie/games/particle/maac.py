@@ -36,6 +36,7 @@ class TwoKinds(JaxGame, abc.ABC):
     """The agents come in groups of so many."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         number, limit, group = self.agents, self.time_limit, self.group
         require(
             number >= group and number % group == 0,

@@ -1,13 +1,13 @@
 """Rovers that see no goal are talked to it by towers that cannot move, as in MAAC and F2A2."""
 
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from coterie.errors import require
+from coterie.bounds import AtLeast
 from coterie.games.game import AgentSpec, Discrete, Scene, Timestep, View
 from coterie.games.particle.maac import MAX_SPEED, TwoKinds
 from coterie.games.particle.physics import Bodies, advance
@@ -68,15 +68,10 @@ class RoverTower(TwoKinds):
     time_limit: int = 25
     """The number of steps after which an episode is cut off."""
 
-    landmarks: int = 6
+    landmarks: Annotated[int, AtLeast(1, "try 6")] = 6
     """How many landmarks there are."""
 
     group: ClassVar[int] = 2
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        number = self.landmarks
-        require(number >= 1, f"landmarks must be at least 1, not {number}: try 6.")
 
     @property
     def rovers(self) -> int:

@@ -1,11 +1,12 @@
 """Cooperative spread as Farama's `mpe2` has it (`simple_spread_v3`)."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from coterie.errors import require
+from coterie.bounds import Between
 from coterie.games.particle.physics import Order
 from coterie.games.particle.spread_mpe import SpreadMPE
 
@@ -26,13 +27,8 @@ class SpreadFarama(SpreadMPE):
     order: Order = "new"
     """Whether a step moves by the velocity before ("new") or after ("old") the forces act."""
 
-    local_ratio: float = 0.5
+    local_ratio: Annotated[float, Between(0, 1, "try 0.5")] = 0.5
     """The share of an agent's reward that is its own: contacts; the rest is the team's distance."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        sentence = f"local_ratio must lie between 0 and 1, not {self.local_ratio}: try 0.5."
-        require(0.0 <= self.local_ratio <= 1.0, sentence)
 
     def judge(
         self, distance: Float[Array, "N N"], touched: Float[Array, " N"]

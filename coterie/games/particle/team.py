@@ -3,14 +3,14 @@
 import abc
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, get_args
+from typing import Annotated, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from coterie.errors import require
+from coterie.bounds import AtLeast
 from coterie.games.game import AgentSpec, JaxGame, Scene, Space, Timestep, View
 from coterie.games.particle.physics import Bodies, Order, advance, touched
 from coterie.games.particle.senses import distances, observe
@@ -62,13 +62,13 @@ class ParticleGame(JaxGame):
     which both the papers' code and mpe2 include).
     """
 
-    agents: int = 3
+    agents: Annotated[int, AtLeast(1, "try 3")] = 3
     """How many agents play."""
 
     continuous: bool = False
     """Whether actions are vectors of numbers, not one of five: rest, or a push along an axis."""
 
-    time_limit: int = 25
+    time_limit: Annotated[int, AtLeast(1, "try 25")] = 25
     """The number of steps after which an episode is cut off."""
 
     order: Order = "old"
@@ -76,12 +76,6 @@ class ParticleGame(JaxGame):
 
     agent_radius: ClassVar[float]
     landmark_radius: ClassVar[float]
-
-    def __post_init__(self) -> None:
-        number, limit, known = self.agents, self.time_limit, get_args(Order)
-        require(number >= 1, f"agents must be at least 1, not {number}: try 3.")
-        require(limit >= 1, f"time_limit must be at least 1, not {limit}: try 25.")
-        require(self.order in known, f"order must be one of {known}, not {self.order!r}.")
 
     @property
     def sight(self) -> float | None:

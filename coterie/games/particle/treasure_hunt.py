@@ -1,16 +1,15 @@
 """Hunters collect coloured treasures and bring them to banks: all but who is paid for it."""
 
 import abc
-import math
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from coterie.errors import require
+from coterie.bounds import Finite
 from coterie.games.game import AgentSpec, Discrete, Scene, Timestep, View
 from coterie.games.particle.maac import MAX_SPEED, TwoKinds
 from coterie.games.particle.physics import Bodies, advance, length
@@ -94,17 +93,10 @@ class TreasureHunt(TwoKinds, abc.ABC):
     comes first.
     """
 
-    away: float = 0.0
+    away: Annotated[float, Finite("treasures that are gone are seen there")] = 0.0
     """Both coordinates of a treasure that is gone."""
 
     group: ClassVar[int] = 4
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        sentence = (
-            f"away must be a number, not {self.away}: treasures that are gone are seen there."
-        )
-        require(math.isfinite(self.away), sentence)
 
     @property
     def hunters(self) -> int:
