@@ -94,6 +94,26 @@ def test_only_the_network_maps_over_agents():
             assert (COLLECTIVES & set(words_of(tree))) - allowed == set(), name
 
 
+def test_no_two_modules_import_each_other():
+    """Inside their functions, neither: what is hidden there is a circle all the same."""
+    arrows = {module_of(name): set(modules_in(tree)) for name, tree in MODULES.items()}
+    found = {(a, b) for a in arrows for b in arrows[a] & arrows.keys() if a in arrows[b]}
+    assert found == set()
+
+
+def module_of(name):
+    return ".".join(["coterie", *Path(name).with_suffix("").parts]).removesuffix(".__init__")
+
+
+def modules_in(tree):
+    """The modules that a module imports from, by their whole names."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            yield from (str(node.module), *(f"{node.module}.{a.name}" for a in node.names))
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
 def test_the_check_sees_what_it_looks_for():
     hidden = ast.parse(
         "def f():\n    from coterie.train import loop\n    jax.lax.psum(1, axis_name=2)"

@@ -18,8 +18,6 @@ def appraised(
     features = critic.body.sequence(view.judged, memory, experience.over)
     value = critic.value(features)
     following = critic.value(critic.body.after(features, next_view.judged))
-    ended = experience.terminated | experience.truncated
-    advantage = generalised_advantage(
-        experience.reward, value, following, experience.terminated, ended, discount, trace
-    )
+    ends = experience.terminated, experience.truncated
+    advantage = generalised_advantage(experience.reward, value, following, *ends, discount, trace)
     return value, advantage

@@ -68,7 +68,7 @@ class NetworkedAC(Networked):
             worth(state.critic.value, seen),
             worth(state.critic.value, later),
             ends,
-            experience.over,
+            experience.truncated,
             self.discount,
             self.trace,
         )

@@ -22,7 +22,7 @@ class Step(NamedTuple):
     """A step that waits for the next action, `[G, ...]`, or several, `[T, G, ...]`.
 
     done: what critics see of it, the actions included.
-    ends, over: nothing follows in the episode; a new one begins.
+    ends, cut: nothing follows; something would have, but the agent or the episode was cut off.
     real: whether it was made at all.
     """
 
@@ -31,7 +31,7 @@ class Step(NamedTuple):
     action: Int[Array, "*T G"]
     reward: Float[Array, "*T G"]
     ends: Bool[Array, "*T G"]
-    over: Bool[Array, "*T G"]
+    cut: Bool[Array, "*T G"]
     real: Bool[Array, "*T G"]
 
 
@@ -46,10 +46,10 @@ class NetworkedQAC(Networked):
         then omega <- sum_j c_ij omega_j
 
     with `a'` the actions really taken next, for which every update leaves the last step to the next
-    one; the step at which an episode is cut off has no next action and is left out. The policy
-    follows `grad log pi_i(a_i | s)` times the counterfactual advantage `Q(s, a) - sum_b pi_i(b | s)
-    Q(s, b, a_-i)` of the critic before the update. The discounted form has `gamma Q(s', a')` and
-    no `mu`. Discrete actions.
+    one; the step at which an episode, or an agent's part in it, is cut off has no next action and is
+    left out. The policy follows `grad log pi_i(a_i | s)` times the counterfactual advantage
+    `Q(s, a) - sum_b pi_i(b | s) Q(s, b, a_-i)` of the critic before the update. The discounted form
+    has `gamma Q(s', a')` and no `mu`. Discrete actions.
     """
 
     def start_critic(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Critic, Step]:
@@ -70,7 +70,7 @@ class NetworkedQAC(Networked):
         )
         now = jax.tree.map(lambda x: x[:-1], steps)
         then = jax.tree.map(lambda x: x[1:], steps)
-        counts = now.real & (now.ends | ~now.over)
+        counts = now.real & (now.ends | ~now.cut)
 
         def loss(critic: Critic, fixed: Critic) -> Float[Array, ""]:
             following = jnp.where(now.ends, 0.0, worth(fixed, then.done))
@@ -82,15 +82,15 @@ class NetworkedQAC(Networked):
         return Lesson(now.view, now.action, advantage, counts, loss, last)
 
     def _steps(self, experience: Experience) -> Step:
-        view, over = experience.view, experience.over
+        view, cut = experience.view, experience.truncated | experience.over
         return Step(
             view,
             beside(view.judged, joint(experience)),
             experience.decision.action,
             experience.reward,
             experience.terminated,
-            over,
-            jnp.ones_like(over) if view.present is None else view.present,
+            cut,
+            jnp.ones_like(cut) if view.present is None else view.present,
         )
 
     def _counterfactual(

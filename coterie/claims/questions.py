@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from coterie.report.compare import Verdict, ends_above, faster, level
+from coterie.report.compare import Verdict, ends_above, faster, judged, level
 from coterie.report.curve import Curve
 from coterie.report.words import volume
 
@@ -39,7 +39,7 @@ def above(a: str, *others: str) -> Question:
 
 
 def keeps_up(a: str, *others: str, within: float = 0.1) -> Question:
-    """Does `a` end at most a tenth of what each of the others learned below it?"""
+    """Does `a` end at most a tenth, or so much, of what each of the others learned below it?"""
     return every(*(_keeps_up(a, b, within) for b in others))
 
 
@@ -90,7 +90,7 @@ def arrives(a: str, name: str, share: float) -> Question:
 
 
 def close(*labels: str, within: float = 0.1) -> Question:
-    """Do all end within a tenth of what the best of them learned?"""
+    """Do all end within a tenth, or so much, of what the best of them learned?"""
 
     def ask(curves: Curves) -> Answer:
         asked = [curves[label] for label in labels]
@@ -98,11 +98,9 @@ def close(*labels: str, within: float = 0.1) -> Question:
         best = asked[int(np.argmax([end.point for end in ends]))]
         goal = level(best, 1.0 - within, TAIL)
         said = ", ".join(f"{label} {end}" for label, end in zip(labels, ends, strict=True))
-        if all(end.low >= goal for end in ends):
-            verdict: Verdict = "holds"
-        else:
-            verdict = "does not hold" if any(end.high < goal for end in ends) else "undecided"
-        return Answer(verdict, f"{said}; a tenth below the best is {goal:.4g}")
+        reached = all(end.low >= goal for end in ends)
+        verdict = judged(asked, reached, any(end.high < goal for end in ends))
+        return Answer(verdict, f"{said}; {_share(within)} below the best is {goal:.4g}")
 
     return ask
 
@@ -202,13 +200,20 @@ def _above(a: str, b: str) -> Question:
 def _keeps_up(a: str, b: str, within: float) -> Question:
     def ask(curves: Curves) -> Answer:
         end, goal = curves[a].final(TAIL), level(curves[b], 1.0 - within, TAIL)
-        verdict: Verdict = "undecided"
-        if end.low >= goal or end.high < goal:
-            verdict = "holds" if end.low >= goal else "does not hold"
-        said = f"{a} {end} against {b} {curves[b].final(TAIL)}; a tenth below is {goal:.4g}"
-        return Answer(verdict, said)
+        verdict = judged((curves[a], curves[b]), end.low >= goal, end.high < goal)
+        said = f"{a} {end} against {b} {curves[b].final(TAIL)}"
+        return Answer(verdict, f"{said}; {_share(within)} below is {goal:.4g}")
 
     return ask
+
+
+def _share(within: float) -> str:
+    """A share in words.
+
+    >>> _share(0.1), _share(0.25)
+    ('a tenth', '25 %')
+    """
+    return "a tenth" if within == 0.1 else f"{100 * within:.3g} %"
 
 
 def _quicker(a: str, b: str) -> Question:

@@ -5,6 +5,7 @@ final interquartile mean lies above B's; "A is faster" means that A needs fewer 
 cent of the better method's final value. A verdict that the data do not carry is `undecided`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -48,7 +49,7 @@ def ends_above(a: Curve, b: Curve, tail: int = 1) -> Comparison:
     """
     a, b = _together(a, b)
     ends = a.final(tail), b.final(tail)
-    verdict = _judge(a, b, ends[0].above(ends[1]), ends[1].above(ends[0]))
+    verdict = judged((a, b), ends[0].above(ends[1]), ends[1].above(ends[0]))
     return _comparison(f"{a.label} ends above {b.label}", verdict, a, b, ends, tail)
 
 
@@ -61,7 +62,7 @@ def faster(a: Curve, b: Curve, fraction: float = 0.9, tail: int = 1) -> Comparis
     a, b = _together(a, b)
     goal = level(max(a, b, key=lambda curve: curve.final(tail).point), fraction, tail)
     times = steps_interval(a.steps, a.values, goal), steps_interval(b.steps, b.values, goal)
-    verdict = _judge(a, b, times[1].above(times[0]), times[0].above(times[1]))
+    verdict = judged((a, b), times[1].above(times[0]), times[0].above(times[1]))
     return _comparison(f"{a.label} is faster than {b.label}", verdict, a, b, times, tail)
 
 
@@ -81,8 +82,9 @@ def _together(a: Curve, b: Curve) -> tuple[Curve, Curve]:
     return a.until(end), b.until(end)
 
 
-def _judge(a: Curve, b: Curve, yes: bool, no: bool) -> Verdict:
-    if min(a.seeds, b.seeds) < MIN_SEEDS:
+def judged(curves: Sequence[Curve], yes: bool, no: bool) -> Verdict:
+    """The verdict, if each curve has seeds enough to carry one."""
+    if min(curve.seeds for curve in curves) < MIN_SEEDS:
         return "undecided"
     return "holds" if yes else "does not hold" if no else "undecided"
 

@@ -10,15 +10,15 @@ def generalised_advantage(
     value: Float[Array, "T *batch"],
     next_value: Float[Array, "T *batch"],
     terminated: Bool[Array, "T *batch"],
-    ended: Bool[Array, "T *batch"],
+    truncated: Bool[Array, "T *batch"],
     discount: float,
     trace: float,
 ) -> Float[Array, "T *batch"]:
     """Generalised advantage estimates (Schulman et al. 2016, eq. 16).
 
     `delta_t = r_t + gamma V(s_{t+1}) (1 - terminated_t) - V(s_t)`, summed with weight
-    `(gamma lambda)^k` up to the end of the episode. A stream that is cut off (`ended` but not
-    `terminated`) still looks at the value of its last state.
+    `(gamma lambda)^k` up to the stream's own end, `terminated` or `truncated`: an agent may leave
+    before an episode is over. A stream that is cut off still looks at the value of its last state.
 
     next_value: the value of the state each step led to, before any reset.
 
@@ -27,7 +27,7 @@ def generalised_advantage(
     [1.5, 1.0]
     """
     delta = reward + discount * jnp.where(terminated, 0.0, next_value) - value
-    decay = discount * trace * (1.0 - ended.astype(reward.dtype))
+    decay = discount * trace * (1.0 - (terminated | truncated).astype(reward.dtype))
 
     def back(later: Array, step: tuple[Array, Array]) -> tuple[Array, Array]:
         delta_t, decay_t = step

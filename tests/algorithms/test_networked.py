@@ -3,12 +3,14 @@
 import dataclasses
 import functools
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coterie.algorithms import NetworkedAC, NetworkedQAC
+from coterie.algorithms import Experience, NetworkedAC, NetworkedQAC
+from coterie.algorithms.algorithm import Action
 from coterie.algorithms.networked_q import Step
 from coterie.centralized import CentralAC
 from coterie.errors import ConfigError
@@ -183,10 +185,37 @@ def test_the_policy_climbs_the_teams_error(form):
         advantage = error.copy()
         for t in (1, 0):
             later = 0.5 * algorithm.discount * advantage[t + 1]
-            advantage[t] += np.where(mine.over[t], 0.0, later)
+            advantage[t] += np.where(mine.terminated[t] | mine.truncated[t], 0.0, later)
         action, policy = jnp.asarray(mine.decision.action), of(i, agents.policy)
         expected = climbed(algorithm, policy, mine.view, action, advantage, mine.view.present)
         np.testing.assert_allclose(after.policy.head.weight[i], expected, atol=1e-5)
+
+
+def test_what_follows_after_an_agent_has_left_is_none_of_its_advantage():
+    """It is paid 1, 1 and leaves; the others play on, and `R` is -8 then; V is 0 everywhere."""
+    algorithm = NetworkedAC(**LINEAR | {"discount": 0.97, "trace": 0.5})
+    spec = AgentSpec(1, Discrete(2), leaves=True, state=1, sizes=(2, 2))
+    state, _ = algorithm.init(jax.random.key(0), spec)
+    alone = of(0, networks(family("none", 2), ("critic",)))
+    blank = jax.tree.map(jnp.zeros_like, state.critic)
+    critic = eqx.tree_at(lambda c: c.reward.head.weight, blank, jnp.eye(5)[:, :1])
+    paid = jnp.array([[1.0], [1.0], [-8.0]])
+    present, over = jnp.array([[[True], [True], [False]], [[False], [False], [True]]])
+    view = View(paid[..., None], None, present, state=paid[..., None])
+    ends, never = jnp.array([[False], [True], [True]]), jnp.zeros((3, 1), bool)
+    for flags in ((ends, never), (never, ends)):
+        experience = Experience(
+            view,
+            Action(jnp.zeros((3, 1), int)),
+            paid,
+            *flags,
+            over,
+            view,
+            (),
+            jnp.zeros((3, 1, 2, 2)),
+        )
+        lesson = algorithm.study(state._replace(critic=critic), experience, alone, jnp.zeros(()))
+        np.testing.assert_allclose(lesson.advantage[:2, 0], [1.0 + 0.97 * 0.5, 1.0])
 
 
 @pytest.mark.parametrize("crowd", ["joint", "mean"])
@@ -203,7 +232,7 @@ def test_one_step_of_algorithm_1_is_the_papers_formulas(form, crowd):
         now, then = (
             jax.tree.map(lambda x, cut=cut: x[cut], steps) for cut in (np.s_[:-1], np.s_[1:])
         )
-        counts = now.real & (now.ends | ~now.over)
+        counts = now.real & (now.ends | ~now.cut)
         average = agents.average[i] if form == "average" else 0.0
         value = linear(critic, now.done)
         follows = np.where(now.ends, 0.0, linear(critic, then.done))
@@ -227,8 +256,9 @@ def told(experience):
     """The steps of an experience, as `networked-q` keeps them."""
     view, actions = experience.view, experience.actions
     done = np.concatenate([view.state, actions.reshape(*view.state.shape[:-1], -1)], axis=-1)
-    action, ends, over = experience.decision.action, experience.terminated, experience.over
-    return Step(view, done, action, experience.reward, ends, over, view.present)
+    action, ends = experience.decision.action, experience.terminated
+    cut = experience.truncated | experience.over
+    return Step(view, done, action, experience.reward, ends, cut, view.present)
 
 
 def test_epochs_are_steps_and_rounds_are_averages():
@@ -269,7 +299,8 @@ def test_the_step_before_a_cut_is_left_out_and_the_last_one_waits():
     (agents, experience, network, keys), learn, _ = taught(NetworkedQAC(**{**LINEAR, "horizon": 6}))
     after, _, _ = learn(agents, experience, network, keys)
     assert_same(after.last.reward, experience.reward[:, -1])
-    cut = experience.over & ~experience.terminated
+    cut = (experience.over | experience.truncated) & ~experience.terminated
+    assert (cut & experience.view.present & ~experience.over).any()  # who leaves before the others
     cut[:, -1] = False  # the last step is not learned from yet, whatever it is
     assert cut.any()
     other = experience._replace(reward=np.where(cut, 99.0, experience.reward).astype(np.float32))

@@ -83,3 +83,21 @@ def test_a_question_has_its_answer(case):
 def test_an_answer_gives_its_figures():
     reason = questions.above("high", "low")(CURVES).reason
     assert reason.startswith("high 1.9 [1.8") and " against low 0.95 [0.9" in reason
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [questions.keeps_up("one seed", "low"), questions.keeps_up("low", "one seed")]
+    + [questions.close("one seed", "low"), questions.above("one seed", "low")],
+)
+@pytest.mark.parametrize("end", [0.1, 0.95, 2.0])
+def test_one_seed_decides_nothing(ask, end):
+    curve = ramp("one seed", end)
+    one = replace(curve, values=curve.values[2:3])
+    assert ask(CURVES | {"one seed": one}).verdict == "undecided"
+
+
+@pytest.mark.parametrize("ask", [questions.close, questions.keeps_up])
+def test_an_answer_gives_the_share_that_was_asked_for(ask):
+    assert "; a tenth below" in ask("high", "early")(CURVES).reason
+    assert "; 20 % below" in ask("high", "early", within=0.2)(CURVES).reason

@@ -19,7 +19,7 @@ from coterie.games.finite.draw import (
     padded,
     thresholds,
 )
-from coterie.games.finite.game import FiniteGame
+from coterie.games.finite.rules import FiniteRules
 from coterie.games.finite.write import filled
 from coterie.games.game import Timestep, VectorGame, View
 
@@ -48,7 +48,7 @@ class FiniteCopies(VectorGame):
     Either way the same key leads to the same states.
     """
 
-    def __init__(self, game: FiniteGame, copies: int, world: World | tuple[()] | None = None):
+    def __init__(self, game: FiniteRules, copies: int, world: World | tuple[()] | None = None):
         self.game = game
         self.copies = copies
         self._world = world
@@ -117,7 +117,7 @@ class FiniteCopies(VectorGame):
 
 
 @functools.lru_cache(maxsize=4)
-def world_of(game: FiniteGame) -> World | tuple[()]:
+def world_of(game: FiniteRules) -> World | tuple[()]:
     """The tables that all copies of equal games share; nothing if rows are drawn on demand."""
     if game.on_demand:
         return ()

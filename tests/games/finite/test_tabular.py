@@ -12,7 +12,7 @@ from coterie.errors import ConfigError, GameError
 from coterie.games import CATALOGUE, AgentSpec, Climbing, Discrete, Penalty, TabularGame, TwoStep
 from coterie.games.check import check_game
 from coterie.games.checks.rules import HINT
-from coterie.games.finite.game import FiniteState
+from coterie.games.finite.rules import FiniteState
 from coterie.train.run import new_run, open_run
 from coterie.train.settings import Settings
 from tests.games.finite.own import Lift, dice, of
