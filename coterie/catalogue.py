@@ -120,7 +120,7 @@ def make_algorithm(name: str, **options: Any) -> Algorithm:
     0.1
     """
     if ":" in name:
-        return changed(_imported(name, Algorithm)(), options)
+        return changed(imported(name, Algorithm)(), options)
     require(name not in GAMES, f"{name!r} is a game: algorithms come first, the game last.")
     if name not in ALGORITHMS:
         raise unknown("algorithm", name, ALGORITHMS)
@@ -148,7 +148,7 @@ def make_game(name: str, **options: Any) -> Game:
     if name.startswith(PETTINGZOO):
         return changed(_pettingzoo(name.removeprefix(PETTINGZOO)), options)
     require(name not in ALGORITHMS, f"{name!r} is an algorithm: the game comes last.")
-    kind = _imported(name, Game) if ":" in name else GAMES.get(name)
+    kind = imported(name, Game) if ":" in name else GAMES.get(name)
     if kind is None:
         raise unknown("game", name, [*GAMES, f"{PETTINGZOO}<factory>", "<module>:<Class>"])
     return changed(kind(), options)
@@ -193,7 +193,8 @@ def _pettingzoo(factory: str) -> Game:
     return PettingZooGame(factory)
 
 
-def _imported(path: str, kind: type) -> type:
+def imported(path: str, kind: type, remedy: str = "derive it from that class") -> type:
+    """The class `module:Class`; a `ConfigError` says why it cannot be had, or is none of `kind`."""
     module, _, name = path.partition(":")
     try:
         found = getattr(importlib.import_module(module), name)
@@ -210,7 +211,7 @@ def _imported(path: str, kind: type) -> type:
             f"{last.lineno})."
         ) from None
     if not (isinstance(found, type) and issubclass(found, kind)):
-        raise ConfigError(f"{path!r} is not a coterie {kind.__name__}: derive it from that class.")
+        raise ConfigError(f"{path!r} is not a coterie {kind.__name__}: {remedy}.")
     return found
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import os
 import platform
 import re
 import time
@@ -22,6 +23,9 @@ from coterie.train.settings import Settings
 
 FORMAT = 1
 
+MEMORY = Path(os.devnull)
+"""The folder of a run that is kept in memory: nothing can be written there."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -33,6 +37,13 @@ class Run:
     world: str
     game: Game
     settings: Settings
+    loggers: tuple[str, ...] = ()
+    """The names of those who are told what happens, besides the run's own tables."""
+
+    @property
+    def saved(self) -> bool:
+        """Whether it is on disk; otherwise it is kept in memory, and its folder is `MEMORY`."""
+        return self.folder != MEMORY
 
     @property
     def title(self) -> str:
@@ -112,6 +123,7 @@ class Run:
             "algorithm": {"name": self.method, **options(self.algorithm)},
             "game": {"name": self.world, **options(self.game)},
             "settings": options(self.settings),
+            "loggers": list(self.loggers),
             "versions": {
                 "coterie": version("coterie"),
                 "jax": version("jax"),
@@ -125,6 +137,7 @@ def new_run(
     game: str | Game,
     settings: Settings,
     folder: str | Path | None = None,
+    loggers: tuple[str, ...] = (),
 ) -> Run:
     """A run that is not yet on disk; by default in `runs/<algorithm>-<game>-<time>`."""
     method = algorithm if isinstance(algorithm, str) else algorithm_name(algorithm)
@@ -134,7 +147,7 @@ def new_run(
     if folder is None:
         plain = file_name(f"{method}-{world}")
         folder = Path("runs") / f"{plain}-{time.strftime('%Y%m%d-%H%M%S')}"
-    return Run(Path(folder), method, rule, world, played, settings)
+    return Run(Path(folder), method, rule, world, played, settings, loggers)
 
 
 def open_run(folder: str | Path) -> Run:
@@ -159,6 +172,7 @@ def open_run(folder: str | Path) -> Run:
             world,
             make_game(world, **game),
             changed(Settings(), described["settings"]),
+            tuple(map(str, described.get("loggers", ()))),
         )
     except RunError:
         raise

@@ -7,7 +7,7 @@ import numpy as np
 from coterie.claims.figure import Claim, Panel
 from coterie.claims.questions import costs
 from coterie.claims.study import Study
-from coterie.train.metrics import read_table
+from coterie.train.loggers.table import read_table
 from coterie.train.run import open_run
 from tests.runs import SETTINGS, Pond, small
 
