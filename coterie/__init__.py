@@ -60,6 +60,7 @@ from coterie.network import Network as Network
 from coterie.network import Schedule as Schedule
 from coterie.network import lift as lift
 from coterie.policies import load_policy as load_policy
+from coterie.train.loggers import Logger as Logger
 from coterie.train.run import Run as Run
 from coterie.train.run import open_run as open_run
 from coterie.train.settings import Settings as Settings

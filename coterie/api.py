@@ -23,10 +23,11 @@ from coterie.report.table import summary_table, to_csv
 from coterie.results import by_bytes, curve, curves_of, frames, scenes
 from coterie.train import loop
 from coterie.train.evaluate import Scores
-from coterie.train.loop import Watcher
+from coterie.train.loggers import Logger
 from coterie.train.progress import Bar
 from coterie.train.run import Run, file_name, new_run, open_run
 from coterie.train.settings import Settings
+from coterie.train.watcher import Watcher
 
 Axis = Literal["steps", "bytes"]
 PANELS = ("return", "entropy", "kl", "critic_loss", "policy_loss", "gradient_norm", "bytes")
@@ -38,23 +39,38 @@ def train(
     settings: Settings = Settings(),  # noqa: B008 (frozen)
     folder: str | Path | None = None,
     console: Console | None = None,
+    loggers: Sequence[str | Logger] = (),
+    plots: bool = True,
 ) -> Run:
     """Train a team and leave a run folder with its numbers, checkpoints, plots and policies.
 
     algorithm, game: names (`coterie list`) or values: `DPO(horizon=25)`, `Spread(agents=5)`.
     folder:  where to write; by default `runs/<algorithm>-<game>-<time>`.
     console: where to show progress; standard error by default.
+    loggers: who is told what happens, besides the run's own tables: names (`coterie list`), which
+             `resume` remembers, or values with the methods of `Logger`.
+    plots:   whether to draw the run when it is finished; `plot_run` does it later.
 
     Raises `ConfigError`, `GameError` or `RunError` with one sentence before anything is written.
 
     >>> run = train("dpo", "spread", Settings(steps=100, games=2, block=1))  # doctest: +SKIP
     """
-    return _follow(new_run(algorithm, game, settings, folder), loop.train, console)
+    names, others = _sorted(loggers)
+    run = new_run(algorithm, game, settings, folder, names)
+    return _follow(run, loop.train, console, others, plots)
 
 
-def resume(folder: str | Path, console: Console | None = None) -> Run:
-    """Continue a run from its latest checkpoints, bit for bit as if it had never stopped."""
-    return _follow(open_run(folder), loop.resume, console)
+def resume(
+    folder: str | Path,
+    console: Console | None = None,
+    loggers: Sequence[Logger] = (),
+    plots: bool = True,
+) -> Run:
+    """Continue a run from its latest checkpoints, bit for bit as if it had never stopped.
+
+    loggers: as in `train`, besides those that the run had by their names.
+    """
+    return _follow(open_run(folder), loop.resume, console, _sorted(loggers)[1], plots)
 
 
 def compare(
@@ -64,24 +80,29 @@ def compare(
     folder: str | Path = "runs/comparison",
     console: Console | None = None,
     x: Axis = "steps",
+    loggers: Sequence[str | Logger] = (),
 ) -> list[Curve]:
     """Train several algorithms on one game, with the same seeds and budget; plot and tabulate them.
 
     algorithms: names or values, or a mapping from labels to values.
     x:          what the curves are drawn over, see `plot_runs`.
+    loggers:    as in `train`.
 
     Stopped by Ctrl-C it returns no curves; the same call continues it.
     """
     pairs = algorithms.items() if isinstance(algorithms, Mapping) else map(_labelled, algorithms)
     named = list(pairs)
     require(len({n for n, _ in named}) == len(named), "each algorithm needs a label of its own.")
-    runs = [new_run(a, game, settings, Path(folder) / file_name(name)) for name, a in named]
-    if not train_all(runs, console):
+    words, others = _sorted(loggers)
+    runs = [new_run(a, game, settings, Path(folder) / file_name(name), words) for name, a in named]
+    if not train_all(runs, console, others):
         return []
     return plot_runs(runs, Path(folder) / "comparison.png", x=x, labels=[n for n, _ in named])
 
 
-def train_all(runs: Sequence[Run], console: Console | None = None) -> bool:
+def train_all(
+    runs: Sequence[Run], console: Console | None = None, loggers: Sequence[Logger] = ()
+) -> bool:
     """Train what is not trained yet, run after run; `False` if it was stopped."""
     begun = [run for run in runs if run.folder.exists()]
     for run in begun:
@@ -90,7 +111,7 @@ def train_all(runs: Sequence[Run], console: Console | None = None) -> bool:
     for run in left:
         loop.rehearse(run)
     for run in left:
-        _follow(run, loop.resume if run in begun else loop.train, console)
+        _follow(run, loop.resume if run in begun else loop.train, console, loggers)
         if not run.finished:
             return False
     return True
@@ -201,11 +222,29 @@ def _labelled(algorithm: str | Algorithm) -> tuple[str, str | Algorithm]:
     return name, algorithm
 
 
-def _follow(run: Run, work: Callable[[Run, Watcher], bool], console: Console | None) -> Run:
+def _sorted(loggers: Sequence[str | Logger]) -> tuple[tuple[str, ...], list[Logger]]:
+    """Loggers by name, and those that are values."""
+    names = tuple(logger for logger in loggers if isinstance(logger, str))
+    values = [logger for logger in loggers if not isinstance(logger, str)]
+    for value in values:
+        require(
+            isinstance(value, Logger) and not isinstance(value, type),
+            f"{value!r} is no logger: give a value with the methods start, log and finish.",
+        )
+    return names, values
+
+
+def _follow(
+    run: Run,
+    work: Callable[[Run, Sequence[Logger], Watcher], bool],
+    console: Console | None,
+    loggers: Sequence[Logger] = (),
+    plots: bool = True,
+) -> Run:
     with Bar(run, console) as bar:
-        finished = work(run, bar)
-    if finished:
-        plot_run(run)
-    else:
+        finished = work(run, [*loggers, bar], bar)
+    if not finished:
         bar.say(f"Stopped. Continue with: coterie resume {run.folder}")
+    elif plots:
+        plot_run(run)
     return run

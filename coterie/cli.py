@@ -30,7 +30,7 @@ usage: coterie VERB ...
   check GAME                 play a game at random and say what is wrong with it
   graph FAMILY               who may talk to whom: a picture, and how fast a team agrees
   claims FIGURE              make a figure of a paper again, and judge what it is said to show
-  list                       every name: algorithms, games, graphs, faults, figures
+  list                       every name: algorithms, games, graphs, faults, loggers, figures
 
 A first run, about a minute:  coterie train dpo spread --steps 300000
 Algorithms and games by name (`coterie list`), `pettingzoo:mpe2.simple_spread_v3` for any
@@ -89,13 +89,22 @@ def _train(arguments: list[str]) -> None:
     from coterie.catalogue import make_algorithm, make_game
 
     parts = {"algorithm": make_algorithm(method), "game": make_game(world)}
-    chosen = _parse(f"train {method} {world}", parts, options, 1, Output())
+    chosen = _parse(f"train {method} {world}", parts, options, 1, Training())
     prepare(chosen.settings.seeds)
     from coterie.api import train
 
-    run = train(chosen.algorithm, chosen.game, _settings(chosen), chosen.output.folder)
+    output = chosen.output
+    run = train(
+        chosen.algorithm,
+        chosen.game,
+        _settings(chosen),
+        output.folder,
+        loggers=output.loggers,
+        plots=output.plots,
+    )
     if run.finished:
-        print(f"{run.folder}: numbers, plots, checkpoints and one policy file per agent")
+        left = "numbers, plots, checkpoints" if output.plots else "numbers, checkpoints"
+        print(f"{run.folder}: {left} and one policy file per agent")
 
 
 def _compare(arguments: list[str]) -> None:
@@ -114,7 +123,10 @@ def _compare(arguments: list[str]) -> None:
 
     folder = chosen.output.folder or Path("runs") / _plain(f"compare-{'-'.join(names)}")
     rules = {name: getattr(chosen, _identifier(name)) for name in methods}
-    curves = compare(rules, chosen.game, _settings(chosen), folder, x=chosen.output.x)
+    output = chosen.output
+    curves = compare(
+        rules, chosen.game, _settings(chosen), folder, x=output.x, loggers=output.loggers
+    )
     if not curves:
         print("The same command goes on with the comparison.", file=sys.stderr)
         return
@@ -230,6 +242,7 @@ def _list(arguments: list[str]) -> None:
     from coterie.claims.catalogue import FIGURES
     from coterie.graph import FAMILIES, WEIGHTS
     from coterie.network import CHANNELS, SCHEDULES
+    from coterie.train.loggers import LOGGERS
 
     any_environment = {
         f"{PETTINGZOO}...": "Any PettingZoo ParallelEnv, as pettingzoo:package.module."
@@ -241,6 +254,7 @@ def _list(arguments: list[str]) -> None:
         "weights": _summaries(WEIGHTS),
         "schedules": _summaries(SCHEDULES),
         "channels": _summaries(CHANNELS),
+        "loggers": _summaries(LOGGERS),
         "figures": _summaries(FIGURES),
     }
     print(*_lines(parts), sep="\n")
@@ -462,6 +476,16 @@ class Output:
 
     folder: Path | None = None
     """Where to write; must be new. By default a folder in runs/."""
+    loggers: tuple[str, ...] = ("csv",)
+    """Who is told the numbers: csv (always), tensorboard, wandb, mlflow, or module:Class."""
+
+
+@dataclass(frozen=True)
+class Training(Output):
+    """Where a run is written, and whether it is drawn."""
+
+    plots: bool = True
+    """Draw the run when it is finished; `coterie plot RUN` does it later."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from coterie.policies import PolicyCard, load_policy, read_policy
 from coterie.report.curve import Curve, gather
 from coterie.rl.models import Policy
 from coterie.train.evaluate import LONGEST, Scores, decide, evaluator, explained
-from coterie.train.metrics import read_table
+from coterie.train.loggers.table import read_table
 from coterie.train.run import Run
 from coterie.train.units import units
 

@@ -112,11 +112,11 @@ def path_of(value: Any) -> str:
     return f"{type(value).__module__}:{type(value).__qualname__}"
 
 
-def imported(path: str, base: type) -> type:
+def imported(path: str, base: type, remedy: str = "derive it from that class") -> type:
     """The class at a path `module:Class`, which has to derive from `base`."""
     found = fetched(path)
     if not (isinstance(found, type) and issubclass(found, base)):
-        raise ConfigError(f"{path!r} is not a coterie {base.__name__}: derive it from that class.")
+        raise ConfigError(f"{path!r} is not a coterie {base.__name__}: {remedy}.")
     return found
 
 

@@ -24,9 +24,13 @@ from coterie.errors import require
 from coterie.files import read_arrays
 from coterie.games.game import AgentSpec, Box, Discrete, JaxGame, Scene, Timestep, View
 from coterie.train.checkpoint import checkpoints
-from coterie.train.loop import Trainer
+from coterie.train.loggers.table import Csv
+from coterie.train.programs import Programs
+from coterie.train.recording import OnDisk
 from coterie.train.run import Run, new_run, open_run
 from coterie.train.settings import Settings
+from coterie.train.setup import set_up
+from coterie.train.trainer import Trainer
 
 SETTINGS = Settings(
     steps=240, games=4, block=2, evaluations=2, evaluation_games=3, checkpoints=5
@@ -110,7 +114,7 @@ def small(name: str, **options):
 
 
 class Stop:
-    """A watcher that stops the run after some blocks and keeps what it was told."""
+    """A logger and watcher that keeps what it is told, and stops the run after some blocks."""
 
     def __init__(self, after: int = 10**9):
         self.after, self.rows, self.evaluations = after, [], []
@@ -118,26 +122,29 @@ class Stop:
     def begun(self, held):
         self.held = held
 
-    def trained(self, seed, steps, row):
-        self.rows.append((seed, steps, row))
+    def start(self, run):
+        self.run = run
 
-    def evaluated(self, seed, steps, row):
-        self.evaluations.append((seed, steps, row))
+    def log(self, kind, seed, steps, row):
+        told = {"training": self.rows, "evaluation": self.evaluations}[kind]
+        told.append((seed, steps, row))
+
+    def finish(self):
+        self.over = True
 
     def stopping(self):
         return len(self.rows) >= self.after
 
 
 @functools.cache
-def _trainer(algorithm, game, settings) -> Trainer:
-    return Trainer(new_run(algorithm, game, settings))
+def _programs(algorithm, game, settings) -> Programs:
+    return Programs(set_up(new_run(algorithm, game, settings)))
 
 
 def trainer(run: Run, stop: int = 10**9) -> Trainer:
     """A trainer of a run; runs that differ in their folder alone share what it compiled."""
-    shared = _trainer(run.algorithm, run.game, run.settings)
-    shared.run, shared.watcher = run, Stop(stop)
-    return shared
+    shared, watcher = _programs(run.algorithm, run.game, run.settings), Stop(stop)
+    return Trainer(run, shared, OnDisk(run, shared), [Csv(), watcher], watcher)
 
 
 def trained(folder, algorithm="dpo", game=None, settings=SETTINGS, stop=10**9, **options):

@@ -5,29 +5,32 @@ import pytest
 from coterie import api, room
 from coterie.errors import ConfigError, GameError
 from coterie.report import plot
-from coterie.train.loop import Trainer, rehearse, train
-from coterie.train.metrics import read_table
+from coterie.train.loggers.table import read_table
+from coterie.train.loop import held, rehearse, train
+from coterie.train.programs import Programs
 from coterie.train.run import new_run
+from coterie.train.setup import set_up
 from tests.runs import SETTINGS, Pond, small
 
 
 def test_a_memory_that_does_not_fit_is_refused_before_anything_is_written(tmp_path, monkeypatch):
     """Each number of each step is kept once: what is seen and may be done now and next, 4 bytes."""
     run = new_run(small("f2a2-ddpg", capacity=10_000), Pond(), SETTINGS, tmp_path / "run")
-    held = Trainer(run).held
+    programs = Programs(set_up(run))
+    taken = held(run, programs)
     more = new_run(small("f2a2-ddpg", capacity=20_000), Pond(), SETTINGS, tmp_path / "run")
-    spec = Trainer(run).specs[0]
+    spec = programs.setup.specs[0]
     numbers = 2 * spec.observation + spec.action.size + 2  # and a logarithm for each, action, pay
     flags = 2 + 2 * (spec.action.size * spec.masked + spec.leaves)
     per_step = len(run.played.specs) * len(run.seeds) * (4 * numbers + flags)
-    assert Trainer(more).held - held == 10_000 * per_step
-    monkeypatch.setattr(room, "available", lambda: held - 1)
+    assert held(more, Programs(set_up(more))) - taken == 10_000 * per_step
+    monkeypatch.setattr(room, "available", lambda: taken - 1)
     with pytest.raises(
         ConfigError, match=r"learn and remember, with \d seeds, would take .* lower --cap"
     ):
         train(run)
     assert not run.folder.exists()
-    monkeypatch.setattr(room, "available", lambda: held)
+    monkeypatch.setattr(room, "available", lambda: taken)
     rehearse(run)
 
 

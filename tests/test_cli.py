@@ -11,6 +11,7 @@ import sys
 import warnings
 from pathlib import Path
 
+import jax
 import pytest
 from PIL import Image
 
@@ -20,9 +21,11 @@ from coterie.files import read_json
 from coterie.games.pettingzoo import PettingZooGame
 from coterie.policies import read_policy
 from coterie.train.checkpoint import checkpoints
-from coterie.train.loop import Trainer
-from coterie.train.metrics import read_table
+from coterie.train.loggers.table import read_table
+from coterie.train.programs import Programs
+from coterie.train.recording import OnDisk
 from coterie.train.run import new_run, open_run
+from coterie.train.setup import set_up
 from tests.runs import (
     SETTINGS,
     Pond,
@@ -194,7 +197,7 @@ def test_help_of_training_shows_every_option(capsys):
         main(["train", "dpo", "spread", "--help"])
     assert ended.value.code == 0
     out = capsys.readouterr().out
-    for option in ("--root-penalty", "--agents", "--steps", "--folder", "--tensorboard"):
+    for option in ("--root-penalty", "--agents", "--steps", "--folder", "--loggers", "--no-plots"):
         assert option in out
 
 
@@ -259,6 +262,11 @@ BAD = {
     "agents": (["train", "dpo", "spread", "--agents", "-1"], "agents must be at least 1, not -1"),
     "steps": ([*TRAIN, "--steps", "-5"], "steps must be at least 1, not -5"),
     "games": ([*TRAIN, "--games", "0"], "games must be at least 1, not 0"),
+    "logger": ([*TRAIN, "--loggers", "tensorbord"], "unknown logger 'tensorbord': did you mean"),
+    "own logger": (
+        [*TRAIN, "--loggers", "tests.runs:Pond"],
+        "'tests.runs:Pond' is not a coterie Logger: give it the methods start, log and finish",
+    ),
     "seeds": ([*TRAIN, "--seeds", "0"], "seeds must be at least 1, not 0"),
     "initials": (
         [*TRAIN, "--lr", "5"],
@@ -434,8 +442,8 @@ def test_a_game_outside_that_fails_in_evaluation_says_why(here, monkeypatch):
     game = PettingZooGame("worlds:Faulty", ("fault=nan_observation",), 1)
     run = new_run(small("dpo"), game, SETTINGS, here / "run")
     run.create()
-    trainer = Trainer(run)
-    trainer._export(trainer.fresh(0))
+    programs = Programs(set_up(run))
+    OnDisk(run, programs).export(0, programs.start(jax.random.key(0)))
     sentence = refused(["evaluate", "run", "--episodes", "2"])
     assert "agent 'ann' at step 2 of its episode: its observation holds [nan]" in sentence
 

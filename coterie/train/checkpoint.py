@@ -10,6 +10,7 @@ from jaxtyping import PyTree
 
 from coterie.errors import RunError
 from coterie.files import REMEDY, from_arrays, read_arrays, to_arrays, write_arrays, write_folder
+from coterie.train.run import Run
 from coterie.train.team import Team
 
 KEPT = 2
@@ -53,6 +54,14 @@ def save_checkpoint(folder: Path, team: Team, progress: Progress, owner: Owner) 
 def checkpoints(folder: Path) -> list[Path]:
     """The checkpoints in a folder, oldest first."""
     return sorted(p for p in folder.glob("*") if p.is_dir() and p.name.isdigit())
+
+
+def kept_steps(run: Run, seed: int) -> int:
+    """The game steps after which a seed's latest checkpoint was written; -1 if there is none."""
+    found = checkpoints(run.checkpoints(seed)) if run.saved else []
+    if not found:
+        return -1
+    return (int(found[-1].name) - 1) * run.algorithm.horizon * run.settings.games
 
 
 def load_checkpoint(path: Path, like: Team, owner: Owner) -> tuple[Team, Progress]:

@@ -1,15 +1,8 @@
 """What a block of training tells: rows of numbers for a table, checked for soundness."""
 
-import csv
-import importlib.util
-import io
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 
-from coterie.errors import NonFiniteError, RunError, require
-from coterie.files import write_whole
+from coterie.errors import NonFiniteError
 from coterie.network import Traffic
 from coterie.train.evaluate import Scores
 from coterie.train.team import Report
@@ -102,90 +95,3 @@ def _require_finite(
 def _for_all(name: str, values: np.ndarray, names: tuple[str, ...]) -> Row:
     each = {f"{name}/{agent}": float(v) for agent, v in zip(names, values, strict=True)}
     return {name: float(np.mean(values)), **each}
-
-
-class Table:
-    """A CSV file that grows by rows; what was written is never lost, half rows never appear."""
-
-    def __init__(self, path: Path):
-        self.path = path
-
-    def append(self, row: Row) -> None:
-        """Add a row; the first one decides the columns."""
-        fresh = not self.path.exists()
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        text = io.StringIO()
-        writer = csv.DictWriter(text, list(row), lineterminator="\n")
-        if fresh:
-            writer.writeheader()
-        writer.writerow({name: _short(value) for name, value in row.items()})
-        with self.path.open("a") as file:
-            file.write(text.getvalue())
-
-    def cut(self, steps: int) -> None:
-        """Forget the rows after `steps` game steps, before a run is resumed from there."""
-        if not self.path.exists():
-            return
-        # A process that was killed may have left a part of a line at the end.
-        whole = [li for li in _text(self.path).splitlines(keepends=True) if li.endswith("\n")]
-        if not whole:
-            return self.path.unlink()
-        header, *lines = whole
-        kept = [line for line in lines if _number(line.split(",", 1)[0], self.path) <= steps]
-        return write_whole(self.path, "".join([header, *kept]))
-
-
-class Events:
-    """The same rows for TensorBoard.
-
-    after: rows of steps beyond it, of an earlier process, are to be forgotten.
-    """
-
-    def __init__(self, folder: Path, after: int):
-        from tensorboardX import SummaryWriter
-
-        self._writer = SummaryWriter(str(folder), purge_step=after + 1)
-
-    def append(self, kind: str, row: Row) -> None:
-        """Add a row of `kind`, the number of steps first."""
-        for name, value in row.items():
-            if name != "steps" and not np.isnan(value):
-                self._writer.add_scalar(f"{kind}/{name}", value, int(row["steps"]))
-        self._writer.flush()
-
-    def close(self) -> None:
-        """Write what is left."""
-        self._writer.close()
-
-
-def require_tensorboard() -> None:
-    """Raise `ConfigError` if TensorBoard's files cannot be written here."""
-    require(
-        importlib.util.find_spec("tensorboardX") is not None,
-        "--tensorboard needs tensorboardX: pip install 'coterie[tensorboard]'.",
-    )
-
-
-def read_table(path: Path) -> dict[str, np.ndarray]:
-    """The columns of a table; blanks are NaN."""
-    rows: list[dict[Any, Any]] = list(csv.DictReader(io.StringIO(_text(path))))
-    names = [name for name in rows[0] if name] if rows else []
-    return {n: np.array([_number(row[n], path) for row in rows]) for n in names}
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise RunError(f"{path} cannot be read ({error}): restore it from a copy.") from None
-
-
-def _number(text: str | None, path: Path) -> float:
-    try:
-        return float(text) if text else np.nan
-    except ValueError:
-        raise RunError(f"{path} holds {text!r} where a number belongs.") from None
-
-
-def _short(value: float) -> str:
-    return "" if np.isnan(value) else f"{value:.9g}"

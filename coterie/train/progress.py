@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from coterie.room import size
+from coterie.train.loggers.logger import Kind
 from coterie.train.metrics import Row
 from coterie.train.run import Run
 
@@ -17,7 +18,7 @@ MUCH = 100_000_000
 
 
 class Bar:
-    """A watcher that shows a bar and asks the run to stop, cleanly, at Ctrl-C or SIGTERM.
+    """A bar in a terminal; it asks the run to stop, cleanly, at Ctrl-C or SIGTERM.
 
     Use it as a context; a second Ctrl-C interrupts at once.
     """
@@ -63,17 +64,18 @@ class Bar:
                 f"{self._run.title}: {size(held)} of memory for what agents learn and remember"
             )
 
-    def trained(self, seed: int, steps: int, row: Row) -> None:
-        """Move the bar."""
-        self._steps[seed] = steps
-        if row["return"] == row["return"]:
-            self._returns[seed] = row["return"]
-        self._bar.update(self._task, completed=sum(self._steps.values()), facts=self._facts())
+    def start(self, run: Run) -> None:
+        """The bar is there as long as its context."""
 
-    def evaluated(self, seed: int, steps: int, row: Row) -> None:
-        """Without a terminal, a line for each evaluation stands in for the bar."""
-        if not self.console.is_terminal:
+    def log(self, kind: Kind, seed: int, steps: int, row: Row) -> None:
+        """Move the bar; without a terminal, a line for each evaluation stands in for it."""
+        if kind == "training":
+            self._move(seed, steps, row)
+        elif not self.console.is_terminal:
             self.say(f"{self._run.title}, seed {seed}: {steps:,} steps, return {row['return']:.2f}")
+
+    def finish(self) -> None:
+        """The bar is there as long as its context."""
 
     def say(self, sentence: str) -> None:
         """Print a line as it is: whole, so that it can be copied."""
@@ -82,6 +84,12 @@ class Bar:
     def stopping(self) -> bool:
         """Whether Ctrl-C was pressed."""
         return self._stop
+
+    def _move(self, seed: int, steps: int, row: Row) -> None:
+        self._steps[seed] = steps
+        if row["return"] == row["return"]:
+            self._returns[seed] = row["return"]
+        self._bar.update(self._task, completed=sum(self._steps.values()), facts=self._facts())
 
     def _facts(self) -> str:
         steps = sum(self._steps.values())

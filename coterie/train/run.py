@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import os
 import platform
 import re
 import time
@@ -23,6 +24,9 @@ from coterie.train.settings import Settings
 
 FORMAT = 2
 
+MEMORY = Path(os.devnull)
+"""The folder of a run that is kept in memory: nothing can be written there."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -34,6 +38,13 @@ class Run:
     world: str
     game: Game
     settings: Settings
+    loggers: tuple[str, ...] = ()
+    """The names of those who are told what happens, besides the run's own tables."""
+
+    @property
+    def saved(self) -> bool:
+        """Whether it is on disk; otherwise it is kept in memory, and its folder is `MEMORY`."""
+        return self.folder != MEMORY
 
     @property
     def title(self) -> str:
@@ -116,6 +127,7 @@ class Run:
                 **options(self.settings),
                 "communication": self.settings.communication.describe(),
             },
+            "loggers": list(self.loggers),
             "versions": {
                 "coterie": version("coterie"),
                 "jax": version("jax"),
@@ -129,6 +141,7 @@ def new_run(
     game: str | Game,
     settings: Settings,
     folder: str | Path | None = None,
+    loggers: tuple[str, ...] = (),
 ) -> Run:
     """A run that is not yet on disk; by default in `runs/<algorithm>-<game>-<time>`."""
     method = algorithm if isinstance(algorithm, str) else algorithm_name(algorithm)
@@ -138,7 +151,7 @@ def new_run(
     if folder is None:
         plain = file_name(f"{method}-{world}")
         folder = Path("runs") / f"{plain}-{time.strftime('%Y%m%d-%H%M%S')}"
-    return Run(Path(folder), method, rule, world, played, settings)
+    return Run(Path(folder), method, rule, world, played, settings, loggers)
 
 
 def open_run(folder: str | Path) -> Run:
@@ -163,6 +176,7 @@ def open_run(folder: str | Path) -> Run:
             world,
             make_game(world, **game),
             _settings(described["settings"]),
+            tuple(map(str, described.get("loggers", ()))),
         )
     except RunError:
         raise

@@ -31,8 +31,6 @@ class Settings:
     """Episodes in one evaluation, in games and with random numbers of their own."""
     checkpoints: Annotated[int, AtLeast(1, "the end counts")] = 5
     """How many checkpoints are written, evenly spread over the run, the end included."""
-    tensorboard: bool = False
-    """Write the numbers for TensorBoard, too (needs the extra `tensorboard`)."""
 
     def __post_init__(self) -> None:
         require(

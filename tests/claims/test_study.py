@@ -9,7 +9,7 @@ from coterie.claims.questions import costs
 from coterie.claims.study import Study
 from coterie.graph import Unlinked
 from coterie.network import Communication
-from coterie.train.metrics import read_table
+from coterie.train.loggers.table import read_table
 from coterie.train.run import open_run
 from tests.runs import SETTINGS, Pond, small
 

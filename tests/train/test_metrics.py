@@ -14,9 +14,10 @@ from coterie.train import loop
 from coterie.train.checkpoint import checkpoints
 from coterie.train.evaluate import Scores
 from coterie.train.ledger import Ledger
-from coterie.train.metrics import Table, evaluation_row, read_table, require_sound, training_row
+from coterie.train.loggers.table import Table, read_table
+from coterie.train.metrics import evaluation_row, require_sound, training_row
 from coterie.train.rollout import Episodes
-from coterie.train.run import new_run
+from coterie.train.run import new_run, open_run
 from coterie.train.settings import Settings, is_due
 from coterie.train.team import Report
 from tests.runs import SETTINGS, Pond, Stop, finished, small
@@ -181,15 +182,15 @@ def test_a_table_of_something_else_is_named(tmp_path):
 
 
 def test_tensorboard_has_the_same_numbers(tmp_path):
-    settings = dataclasses.replace(SETTINGS, tensorboard=True)
-    run = new_run(small("dpo"), Pond(), settings, tmp_path / "run")
-    assert loop.train(run, Stop(2)) is False
-    assert loop.resume(run) is True
+    run = new_run(small("dpo"), Pond(), SETTINGS, tmp_path / "run", ("tensorboard",))
+    stop = Stop(2)
+    assert loop.train(run, [stop], stop) is False
+    assert loop.resume(open_run(run.folder)) is True
     files = list((run.seed_folder(0) / "tensorboard").iterdir())
     files.sort(key=lambda file: file.stat().st_mtime)
     found = [scalar for file in files for event in events(file) for scalar in scalars(event)]
     begun = [event.step for file in files for event in events(file) if event.session_log.status]
-    assert begun == [1, 97]  # what comes after the checkpoint is told anew
+    assert begun == [0, 97]  # what comes after the checkpoint is told anew
     for kind, path in (("training", run.metrics(0)), ("evaluation", run.evaluations(0))):
         table = read_table(path)
         for name in set(table) - {"steps"}:
@@ -217,7 +218,7 @@ def scalars(event):
 
 def test_tensorboard_needs_its_extra(tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    run = new_run("dpo", Pond(), dataclasses.replace(SETTINGS, tensorboard=True), tmp_path / "run")
+    run = new_run("dpo", Pond(), SETTINGS, tmp_path / "run", ("tensorboard",))
     with pytest.raises(ConfigError, match=r"pip install 'coterie\[tensorboard\]'"):
         loop.train(run)
     assert not run.folder.exists()

@@ -21,8 +21,8 @@ def test_a_terminal_has_a_bar_with_return_speed_and_time_left():
     console, text = shown(True)
     with Bar(finished(), console) as bar:
         for block in (1, 2, 3):
-            bar.trained(0, 48 * block, ROW)
-        bar.evaluated(0, 144, ROW)
+            bar.log("training", 0, 48 * block, ROW)
+        bar.log("evaluation", 0, 144, ROW)
         bar._bar.refresh()
         for part in ("dpo on tests.runs:Pond", "60%", "return -3.25", "steps/s", "0:0"):
             assert part in text(), part
@@ -31,7 +31,7 @@ def test_a_terminal_has_a_bar_with_return_speed_and_time_left():
 def test_no_episode_no_return():
     console, text = shown(True)
     with Bar(finished(), console) as bar:
-        bar.trained(0, 48, {"return": float("nan")})
+        bar.log("training", 0, 48, {"return": float("nan")})
         bar._bar.refresh()
     assert "no episode over yet" in text()
 
@@ -39,8 +39,8 @@ def test_no_episode_no_return():
 def test_without_a_terminal_there_is_a_line_for_each_evaluation():
     console, text = shown(False, width=20)
     with Bar(finished(), console) as bar:
-        bar.trained(0, 48, ROW)
-        bar.evaluated(0, 48, ROW)
+        bar.log("training", 0, 48, ROW)
+        bar.log("evaluation", 0, 48, ROW)
         bar.say("a path/that/is/longer/than/the/terminal [red]is wide")
     assert text().splitlines() == [
         "dpo on tests.runs:Pond, seed 0: 48 steps, return -3.25",

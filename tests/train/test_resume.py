@@ -95,7 +95,7 @@ def test_resumed_in_a_new_process(tmp_path):
 def test_a_finished_run_stays_as_it_is(tmp_path):
     run = copied(finished(), tmp_path / "run")
     watcher = Stop()
-    assert loop.resume(run, watcher) is True
+    assert loop.resume(run, [watcher], watcher) is True
     assert watcher.rows == []
     assert_same_run(finished(), run)
 
@@ -119,7 +119,7 @@ def test_games_that_cannot_be_saved_restart_at_checkpoints_either_way(tmp_path, 
     settings = dataclasses.replace(SETTINGS, steps=192)  # four blocks, a checkpoint after each
     whole = trained(tmp_path / "whole", game=game, settings=settings)
     run = trained(tmp_path / "run", game=game, settings=settings, stop=2)
-    trainer(run).vector.sessions._workers = None  # as a new process would not know the games
+    trainer(run).setup.vector.sessions._workers = None  # as a new process would not know the games
     resumed(run)
     assert_same_run(whole, run)
 

@@ -78,7 +78,7 @@ def test_on_an_accelerator_seeds_train_as_one_batch(tmp_path, monkeypatch):
     alone = trained(tmp_path / "alone", settings=pair)
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     own = trainer(alone)
-    assert [len(group) for group in own._groups([own.fresh(seed) for seed in (3, 4)])] == [2]
+    assert [len(group) for group in own.places.groups([own.fresh(seed) for seed in (3, 4)])] == [2]
     batch = trained(tmp_path / "batch", settings=pair)
     for seed in (3, 4):
         for one, other in zip(teams(alone, seed), teams(batch, seed), strict=True):
@@ -95,7 +95,7 @@ def test_nothing_on_the_device_grows(tmp_path):
     team = own.fresh(0).team
     shapes = jax.eval_shape(lambda x: x, team)
     for _ in range(3):
-        [team], [report] = own._advance([team], [()])
+        [team], [report] = own.programs.advance([team], [()])
         assert jax.eval_shape(lambda x: x, team) == shapes
         updates = SETTINGS.block
         assert all(np.shape(leaf)[0] == updates for leaf in jax.tree.leaves(report))

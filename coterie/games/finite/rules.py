@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from coterie.bounds import AtLeast
-from coterie.errors import GameError, require
+from coterie.errors import GameError
 from coterie.games.finite.draw import ONE, blocks, chances, drawn
 from coterie.games.finite.tables import Tables
 from coterie.games.finite.write import PIECE, filled
