@@ -100,8 +100,7 @@ def _told(value: Any) -> Any:
         links, weights = value.adjacency.astype(int), value.weights
         return {"adjacency": links.tolist(), "weights": weights.tolist()}
     if isinstance(value, PARTS):
-        fields = [field.name for field in dataclasses.fields(value) if field.init]
-        told = {field: _told(getattr(value, field)) for field in fields}
+        told = {field: _told(getattr(value, field)) for field in _fields(value)}
         return {"class": name_of(value, KNOWN), **told}
     if isinstance(value, tuple):
         return [_told(part) for part in value]
@@ -111,6 +110,10 @@ def _told(value: Any) -> Any:
         "numbers, words, graphs, or tuples of them.",
     )
     return value
+
+
+def _fields(value: Any) -> list[str]:
+    return [field.name for field in dataclasses.fields(value) if field.init]
 
 
 def _read(told: Any) -> Any:

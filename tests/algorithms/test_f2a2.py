@@ -17,8 +17,8 @@ from coterie.algorithms.primal_dual import Pact
 from coterie.algorithms.scene import Drawn, Memory, Scene
 from coterie.catalogue import make_game
 from coterie.errors import ConfigError, CoterieWarning, GraphError
-from coterie.graph import family
-from coterie.network import Communication, lift, networks
+from coterie.graph import Complete, family
+from coterie.network import Communication, Intervals, lift, networks
 from coterie.rl import replay
 from coterie.train.loop import rehearse
 from coterie.train.run import new_run

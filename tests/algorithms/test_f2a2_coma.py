@@ -13,7 +13,7 @@ from coterie.algorithms.proximal import Choice
 from coterie.catalogue import make_game
 from coterie.centralized import COMA
 from coterie.errors import ConfigError
-from coterie.graph import family
+from coterie.graph import Complete, family
 from coterie.network import Communication, lift, networks
 from coterie.train.loop import rehearse
 from coterie.train.run import new_run

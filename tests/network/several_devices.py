@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from coterie.graph import from_adjacency
+from coterie.graph import Line, Star, from_adjacency
 from coterie.network import (
     Delay,
     Extra,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from coterie.errors import ConfigError, GraphError
-from coterie.graph import family
+from coterie.graph import Star, Unlinked, family
 from coterie.network import (
     Delay,
     Extra,
@@ -22,6 +22,7 @@ from coterie.network import (
     Static,
     lift,
     networks,
+    read_channel,
     require_meeting,
 )
 from coterie.network.moment import Moment

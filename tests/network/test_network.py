@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coterie.errors import ConfigError
-from coterie.graph import family, from_adjacency, max_degree, metropolis, uniform
+from coterie.graph import Edges, Star, family, from_adjacency, max_degree, metropolis, uniform
 from coterie.network import (
     Delay,
     Extra,
