@@ -46,8 +46,8 @@ class NetworkedQAC(Networked):
         then omega <- sum_j c_ij omega_j
 
     with `a'` the actions really taken next, for which every update leaves the last step to the next
-    one; the step at which an episode, or an agent's part in it, is cut off has no next action and is
-    left out. The policy follows `grad log pi_i(a_i | s)` times the counterfactual advantage
+    one; the step at which an episode, or an agent's part in it, is cut off has no next action and
+    is left out. The policy follows `grad log pi_i(a_i | s)` times the counterfactual advantage
     `Q(s, a) - sum_b pi_i(b | s) Q(s, b, a_-i)` of the critic before the update. The discounted form
     has `gamma Q(s', a')` and no `mu`. Discrete actions.
     """
