@@ -26,6 +26,7 @@ from coterie.api import plot_run as plot_run
 from coterie.api import plot_runs as plot_runs
 from coterie.api import resume as resume
 from coterie.api import train as train
+from coterie.api import train_in_memory as train_in_memory
 from coterie.api import watch as watch
 from coterie.catalogue import make_algorithm as make_algorithm
 from coterie.catalogue import make_game as make_game
@@ -61,6 +62,8 @@ from coterie.network import Schedule as Schedule
 from coterie.network import lift as lift
 from coterie.policies import load_policy as load_policy
 from coterie.train.loggers import Logger as Logger
+from coterie.train.memory import MemoryRun as MemoryRun
+from coterie.train.own_loop import make_update as make_update
 from coterie.train.run import Run as Run
 from coterie.train.run import open_run as open_run
 from coterie.train.settings import Settings as Settings

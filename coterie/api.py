@@ -24,8 +24,9 @@ from coterie.results import by_bytes, curve, curves_of, frames, scenes
 from coterie.train import loop
 from coterie.train.evaluate import Scores
 from coterie.train.loggers import Logger
+from coterie.train.memory import MemoryRun
 from coterie.train.progress import Bar
-from coterie.train.run import Run, file_name, new_run, open_run
+from coterie.train.run import MEMORY, Run, file_name, new_run, open_run
 from coterie.train.settings import Settings
 from coterie.train.watcher import Watcher
 
@@ -58,6 +59,26 @@ def train(
     names, others = _sorted(loggers)
     run = new_run(algorithm, game, settings, folder, names)
     return _follow(run, loop.train, console, others, plots)
+
+
+def train_in_memory(
+    algorithm: str | Algorithm,
+    game: str | Game,
+    settings: Settings = Settings(),  # noqa: B008 (frozen)
+    console: Console | None = None,
+    loggers: Sequence[str | Logger] = (),
+) -> MemoryRun:
+    """Train a team and write nothing: the numbers come back as arrays, with the policies.
+
+    The arguments are those of `train`, and the numbers, too. It cannot be resumed.
+
+    >>> run = train_in_memory("dpo", "spread", Settings(steps=100))  # doctest: +SKIP
+    >>> run.evaluations(0)["return"]  # doctest: +SKIP
+    """
+    names, others = _sorted(loggers)
+    run = new_run(algorithm, game, settings, MEMORY, names)
+    with Bar(run, console) as bar:
+        return loop.train_in_memory(run, [*others, bar], bar)
 
 
 def resume(

@@ -9,8 +9,9 @@ from coterie.room import require_room
 from coterie.train.evaluate import explained
 from coterie.train.loggers import Logger, made
 from coterie.train.loggers.table import Csv
+from coterie.train.memory import InMemory, MemoryRun
 from coterie.train.programs import Programs
-from coterie.train.recording import OnDisk
+from coterie.train.recording import OnDisk, Recorder
 from coterie.train.run import Run
 from coterie.train.setup import set_up
 from coterie.train.trainer import Trainer
@@ -23,7 +24,7 @@ def train(run: Run, loggers: Sequence[Logger] = (), watcher: Watcher | None = No
     loggers: told what happens, besides the run's own tables and those that it names.
     """
     run.require_new()
-    trainer = _opened(run, loggers, watcher)
+    trainer = _on_disk(run, loggers, watcher)
     with explained(trainer.setup.vector, trainer.setup.judged):
         repetitions = [trainer.fresh(seed) for seed in run.seeds]
     run.create()
@@ -32,11 +33,25 @@ def train(run: Run, loggers: Sequence[Logger] = (), watcher: Watcher | None = No
 
 def resume(run: Run, loggers: Sequence[Logger] = (), watcher: Watcher | None = None) -> bool:
     """Continue a run from its latest checkpoints, bit for bit as if it had never stopped."""
-    trainer = _opened(run, loggers, watcher)
+    trainer = _on_disk(run, loggers, watcher)
     sweep(run.folder)
     with explained(trainer.setup.vector, trainer.setup.judged):
         repetitions = [trainer.restored(seed) for seed in run.seeds]
     return trainer.train(repetitions)
+
+
+def train_in_memory(
+    run: Run, loggers: Sequence[Logger] = (), watcher: Watcher | None = None
+) -> MemoryRun:
+    """Train a run that leaves nothing on disk; `finished` is false if it was stopped before."""
+    programs, kept = Programs(set_up(run)), MemoryRun(run)
+    keeper = InMemory(kept, programs)
+    everybody = [keeper, *made(run.loggers), *loggers]
+    trainer = _opened(run, programs, keeper, everybody, watcher)
+    with explained(trainer.setup.vector, trainer.setup.judged):
+        repetitions = [trainer.fresh(seed) for seed in run.seeds]
+    kept.finished = trainer.train(repetitions)
+    return kept
 
 
 def rehearse(run: Run) -> None:
@@ -50,13 +65,24 @@ def held(run: Run, programs: Programs) -> int:
     return programs.held * len(run.seeds)
 
 
-def _opened(run: Run, loggers: Sequence[Logger], watcher: Watcher | None) -> Trainer:
-    """A trainer that writes into the run's folder, if what it holds fits the machine."""
-    everybody = [Csv(), *made(run.loggers), *loggers]
-    programs, watcher = Programs(set_up(run)), watcher or Silent()
+def _on_disk(run: Run, loggers: Sequence[Logger], watcher: Watcher | None) -> Trainer:
+    """A trainer that writes into the run's folder."""
+    everybody, programs = [Csv(), *made(run.loggers), *loggers], Programs(set_up(run))
+    return _opened(run, programs, OnDisk(run, programs), everybody, watcher)
+
+
+def _opened(
+    run: Run,
+    programs: Programs,
+    recorder: Recorder,
+    loggers: Sequence[Logger],
+    watcher: Watcher | None,
+) -> Trainer:
+    """A trainer, if what it holds fits the machine."""
     _require_room(run, programs)
+    watcher = watcher or Silent()
     watcher.begun(held(run, programs))
-    return Trainer(run, programs, OnDisk(run, programs), everybody, watcher)
+    return Trainer(run, programs, recorder, loggers, watcher)
 
 
 def _require_room(run: Run, programs: Programs) -> None:

@@ -74,5 +74,13 @@ class MLflow:
 
 
 def _allowed(name: str) -> str:
-    """A name in the characters that MLflow takes."""
-    return re.sub(r"[^\w\-./ :]", "-", name)
+    """A name as MLflow takes it.
+
+    Its store on disk keeps names as files, so that `return` and `return/agent-0` could not both be:
+    after the kind, a full stop stands for the slash.
+
+    >>> _allowed("training/return/agent#0")
+    'training/return.agent-0'
+    """
+    kind, _, rest = name.partition("/")
+    return re.sub(r"[^\w\-./ :]", "-", f"{kind}/{rest.replace('/', '.')}")

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,9 @@ class Table:
         if fresh:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._columns = list(row)
-        self._require_columns(row)
+        elif not self._columns:
+            self._columns = next(csv.reader(io.StringIO(_text(self.path))), [])
+        require_columns(str(self.path), self._columns, row)
         text = io.StringIO()
         writer = csv.DictWriter(text, self._columns, lineterminator="\n")
         if fresh:
@@ -74,19 +77,18 @@ class Table:
         kept = [line for line in lines if _number(line.split(",", 1)[0], self.path) <= steps]
         return write_whole(self.path, "".join([header, *kept]))
 
-    def _require_columns(self, row: Row) -> None:
-        """A row must have the columns of the header, in whatever order."""
-        if not self._columns:
-            self._columns = next(csv.reader(io.StringIO(_text(self.path))), [])
-        more = sorted(row.keys() - set(self._columns))
-        less = sorted(set(self._columns) - row.keys())
-        require(
-            not more and not less,
-            f"{self.path} has the columns of its first row, but this row has "
-            f"{', '.join(more) or 'nothing'} in addition and lacks {', '.join(less) or 'nothing'}: "
-            "give every row the same names, NaN where there is no number.",
-            RunError,
-        )
+
+def require_columns(table: str, columns: Iterable[str], row: Row) -> None:
+    """Raise `RunError` unless a row has the columns of its table, in whatever order."""
+    more = sorted(row.keys() - set(columns))
+    less = sorted(set(columns) - row.keys())
+    require(
+        not more and not less,
+        f"{table}: the columns are those of the first row, but this row has "
+        f"{', '.join(more) or 'nothing'} in addition and lacks {', '.join(less) or 'nothing'}; "
+        "give every row the same names, NaN where there is no number.",
+        RunError,
+    )
 
 
 def read_table(path: Path) -> dict[str, np.ndarray]:
