@@ -74,7 +74,10 @@ class Experience(NamedTuple):
     memory:     what it remembered before the first step, `[G, ...]`.
     actions:    everybody's actions `[T, G, N, W]`, or their mean `[T, G, 1, W]`, if declared; else
                 `None`. A number of `A` is a vector of zeros and a one; `W` is the largest size.
+                An agent that is gone does nothing: zeros.
     shown:      what everybody shows, `[T, G, N, ...]` for each name that is declared.
+    there:      who is in the game, `[T, G, N]`, where everybody's actions are declared; `None` if
+                no agent ever leaves early.
     """
 
     view: View
@@ -87,6 +90,7 @@ class Experience(NamedTuple):
     memory: PyTree
     actions: Float[Array, "T G M W"] | None = None
     shown: dict[str, PyTree] | None = None
+    there: Bool[Array, "T G N"] | None = None
 
 
 def joint(experience: Experience) -> Float[Array, "T G M W"]:

@@ -213,8 +213,8 @@ class F2A2OffPolicy(F2A2, OffPolicy):
         index = network.index if self.others != "none" else jnp.zeros((), jnp.int32)
 
         said = self._said(student, scene, say_key) if self.others == "policies" else None
-        (now, then), network = self._company.would(known, scene, network, said, company_key)
-        others = Others(now, then, index)
+        would, network = self._company.would(known, scene, network, said, company_key)
+        others = Others(*scene.of_those_there(would), index)
         gradient, metrics = few_at_a_time(self._gradient, 1)(  # each judges all others' steps
             student.models, student.target, scene, others, jnp.stack(gradient_keys)
         )

@@ -33,6 +33,7 @@ class Local(NamedTuple):
     rebuilt: the model that has these parameters.
     at:     given parameters, the log ratios, `[T, G, N]`, and every head's mean divergence.
     damping: what is added to the diagonal of H.
+    shared: for which part of its ties each sample counts, `[T, G, 1]`; `None` for all of them.
     """
 
     push: Callable[[Array], Array]
@@ -45,6 +46,11 @@ class Local(NamedTuple):
     rebuilt: Callable[[Array], PyTree]
     at: Callable[[Array], tuple[Array, Array]]
     damping: float
+    shared: Float[Array, "T G 1"] | None = None
+
+    def held(self, ratio: Float[Array, "T G N"]) -> Float[Array, "T G N"]:
+        """Log ratios as far as their departures cost anything."""
+        return ratio if self.shared is None else self.shared * ratio
 
     def divergence(self, change: Float[Array, " D"], moved: Float[Array, " Q"]) -> Float[Array, ""]:
         """`1/2 x^T (H + damping) x`, given `x` and `J x`."""

@@ -90,7 +90,10 @@ class MADDPG(ByLesson):
         self, student: Student, sample: Memory, network: Network, key: Key[Array, ""]
     ) -> tuple[Lesson, Network, Metrics]:
         mine = drawn(student.target.policy.facing(sample.next_view), key)
-        heard, network = network.neighbours(mine, PAYLOAD)
+        now, then, told = sample.view.present, sample.next_view.present, mine
+        if now is not None and then is not None:
+            told = jnp.where((now & then)[:, None], mine, 0.0)  # who is gone does nothing
+        heard, network = network.neighbours(told, PAYLOAD)
         everybody = jnp.zeros((network.size, *mine.shape))
         everybody = everybody.at[network.neighbour].set(heard.values).at[network.index].set(mine)
         following = jnp.moveaxis(everybody, 0, 1).reshape(len(mine), -1)
