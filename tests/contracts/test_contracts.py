@@ -391,9 +391,11 @@ def confused(experience):
         where = absent.reshape(absent.shape + (1,) * (x.ndim - absent.ndim))
         return np.where(where, ~x if x.dtype == bool else x * -3 + 1, x).astype(x.dtype)
 
-    known = {"memory": experience.memory, "over": experience.over, "there": experience.there}
+    known = {name: getattr(experience, name) for name in ("decision", "memory", "over", "there")}
     wrong = jax.tree.map(garbage, experience._replace(**dict.fromkeys(known)))
-    return wrong._replace(view=wrong.view._replace(present=experience.view.present), **known)
+    wrong = wrong._replace(view=wrong.view._replace(present=experience.view.present), **known)
+    did = garbage(experience.decision.action)
+    return wrong._replace(decision=experience.decision._replace(action=did))
 
 
 def without_past(agents):
@@ -423,16 +425,16 @@ def test_who_is_gone_is_seen_nowhere_and_does_nothing(name):
 def test_what_does_not_fit_gets_its_sentence():
     assert UNSEEN.keys() - BOXES.keys() == {"iql", "f2a2-isac", *TABULAR}
     assert UNSEEN.keys() - NAMES.keys() == {"li-jia"}
-    with pytest.raises(ConfigError, match="li-jia chooses numbers"):
+    with pytest.raises(ConfigError, match="LiJia chooses numbers"):
         team_of(PLAIN["li-jia"], Babble())
     with pytest.raises(ConfigError, match=r"5 games bring 30 steps .* memory of 24 holds"):
         PLAIN["li-jia"].check(5)
-    with pytest.raises(ConfigError, match="iql chooses among discrete actions"):
+    with pytest.raises(ConfigError, match="IQL chooses among discrete actions"):
         team_of(PLAIN["iql"], Babble(box=True))
     for algorithm in TABULAR.values():
         with pytest.raises(ConfigError, match=r"keeps a table of states, .* are not numbered"):
             team_of(algorithm, Babble())
-        with pytest.raises(ConfigError, match=r"keeps a table of actions, .* are continuous"):
+        with pytest.raises(ConfigError, match=r"chooses among discrete actions, .* are continuous"):
             team_of(algorithm, Babble(box=True, numbered=True))
     for algorithm in PLAIN.values():
         algorithm.check(4)
