@@ -191,7 +191,7 @@ def _blank(about: PolicyCard) -> Policy:
     def build() -> Policy:
         keys = jax.random.split(jax.random.key(0))
         shape = Shape.of(about, about.hidden, about.activation, about.recurrent)
-        if about.deviations is not None:
+        if about.deviations is not None and about.action.continuous:
             return Policy.squashed(keys, shape, about.action, about.deviations)
         return Policy.init(keys, shape, about.action)
 

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float
 
 
 def rescaled(action: Array, low: Array, high: Array) -> Array:
@@ -39,14 +38,6 @@ class Discrete(_Numbered):
     """How many numbers an action is."""
     each: ClassVar[tuple[int, ...]] = ()
     """How many actions there are for each choice, if several are made at once."""
-
-    def encode(self, action: Int[Array, "*batch"], width: int) -> Float[Array, "*batch width"]:
-        """An action as others see it: a vector of zeros and a one.
-
-        >>> Discrete(2).encode(jnp.array(1), 3).tolist()
-        [0.0, 1.0, 0.0]
-        """
-        return jax.nn.one_hot(action, width)
 
     def widened(self, size: int) -> "Discrete":
         """The same with `size` actions."""
@@ -85,14 +76,6 @@ class MultiDiscrete(_Numbered):
         """How many actions there are for each choice."""
         return self.sizes
 
-    def encode(self, action: Int[Array, "*batch K"], width: int) -> Float[Array, "*batch width"]:
-        """An action as others see it: for each choice a vector of zeros and a one.
-
-        >>> MultiDiscrete((2, 2)).encode(jnp.array([1, 0]), 4).tolist()
-        [0.0, 1.0, 1.0, 0.0]
-        """
-        return jax.nn.one_hot(action, width // len(self.sizes)).reshape(*action.shape[:-1], -1)
-
     def widened(self, size: int) -> "MultiDiscrete":
         """The same: who chooses several things at once is alone."""
         return self
@@ -130,16 +113,6 @@ class Box:
         [0.5, 1.0]
         """
         return rescaled(action, jnp.asarray(self.low), jnp.asarray(self.high))
-
-    def encode(self, action: Float[Array, "*batch D"], width: int) -> Float[Array, "*batch width"]:
-        """An action as others see it: cut to [-1, 1], as the game does, and zeros behind it.
-
-        >>> Box(1).encode(jnp.array([3.0]), 2).tolist()
-        [1.0, 0.0]
-        """
-        short = width - action.shape[-1]
-        padded = jnp.pad(action, [(0, 0)] * (action.ndim - 1) + [(0, short)])
-        return jnp.where(np.arange(width) < self.size, jnp.clip(padded, -1.0, 1.0), 0.0)
 
     def widened(self, size: int) -> "Box":
         """The same with `size` numbers."""

@@ -32,18 +32,17 @@ class Problem(NamedTuple):
     gain:    what raising each log ratio brings, `[T, G, N]`.
     region:  where the step has to stay, and what departures from 0 cost in it.
     penalty: beta, of departures from a midpoint.
-    both:    with each neighbour, the samples at which both are in the game; `None` for all.
     """
 
     local: Local
     gain: Float[Array, "T G N"]
     region: Region
     penalty: float
-    both: Bool[Array, "L T G 1"] | None = None
 
     def common(self, vectors: Float[Array, "*L T G N"]) -> Float[Array, "*L T G N"]:
         """Vectors as each link ties them: 0 where one of its ends is not in the game."""
-        return vectors if self.both is None else jnp.where(self.both, vectors, 0.0)
+        both = self.local.both
+        return vectors if both is None else jnp.where(both, vectors, 0.0)
 
 
 class Meeting(NamedTuple):
@@ -151,7 +150,7 @@ class Coordinates(Way):
     ) -> tuple["Coordinates", Network]:
         own, links = span.ratio[places], len(network.neighbour)
         both, mask, network = _spread(own, network)
-        if problem.both is not None:
+        if problem.local.both is not None:
             links_of = both.swapaxes(1, 2).reshape(2, len(places), links, *problem.gain.shape)
             both = problem.common(links_of).reshape(2, len(places), links, -1).swapaxes(1, 2)
         new = jnp.moveaxis(both.reshape(-1, *own.shape), 0, 1).reshape(-1, problem.gain.size)

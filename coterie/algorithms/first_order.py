@@ -33,7 +33,8 @@ class Local(NamedTuple):
     rebuilt: the model that has these parameters.
     at:     given parameters, the log ratios, `[T, G, N]`, and every head's mean divergence.
     damping: what is added to the diagonal of H.
-    shared: for which part of its ties each sample counts, `[T, G, 1]`; `None` for all of them.
+    both: with each neighbour, the samples at which both are in the game, `[L, T, G, 1]`; and for
+          which part of the ties each sample so counts, `shared`; `None` if nobody leaves early.
     """
 
     push: Callable[[Array], Array]
@@ -46,6 +47,7 @@ class Local(NamedTuple):
     rebuilt: Callable[[Array], PyTree]
     at: Callable[[Array], tuple[Array, Array]]
     damping: float
+    both: Bool[Array, "L T G 1"] | None = None
     shared: Float[Array, "T G 1"] | None = None
 
     def held(self, ratio: Float[Array, "T G N"]) -> Float[Array, "T G N"]:

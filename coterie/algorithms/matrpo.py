@@ -109,9 +109,9 @@ class MATRPO(TrustRegion):
         both = _both(experience.there, network)
         if both is not None:
             met = jnp.sum(like(real, both) & both, axis=0)
-            local = local._replace(shared=met / jnp.maximum(jnp.sum(real), 1))
+            local = local._replace(both=both, shared=met / jnp.maximum(jnp.sum(real), 1))
         worth = advantage[..., None] - state.kept  # of log ratios, under the multipliers so far
-        change, told, ties, network = self._agreed(local, worth, both, network)
+        change, told, ties, network = self._agreed(local, worth, network)
         ties = ties._replace(pressure=state.kept + ties.pressure)
         real = like(real, ties.midpoint)
         real = real if both is None else real & both
@@ -160,17 +160,10 @@ class MATRPO(TrustRegion):
             self.damping,
         )
 
-    def _agreed(
-        self,
-        local: Local,
-        gain: Float[Array, "T G n"],
-        both: Bool[Array, "L T G 1"] | None,
-        network: Network,
-    ) -> Agreed:
+    def _agreed(self, local: Local, gain: Float[Array, "T G n"], network: Network) -> Agreed:
         """What all rounds come to; the gain is that of each log ratio, or `n = 1` for all."""
         gain = jnp.broadcast_to(gain, (*gain.shape[:2], network.size))
-        region = self._region(self.penalty * network.degree)
-        problem = Problem(local, gain, region, self.penalty, both)
+        problem = Problem(local, gain, self._region(self.penalty * network.degree), self.penalty)
         way = Vectors if self.ratios == "exact" else Coordinates
         return agreed(problem, way, self.conjugate_steps, self.admm_rounds, network)
 

@@ -10,7 +10,7 @@ from coterie.algorithms.algorithm import Information
 from coterie.algorithms.minds import Past
 from coterie.network import Network
 from coterie.rl import replay
-from coterie.rl.distributions import Categorical, Distribution
+from coterie.rl.distributions import Distribution
 from coterie.rl.models import Memory as Recalled
 from coterie.rl.models import Policy
 from coterie.types import View
@@ -37,14 +37,12 @@ class Memory(NamedTuple):
     @property
     def discrete(self) -> bool:
         """Whether actions are chosen among, and not numbers."""
-        return isinstance(self.choices, Categorical)
+        return not self.choices.continuous
 
     @property
     def acted(self) -> Float[Array, "*batch W"]:
         """The action as critics know it: a vector of zeros and a one if it was chosen among."""
-        if not isinstance(self.choices, Categorical):
-            return jnp.clip(self.action, -1.0, 1.0)
-        return jax.nn.one_hot(self.action, self.choices.log_probs.shape[-1])
+        return self.choices.encode(self.action)
 
 
 class Drawn(NamedTuple):

@@ -36,6 +36,15 @@ class Categorical(NamedTuple):
         return Categorical(jax.nn.log_softmax(masked(logits, mask)))
 
     @property
+    def continuous(self) -> bool:
+        """Whether actions are numbers."""
+        return False
+
+    def encode(self, action: Int[Array, " *batch"]) -> Float[Array, "*batch A"]:
+        """An action as critics see it: a vector of zeros and a one."""
+        return jax.nn.one_hot(action, self.log_probs.shape[-1])
+
+    @property
     def possible(self) -> "Categorical":
         """The same with 0 for the log-probabilities of impossible actions, which none asks for."""
         return Categorical(jnp.where(self.log_probs > 0.1 * NEVER, self.log_probs, 0.0))
@@ -55,8 +64,7 @@ class Categorical(NamedTuple):
 
     def drawn(self, key: Key[Array, ""]) -> Float[Array, "*batch A"]:
         """The draw that `relaxed` softens, as critics see actions: a vector of zeros and a one."""
-        soft = self.relaxed(key)
-        return jax.nn.one_hot(jnp.argmax(soft, axis=-1), soft.shape[-1])
+        return self.encode(jnp.argmax(self.relaxed(key), axis=-1))
 
     def output_l2(self) -> Float[Array, " *batch"]:
         """The mean square of a policy's outputs: of possible actions' log-probabilities."""
@@ -113,6 +121,15 @@ class MultiCategorical(NamedTuple):
         return self.each.mode()
 
     @property
+    def continuous(self) -> bool:
+        """Whether actions are numbers."""
+        return False
+
+    def encode(self, action: Int[Array, "*batch K"]) -> Float[Array, "*batch KA"]:
+        """An action as critics see it: a vector of zeros and a one for each choice."""
+        return _flat(self.each.encode(action))
+
+    @property
     def possible(self) -> "MultiCategorical":
         """The same with 0 for the log-probabilities of impossible actions, which none asks for."""
         return MultiCategorical(self.each.possible)
@@ -163,6 +180,15 @@ class Gaussian(NamedTuple):
     def mode(self) -> Float[Array, "*batch D"]:
         """The most likely action."""
         return self.mean
+
+    @property
+    def continuous(self) -> bool:
+        """Whether actions are numbers."""
+        return True
+
+    def encode(self, action: Float[Array, "*batch D"]) -> Float[Array, "*batch D"]:
+        """An action as critics see it: cut to [-1, 1], as the game does."""
+        return jnp.clip(action, -1.0, 1.0)
 
     @property
     def possible(self) -> "Gaussian":
@@ -242,6 +268,15 @@ class Squashed(NamedTuple):
     def mode(self) -> Float[Array, "*batch D"]:
         """`tanh` of the mean: the median, which is what is meant by the best action."""
         return jnp.tanh(self.inner.mean)
+
+    @property
+    def continuous(self) -> bool:
+        """Whether actions are numbers."""
+        return True
+
+    def encode(self, action: Float[Array, "*batch D"]) -> Float[Array, "*batch D"]:
+        """An action as critics see it: cut to [-1, 1], as the game does."""
+        return jnp.clip(action, -1.0, 1.0)
 
     @property
     def possible(self) -> "Squashed":

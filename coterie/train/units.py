@@ -44,7 +44,7 @@ class Units(NamedTuple):
 def units(specs: tuple[AgentSpec, ...]) -> Units:
     """The units of a team; all its agents must have the same kind of action."""
     sizes = tuple(spec.action.size for spec in specs)
-    boxes = [spec.action for spec in specs if spec.action.continuous]
+    boxes = [spec.action for spec in specs if isinstance(spec.action, Box)]
     require(
         len(boxes) in (0, len(specs)),
         f"{len(boxes)} of {len(specs)} agents have continuous actions and the others discrete "
