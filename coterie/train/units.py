@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from coterie.errors import GameError, require
-from coterie.types import AgentSpec, rescaled
+from coterie.types import AgentSpec, Box, rescaled
 
 
 class Units(NamedTuple):
