@@ -370,7 +370,7 @@ LEAVERS = EVERY | {
 
 
 @each(LEAVERS)
-def test_what_an_absent_agent_is_shown_does_and_is_paid_changes_nothing(algorithm):
+def test_what_an_absent_agent_is_shown_and_paid_changes_nothing(algorithm):
     """For nobody: what it says of such steps to others weighs nothing, either."""
     lesson, learn, _ = taught(algorithm)
     experience = lesson.experience
@@ -384,7 +384,7 @@ def test_what_an_absent_agent_is_shown_does_and_is_paid_changes_nothing(algorith
 
 
 def confused(experience):
-    """The same with garbage in all that an agent records while it is not in the game."""
+    """The same with garbage in what an agent is shown and paid while it is not in the game."""
     absent = ~experience.view.present
 
     def garbage(x):
@@ -393,9 +393,7 @@ def confused(experience):
 
     known = {name: getattr(experience, name) for name in ("decision", "memory", "over", "there")}
     wrong = jax.tree.map(garbage, experience._replace(**dict.fromkeys(known)))
-    wrong = wrong._replace(view=wrong.view._replace(present=experience.view.present), **known)
-    did = garbage(experience.decision.action)
-    return wrong._replace(decision=experience.decision._replace(action=did))
+    return wrong._replace(view=wrong.view._replace(present=experience.view.present), **known)
 
 
 def without_past(agents):
