@@ -124,13 +124,12 @@ class TrainedPolicy:
             )
         self._key, key = jax.random.split(self._key)
         action, self._memory = self._decide(self._memory, View(jnp.asarray(seen), mask), key)
-        return int(action) if isinstance(self.card.action, Discrete) else np.asarray(action)
+        return self.card.action.plain(action)
 
     def _answer(self, memory: Any, view: View, key: Array) -> tuple[Array, Any]:
         choices, memory = self._policy.step(view, memory)
         action = choices.mode() if self._greedy else choices.sample(key)
-        space = self.card.action
-        return (space.rescale(action) if isinstance(space, Box) else action), memory
+        return self.card.action.rescale(action), memory
 
 
 def load_policy(path: str | Path, greedy: bool | None = None, seed: int = 0) -> TrainedPolicy:
@@ -192,7 +191,7 @@ def _blank(about: PolicyCard) -> Policy:
     def build() -> Policy:
         keys = jax.random.split(jax.random.key(0))
         shape = Shape.of(about, about.hidden, about.activation, about.recurrent)
-        if about.deviations is not None and isinstance(about.action, Box):
+        if about.deviations is not None and about.action.continuous:
             return Policy.squashed(keys, shape, about.action, about.deviations)
         return Policy.init(keys, shape, about.action)
 

@@ -2,21 +2,54 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float
 
 
+def rescaled(action: Array, low: Array, high: Array) -> Array:
+    """The border to a game's units: from [-1, 1], to which actions are cut, to the bounds.
+
+    >>> rescaled(jnp.array([0.0, 3.0]), jnp.array(0.0), jnp.array(1.0)).tolist()
+    [0.5, 1.0]
+    """
+    return low + (jnp.clip(action, -1.0, 1.0) + 1.0) * 0.5 * (high - low)
+
+
+class _Numbered:
+    """What spaces of numbered actions have in common."""
+
+    continuous: ClassVar[bool] = False
+    """Whether an action is a vector of numbers, and not chosen among some."""
+
+    def rescale(self, action: Array) -> Array:
+        """The action in the game's units, which are the agents' own."""
+        return action
+
+
 @dataclass(frozen=True)
-class Discrete:
+class Discrete(_Numbered):
     """`size` actions, numbered from 0."""
 
     size: int
+    numbers: ClassVar[int] = 1
+    """How many numbers an action is."""
+    each: ClassVar[tuple[int, ...]] = ()
+    """How many actions there are for each choice, if several are made at once."""
+
+    def widened(self, size: int) -> "Discrete":
+        """The same with `size` actions."""
+        return Discrete(size)
+
+    def plain(self, action: Array) -> int:
+        """An action outside of JAX."""
+        return int(action)
 
 
 @dataclass(frozen=True)
-class MultiDiscrete:
+class MultiDiscrete(_Numbered):
     """Several choices at once: one of `sizes[k]` actions, numbered from 0, for each `k`.
 
     Whatever has an entry for each action, such as a mask, has `max(sizes)` for each choice.
@@ -33,6 +66,24 @@ class MultiDiscrete:
         """
         return len(self.sizes) * max(self.sizes)
 
+    @property
+    def numbers(self) -> int:
+        """How many numbers an action is: one for each choice."""
+        return len(self.sizes)
+
+    @property
+    def each(self) -> tuple[int, ...]:
+        """How many actions there are for each choice."""
+        return self.sizes
+
+    def widened(self, size: int) -> "MultiDiscrete":
+        """The same: who chooses several things at once is alone."""
+        return self
+
+    def plain(self, action: Array) -> np.ndarray:
+        """An action outside of JAX."""
+        return np.asarray(action)
+
 
 @dataclass(frozen=True)
 class Box:
@@ -45,16 +96,31 @@ class Box:
     size: int
     low: float | tuple[float, ...] = -1.0
     high: float | tuple[float, ...] = 1.0
+    continuous: ClassVar[bool] = True
+    """Whether an action is a vector of numbers, and not chosen among some."""
+    each: ClassVar[tuple[int, ...]] = ()
+    """How many actions there are for each choice, if several are made at once."""
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers an action is."""
+        return self.size
 
     def rescale(self, action: Float[Array, "*batch size"]) -> Float[Array, "*batch size"]:
         """From [-1, 1] to [low, high].
 
-        >>> import jax.numpy as jnp
         >>> Box(2, 0.0, 1.0).rescale(jnp.array([0.0, 3.0])).tolist()
         [0.5, 1.0]
         """
-        low, high = jnp.asarray(self.low), jnp.asarray(self.high)
-        return low + (jnp.clip(action, -1.0, 1.0) + 1.0) * 0.5 * (high - low)
+        return rescaled(action, jnp.asarray(self.low), jnp.asarray(self.high))
+
+    def widened(self, size: int) -> "Box":
+        """The same with `size` numbers."""
+        return Box(size)
+
+    def plain(self, action: Array) -> np.ndarray:
+        """An action outside of JAX."""
+        return np.asarray(action)
 
 
 Space = Discrete | MultiDiscrete | Box
@@ -96,10 +162,7 @@ class AgentSpec:
         2
         """
         seen, acted = max(self.observation, self.widest[0]), max(self.action.size, self.widest[1])
-        space = self.action
-        if not isinstance(space, MultiDiscrete):  # who chooses several things at once is alone
-            space = type(space)(acted)
-        return replace(self, observation=seen, action=space)
+        return replace(self, observation=seen, action=self.action.widened(acted))
 
     @property
     def joint(self) -> int:

@@ -63,7 +63,10 @@ class Gossip(IPPO):
         return Information(sends=("reward", "critic"))
 
     def learn(self, state, experience, network, key):
-        reward, network = network.mix(experience.reward, "reward")
+        present, earned = experience.view.present, experience.reward
+        if present is not None:
+            earned = jnp.where(present, earned, 0.0)  # who is gone earns nothing
+        reward, network = network.mix(earned, "reward")
         experience = experience._replace(reward=reward)
         state, network, metrics = super().learn(state, experience, network, key)
 

@@ -304,10 +304,10 @@ BAD = {
     "lonely": ([*TALK, "--agents", "1"], "a method that talks to neighbours needs at least 2"),
     "minibatches": ([*TRAIN, "--games", "5"], "5 games cannot be dealt into 4 minibatches"),
     "capacity": (["train", "iql", POND, "--capacity", "3"], "64 games bring 64 segments"),
-    "space": (["train", "iql", POND, "--box"], "iql chooses among discrete actions"),
+    "space": (["train", "iql", POND, "--box"], "IQL chooses among discrete actions"),
     "space of one of two": (
         ["compare", "dpo", "iql", POND, "--box", "--folder", "both", *TINY],
-        "iql chooses among discrete actions",
+        "IQL chooses among discrete actions",
     ),
     "twice": (["compare", "dpo", "dpo", POND], "dpo dpo: name each algorithm once"),
     "folder": ([*TRAIN, "--folder", "run"], "run already exists"),

@@ -39,6 +39,11 @@ class Problem(NamedTuple):
     region: Region
     penalty: float
 
+    def common(self, vectors: Float[Array, "*L T G N"]) -> Float[Array, "*L T G N"]:
+        """Vectors as each link ties them: 0 where one of its ends is not in the game."""
+        both = self.local.both
+        return vectors if both is None else jnp.where(both, vectors, 0.0)
+
 
 class Meeting(NamedTuple):
     """Where an agreement stands: the step that was last told, the ties and the network."""
@@ -96,6 +101,8 @@ class Vectors(Way):
         step = best(span, span.gains(problem.local, pull), problem.region)
         ratio = self.ratio(problem, span, step)
         heard, network = meeting.network.neighbours(ratio, RATIOS)
+        said, values = problem.common(heard.said), problem.common(heard.values)
+        heard = heard._replace(said=said, values=values)
         return Meeting(step, meeting.ties.after(heard, problem.penalty), network)
 
     def ratio(self, problem: Problem, span: Span, step: Step) -> Float[Array, "T G N"]:
@@ -143,6 +150,9 @@ class Coordinates(Way):
     ) -> tuple["Coordinates", Network]:
         own, links = span.ratio[places], len(network.neighbour)
         both, mask, network = _spread(own, network)
+        if problem.local.both is not None:
+            links_of = both.swapaxes(1, 2).reshape(2, len(places), links, *problem.gain.shape)
+            both = problem.common(links_of).reshape(2, len(places), links, -1).swapaxes(1, 2)
         new = jnp.moveaxis(both.reshape(-1, *own.shape), 0, 1).reshape(-1, problem.gain.size)
         weight = jnp.broadcast_to(problem.local.weight, problem.gain.shape).ravel()
         first, place = 2 * links * places[0], places[0]

@@ -7,9 +7,10 @@ from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
 from coterie.bounds import require_bounds
+from coterie.errors import require
 from coterie.network import Network
 from coterie.rl.models import Policy
-from coterie.types import AgentSpec, View
+from coterie.types import AgentSpec, Space, View
 
 Metrics = dict[str, Float[Array, ""]]
 
@@ -21,6 +22,8 @@ class Information:
     state:   learning sees the global state (`view.state`) or, in its place, everybody's
              "observations" side by side, `[N F]`, each as long as the longest.
     actions: learning sees its "own" actions, everybody's ("joint"), or their "mean".
+    action_space: which kinds of actions the method can choose: "any", one of several ("discrete"),
+             or numbers ("continuous").
     reward:  learning is paid its "own" reward or the mean of the "team".
     shows:   the parts of its decisions that it sends to everybody; counted as traffic.
     sends:   the payloads it may send to neighbours.
@@ -31,6 +34,7 @@ class Information:
 
     state: bool | Literal["observations"] = False
     actions: Literal["own", "joint", "mean"] = "own"
+    action_space: Literal["any", "discrete", "continuous"] = "any"
     reward: Literal["own", "team"] = "own"
     shows: tuple[str, ...] = ()
     sends: tuple[str, ...] = ()
@@ -74,7 +78,10 @@ class Experience(NamedTuple):
     memory:     what it remembered before the first step, `[G, ...]`.
     actions:    everybody's actions `[T, G, N, W]`, or their mean `[T, G, 1, W]`, if declared; else
                 `None`. A number of `A` is a vector of zeros and a one; `W` is the largest size.
+                An agent that is gone does nothing: zeros.
     shown:      what everybody shows, `[T, G, N, ...]` for each name that is declared.
+    there:      who is in the game, `[T, G, N]`, where everybody's actions are declared; `None` if
+                no agent ever leaves early.
     """
 
     view: View
@@ -87,6 +94,7 @@ class Experience(NamedTuple):
     memory: PyTree
     actions: Float[Array, "T G M W"] | None = None
     shown: dict[str, PyTree] | None = None
+    there: Bool[Array, "T G N"] | None = None
 
 
 def joint(experience: Experience) -> Float[Array, "T G M W"]:
@@ -125,6 +133,19 @@ class Algorithm(abc.ABC):
     def check_meetings(self, gaps: tuple[float, float], wait: float) -> None:  # noqa: B027 (all do)
         """Warn of hyper-parameters that do not go with averages over a graph of these `gaps`, to
         which each agent listens in one round of `wait`, if not in all."""
+
+    def require_actions(self, space: Space) -> None:
+        """Raise `ConfigError` unless it can choose actions of this kind (see `Information`)."""
+        wanted = self.information.action_space
+        found = (
+            "continuous" if space.continuous else "several at once" if space.each else "discrete"
+        )
+        chooses = "numbers" if wanted == "continuous" else "among discrete actions"
+        require(
+            wanted in ("any", found),
+            f"{type(self).__name__} chooses {chooses}, but this game's actions are {found}: use "
+            f"the game's {wanted} form, or a method for any actions, as dpo, ippo or f2a2-ddpg.",
+        )
 
     @abc.abstractmethod
     def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[PyTree, PyTree]:

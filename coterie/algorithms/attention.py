@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
+from coterie.rl.distributions import masked
 from coterie.rl.models import ACTIVATIONS, Dense
 from coterie.types import AgentSpec
 
@@ -78,7 +79,7 @@ class AttentionCritic(eqx.Module):
         asked = jnp.einsum("bhd,ehd->bhe", query, key)
         likeness = jnp.einsum("nbe,bhe->nbh", others, asked) / size**0.5
         other = jnp.arange(agents)[:, None, None] != index
-        weights = jax.nn.softmax(jnp.where(other, likeness, -1e9), axis=0)
+        weights = jax.nn.softmax(masked(likeness, other), axis=0)
         weights = jnp.where(other, weights, 0.0)[..., None]
         # For each agent by itself: the gradient of one large product takes twice as long.
         value = jnp.broadcast_to(self.attention.value, (agents, *self.attention.value.shape))

@@ -66,6 +66,8 @@ class Company:
             return known
         some = jax.tree.map(lambda x: x[:, : kept.over.shape[1]], steps)
         mine = jnp.concatenate([some.view.observation, some.acted], axis=-1)
+        if some.view.present is not None:
+            mine = jnp.where(some.view.present[..., None], mine, 0.0)
         past = Past(mine, some.over, jnp.ones_like(some.over))
         first = jax.tree.map(lambda old, now: jnp.where(new, now, old), kept, past)
         return known._replace(first=first)
@@ -116,12 +118,19 @@ class Company:
         discrete = scene.step.discrete
 
         def loss(
-            mind: Mind, first: Past, seen: Array, acted: Array, past: Past, index: Array
+            mind: Mind,
+            first: Past,
+            seen: Array,
+            acted: Array,
+            past: Past,
+            index: Array,
+            there: Array | None,
         ) -> tuple[Float[Array, ""], Metrics]:
-            return Minds(mind, first).loss(seen, acted, past, index, discrete)
+            return Minds(mind, first).loss(seen, acted, past, index, discrete, there)
 
         minds = _minds(known, network)
-        told = scene.seen[-1], scene.actions, scene.before, network.index
+        there = None if scene.there is None else scene.there[0]
+        told = scene.seen[-1], scene.actions, scene.before, network.index, there
         gradient, said = few_at_a_time(jax.grad(loss, has_aux=True), 1)(*minds, *told)
         change, optimizer = self._rule.update(gradient, known.optimizer)
         return Known(eqx.apply_updates(minds.minds, change), optimizer, known.first), said

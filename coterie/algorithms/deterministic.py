@@ -12,13 +12,13 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from coterie.algorithms.algorithm import Algorithm, Experience, Information, Metrics
 from coterie.bounds import Above, AtLeast, Between
-from coterie.errors import ConfigError, require
+from coterie.errors import require
 from coterie.network import Network
 from coterie.rl.averages import mean
 from coterie.rl.models import Body, Dense, Policy, Shape
 from coterie.rl.steps import decayed
 from coterie.rl.widths import Widths
-from coterie.types import AgentSpec, Box, View
+from coterie.types import AgentSpec, View
 
 Parameters = tuple[Body, Dense]
 """What the mean of a policy depends on."""
@@ -99,7 +99,9 @@ class Deterministic(Algorithm):
 
     @property
     def information(self) -> Information:
-        return Information(state=True, shows=("features",), sends=("critic",))
+        return Information(
+            state=True, action_space="continuous", shows=("features",), sends=("critic",)
+        )
 
     @property
     def plays_mode(self) -> bool:
@@ -114,11 +116,7 @@ class Deterministic(Algorithm):
         )
 
     def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Learner, tuple[()]]:
-        if not isinstance(spec.action, Box):
-            raise ConfigError(
-                "a deterministic actor-critic chooses continuous actions, but this game's are "
-                "discrete: use dpo, ippo or iql, or the game's continuous form."
-            )
+        self.require_actions(spec.action)
         policy = self._actor(key, spec)
         width = math.log(self.exploration)
         policy = Policy(policy.body, policy.head, jnp.full(spec.action.size, width))

@@ -1,16 +1,16 @@
 """F2A2-COMA: policies that compare what they did with what else they might have done."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
+from coterie.algorithms.algorithm import Information
 from coterie.algorithms.f2a2_on import Case, Critics, F2A2OnPolicy
-from coterie.errors import ConfigError
 from coterie.rl.distributions import Categorical
 from coterie.rl.models import Policy, Shape
-from coterie.types import AgentSpec, Discrete
+from coterie.types import AgentSpec
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,12 @@ class F2A2COMA(F2A2OnPolicy):
     were.
     """
 
+    @property
+    def information(self) -> Information:
+        return replace(super().information, action_space="discrete")
+
     def actor(self, keys: Key[Array, "2"], shape: Shape, spec: AgentSpec) -> Policy:
-        if not isinstance(spec.action, Discrete):
-            raise ConfigError(
-                "counterfactual methods choose among discrete actions, but this game's are not of "
-                "that kind: use f2a2-ddpg or maddpg, or the game's discrete form."
-            )
+        self.require_actions(spec.action)
         return super().actor(keys, shape, spec)
 
     def gain(self, critics: Critics, case: Case) -> Float[Array, "T G"]:

@@ -8,11 +8,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from coterie.algorithms.f2a2_off import Case, F2A2OffPolicy
-from coterie.algorithms.off_policy import drawn, relaxed, size_of
 from coterie.bounds import Above, AtLeast
 from coterie.rl.distributions import Distribution, Squashed
 from coterie.rl.models import ActionCritic, Policy, Shape
-from coterie.types import AgentSpec, Box, View
+from coterie.types import AgentSpec, View
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class F2A2DDPG(F2A2OffPolicy):
         return True
 
     def actor(self, keys: Key[Array, "2"], shape: Shape, spec: AgentSpec) -> Policy:
-        if not isinstance(spec.action, Box):
+        if not spec.action.continuous:
             return super().actor(keys, shape, spec)
         noise = self.exploration_noise
         return Policy.squashed(keys, shape, spec.action, (noise, noise))
@@ -55,18 +54,18 @@ class F2A2DDPG(F2A2OffPolicy):
         return jnp.stack([critic.value(view.judged, flat) for critic in critics])
 
     def following(self, choices: Distribution, key: Key[Array, ""]) -> tuple[Array, Array]:
-        mine = drawn(choices, key)
+        mine = choices.drawn(key)
         return mine, jnp.zeros(len(mine))
 
     def afresh(self, choices: Distribution, key: Key[Array, ""]) -> Float[Array, "B W"]:
-        return relaxed(choices, key)
+        return choices.relaxed(key)
 
     def gain(self, critics: Any, case: Case) -> Float[Array, " B"]:
         values = self.values(critics, case.view, case.might.actions, case.index)
         gain = values[0]
         if self.expectations == "both":
             gain = self.rule.climbed(values, case.target, case.might.moved)
-        return gain - self.regulariser * size_of(case.choices)
+        return gain - self.regulariser * case.choices.output_l2()
 
 
 @dataclass(frozen=True)

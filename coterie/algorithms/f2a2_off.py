@@ -20,7 +20,7 @@ from coterie.errors import require
 from coterie.network import Network, few_at_a_time
 from coterie.rl import replay
 from coterie.rl.averages import mean
-from coterie.rl.distributions import Categorical, Distribution
+from coterie.rl.distributions import Distribution
 from coterie.rl.models import Memory as Recalled
 from coterie.rl.models import Policy, followed
 from coterie.types import AgentSpec, View, blank_view
@@ -178,12 +178,10 @@ class F2A2OffPolicy(F2A2, OffPolicy):
 
     def steps(self, experience: Experience) -> Memory:
         action, choices, memory = experience.decision
-        if isinstance(choices, Categorical):  # what was impossible is not asked for again
-            choices = Categorical(jnp.where(choices.log_probs > -1e8, choices.log_probs, 0.0))
         return Memory(
             experience.view._replace(state=None),
             action,
-            choices,
+            choices.possible,  # what was impossible is not asked for again
             memory,
             experience.reward,
             experience.terminated,
@@ -214,8 +212,9 @@ class F2A2OffPolicy(F2A2, OffPolicy):
         index = network.index if self.others != "none" else jnp.zeros((), jnp.int32)
 
         said = self._said(student, scene, say_key) if self.others == "policies" else None
-        (now, then), network = self._company.would(known, scene, network, said, company_key)
-        others = Others(now, then, index)
+        would, network = self._company.would(known, scene, network, said, company_key)
+        would = scene.of_those_there(would)
+        others = Others(would[0], would[1], index)
         gradient, metrics = few_at_a_time(self._gradient, 1)(  # each judges all others' steps
             student.models, student.target, scene, others, jnp.stack(gradient_keys)
         )

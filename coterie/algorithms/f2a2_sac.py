@@ -1,7 +1,7 @@
 """F2A2-SAC and F2A2-ISAC: stochastic policies that are paid for entropy."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Literal
 
 import equinox as eqx
@@ -12,12 +12,12 @@ from jaxtyping import Array, Float, Int, Key
 from coterie.algorithms.algorithm import Information
 from coterie.algorithms.attention import AttentionCritic
 from coterie.algorithms.f2a2_off import Case, F2A2OffPolicy, Try
-from coterie.algorithms.off_policy import Models, drawn
+from coterie.algorithms.off_policy import Models
 from coterie.bounds import AtLeast
-from coterie.errors import ConfigError, require
+from coterie.errors import require
 from coterie.rl.distributions import Categorical, Distribution
 from coterie.rl.models import Policy, Shape
-from coterie.types import AgentSpec, Discrete, View
+from coterie.types import AgentSpec, View
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,12 @@ class F2A2SAC(F2A2OffPolicy):
             f"a critic of width {self.width} cannot be dealt to {self.heads} heads: try 128 and 4.",
         )
 
+    @property
+    def information(self) -> Information:
+        return replace(super().information, action_space="discrete")
+
     def critics(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Any, ...]:
-        if not isinstance(spec.action, Discrete):
-            raise ConfigError(
-                "this method chooses among discrete actions, but the game's are continuous: use "
-                "f2a2-ddpg or f2a2-td3, or the game's discrete form."
-            )
+        self.require_actions(spec.action)
         return tuple(self.critic(k, spec) for k in jax.random.split(key))
 
     def _require_company(self) -> None:
@@ -83,11 +83,11 @@ class F2A2SAC(F2A2OffPolicy):
         return jnp.stack([jnp.sum(mine * values, axis=-1) for values in each])
 
     def following(self, choices: Distribution, key: Key[Array, ""]) -> tuple[Array, Array]:
-        mine = drawn(choices, key)
+        mine = choices.drawn(key)
         return mine, -self.temperature * choices.log_prob(jnp.argmax(mine, axis=-1))
 
     def afresh(self, choices: Distribution, key: Key[Array, ""]) -> Float[Array, "B W"]:
-        return drawn(choices, key)
+        return choices.drawn(key)
 
     def gain(self, critics: Any, case: Case) -> Float[Array, " B"]:
         did, might = case.did, case.might
@@ -144,7 +144,7 @@ class F2A2ISAC(F2A2SAC):
 
     @property
     def information(self) -> Information:
-        return Information(sends=(self.payload,))
+        return Information(action_space="discrete", sends=(self.payload,))
 
     def critic(self, key: Key[Array, ""], spec: AgentSpec) -> Any:
         shape = Shape.of(spec, self.hidden, self.activation, False)

@@ -33,6 +33,8 @@ class Local(NamedTuple):
     rebuilt: the model that has these parameters.
     at:     given parameters, the log ratios, `[T, G, N]`, and every head's mean divergence.
     damping: what is added to the diagonal of H.
+    both: with each neighbour, the samples at which both are in the game, `[L, T, G, 1]`; and for
+          which part of the ties each sample so counts, `shared`; `None` if nobody leaves early.
     """
 
     push: Callable[[Array], Array]
@@ -45,6 +47,12 @@ class Local(NamedTuple):
     rebuilt: Callable[[Array], PyTree]
     at: Callable[[Array], tuple[Array, Array]]
     damping: float
+    both: Bool[Array, "L T G 1"] | None = None
+    shared: Float[Array, "T G 1"] | None = None
+
+    def held(self, ratio: Float[Array, "T G N"]) -> Float[Array, "T G N"]:
+        """Log ratios as far as their departures cost anything."""
+        return ratio if self.shared is None else self.shared * ratio
 
     def divergence(self, change: Float[Array, " D"], moved: Float[Array, " Q"]) -> Float[Array, ""]:
         """`1/2 x^T (H + damping) x`, given `x` and `J x`."""

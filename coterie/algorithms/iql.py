@@ -9,16 +9,17 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
-from coterie.algorithms.algorithm import Action, Algorithm, Experience, Metrics
+from coterie.algorithms.algorithm import Action, Algorithm, Experience, Information, Metrics
 from coterie.bounds import Above, AtLeast, Between
-from coterie.errors import ConfigError, require
+from coterie.errors import require
 from coterie.network import Network
 from coterie.rl import replay
 from coterie.rl.averages import mean
+from coterie.rl.distributions import masked
 from coterie.rl.models import Memory, Policy, Shape
 from coterie.rl.steps import falling
 from coterie.rl.widths import Widths, require_memory
-from coterie.types import AgentSpec, Discrete, View, blank_view
+from coterie.types import AgentSpec, View, blank_view
 
 
 class Segment(NamedTuple):
@@ -95,6 +96,10 @@ class IQL(Algorithm):
         super().__post_init__()
         require_memory(self.hidden, self.recurrent)
 
+    @property
+    def information(self) -> Information:
+        return Information(action_space="discrete")
+
     def check(self, games: int) -> None:
         super().check(games)
         require(
@@ -104,11 +109,7 @@ class IQL(Algorithm):
         )
 
     def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Learner, Memory]:
-        if not isinstance(spec.action, Discrete):
-            raise ConfigError(
-                "iql chooses among discrete actions, but this game's are continuous: "
-                "use dpo or ippo, or the game's discrete form."
-            )
+        self.require_actions(spec.action)
         shape = Shape.of(spec, self.hidden, self.activation, self.recurrent)
         values = Policy.init(jax.random.split(key), shape, spec.action, gain=1.0)
         student = Student(
@@ -125,11 +126,13 @@ class IQL(Algorithm):
         self, state: Learner, memory: Memory, view: View, key: Key[Array, ""]
     ) -> tuple[Action, Memory]:
         features, memory = state.student.values.body.step(view.observation, memory)
-        values = _masked(state.student.values.head(features), view)
+        values = masked(state.student.values.head(features), view.action_mask)
         explore_key, random_key = jax.random.split(key)
         chance = self._exploration(state.steps)
         explore = jax.random.bernoulli(explore_key, chance, values.shape[:1])
-        anything = jax.random.categorical(random_key, _masked(jnp.zeros_like(values), view))
+        anything = jax.random.categorical(
+            random_key, masked(jnp.zeros_like(values), view.action_mask)
+        )
         return Action(jnp.where(explore, anything, jnp.argmax(values, axis=-1))), memory
 
     def learn(
@@ -178,7 +181,7 @@ class IQL(Algorithm):
             features = network.body.sequence(stream.view.observation, memory, stream.over)
             return network.head(network.body.after(features, stream.next_view.observation))
 
-        best = jnp.argmax(_masked(following(student.values), stream.next_view), axis=-1)
+        best = jnp.argmax(masked(following(student.values), stream.next_view.action_mask), axis=-1)
         later = _pick(following(student.target), best)
         return stream.reward + self.discount * jnp.where(stream.terminated, 0.0, later)
 
@@ -218,10 +221,6 @@ def _segments(experience: Experience) -> Segment:
     )
     by_game = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), stream)
     return by_game._replace(memory=experience.memory)
-
-
-def _masked(values: Float[Array, "*batch A"], view: View) -> Float[Array, "*batch A"]:
-    return values if view.action_mask is None else jnp.where(view.action_mask, values, -1e9)
 
 
 def _pick(values: Float[Array, "*batch A"], action: Int[Array, " *batch"]) -> Array:

@@ -9,13 +9,11 @@ from jaxtyping import Array, Bool, Float, Int
 from coterie.algorithms.algorithm import Metrics
 from coterie.algorithms.tabular import Learner, Step, Tabular
 from coterie.bounds import AtLeast, Between
+from coterie.rl.distributions import NEVER
 from coterie.rl.models import Policy
 from coterie.rl.steps import decayed, falling
 from coterie.rl.tables import able_only, drawn, entry
 from coterie.types import View
-
-NEVER = -1e9
-"""The value of an action that is impossible."""
 
 
 @dataclass(frozen=True)

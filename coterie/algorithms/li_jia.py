@@ -17,13 +17,13 @@ from coterie.algorithms.off_policy import (
     Student,
 )
 from coterie.bounds import Above, AtLeast
-from coterie.errors import ConfigError, require
+from coterie.errors import require
 from coterie.network import Network, few_at_a_time
 from coterie.rl.averages import mean
 from coterie.rl.distributions import Squashed
 from coterie.rl.importance import effective_share, importance
 from coterie.rl.models import ActionCritic, Policy, Shape
-from coterie.types import AgentSpec, Box, View, blank_view
+from coterie.types import AgentSpec, View, blank_view
 
 
 class Throw(NamedTuple):
@@ -83,7 +83,9 @@ class LiJia(ByLesson):
 
     @property
     def information(self) -> Information:
-        return Information(state=self.see_state, reward="team", sends=(PAYLOAD,))
+        return Information(
+            state=self.see_state, action_space="continuous", reward="team", sends=(PAYLOAD,)
+        )
 
     @property
     def plays_mode(self) -> bool:
@@ -98,11 +100,7 @@ class LiJia(ByLesson):
         )
 
     def models(self, key: Key[Array, ""], spec: AgentSpec) -> Models:
-        if not isinstance(spec.action, Box):
-            raise ConfigError(
-                "li-jia chooses numbers, but this game's actions are discrete: "
-                "use li-jia-tabular or dpo, or the game's continuous form."
-            )
+        self.require_actions(spec.action)
         keys = jax.random.split(key, 4)
         seen = Shape.of(spec, self.hidden, self.activation, False)
         known = seen._replace(inputs=spec.state, numbered=False) if spec.state else seen

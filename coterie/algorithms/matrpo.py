@@ -24,6 +24,7 @@ from coterie.bounds import Above, AtLeast, Between
 from coterie.errors import require
 from coterie.network import Network, like
 from coterie.rl.averages import mean
+from coterie.rl.distributions import Distribution
 from coterie.rl.models import Policy
 from coterie.types import AgentSpec
 
@@ -45,7 +46,8 @@ class MATRPO(TrustRegion):
       midpoint `m_e` to `(r + r') / 2` and its multiplier `u` by `beta (r - r') / 2`.
 
     Which links are up in a round is the network's affair: all, or with the schedule `links` one at
-    a time or a matching, as printed. A meeting that is lost changes nothing at either end.
+    a time or a matching, as printed. A meeting that is lost changes nothing at either end. Where
+    one of its ends is not in the game a link ties nothing, and who is gone has no log ratio.
     """
 
     conjugate_steps: Annotated[int, AtLeast(1)] = 20
@@ -99,10 +101,16 @@ class MATRPO(TrustRegion):
         present = experience.view.present
         advantage, network = self._scaled(advantage, present, network)
         local = self._local(state.model, experience, network.index)
+        real = network.neighbour != network.index
+        both = _both(experience.there, network)
+        if both is not None:
+            met = jnp.sum(like(real, both) & both, axis=0)
+            local = local._replace(both=both, shared=met / jnp.maximum(jnp.sum(real), 1))
         worth = advantage[..., None] - state.kept  # of log ratios, under the multipliers so far
         change, told, ties, network = self._agreed(local, worth, network)
         ties = ties._replace(pressure=state.kept + ties.pressure)
-        real = like(network.neighbour != network.index, ties.midpoint)
+        real = like(real, ties.midpoint)
+        real = real if both is None else real & both
 
         def apart(ratio: Array) -> Float[Array, "T G"]:
             """The squared distances from the midpoints, over neighbours and heads."""
@@ -133,10 +141,17 @@ class MATRPO(TrustRegion):
     def _local(self, model: TeamModel, experience: Experience, index: Int[Array, ""]) -> Local:
         """The model of the team to first order, with the log ratios of what everybody did."""
         view, taken = experience.view, taken_by(experience, index)
+
+        def log_probs(heads: tuple[Distribution, ...]) -> Float[Array, "T G N"]:
+            each, there = log_probs_of(heads, taken, index), experience.there
+            if there is None:
+                return each
+            return jnp.where(there & there[..., index, None], each, 0.0)
+
         return around(
             model,
             lambda model: model.heads(view, index),
-            lambda heads: log_probs_of(heads, taken, index),
+            log_probs,
             view.present,
             self.damping,
         )
@@ -169,3 +184,11 @@ class MATRPO(TrustRegion):
         if self.scale == "own":
             return moment, network
         return network.gossip(moment, MOMENTS, self.moment_rounds)
+
+
+def _both(there: Bool[Array, "T G N"] | None, network: Network) -> Bool[Array, "L T G 1"] | None:
+    """With each neighbour, the samples at which both are in the game."""
+    if there is None:
+        return None
+    met = there[..., network.neighbour] & there[..., network.index, None]
+    return jnp.moveaxis(met, -1, 0)[..., None]

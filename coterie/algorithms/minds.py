@@ -21,6 +21,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from coterie.rl import averages
 from coterie.rl.models import Body, Dense, Shape
 
 
@@ -139,17 +140,21 @@ class Minds(NamedTuple):
         past: Past,
         index: Int[Array, ""],
         discrete: bool,
+        there: Bool[Array, "B N"] | None = None,
     ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
         """How far the predictions are from what the others did, for agent `index`.
 
         The cross-entropy of discrete actions, in nats, and the share of them that is thought most
         likely; half the squared error of continuous ones, and the share of their variance that is
-        explained.
+        explained. Where it is known who is `there`, only these count.
         """
         outputs = self.predict(seen, past)
-        others = (jnp.arange(acted.shape[1]) != index) / (acted.shape[1] - 1)
+        other = jnp.arange(acted.shape[1]) != index
+        others = other / (acted.shape[1] - 1)
 
         def mean(values: Float[Array, "B N"]) -> Float[Array, ""]:
+            if there is not None:
+                return averages.mean(values, there & other)
             return jnp.mean(jnp.sum(others * values, axis=-1))
 
         if discrete:

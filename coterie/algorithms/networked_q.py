@@ -1,21 +1,20 @@
 """Networked actor-critic with an action value and a counterfactual advantage."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from coterie.algorithms.algorithm import Experience, joint
+from coterie.algorithms.algorithm import Experience, Information, joint
 from coterie.algorithms.networked import Learner, Lesson, Networked, beside
 from coterie.algorithms.networked_ac import worth
-from coterie.errors import ConfigError
 from coterie.network import Network
 from coterie.rl.averages import mean
 from coterie.rl.distributions import Categorical
 from coterie.rl.models import Critic
-from coterie.types import AgentSpec, Discrete, View, blank_view
+from coterie.types import AgentSpec, View, blank_view
 
 
 class Step(NamedTuple):
@@ -46,18 +45,18 @@ class NetworkedQAC(Networked):
         then omega <- sum_j c_ij omega_j
 
     with `a'` the actions really taken next, for which every update leaves the last step to the next
-    one; the step at which an episode, or an agent's part in it, is cut off has no next action and
+    one; the step at which an episode, or an agent's part in it, is cut off has no next action: it
     is left out. The policy follows `grad log pi_i(a_i | s)` times the counterfactual advantage
     `Q(s, a) - sum_b pi_i(b | s) Q(s, b, a_-i)` of the critic before the update. The discounted form
     has `gamma Q(s', a')` and no `mu`. Discrete actions.
     """
 
+    @property
+    def information(self) -> Information:
+        return replace(super().information, action_space="discrete")
+
     def start_critic(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Critic, Step]:
-        if not isinstance(spec.action, Discrete):
-            raise ConfigError(
-                "networked-q sums over an agent's actions, but this game's are continuous: "
-                "use networked-ac, or the game's discrete form."
-            )
+        self.require_actions(spec.action)
         shape = self.critic_shape(spec, actions=True)
         critic = Critic.init(jax.random.split(key), shape)
         return critic, _blank(spec, shape.inputs)

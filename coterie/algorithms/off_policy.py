@@ -20,7 +20,6 @@ from coterie.errors import require
 from coterie.network import Network, few_at_a_time
 from coterie.rl import replay
 from coterie.rl.averages import mean
-from coterie.rl.distributions import Categorical, Distribution, Squashed
 from coterie.rl.models import Policy, followed
 from coterie.rl.optimizers import clipped_adams
 from coterie.rl.widths import Widths, require_layer
@@ -230,26 +229,3 @@ class ByLesson(OffPolicy):
             return 0.5 * error - gain, metrics | more
 
         return jax.grad(loss, has_aux=True)(models)
-
-
-def relaxed(choices: Distribution, key: Key[Array, ""]) -> Float[Array, "B W"]:
-    """What a critic is told of an action, so that a gradient passes through it."""
-    return choices.relaxed(key) if isinstance(choices, Categorical) else choices.mode()
-
-
-def drawn(choices: Distribution, key: Key[Array, ""]) -> Float[Array, "B W"]:
-    """The same without a gradient: an action as it is played, which is what critics have seen."""
-    actions = relaxed(choices, key)
-    if not isinstance(choices, Categorical):
-        return actions
-    return jax.nn.one_hot(jnp.argmax(actions, axis=-1), actions.shape[-1])
-
-
-def size_of(choices: Distribution) -> Float[Array, " B"]:
-    """The mean square of a policy's outputs, which may be regularised: the log-probabilities of
-    possible actions, or means before the `tanh`."""
-    if isinstance(choices, Categorical):
-        outputs = jnp.where(choices.log_probs > -1e8, choices.log_probs, 0.0)
-    else:
-        outputs = choices.inner.mean if isinstance(choices, Squashed) else choices.mode()
-    return jnp.mean(outputs**2, axis=-1)

@@ -10,7 +10,7 @@ from coterie.algorithms.algorithm import Information
 from coterie.algorithms.minds import Past
 from coterie.network import Network
 from coterie.rl import replay
-from coterie.rl.distributions import Categorical, Distribution
+from coterie.rl.distributions import Distribution
 from coterie.rl.models import Memory as Recalled
 from coterie.rl.models import Policy
 from coterie.types import View
@@ -37,14 +37,12 @@ class Memory(NamedTuple):
     @property
     def discrete(self) -> bool:
         """Whether actions are chosen among, and not numbers."""
-        return isinstance(self.choices, Categorical)
+        return not self.choices.continuous
 
     @property
     def acted(self) -> Float[Array, "*batch W"]:
         """The action as critics know it: a vector of zeros and a one if it was chosen among."""
-        if not isinstance(self.choices, Categorical):
-            return jnp.clip(self.action, -1.0, 1.0)
-        return jax.nn.one_hot(self.action, self.choices.log_probs.shape[-1])
+        return self.choices.encode(self.action)
 
 
 class Drawn(NamedTuple):
@@ -55,6 +53,12 @@ class Drawn(NamedTuple):
 
     steps: Memory
     real: Bool[Array, "L B"]
+
+    @property
+    def present(self) -> tuple[Bool[Array, "L B"] | None, Bool[Array, " B"] | None]:
+        """Whether the agent is in the game at each step, and after the last ones."""
+        now, then = self.steps.view.present, self.steps.next_view.present
+        return (None, None) if now is None or then is None else (now, now[-1] & then[-1])
 
     @staticmethod
     def at(stored: replay.Replay, places: Int[Array, " B"], length: int, games: int) -> "Drawn":
@@ -77,30 +81,48 @@ class Scene(NamedTuple):
     """Drawn steps with what is known to all of them: `N` agents' views, and `M` agents' actions.
 
     drawn: the own part.
-    seen, acted: of the steps that lead up to them and of themselves.
+    seen, acted: of the steps that lead up to them and of themselves; zeros of others that are gone.
     next_seen: what everybody saw next.
+    there: who is in the game at the drawn steps, and after them; `None` if nobody leaves early or
+           others' actions are not known.
     """
 
     drawn: Drawn
     seen: Float[Array, "L B N F"]
     acted: Float[Array, "L B M W"]
     next_seen: Float[Array, "B N F"]
+    there: Bool[Array, "2 B N"] | None = None
 
     @staticmethod
     def of(drawn: Drawn, network: Network, information: Information) -> "Scene":
         """What an agent may know of its steps: everybody's part, or its own alone."""
 
-        def alone(x: Array) -> Array:
+        def alone(x: Array, here: Array | None) -> Array:
             return x[..., None, :]
 
-        def everybody(x: Array) -> Array:
-            return jnp.moveaxis(network.public(x), 0, -2)
+        def everybody(x: Array, here: Array | None) -> Array:
+            if here is None:
+                return jnp.moveaxis(network.public(x), 0, -2)
+            told = network.public(jnp.where(here[..., None], x, 0.0))
+            return jnp.moveaxis(told, 0, -2).at[..., network.index, :].set(x)
 
         look = everybody if information.state else alone
         hear = everybody if information.actions == "joint" else alone
-        steps = drawn.steps
-        after = look(steps.next_view.observation[-1])
-        return Scene(drawn, look(steps.view.observation), hear(steps.acted), after)
+        steps, now, then = drawn.steps, *drawn.present
+        there = None
+        if now is not None and then is not None and information.actions == "joint":
+            there = jnp.moveaxis(network.public(jnp.stack([now[-1], then])), 0, -1)
+        return Scene(
+            drawn,
+            look(steps.view.observation, now),
+            hear(steps.acted, now),
+            look(steps.next_view.observation[-1], then),
+            there,
+        )
+
+    def of_those_there(self, actions: Float[Array, "2 B M W"]) -> Float[Array, "2 B M W"]:
+        """Actions now and next, of whoever is in the game; zeros of the others."""
+        return actions if self.there is None else jnp.where(self.there[..., None], actions, 0.0)
 
     @property
     def step(self) -> Memory:

@@ -8,13 +8,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from coterie.algorithms.algorithm import Action, Algorithm, Experience, Metrics
+from coterie.algorithms.algorithm import Action, Algorithm, Experience, Information, Metrics
 from coterie.bounds import AtLeast, Between
-from coterie.errors import ConfigError, require
+from coterie.errors import require
 from coterie.network import Network
 from coterie.rl.averages import mean
 from coterie.rl.tables import row, with_row
-from coterie.types import AgentSpec, Discrete, View
+from coterie.types import AgentSpec, View
 
 
 class Learner(NamedTuple):
@@ -87,6 +87,10 @@ class Tabular(Algorithm):
         turn: whether the agent may change its policy (see `turns`).
         """
 
+    @property
+    def information(self) -> Information:
+        return Information(action_space="discrete")
+
     def turns(self, steps: Int[Array, ""], network: Network) -> Bool[Array, ""]:
         """Whether the agent may change its policy after so many steps; always, by default."""
         return jnp.ones((), bool)
@@ -98,10 +102,7 @@ class Tabular(Algorithm):
             f"{name} keeps a table of states, but this game's are not numbered: use a finite game "
             "(`coterie list`), or a method with networks, as dpo or iql.",
         )
-        if not isinstance(spec.action, Discrete):
-            raise ConfigError(
-                f"{name} keeps a table of actions, but this game's are continuous: use dpo or ippo."
-            )
+        self.require_actions(spec.action)
         rows = jnp.zeros((spec.states, self.numbers, spec.action.size))
         return Learner(rows, jnp.zeros((), jnp.int32)), ()
 

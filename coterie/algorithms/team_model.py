@@ -7,7 +7,7 @@ from jaxtyping import Array, Float, Int, Key
 from coterie.algorithms.algorithm import Experience, joint
 from coterie.rl.distributions import Categorical, Distribution, Gaussian
 from coterie.rl.models import Dense, Policy
-from coterie.types import AgentSpec, Box, View
+from coterie.types import AgentSpec, View
 
 
 class TeamModel(eqx.Module):
@@ -31,7 +31,7 @@ class TeamModel(eqx.Module):
         room = spec.joint - max(spec.sizes)
         width = policy.head.weight.shape[0]
         others = Dense.init(key, width, room, 0.01, policy.head.numbered)
-        log_std = jnp.zeros(room) if isinstance(spec.action, Box) else None
+        log_std = jnp.zeros(room) if spec.action.continuous else None
         return TeamModel(policy, others, log_std, jnp.array(spec.sizes, jnp.int32))
 
     def heads(self, view: View, index: Int[Array, ""]) -> tuple[Distribution, Distribution]:

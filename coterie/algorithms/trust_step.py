@@ -27,7 +27,7 @@ class Span(NamedTuple):
             copies all of them.
     conjugate: combinations of them, one a column, with `x^T (H + damping) y` 1 or 0: each is a
             direction without its share of those before it; 0 where that leaves nothing.
-    spread: `mean(r . r')` for any two directions.
+    spread: `mean(r . r')` for any two directions, over what is held (see `Local`).
     axes:   combinations of the conjugate ones that are also diagonal in the spread, `bent`.
     """
 
@@ -156,7 +156,7 @@ def _with(local: Local, span: Span, move: Float[Array, " D"], place: Int[Array, 
     length = jnp.where(own > 1e-6 * whole, jnp.sqrt(own), jnp.inf)
     column = (-(span.conjugate @ shared)).at[place].set(1.0) / length
     conjugate = span.conjugate.at[:, place].set(column)
-    products = ratios @ jnp.ravel(local.weight * ratio)
+    products = ratios @ jnp.ravel(local.weight * local.held(ratio))
     spread = span.spread.at[place].set(products).at[:, place].set(products)
     bent, turned = _eigen(conjugate.T @ spread @ conjugate)
     return Span(
@@ -182,7 +182,7 @@ def _left(
 ) -> Float[Array, " D"]:
     """Minus the gradient of the Lagrangian where a step leads to."""
     stiffness = region.stiffness if isinstance(region, Inside) else 0.0
-    departure = stiffness * step.along(span.ratio).reshape(gain.shape)
+    departure = stiffness * local.held(step.along(span.ratio).reshape(gain.shape))
     raised = local.score(local.weight * (gain - departure))
     curbed = local.metric(step.along(span.moved))
     left = local.pull(raised - step.multiplier * curbed)

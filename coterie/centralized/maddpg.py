@@ -14,15 +14,12 @@ from coterie.algorithms.off_policy import (
     Lesson,
     Models,
     Student,
-    drawn,
-    relaxed,
-    size_of,
 )
 from coterie.bounds import Above, AtLeast
 from coterie.network import Network
 from coterie.rl.averages import mean
 from coterie.rl.models import ActionCritic, Policy, Shape
-from coterie.types import AgentSpec, Box, View, blank_view
+from coterie.types import AgentSpec, View, blank_view
 
 PAYLOAD = "target-actions"
 
@@ -66,7 +63,7 @@ class MADDPG(ByLesson):
         seen = Shape.of(spec, self.hidden, self.activation, False)
         known = seen._replace(inputs=spec.state, numbered=False)
         noise = self.exploration_noise
-        if isinstance(spec.action, Box):
+        if spec.action.continuous:
             policy = Policy.squashed(keys[0::2], seen, spec.action, (noise, noise))
         else:
             policy = Policy.init(keys[0::2], seen, spec.action)
@@ -90,8 +87,11 @@ class MADDPG(ByLesson):
     def lesson(
         self, student: Student, sample: Memory, network: Network, key: Key[Array, ""]
     ) -> tuple[Lesson, Network, Metrics]:
-        mine = drawn(student.target.policy.facing(sample.next_view), key)
-        heard, network = network.neighbours(mine, PAYLOAD)
+        mine = student.target.policy.facing(sample.next_view).drawn(key)
+        now, then, told = sample.view.present, sample.next_view.present, mine
+        if now is not None and then is not None:
+            told = jnp.where((now & then)[:, None], mine, 0.0)  # who is gone does nothing
+        heard, network = network.neighbours(told, PAYLOAD)
         everybody = jnp.zeros((network.size, *mine.shape))
         everybody = everybody.at[network.neighbour].set(heard.values).at[network.index].set(mine)
         following = jnp.moveaxis(everybody, 0, 1).reshape(len(mine), -1)
@@ -103,9 +103,9 @@ class MADDPG(ByLesson):
         self, models: Models, sample: Memory, index: Int[Array, ""], key: Key[Array, ""]
     ) -> tuple[Float[Array, " B"], Metrics]:
         choices = models.policy.facing(sample.view)
-        mine = relaxed(choices, key)
+        mine = choices.relaxed(key)
         acted = sample.actions.reshape(len(mine), -1, mine.shape[-1])
         acted = acted.at[:, index].set(mine).reshape(len(mine), -1)
         worth = models.critic.value(sample.view.judged, acted)
-        worth = worth - self.regulariser * size_of(choices)
+        worth = worth - self.regulariser * choices.output_l2()
         return worth, {"entropy": mean(choices.entropy(), sample.view.present)}

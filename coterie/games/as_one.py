@@ -80,7 +80,7 @@ class AsOne(JaxGame):
     def _parts(self, action: Array) -> Array:
         """Everybody's actions, as the game expects them."""
         sizes = [spec.action.size for spec in self.game.specs]
-        if isinstance(self.specs[0].action, MultiDiscrete):
+        if not self.specs[0].action.continuous:
             return action
         parts = jnp.split(action, np.cumsum(sizes)[:-1])
         return jnp.stack([jnp.pad(part, (0, max(sizes) - len(part))) for part in parts])

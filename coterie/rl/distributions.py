@@ -9,7 +9,18 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 LOG_2PI = 1.8378770664093453
 LOG_2 = 0.6931471805599453
+NEVER = -1e9
+"""What stands for an action that is impossible, where the largest number wins."""
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(32)
+
+
+def masked(values: Float[Array, "..."], possible: Bool[Array, "..."] | None) -> Float[Array, "..."]:
+    """The numbers of possible actions (all, if it is `None`), and `NEVER` for the others.
+
+    >>> masked(jnp.array([1.0, 2.0]), jnp.array([True, False])).tolist()
+    [1.0, -1000000000.0]
+    """
+    return values if possible is None else jnp.where(possible, values, NEVER)
 
 
 class Categorical(NamedTuple):
@@ -22,9 +33,21 @@ class Categorical(NamedTuple):
         logits: Float[Array, "*batch A"], mask: Bool[Array, "*batch A"] | None = None
     ) -> "Categorical":
         """From unnormalised logits; a masked action has probability zero and passes no gradient."""
-        if mask is not None:
-            logits = jnp.where(mask, logits, -1e9)
-        return Categorical(jax.nn.log_softmax(logits))
+        return Categorical(jax.nn.log_softmax(masked(logits, mask)))
+
+    @property
+    def continuous(self) -> bool:
+        """Whether actions are numbers."""
+        return False
+
+    def encode(self, action: Int[Array, " *batch"]) -> Float[Array, "*batch A"]:
+        """An action as critics see it: a vector of zeros and a one."""
+        return jax.nn.one_hot(action, self.log_probs.shape[-1])
+
+    @property
+    def possible(self) -> "Categorical":
+        """The same with 0 for the log-probabilities of impossible actions, which none asks for."""
+        return Categorical(jnp.where(self.log_probs > 0.1 * NEVER, self.log_probs, 0.0))
 
     def sample(self, key: Key[Array, ""]) -> Int[Array, " *batch"]:
         """Draw one action per element of the batch."""
@@ -38,6 +61,14 @@ class Categorical(NamedTuple):
         shape = self.log_probs.shape
         noise = jax.random.gumbel(key, (shape[-1], *shape[:-1]))  # entry by entry: see Gaussian
         return jax.nn.softmax(self.log_probs + jnp.moveaxis(noise, 0, -1))
+
+    def drawn(self, key: Key[Array, ""]) -> Float[Array, "*batch A"]:
+        """The draw that `relaxed` softens, as critics see actions: a vector of zeros and a one."""
+        return self.encode(jnp.argmax(self.relaxed(key), axis=-1))
+
+    def output_l2(self) -> Float[Array, " *batch"]:
+        """The mean square of a policy's outputs: of possible actions' log-probabilities."""
+        return jnp.mean(self.possible.log_probs**2, axis=-1)
 
     def mode(self) -> Int[Array, " *batch"]:
         """The most likely action."""
@@ -89,6 +120,32 @@ class MultiCategorical(NamedTuple):
         """The most likely action."""
         return self.each.mode()
 
+    @property
+    def continuous(self) -> bool:
+        """Whether actions are numbers."""
+        return False
+
+    def encode(self, action: Int[Array, "*batch K"]) -> Float[Array, "*batch KA"]:
+        """An action as critics see it: a vector of zeros and a one for each choice."""
+        return _flat(self.each.encode(action))
+
+    @property
+    def possible(self) -> "MultiCategorical":
+        """The same with 0 for the log-probabilities of impossible actions, which none asks for."""
+        return MultiCategorical(self.each.possible)
+
+    def relaxed(self, key: Key[Array, ""]) -> Float[Array, "*batch KA"]:
+        """A draw that a gradient passes through, the choices one after the other."""
+        return _flat(self.each.relaxed(key))
+
+    def drawn(self, key: Key[Array, ""]) -> Float[Array, "*batch KA"]:
+        """The draw that `relaxed` softens, as critics see actions."""
+        return _flat(self.each.drawn(key))
+
+    def output_l2(self) -> Float[Array, " *batch"]:
+        """The mean square of a policy's outputs: of possible actions' log-probabilities."""
+        return jnp.mean(self.each.output_l2(), axis=-1)
+
     def log_prob(self, action: Int[Array, "*batch K"]) -> Float[Array, " *batch"]:
         """`log pi(a)`."""
         return jnp.sum(self.each.log_prob(action), axis=-1)
@@ -123,6 +180,32 @@ class Gaussian(NamedTuple):
     def mode(self) -> Float[Array, "*batch D"]:
         """The most likely action."""
         return self.mean
+
+    @property
+    def continuous(self) -> bool:
+        """Whether actions are numbers."""
+        return True
+
+    def encode(self, action: Float[Array, "*batch D"]) -> Float[Array, "*batch D"]:
+        """An action as critics see it: cut to [-1, 1], as the game does."""
+        return jnp.clip(action, -1.0, 1.0)
+
+    @property
+    def possible(self) -> "Gaussian":
+        """The same: any number is possible."""
+        return self
+
+    def relaxed(self, key: Key[Array, ""]) -> Float[Array, "*batch D"]:
+        """What a deterministic policy does, a gradient passing through it: the most likely."""
+        return self.mode()
+
+    def drawn(self, key: Key[Array, ""]) -> Float[Array, "*batch D"]:
+        """The same as critics see actions."""
+        return self.mode()
+
+    def output_l2(self) -> Float[Array, " *batch"]:
+        """The mean square of a policy's outputs: of the means."""
+        return jnp.mean(self.mean**2, axis=-1)
 
     def log_prob(self, action: Float[Array, "*batch D"]) -> Float[Array, " *batch"]:
         """`log pi(a)`, the log of a density."""
@@ -186,6 +269,32 @@ class Squashed(NamedTuple):
         """`tanh` of the mean: the median, which is what is meant by the best action."""
         return jnp.tanh(self.inner.mean)
 
+    @property
+    def continuous(self) -> bool:
+        """Whether actions are numbers."""
+        return True
+
+    def encode(self, action: Float[Array, "*batch D"]) -> Float[Array, "*batch D"]:
+        """An action as critics see it: cut to [-1, 1], as the game does."""
+        return jnp.clip(action, -1.0, 1.0)
+
+    @property
+    def possible(self) -> "Squashed":
+        """The same: any number is possible."""
+        return self
+
+    def relaxed(self, key: Key[Array, ""]) -> Float[Array, "*batch D"]:
+        """What a deterministic policy does, a gradient passing through it: the best action."""
+        return self.mode()
+
+    def drawn(self, key: Key[Array, ""]) -> Float[Array, "*batch D"]:
+        """The same as critics see actions."""
+        return self.mode()
+
+    def output_l2(self) -> Float[Array, " *batch"]:
+        """The mean square of a policy's outputs: of the means before the `tanh`."""
+        return self.inner.output_l2()
+
     def log_prob(self, action: Float[Array, "*batch D"]) -> Float[Array, " *batch"]:
         """`log pi(a)`, the log of a density."""
         inner = jnp.arctanh(jnp.clip(action, -1.0 + 1e-6, 1.0 - 1e-6))
@@ -212,6 +321,10 @@ class Squashed(NamedTuple):
 def _log_slope(inner: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
     """`log d tanh(u) / du`."""
     return 2.0 * (LOG_2 - inner - jax.nn.softplus(-2.0 * inner))
+
+
+def _flat(each: Float[Array, "*batch K A"]) -> Float[Array, "*batch KA"]:
+    return each.reshape(*each.shape[:-2], -1)
 
 
 Distribution = Categorical | MultiCategorical | Gaussian | Squashed

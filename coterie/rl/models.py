@@ -17,7 +17,7 @@ from coterie.rl.distributions import (
     MultiCategorical,
     Squashed,
 )
-from coterie.types import Box, MultiDiscrete, Space, View
+from coterie.types import Space, View
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "tanh": jnp.tanh,
@@ -186,14 +186,13 @@ class Policy(eqx.Module):
     @staticmethod
     def init(keys: Key[Array, "2"], shape: Shape, space: Space, gain: float = 0.01) -> "Policy":
         """A policy that starts out close to uniform (or to the standard normal)."""
-        log_std = jnp.zeros(space.size) if isinstance(space, Box) else None
-        several = space.sizes if isinstance(space, MultiDiscrete) else ()
+        log_std = jnp.zeros(space.size) if space.continuous else None
         head = shape.head(keys[1], space.size, gain)
-        return Policy(Body.init(keys[0], shape), head, log_std, several=several)
+        return Policy(Body.init(keys[0], shape), head, log_std, several=space.each)
 
     @staticmethod
     def squashed(
-        keys: Key[Array, "2"], shape: Shape, space: Box, deviations: tuple[float, float]
+        keys: Key[Array, "2"], shape: Shape, space: Space, deviations: tuple[float, float]
     ) -> "Policy":
         """A policy of actions `tanh(mean + deviation xi)`, `xi` normal (Haarnoja et al. 2018).
 

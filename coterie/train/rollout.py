@@ -44,6 +44,7 @@ class Public(NamedTuple):
 
     actions: Float[Array, "*T G M W"] | None
     shown: dict[str, PyTree] | None
+    there: Bool[Array, "*T G N"] | None
 
 
 def open_stage(vector: VectorGame, memory: PyTree, key: Key[Array, ""]) -> Stage:
@@ -89,8 +90,9 @@ def rollout(
         returns = stage.returns + timestep.reward
         lengths = stage.lengths + 1
         episodes = _ended(over, returns, lengths, timestep.info)
-        record = _record(information, view, decision, timestep, next_view)
-        public = _public(information, units, decision)
+        present = stage.view.present
+        record = _record(information, view, decision, timestep, next_view, present)
+        public = _public(information, units, decision, present)
         stage = Stage(
             games,
             following,
@@ -115,21 +117,36 @@ def _shown(
     shown = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), view._replace(state=None))
     if not information.state:
         return shown
-    copies, agents = view.observation.shape[:2]
     if information.state == "observations":
-        known = view.observation.reshape(copies, -1)
-    else:
-        known = vector.global_state(games, view) if state is None else state
+        return shown._replace(state=_everybodys(view))
+    known = vector.global_state(games, view) if state is None else state
+    agents = view.observation.shape[1]
     return shown._replace(state=jnp.broadcast_to(known, (agents, *known.shape)))
 
 
+def _everybodys(view: View) -> Float[Array, "N G S"]:
+    """What all see, as each agent knows it: of others that are gone, zeros."""
+    copies, agents, size = view.observation.shape
+    known = jnp.broadcast_to(view.observation, (agents, copies, agents, size))
+    if view.present is not None:
+        mine = jnp.eye(agents, dtype=bool)[:, None]  # its last view is its own, gone or not
+        known = jnp.where((view.present | mine)[..., None], known, 0.0)
+    return known.reshape(agents, copies, -1)
+
+
 def _record(
-    information: Information, view: View, decision: Any, timestep: Timestep, next_view: View
+    information: Information,
+    view: View,
+    decision: Any,
+    timestep: Timestep,
+    next_view: View,
+    present: Bool[Array, "G N"] | None,
 ) -> Experience:
     """One step as every agent may know it, `[N, G, ...]`."""
     reward = timestep.reward.T
     if information.reward == "team":
-        reward = jnp.broadcast_to(jnp.mean(reward, axis=0), reward.shape)
+        earned = reward if present is None else jnp.where(present.T, reward, 0.0)
+        reward = jnp.broadcast_to(jnp.mean(earned, axis=0), reward.shape)
     return Experience(
         view=view,
         decision=decision,
@@ -142,16 +159,21 @@ def _record(
     )
 
 
-def _public(information: Information, units: Units, decision: Any) -> Public:
+def _public(
+    information: Information, units: Units, decision: Any, present: Bool[Array, "G N"] | None
+) -> Public:
     """What everybody knows of a step, as declared."""
     actions = None
     if information.actions != "own":
         actions = units.for_others(decision.action)
+        if present is not None:
+            actions = jnp.where(present[..., None], actions, 0.0)
         if information.actions == "mean":
             actions = jnp.mean(actions, axis=1, keepdims=True)
     parts = {name: getattr(decision, name) for name in information.shows}
     shown = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), parts)
-    return Public(actions, shown or None)
+    there = present if information.actions == "joint" else None
+    return Public(actions, shown or None, there)
 
 
 def _ended(

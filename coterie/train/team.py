@@ -17,7 +17,7 @@ from coterie.games.game import Game, VectorGame
 from coterie.network import Communication, Network, Traffic, joined, lift, networks
 from coterie.train.rollout import Episodes, Stage, open_stage, rollout
 from coterie.train.units import units
-from coterie.types import AgentSpec, Box, kinds
+from coterie.types import AgentSpec, kinds
 
 
 class Team(NamedTuple):
@@ -241,4 +241,4 @@ def _central_bytes(information: Information, game: Game) -> np.ndarray:
 
 
 def _numbers(spec: AgentSpec) -> int:
-    return spec.observation + (spec.action.size if isinstance(spec.action, Box) else 1) + 1
+    return spec.observation + spec.action.numbers + 1

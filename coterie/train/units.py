@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from coterie.errors import GameError, require
-from coterie.types import AgentSpec, Box
+from coterie.types import AgentSpec, Box, rescaled
 
 
 class Units(NamedTuple):
@@ -26,7 +26,7 @@ class Units(NamedTuple):
         joint = jnp.swapaxes(action, 0, 1)
         if self.low is None or self.high is None:
             return joint
-        return self.low + (jnp.clip(joint, -1.0, 1.0) + 1.0) * 0.5 * (self.high - self.low)
+        return rescaled(joint, self.low, self.high)
 
     def for_others(self, action: Array) -> Float[Array, "G N W"]:
         """Decisions `[N, G, ...]` as others see them: a vector of the largest size each.

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coterie.algorithms import F2A2, F2A2ISAC, MATRPO
+from coterie.algorithms import F2A2, F2A2DDPG, F2A2ISAC, MATRPO, LiJia, NetworkedAC
 from coterie.algorithms.company import POLICIES
 from coterie.algorithms.networked import Networked
 from coterie.algorithms.tabular import Tabular
@@ -376,53 +376,78 @@ def team_of(algorithm, game):
     return assembled(algorithm, game, game.vectorize(4), Communication(graph), jax.random.key(0))
 
 
-@each(LONERS)
+LEAVERS = EVERY | {
+    "networked-ac-traced": with_options(NetworkedAC(trace=0.5), **SMALL),
+    "f2a2-ddpg-policies": with_options(F2A2DDPG(others="policies"), **SMALL),
+    "li-jia-all": with_options(LiJia(refresh="all"), **SMALL),
+    "matrpo-warm": with_options(MATRPO(warm_start=0.9, step="closed"), **SMALL),
+}
+
+
+@each(LEAVERS)
 def test_what_an_absent_agent_is_shown_and_paid_changes_nothing(algorithm):
+    """For nobody: what it says of such steps to others weighs nothing, either."""
     lesson, learn, _ = taught(algorithm)
     experience = lesson.experience
-    absent = ~experience.view.present
-    assert 0.1 < absent.mean() < 0.5
-
-    def garbage(x):
-        where = absent.reshape(absent.shape + (1,) * (x.ndim - absent.ndim))
-        return np.where(where, ~x if x.dtype == bool else x * -3 + 1, x).astype(x.dtype)
-
-    told = experience._replace(view=experience.view._replace(present=None), memory=None, over=None)
-    wrong = jax.tree.map(garbage, told._replace(decision=None))
-    wrong = wrong._replace(
-        view=wrong.view._replace(present=experience.view.present),
-        decision=experience.decision,
-        memory=experience.memory,
-        over=experience.over,
-    )
+    assert 0.1 < np.mean(~experience.view.present) < 0.5
     one, other = (
         learn(*lesson._replace(agents=without_past(lesson.agents), experience=e))
-        for e in (experience, wrong)
+        for e in (experience, confused(experience))
     )
     assert_same(without_past(one[0]), without_past(other[0]))
     assert_same(one[2], other[2])
 
 
+def confused(experience):
+    """The same with garbage in what an agent is shown and paid while it is not in the game."""
+    absent = ~experience.view.present
+
+    def garbage(x):
+        where = absent.reshape(absent.shape + (1,) * (x.ndim - absent.ndim))
+        return np.where(where, ~x if x.dtype == bool else x * -3 + 1, x).astype(x.dtype)
+
+    known = {name: getattr(experience, name) for name in ("decision", "memory", "over", "there")}
+    wrong = jax.tree.map(garbage, experience._replace(**dict.fromkeys(known)))
+    return wrong._replace(view=wrong.view._replace(present=experience.view.present), **known)
+
+
 def without_past(agents):
-    """The agents without their replay memories, which keep what happened as it was told."""
+    """The agents without steps that they keep as they were told: replay, and one that waits."""
+    if hasattr(agents, "last"):
+        agents = agents._replace(last=jax.tree.map(np.zeros_like, agents.last))
     if not hasattr(agents, "replay"):
         return agents
     return agents._replace(replay=jax.tree.map(np.zeros_like, agents.replay))
 
 
+@pytest.mark.parametrize("name", ["f2a2-ddpg", "f2a2-coma", "networked-ac", "matrpo"])
+def test_who_is_gone_is_seen_nowhere_and_does_nothing(name):
+    algorithm = PLAIN[name]
+    experience = taught(algorithm).lesson.experience
+    absent = np.moveaxis(~experience.view.present, 0, -1)
+    if experience.actions is not None:
+        assert not experience.actions[:, absent].any() and experience.actions.any()
+    if experience.there is not None:
+        assert (experience.there == ~absent).all()
+    if algorithm.information.state == "observations":
+        seen = experience.view.state.reshape(*experience.there.shape, -1)
+        others = absent & (np.arange(4) != np.arange(4)[:, None, None, None])
+        assert not seen[others].any() and seen.any()
+
+
 def test_what_does_not_fit_gets_its_sentence():
     assert UNSEEN.keys() - BOXES.keys() == {"iql", "f2a2-isac", *TABULAR}
     assert UNSEEN.keys() - NAMES.keys() == {"li-jia"}
-    with pytest.raises(ConfigError, match="li-jia chooses numbers"):
+    with pytest.raises(ConfigError, match="LiJia chooses numbers"):
         team_of(PLAIN["li-jia"], Babble())
     with pytest.raises(ConfigError, match=r"5 games bring 30 steps .* memory of 24 holds"):
         PLAIN["li-jia"].check(5)
-    with pytest.raises(ConfigError, match="iql chooses among discrete actions"):
+    with pytest.raises(ConfigError, match="IQL chooses among discrete actions"):
         team_of(PLAIN["iql"], Babble(box=True))
     for algorithm in TABULAR.values():
         with pytest.raises(ConfigError, match=r"keeps a table of states, .* are not numbered"):
             team_of(algorithm, Babble())
-        with pytest.raises(ConfigError, match=r"keeps a table of actions, .* are continuous"):
+        with pytest.raises(ConfigError, match=r"chooses among discrete actions, .* are continuous"):
             team_of(algorithm, Babble(box=True, numbered=True))
     for algorithm in PLAIN.values():
         algorithm.check(4)

@@ -166,3 +166,28 @@ def test_relaxed_draws_are_as_frequent_as_they_are_likely():
     drawn = p.relaxed(jax.random.key(0))
     np.testing.assert_allclose(drawn.sum(axis=-1), 1.0, rtol=1e-5)
     assert stats.chisquare(np.bincount(drawn.argmax(axis=-1)), 20_000 * P).pvalue > 0.001
+
+
+DRAWN = {
+    "one of three": (categorical(P, jnp.array([True, False, True])), np.eye(3)[[0, 2]]),
+    "numbers": (Gaussian(jnp.array([0.5, -0.25]), jnp.zeros(2)), [[0.5, -0.25]]),
+    "squashed": (Squashed(Gaussian(jnp.array([0.5]), jnp.zeros(1))), [[np.tanh(0.5)]]),
+}
+
+
+@pytest.mark.parametrize("case", DRAWN)
+def test_what_critics_are_told_of_an_action(case):
+    """A possible action as it is played, and the same softened, so that a gradient passes."""
+    choices, known = DRAWN[case]
+    for key in jax.random.split(jax.random.key(0), 20):
+        told, soft = choices.drawn(key), choices.relaxed(key)
+        assert any(np.allclose(told, one) for one in known)
+        assert np.argmax(told) == np.argmax(soft)
+    np.testing.assert_allclose(choices.encode(choices.mode()), known[0], rtol=1e-6)
+
+
+def test_the_size_of_outputs_is_of_what_is_possible():
+    choices = categorical([0.5, 0.3, 0.5], jnp.array([True, False, True]))
+    np.testing.assert_allclose(choices.output_l2(), 2 * np.log(0.5) ** 2 / 3, rtol=1e-6)
+    inner = Gaussian(jnp.array([3.0, 1.0]), jnp.zeros(2))
+    assert inner.output_l2() == Squashed(inner).output_l2() == 5.0

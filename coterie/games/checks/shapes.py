@@ -9,7 +9,7 @@ from jaxtyping import Array, PyTree
 
 from coterie.games.game import JaxGame, Timestep
 from coterie.games.host.factory import describe
-from coterie.types import Box, View
+from coterie.types import View
 
 
 def faulty_shapes(game: JaxGame) -> list[str]:
@@ -34,7 +34,7 @@ def faulty_shapes(game: JaxGame) -> list[str]:
 def any_action(game: JaxGame) -> Array:
     """A joint action, for its shape."""
     sizes = [spec.action.size for spec in game.specs]
-    if isinstance(game.specs[0].action, Box):
+    if game.specs[0].action.continuous:
         return jnp.zeros((len(sizes), max(sizes)))
     return jnp.zeros(len(sizes), jnp.int32)
 

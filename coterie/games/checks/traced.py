@@ -11,7 +11,7 @@ from jaxtyping import Array, Key, PyTree
 from coterie.games.checks.episode import Episode, Moment, Play
 from coterie.games.game import JaxGame, Timestep
 from coterie.games.host.factory import describe
-from coterie.types import Box, View
+from coterie.types import View
 
 BLOCK = 64
 """Steps compiled into one block of random play."""
@@ -54,15 +54,15 @@ def _block(game: JaxGame, state: PyTree, view: View, key: Key[Array, ""]) -> Any
 def _actions(game: JaxGame, view: View, key: Key[Array, ""]) -> Array:
     """Random actions: any that the mask allows, any within the bounds."""
     sizes = [spec.action.size for spec in game.specs]
-    boxes = [spec.action for spec in game.specs if isinstance(spec.action, Box)]
-    if boxes:
+    spaces = [spec.action for spec in game.specs]
+    if any(space.continuous for space in spaces):
         choices = jax.random.uniform(key, (len(sizes), max(sizes)), minval=-1.0, maxval=1.0)
-        parts = [box.rescale(row[: box.size]) for box, row in zip(boxes, choices, strict=True)]
+        parts = [s.rescale(row[: s.size]) for s, row in zip(spaces, choices, strict=True)]
         return jnp.stack([jnp.pad(part, (0, max(sizes) - part.size)) for part in parts])
     possible = jnp.arange(max(sizes)) < jnp.array(sizes)[:, None]
     if view.action_mask is not None:
         possible = view.action_mask
-    return jax.random.categorical(key, jnp.where(possible, 0.0, -1e9)).astype(jnp.int32)
+    return jax.random.categorical(key, jnp.where(possible, 0.0, -jnp.inf)).astype(jnp.int32)
 
 
 def _append(episode: Episode, timesteps: Timestep, longest: int) -> None:
