@@ -9,6 +9,7 @@ Its fields follow its path in the order in which they stand, or by name.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jaxtyping import Array, Bool, PyTree
 
@@ -39,7 +40,7 @@ class Jam(coterie.Channel):
         return self.share
 
 
-def main(folder: str | Path = "runs/own-channel", **options: int) -> coterie.Run:
+def main(folder: str | Path = "runs/own-channel", **options: Any) -> coterie.Run:
     """Train a team whose messages are jammed, and rounded to 8 bits."""
     talk = coterie.Communication(channels=(Jam(0.8, every=5), Quantise(8)))
     settings = coterie.Settings(communication=talk, **options)

@@ -9,6 +9,7 @@ Fields follow the path of their class in the order in which they stand, or by na
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -40,7 +41,7 @@ class Resting(coterie.Schedule):
         return graph, *[from_adjacency(np.zeros_like(graph.adjacency))] * self.rest
 
 
-def main(folder: str | Path = "runs/own-graph", **options: int) -> list[coterie.Run]:
+def main(folder: str | Path = "runs/own-graph", **options: Any) -> list[coterie.Run]:
     """Train a team on the wheel that rests, and another on Petersen's graph."""
 
     def trained(name: str, agents: int, talk: coterie.Communication) -> coterie.Run:
