@@ -18,7 +18,7 @@ from benchmarks import matrpo
 from benchmarks.bound import Part, activations, dense, products
 from coterie import IPPO, SpreadFarama, family
 from coterie.network import Communication
-from coterie.train.team import assemble, iterations
+from coterie.training.state import assemble, iterations
 
 GAMES, AGENTS, WIDTH = 64, 3, 64
 ALGORITHM = IPPO(horizon=128, epochs=4, minibatches=4, hidden=(WIDTH, WIDTH), activation="tanh")

@@ -18,10 +18,10 @@ from rich.table import Table
 from benchmarks.bound import Part, Product, dense, products
 from coterie import family
 from coterie.algorithms import F2A2SAC
-from coterie.algorithms.primal_dual import Pact, PrimalDual
-from coterie.games import Treasure
+from coterie.algorithms.f2a2.primal_dual import Pact, PrimalDual
+from coterie.envs import Treasure
 from coterie.network import Communication, Network, lift, networks
-from coterie.train.team import Team, assemble, iterations
+from coterie.training.state import Team, assemble, iterations
 from coterie.types import AgentSpec
 
 Array = np.ndarray

@@ -20,16 +20,16 @@ from rich.table import Table
 
 from coterie import family
 from coterie.algorithms import MATRPO
-from coterie.algorithms.admm import Ties
-from coterie.algorithms.agreement import RATIOS, Agreed
-from coterie.algorithms.algorithm import Experience
-from coterie.algorithms.first_order import Local
-from coterie.algorithms.trust_region import Learner
-from coterie.games import SpreadMATRPO
+from coterie.algorithms.base.algorithm import Experience
+from coterie.algorithms.trpo.admm import Ties
+from coterie.algorithms.trpo.consensus_admm import RATIOS, Agreed
+from coterie.algorithms.trpo.linearized_policy import Local
+from coterie.algorithms.trpo.trust_region import Learner
+from coterie.envs import SpreadMATRPO
 from coterie.network import Communication, Links, Network, Schedule, Static, lift, networks
-from coterie.train.rollout import rollout
-from coterie.train.team import assemble
-from coterie.train.units import units
+from coterie.training.action_scaling import units
+from coterie.training.rollout import rollout
+from coterie.training.state import assemble
 
 PAPERS = MATRPO(horizon=1000, ratios="linear")
 GAMES, TURNS = 10, 3

@@ -10,9 +10,9 @@ from rich.table import Table
 
 from coterie import family
 from coterie.algorithms import Algorithm, LiJia, NetworkedAC
-from coterie.games import Commons
+from coterie.envs import Commons
 from coterie.network import Communication
-from coterie.train.team import Team, assemble, iterations
+from coterie.training.state import Team, assemble, iterations
 
 TEAMS = 2, 16, 64, 256
 GAMES, REPEATS = 64, 4

@@ -7,9 +7,9 @@ import numpy as np
 
 from coterie import family
 from coterie.algorithms import LiJiaTabular
-from coterie.games import RandomMDP
+from coterie.envs import RandomMDP
 from coterie.network import Communication
-from coterie.train.team import Team, assemble, iterations
+from coterie.training.state import Team, assemble, iterations
 from tests.algorithms.plain_li_jia import Chances, algorithm_1
 
 GAME = RandomMDP(states=100, agents=5, actions=3)
@@ -67,7 +67,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    from coterie.startup import prepare
+    from coterie.internal.jax_config import prepare
 
     prepare(64)
     main()

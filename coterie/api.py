@@ -14,21 +14,21 @@ from rich.console import Console
 
 from coterie.algorithms import Algorithm
 from coterie.catalogue import algorithm_name
+from coterie.envs.game import Game, JaxGame
 from coterie.errors import RunError, require
-from coterie.files import write_whole
-from coterie.games.game import Game, JaxGame
+from coterie.internal.files import write_whole
 from coterie.report.curve import Curve
 from coterie.report.files import picture
 from coterie.report.table import summary_table, to_csv
 from coterie.results import by_bytes, curve, curves_of, frames, scenes
-from coterie.train import loop
-from coterie.train.evaluate import Scores
-from coterie.train.loggers import Logger
-from coterie.train.memory import MemoryRun
-from coterie.train.progress import Bar
-from coterie.train.run import MEMORY, Run, file_name, new_run, open_run
-from coterie.train.settings import Settings
-from coterie.train.watcher import Watcher
+from coterie.training import loop
+from coterie.training.evaluate import Scores
+from coterie.training.loggers import Logger
+from coterie.training.memory import MemoryRun
+from coterie.training.progress import Bar
+from coterie.training.run import MEMORY, Run, file_name, new_run, open_run
+from coterie.training.settings import Settings
+from coterie.training.watcher import Watcher
 
 Axis = Literal["steps", "bytes"]
 PANELS = ("return", "entropy", "kl", "critic_loss", "policy_loss", "gradient_norm", "bytes")

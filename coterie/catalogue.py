@@ -33,10 +33,10 @@ from coterie.centralized import (
     CentralActorCritic,
     CentralQ,
 )
+from coterie.envs import CATALOGUE as GAMES
+from coterie.envs.game import Game
 from coterie.errors import ConfigError, require, unknown
-from coterie.games import CATALOGUE as GAMES
-from coterie.games.game import Game
-from coterie.spelled import imported, path_of
+from coterie.internal.parse_spec import imported, path_of
 
 ALGORITHMS: dict[str, Algorithm] = {
     "dpo": DPO(),
@@ -179,7 +179,7 @@ def changed(value: Any, options: dict[str, Any]) -> Any:
 
 def _pettingzoo(factory: str) -> Game:
     try:
-        from coterie.games.pettingzoo import PettingZooGame
+        from coterie.envs.pettingzoo import PettingZooGame
     except ImportError:
         raise ConfigError(
             "this game needs PettingZoo: pip install 'coterie[pettingzoo]'."

@@ -16,7 +16,7 @@ import tyro
 from rich.console import Console
 
 from coterie.errors import ConfigError, CoterieError, CoterieWarning, require, unknown
-from coterie.startup import prepare
+from coterie.internal.jax_config import prepare
 
 USAGE = """\
 usage: coterie VERB ...
@@ -137,7 +137,7 @@ def _compare(arguments: list[str]) -> None:
 def _resume(arguments: list[str]) -> None:
     (folder,), options = _split(arguments, "resume RUN", 1)
     _refuse(options, "resume RUN")
-    from coterie.train.run import open_run
+    from coterie.training.run import open_run
 
     prepare(open_run(folder).settings.seeds)
     from coterie.api import resume
@@ -166,7 +166,7 @@ def _plot(arguments: list[str]) -> None:
     chosen = _read(Plot, options, "plot RUN...")
     from coterie.api import plot_run, plot_runs
     from coterie.report.table import summary_table, to_rich
-    from coterie.train.run import open_run
+    from coterie.training.run import open_run
 
     runs = [open_run(folder) for folder in folders]
     if len(runs) == 1 and (chosen.out, chosen.column, chosen.x) == (None, "return", "steps"):
@@ -194,8 +194,8 @@ def _check(arguments: list[str]) -> None:
     from coterie.catalogue import make_game
 
     chosen = _parse_only(f"check {name}", {"game": make_game(name)}, options)
-    from coterie.games.check import check_game
-    from coterie.games.checks.rules import HINT
+    from coterie.envs.check import check_game
+    from coterie.envs.checks.rules import HINT
 
     found = check_game(chosen.game)
     print(*(found or [f"{name}: nothing wrong found"]), sep="\n")
@@ -242,7 +242,7 @@ def _list(arguments: list[str]) -> None:
     from coterie.claims.catalogue import FIGURES
     from coterie.graph import FAMILIES, WEIGHTS
     from coterie.network import CHANNELS, SCHEDULES
-    from coterie.train.loggers import LOGGERS
+    from coterie.training.loggers import LOGGERS
 
     any_environment = {
         f"{PETTINGZOO}...": "Any PettingZoo ParallelEnv, as pettingzoo:package.module."
@@ -279,6 +279,7 @@ def _typed_settings() -> Any:
         read_family,
         read_weights,
     )
+    from coterie.internal.parse_spec import name_of, signatures
     from coterie.network import (
         CHANNELS,
         SCHEDULES,
@@ -287,8 +288,7 @@ def _typed_settings() -> Any:
         read_channel,
         read_schedule,
     )
-    from coterie.spelled import name_of, signatures
-    from coterie.train.settings import Settings
+    from coterie.training.settings import Settings
 
     def typed(read: Callable[[str], Any], name: Callable[[Any], str], metavar: str) -> Any:
         return Annotated[
@@ -350,8 +350,8 @@ def _typed_settings() -> Any:
 def _settings(chosen: Any) -> Any:
     """The settings among the options, as those that Python makes."""
     from coterie.network import Communication
-    from coterie.train.run import options
-    from coterie.train.settings import Settings
+    from coterie.training.run import options
+    from coterie.training.settings import Settings
 
     talk = Communication(**options(chosen.settings.communication, Communication))
     return Settings(**{**options(chosen.settings, Settings), "communication": talk})

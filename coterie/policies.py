@@ -13,7 +13,7 @@ from jaxtyping import Array
 from numpy.typing import ArrayLike
 
 from coterie.errors import RunError, require
-from coterie.files import from_arrays, read_arrays, to_arrays, write_arrays
+from coterie.internal.files import from_arrays, read_arrays, to_arrays, write_arrays
 from coterie.rl.models import ACTIVATIONS, Policy, Shape
 from coterie.types import AgentSpec, Box, Discrete, MultiDiscrete, Space, View
 

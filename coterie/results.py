@@ -10,17 +10,17 @@ import jax
 import numpy as np
 from jaxtyping import Array, Key
 
+from coterie.envs.game import JaxGame, Scene, Space
+from coterie.envs.host.layout import mask_of, sense
 from coterie.errors import GameError, RunError, require
-from coterie.games.game import JaxGame, Scene, Space
-from coterie.games.host.layout import mask_of, sense
 from coterie.network import lift, stack
 from coterie.policies import PolicyCard, load_policy, read_policy
 from coterie.report.curve import Curve, gather
 from coterie.rl.models import Policy
-from coterie.train.evaluate import LONGEST, Scores, decide, evaluator, explained
-from coterie.train.loggers.table import read_table
-from coterie.train.run import Run
-from coterie.train.units import units
+from coterie.training.action_scaling import units
+from coterie.training.evaluate import LONGEST, Scores, decide, evaluator, explained
+from coterie.training.loggers.table import read_table
+from coterie.training.run import Run
 
 
 def curve(

@@ -7,7 +7,7 @@ and its own reward. About a minute on two cores.
 import time
 
 import coterie
-from coterie.startup import prepare
+from coterie.internal.jax_config import prepare
 
 prepare()
 folder = f"runs/demo-{time.strftime('%Y%m%d-%H%M%S')}"

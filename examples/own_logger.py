@@ -11,7 +11,7 @@ Python it is given as a value, with options of its own:
 import json
 
 import coterie
-from coterie.train.checkpoint import kept_steps
+from coterie.training.checkpoint import kept_steps
 
 
 class JsonLines:

@@ -20,17 +20,17 @@ import pytest
 
 from coterie.catalogue import make_algorithm
 from coterie.cli import main
+from coterie.envs.game import AgentSpec, Box, Discrete, JaxGame, Scene, Timestep, View
 from coterie.errors import require
-from coterie.files import read_arrays
-from coterie.games.game import AgentSpec, Box, Discrete, JaxGame, Scene, Timestep, View
-from coterie.train.checkpoint import checkpoints
-from coterie.train.loggers.table import Csv
-from coterie.train.programs import Programs
-from coterie.train.recording import OnDisk
-from coterie.train.run import Run, new_run, open_run
-from coterie.train.settings import Settings
-from coterie.train.setup import set_up
-from coterie.train.trainer import Trainer
+from coterie.internal.files import read_arrays
+from coterie.training.checkpoint import checkpoints
+from coterie.training.loggers.table import Csv
+from coterie.training.programs import Programs
+from coterie.training.recording import OnDisk
+from coterie.training.run import Run, new_run, open_run
+from coterie.training.settings import Settings
+from coterie.training.setup import set_up
+from coterie.training.trainer import Trainer
 
 SETTINGS = Settings(
     steps=240, games=4, block=2, evaluations=2, evaluation_games=3, checkpoints=5
@@ -237,7 +237,7 @@ def refused(arguments: list[str]) -> str:
 
 def environment(devices: int = 1) -> dict[str, str]:
     """The environment of a process that finds the package, the tests and their games."""
-    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "games")])
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "envs")])
     return {**os.environ, "PYTHONPATH": paths, "JAX_NUM_CPU_DEVICES": str(devices)}
 
 

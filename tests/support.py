@@ -12,15 +12,15 @@ import pytest
 from jaxtyping import PyTree
 
 from coterie.algorithms import IPPO, MATRPO, Algorithm, Experience, Information
-from coterie.algorithms.tabular import Tabular
+from coterie.algorithms.base.tabular import Tabular
 from coterie.catalogue import ALGORITHMS
+from coterie.envs.game import AgentSpec, Box, Discrete, JaxGame, Timestep, View
 from coterie.errors import ConfigError
-from coterie.games.game import AgentSpec, Box, Discrete, JaxGame, Timestep, View
 from coterie.graph import Graph, family
 from coterie.network import Communication, Network, lift
-from coterie.train.rollout import rollout
-from coterie.train.team import Team, assemble
-from coterie.train.units import units
+from coterie.training.action_scaling import units
+from coterie.training.rollout import rollout
+from coterie.training.state import Team, assemble
 from examples.f2a2_ppo import F2A2PPO
 
 SMALL = {

@@ -2,14 +2,15 @@
 
 import pytest
 
-from coterie import api, room
+from coterie import api
 from coterie.errors import ConfigError, GameError
+from coterie.internal import memory
 from coterie.report import plot
-from coterie.train.loggers.table import read_table
-from coterie.train.loop import held, rehearse, train
-from coterie.train.programs import Programs
-from coterie.train.run import new_run
-from coterie.train.setup import set_up
+from coterie.training.loggers.table import read_table
+from coterie.training.loop import held, rehearse, train
+from coterie.training.programs import Programs
+from coterie.training.run import new_run
+from coterie.training.setup import set_up
 from tests.runs import SETTINGS, Pond, small
 
 
@@ -24,13 +25,13 @@ def test_a_memory_that_does_not_fit_is_refused_before_anything_is_written(tmp_pa
     flags = 2 + 2 * (spec.action.size * spec.masked + spec.leaves)
     per_step = len(run.played.specs) * len(run.seeds) * (4 * numbers + flags)
     assert held(more, Programs(set_up(more))) - taken == 10_000 * per_step
-    monkeypatch.setattr(room, "available", lambda: taken - 1)
+    monkeypatch.setattr(memory, "available", lambda: taken - 1)
     with pytest.raises(
         ConfigError, match=r"learn and remember, with \d seeds, would take .* lower --cap"
     ):
         train(run)
     assert not run.folder.exists()
-    monkeypatch.setattr(room, "available", lambda: taken)
+    monkeypatch.setattr(memory, "available", lambda: taken)
     rehearse(run)
 
 

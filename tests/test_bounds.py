@@ -12,8 +12,8 @@ import pytest
 from coterie.algorithms import F2A2SAC, IPPO
 from coterie.bounds import Above, AtLeast, AtMost, Between, Finite, options_of, require_bounds
 from coterie.catalogue import make_game
+from coterie.envs import Spread
 from coterie.errors import ConfigError
-from coterie.games import Spread
 
 HOLDS = {
     AtLeast(1): ((1, 1.5, 1e300), (0.999, -1, math.inf, math.nan)),

@@ -21,8 +21,8 @@ from coterie.catalogue import (
 from coterie.errors import ConfigError, RunError
 from coterie.graph import Star
 from coterie.network import Communication, Delay, Loss
-from coterie.train.run import file_name, new_run, open_run
-from coterie.train.settings import Settings
+from coterie.training.run import file_name, new_run, open_run
+from coterie.training.settings import Settings
 from tests.runs import Pond
 
 TALK = Communication(Star(), channels=(Loss(0.3), Delay(2)))

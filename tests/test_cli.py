@@ -16,16 +16,16 @@ import pytest
 from PIL import Image
 
 from coterie.cli import VERBS, main
+from coterie.envs.pettingzoo import PettingZooGame
 from coterie.errors import CoterieWarning, advise
-from coterie.files import read_json
-from coterie.games.pettingzoo import PettingZooGame
+from coterie.internal.files import read_json
 from coterie.policies import read_policy
-from coterie.train.checkpoint import checkpoints
-from coterie.train.loggers.table import read_table
-from coterie.train.programs import Programs
-from coterie.train.recording import OnDisk
-from coterie.train.run import new_run, open_run
-from coterie.train.setup import set_up
+from coterie.training.checkpoint import checkpoints
+from coterie.training.loggers.table import read_table
+from coterie.training.programs import Programs
+from coterie.training.recording import OnDisk
+from coterie.training.run import new_run, open_run
+from coterie.training.setup import set_up
 from tests.runs import (
     SETTINGS,
     Pond,
@@ -438,7 +438,7 @@ def test_warnings_that_are_not_ours_stay_as_they_are(monkeypatch, capsys):
 
 
 def test_a_game_outside_that_fails_in_evaluation_says_why(here, monkeypatch):
-    monkeypatch.syspath_prepend(str(Path(__file__).parent / "games"))
+    monkeypatch.syspath_prepend(str(Path(__file__).parent / "envs"))
     game = PettingZooGame("worlds:Faulty", ("fault=nan_observation",), 1)
     run = new_run(small("dpo"), game, SETTINGS, here / "run")
     run.create()

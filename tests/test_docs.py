@@ -61,7 +61,7 @@ def test_the_options_of_a_command_exist(command: str, capsys: pytest.CaptureFixt
 
 @pytest.mark.parametrize("name", sorted(ALGORITHMS) + sorted(GAMES))
 def test_every_name_is_explained(name: str):
-    page = "algorithms" if name in ALGORITHMS else "games"
+    page = "algorithms" if name in ALGORITHMS else "environments"
     assert f"`{name}`" in (ROOT / "docs" / f"{page}.md").read_text()
 
 

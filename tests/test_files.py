@@ -15,7 +15,7 @@ from safetensors import numpy as safetensors
 
 import coterie
 from coterie.errors import RunError
-from coterie.files import (
+from coterie.internal.files import (
     from_arrays,
     read_arrays,
     read_json,
@@ -26,7 +26,7 @@ from coterie.files import (
     write_whole,
 )
 from coterie.policies import load_policy
-from coterie.train.run import open_run
+from coterie.training.run import open_run
 
 TREE = {
     "scalar": jnp.float32(2.5),
@@ -180,7 +180,7 @@ def test_a_file_is_whole_or_as_it_was(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("coterie.files.os.fsync", full)
+    monkeypatch.setattr("coterie.internal.files.os.fsync", full)
     with pytest.raises(OSError, match="No space") as failed:
         write_whole(path, "new")
     assert failed.value.filename == str(path)

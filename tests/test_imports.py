@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1] / "coterie"
-GROUND = {"errors", "bounds", "types", "files", "room", "startup", "spelled"}
+GROUND = {"errors", "bounds", "types", "internal"}
 LEARNING = GROUND | {"graph", "network", "rl", "algorithms", "centralized"}
-TRAINING = LEARNING | {"games", "catalogue", "policies", "train"}
+TRAINING = LEARNING | {"envs", "catalogue", "policies", "training"}
 SHOWING = TRAINING | {"report", "results", "api"}
 
 # What every part may import besides itself. A new part has to find its place here.
@@ -16,21 +16,18 @@ MAY_IMPORT = {
     "errors": set(),
     "bounds": {"errors"},
     "types": set(),
-    "startup": set(),
-    "files": {"errors"},
-    "room": {"errors"},
-    "spelled": {"errors"},
-    "graph": {"errors", "spelled"},
-    "network": {"errors", "graph", "spelled"},
+    "internal": {"errors"},
+    "graph": {"errors", "internal"},
+    "network": {"errors", "graph", "internal"},
     "rl": {"errors", "bounds", "types"},
     "algorithms": {"errors", "bounds", "types", "rl", "network"},
     "centralized": {"errors", "bounds", "types", "rl", "network", "algorithms"},
-    "games": {"errors", "bounds", "types", "files", "room"},
-    "exact": {"errors", "games"},
-    "policies": {"errors", "types", "files", "rl"},
-    "catalogue": {"errors", "spelled", "algorithms", "centralized", "games"},
-    "train": TRAINING,
-    "report": {"errors", "files", "types", "games", "graph"},
+    "envs": {"errors", "bounds", "types", "internal"},
+    "exact": {"errors", "envs"},
+    "policies": {"errors", "types", "internal", "rl"},
+    "catalogue": {"errors", "internal", "algorithms", "centralized", "envs"},
+    "training": TRAINING,
+    "report": {"errors", "internal", "types", "envs", "graph"},
     "results": SHOWING,
     "api": SHOWING,
     "claims": SHOWING | {"exact"},
@@ -89,7 +86,7 @@ def test_imports_point_one_way(part):
 
 def test_only_the_network_maps_over_agents():
     for name, tree in MODULES.items():
-        allowed = {"io_callback"} if part_of(ROOT / name) == "games" else set()
+        allowed = {"io_callback"} if part_of(ROOT / name) == "envs" else set()
         if part_of(ROOT / name) != "network":
             assert (COLLECTIVES & set(words_of(tree))) - allowed == set(), name
 
@@ -116,8 +113,41 @@ def modules_in(tree):
 
 def test_the_check_sees_what_it_looks_for():
     hidden = ast.parse(
-        "def f():\n    from coterie.train import loop\n    jax.lax.psum(1, axis_name=2)"
+        "def f():\n    from coterie.training import loop\n    jax.lax.psum(1, axis_name=2)"
     )
-    assert list(imports_of(hidden)) == ["train"]
+    assert list(imports_of(hidden)) == ["training"]
     assert {"psum", "axis_name"} <= set(words_of(hidden))
     assert COLLECTIVES & set(words_of(MODULES["network/network.py"])) == {"all_gather"}
+
+
+# What a wing of algorithms may import of the others, besides the base.
+WINGS_MAY_IMPORT = {"f2a2": {"ppo"}}
+
+
+def wings_of(tree):
+    """The wings of algorithms that a module imports, inside its functions, too."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                parts = f"{node.module}.{alias.name}".split(".")
+                if parts[:2] == ["coterie", "algorithms"]:
+                    yield parts[2]
+
+
+def wing_of(name):
+    return name.split("/")[1].removesuffix(".py")
+
+
+@pytest.mark.parametrize(
+    "wing", sorted({wing_of(n) for n in MODULES if n.startswith("algorithms/")} - {"__init__"})
+)
+def test_wings_of_algorithms_stand_on_the_base(wing):
+    """The base imports no wing, and no wing goes through the house's front door."""
+    allowed = {wing} | (set() if wing == "base" else {"base"} | WINGS_MAY_IMPORT.get(wing, set()))
+    found = {
+        (name, imported)
+        for name, tree in MODULES.items()
+        if name.startswith("algorithms/") and wing_of(name) == wing
+        for imported in wings_of(tree)
+    }
+    assert {f for f in found if f[1] not in allowed} == set()

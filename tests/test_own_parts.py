@@ -14,6 +14,7 @@ import examples.own_graph as own_graph
 from coterie import Channel, Commons, Communication, Family, Schedule, Settings, cli, train
 from coterie.errors import ConfigError, GraphError, RunError
 from coterie.graph import Complete, Grid, Ring, from_adjacency, lazy, metropolis
+from coterie.internal.parse_spec import signatures
 from coterie.network import (
     CHANNELS,
     SCHEDULES,
@@ -32,10 +33,9 @@ from coterie.network import (
     read_channel,
     read_schedule,
 )
-from coterie.spelled import signatures
-from coterie.train.loop import rehearse
-from coterie.train.metrics import read_table
-from coterie.train.run import new_run, open_run
+from coterie.training.loop import rehearse
+from coterie.training.metrics import read_table
+from coterie.training.run import new_run, open_run
 from examples.own_channel import Jam
 from examples.own_graph import Resting, Wheel
 from tests.network.test_channels import lost

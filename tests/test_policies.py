@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from coterie.errors import CoterieError, RunError
-from coterie.files import read_arrays, write_arrays
+from coterie.internal.files import read_arrays, write_arrays
 from coterie.network import unstack
 from coterie.policies import card, load_policy, read_policy, save_policy
 from coterie.results import trained_team
 from coterie.rl.models import Policy, Shape
-from coterie.train.evaluate import decide
-from coterie.train.units import units
+from coterie.training.action_scaling import units
+from coterie.training.evaluate import decide
 from coterie.types import AgentSpec, Box, Discrete, MultiDiscrete, View
 from tests.runs import Pond, copied, finished, python, trainer
 

@@ -10,13 +10,13 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
-from coterie.algorithms.algorithm import Algorithm, Experience, Information, Metrics
+from coterie.algorithms.base.algorithm import Algorithm, Experience, Information, Metrics
 from coterie.bounds import Above, AtLeast, Between
 from coterie.errors import require
 from coterie.network import Network
-from coterie.rl.averages import mean
+from coterie.rl.masked_stats import mean
 from coterie.rl.models import Body, Dense, Policy, Shape
-from coterie.rl.steps import decayed
+from coterie.rl.schedules import decayed
 from coterie.rl.widths import Widths
 from coterie.types import AgentSpec, View
 

@@ -6,10 +6,10 @@ from typing import Any, Literal
 import equinox as eqx
 from jaxtyping import PyTree
 
-from coterie.algorithms.algorithm import Information
-from coterie.algorithms.f2a2_coma import F2A2COMA
-from coterie.algorithms.off_policy import Models
-from coterie.algorithms.primal_dual import Pact
+from coterie.algorithms.base.algorithm import Information
+from coterie.algorithms.base.off_policy import Models
+from coterie.algorithms.f2a2.f2a2_coma import F2A2COMA
+from coterie.algorithms.f2a2.primal_dual import Pact
 from coterie.network import Network
 
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from coterie.algorithms.algorithm import AS_ONE, Information
-from coterie.algorithms.itrpo import ITRPO
+from coterie.algorithms.base.algorithm import AS_ONE, Information
+from coterie.algorithms.trpo.itrpo import ITRPO
 
 
 @dataclass(frozen=True)

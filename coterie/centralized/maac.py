@@ -5,10 +5,10 @@ from typing import Any, Literal
 
 import equinox as eqx
 
-from coterie.algorithms.algorithm import Information
-from coterie.algorithms.f2a2_sac import F2A2SAC
-from coterie.algorithms.off_policy import Models
-from coterie.algorithms.primal_dual import Pact
+from coterie.algorithms.base.algorithm import Information
+from coterie.algorithms.base.off_policy import Models
+from coterie.algorithms.f2a2.f2a2_sac import F2A2SAC
+from coterie.algorithms.f2a2.primal_dual import Pact
 from coterie.network import Network
 
 

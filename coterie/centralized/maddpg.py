@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from coterie.algorithms.algorithm import Action, Experience, Information, Metrics, joint
-from coterie.algorithms.off_policy import (
+from coterie.algorithms.base.algorithm import Action, Experience, Information, Metrics, joint
+from coterie.algorithms.base.off_policy import (
     ByLesson,
     Learner,
     Lesson,
@@ -17,7 +17,7 @@ from coterie.algorithms.off_policy import (
 )
 from coterie.bounds import Above, AtLeast
 from coterie.network import Network
-from coterie.rl.averages import mean
+from coterie.rl.masked_stats import mean
 from coterie.rl.models import ActionCritic, Policy, Shape
 from coterie.types import AgentSpec, View, blank_view
 

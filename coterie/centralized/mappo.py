@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from coterie.algorithms.algorithm import Information
-from coterie.algorithms.ippo import IPPO
+from coterie.algorithms.base.algorithm import Information
+from coterie.algorithms.ppo.ippo import IPPO
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 
 from jaxtyping import PyTree
 
-from coterie.algorithms.algorithm import Information
-from coterie.algorithms.networked import Agreed
-from coterie.algorithms.networked_ac import NetworkedAC
+from coterie.algorithms.base.algorithm import Information
+from coterie.algorithms.networked.base import Agreed
+from coterie.algorithms.networked.networked_ac import NetworkedAC
 from coterie.network import Network
 
 

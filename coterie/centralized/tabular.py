@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from coterie.algorithms.algorithm import AS_ONE, Information
-from coterie.algorithms.iql_tabular import IQLTabular
-from coterie.algorithms.li_jia_tabular import LiJiaTabular
+from coterie.algorithms.base.algorithm import AS_ONE, Information
+from coterie.algorithms.li_jia.li_jia_tabular import LiJiaTabular
+from coterie.algorithms.q_learning.iql_tabular import IQLTabular
 from coterie.bounds import Above, Between
 
 

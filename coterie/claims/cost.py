@@ -4,14 +4,14 @@ from dataclasses import replace
 
 from coterie.algorithms import Algorithm, NetworkedAC
 from coterie.centralized import CentralAC
+from coterie.claims.assertions import above, close, costs
 from coterie.claims.figure import Claim, Panel
-from coterie.claims.questions import above, close, costs
 from coterie.claims.study import Study
-from coterie.games import Commons
+from coterie.envs import Commons
 from coterie.graph import Unlinked, family, read_family
 from coterie.network import Communication, read_channel
-from coterie.train.run import options
-from coterie.train.settings import Settings
+from coterie.training.run import options
+from coterie.training.settings import Settings
 
 AGENTS = 8
 SETTINGS = Settings(

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from coterie.algorithms import DPO, IPPO, IQL, Algorithm
+from coterie.claims.assertions import above, below_value, close, restless, widest
 from coterie.claims.figure import Claim, Figure, Panel
-from coterie.claims.questions import above, below_value, close, restless, widest
+from coterie.envs import Circle, Line, Spread, StochasticGame
 from coterie.exact.episodes import best_return
-from coterie.games import Circle, Line, Spread, StochasticGame
-from coterie.train.settings import Settings
+from coterie.training.settings import Settings
 
 # Learning rates were chosen on spread, seeds 100 and 101, one million steps.
 PARTICLES: Mapping[str, Algorithm] = {

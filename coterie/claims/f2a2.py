@@ -12,17 +12,17 @@ from coterie.algorithms import (
     Algorithm,
     NetworkedAC,
 )
-from coterie.algorithms.f2a2_off import F2A2OffPolicy
-from coterie.algorithms.off_policy import OffPolicy
+from coterie.algorithms.base.off_policy import OffPolicy
+from coterie.algorithms.f2a2.f2a2_off import F2A2OffPolicy
 from coterie.centralized import COMA, MAAC, MADDPG
+from coterie.claims.assertions import above, every, keeps_up, leaps, sends_less
 from coterie.claims.figure import Claim, Figure, Panel
-from coterie.claims.questions import above, every, keeps_up, leaps, sends_less
-from coterie.games import RoverTower, Treasure
-from coterie.games.game import Game
+from coterie.envs import RoverTower, Treasure
+from coterie.envs.game import Game
 from coterie.graph import Complete, Ring, Unlinked
 from coterie.network import Communication, Extra, Intervals
-from coterie.train.run import options
-from coterie.train.settings import Settings
+from coterie.training.run import options
+from coterie.training.settings import Settings
 
 
 @dataclass(frozen=True)

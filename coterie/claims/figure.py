@@ -8,15 +8,15 @@ import numpy as np
 
 from coterie.algorithms import Algorithm
 from coterie.api import train_all
-from coterie.claims.questions import TAIL, Question
-from coterie.files import write_whole
-from coterie.games.game import Game
+from coterie.claims.assertions import TAIL, Question
+from coterie.envs.game import Game
+from coterie.internal.files import write_whole
 from coterie.report.curve import Curve
 from coterie.report.plot import plot_panels
 from coterie.report.table import summary_table, to_markdown
 from coterie.results import curve
-from coterie.train.run import Run, file_name, new_run
-from coterie.train.settings import Settings
+from coterie.training.run import Run, file_name, new_run
+from coterie.training.settings import Settings
 
 STOPPED = "stopped; the same command goes on"
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from coterie.algorithms import Algorithm, DeterministicOff, DeterministicOn
+from coterie.claims.assertions import above, arrives
 from coterie.claims.figure import Claim, Figure, Panel
-from coterie.claims.questions import above, arrives
-from coterie.games import ContinuousBandit
+from coterie.envs import ContinuousBandit
 from coterie.graph import Unlinked
 from coterie.network import Communication
-from coterie.train.settings import Settings
+from coterie.training.settings import Settings
 
 # The noise stays far from the bounds of the actions: where it is cut off, hiding at a bound pays.
 # Slopes are learned faster than the policy moves. Chosen on instance 100 with seeds 100 and 101.

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from coterie.algorithms import Algorithm, LiJia, LiJiaTabular
 from coterie.centralized import MADDPG, CentralActorCritic, CentralQ
+from coterie.claims.assertions import above, quicker, within
 from coterie.claims.figure import Claim, Figure, Panel
-from coterie.claims.questions import above, quicker, within
-from coterie.games import RandomMDP, SpreadLiJia
-from coterie.games.particle.team import NEAR
-from coterie.train.settings import Settings
+from coterie.envs import RandomMDP, SpreadLiJia
+from coterie.envs.particle.team import NEAR
+from coterie.training.settings import Settings
 
 # The step sizes are the defaults: chosen on instances that are not those of the figures.
 METHODS: Mapping[str, Algorithm] = {

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from coterie.algorithms import ITRPO, MATRPO, Algorithm, NetworkedQAC
 from coterie.centralized import CTRPO, MAPPO
+from coterie.claims.assertions import above, close, every, keeps_up, widest, within
 from coterie.claims.figure import Claim, Figure, Panel
-from coterie.claims.questions import above, close, every, keeps_up, widest, within
-from coterie.games import SpreadMATRPO, TreasureMATRPO
-from coterie.train.settings import Settings
+from coterie.envs import SpreadMATRPO, TreasureMATRPO
+from coterie.training.settings import Settings
 
 SETTINGS = Settings(
     steps=600_000,

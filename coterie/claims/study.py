@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coterie.api import plot_runs, train_all
+from coterie.claims.assertions import TAIL
 from coterie.claims.figure import STOPPED, Panel
-from coterie.claims.questions import TAIL
-from coterie.files import write_whole
+from coterie.internal.files import write_whole
 from coterie.report.curve import Curve
-from coterie.report.doses import plot_doses
+from coterie.report.formatting import volume
 from coterie.report.statistics import Interval, interval
-from coterie.report.words import volume
+from coterie.report.sweep_plot import plot_doses
 from coterie.results import curve
-from coterie.train.run import Run
+from coterie.training.run import Run
 
 LATE = 10  # a distance from agreement is a mean over this part of the training, from its end
 

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from coterie.envs.finite.tables import Tables
 from coterie.exact.dynamics import rows
 from coterie.exact.evaluation import Evaluation
-from coterie.games.finite.tables import Tables
 
 
 class Constants(NamedTuple):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Float, Int
 
-from coterie.games.finite.tables import Tables
+from coterie.envs.finite.tables import Tables
 
 CHUNK = 2**22
 """Transition probabilities in float64 at a time: 32 MB."""

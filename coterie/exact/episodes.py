@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from coterie.envs.finite.tables import Tables
 from coterie.errors import require
 from coterie.exact.dynamics import backup
-from coterie.games.finite.tables import Tables
 
 
 def best_return(tables: Tables, steps: int) -> float:

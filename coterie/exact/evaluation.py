@@ -7,10 +7,10 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float
 
+from coterie.envs.finite.tables import Tables
 from coterie.errors import GameError, require
 from coterie.exact.dynamics import backup, discounted, mixed
 from coterie.exact.policies import Policies, checked, joint, marginal
-from coterie.games.finite.tables import Tables
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,10 +5,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from coterie.envs.finite.tables import Tables
 from coterie.exact.dynamics import backup, chosen, discounted
 from coterie.exact.evaluation import check_discount
 from coterie.exact.policies import Policies
-from coterie.games.finite.tables import Tables
 
 ROUNDING = 1e-12
 """An action is better only if its value is higher by more than this share of the largest value."""

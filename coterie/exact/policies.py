@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
+from coterie.envs.finite.tables import Tables
 from coterie.errors import require
-from coterie.games.finite.tables import Tables
 
 Policies = tuple[Float[np.ndarray, "M _"], ...]
 """One array `[M, A_i]` per agent."""

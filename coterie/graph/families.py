@@ -17,7 +17,7 @@ from coterie.graph.shapes import (
     Unlinked,
 )
 from coterie.graph.weights import Weighting, metropolis
-from coterie.spelled import spelled
+from coterie.internal.parse_spec import spelled
 
 FAMILIES: dict[str, type[Family]] = {
     "ring": Ring,

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from coterie.errors import require, unknown
-from coterie.spelled import fetched
+from coterie.internal.parse_spec import fetched
 
 Rule = Callable[[np.ndarray], np.ndarray]
 Weighting = Rule | np.ndarray | str

@@ -16,7 +16,9 @@ from coterie.network.lift import joined as joined
 from coterie.network.lift import lift as lift
 from coterie.network.lift import stack as stack
 from coterie.network.lift import unstack as unstack
-from coterie.network.moment import Moment as Moment
+from coterie.network.link_schedule import Plan as Plan
+from coterie.network.link_schedule import Seats as Seats
+from coterie.network.link_schedule import Turn as Turn
 from coterie.network.network import AGENTS as AGENTS
 from coterie.network.network import DEVICES as DEVICES
 from coterie.network.network import Heard as Heard
@@ -24,9 +26,7 @@ from coterie.network.network import Network as Network
 from coterie.network.network import Traffic as Traffic
 from coterie.network.network import like as like
 from coterie.network.network import networks as networks
-from coterie.network.plans import Plan as Plan
-from coterie.network.plans import Seats as Seats
-from coterie.network.plans import Turn as Turn
+from coterie.network.round import Moment as Moment
 from coterie.network.schedules import SCHEDULES as SCHEDULES
 from coterie.network.schedules import Extra as Extra
 from coterie.network.schedules import Intervals as Intervals

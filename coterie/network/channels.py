@@ -17,8 +17,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Key, PyTree
 
 from coterie.errors import ConfigError, require
-from coterie.network.moment import Moment
-from coterie.spelled import spelled
+from coterie.internal.parse_spec import spelled
+from coterie.network.round import Moment
 
 
 class Channel(abc.ABC):  # noqa: B024 (a channel may do any of these, and does nothing else)

@@ -19,9 +19,9 @@ from coterie.graph import (
     name_of_rule,
     read_weights,
 )
+from coterie.internal.parse_spec import imported, name_of, require_value
 from coterie.network.channels import CHANNELS, Channel
 from coterie.network.schedules import SCHEDULES, Schedule, Static
-from coterie.spelled import imported, name_of, require_value
 
 KNOWN: Mapping[str, type] = {**FAMILIES, **SCHEDULES, **CHANNELS}
 PARTS = (Family, Schedule, Channel)

@@ -14,8 +14,8 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 from coterie.errors import ConfigError
 from coterie.graph import Graph
 from coterie.network.channels import Channel
-from coterie.network.moment import Moment
-from coterie.network.plans import Plan, Seats, tries
+from coterie.network.link_schedule import Plan, Seats, tries
+from coterie.network.round import Moment
 from coterie.network.schedules import Schedule, Static, union
 
 AGENTS = "agents"

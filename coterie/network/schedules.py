@@ -12,8 +12,8 @@ from jaxtyping import Int
 
 from coterie.errors import GraphError, require
 from coterie.graph import Complete, Family, Graph, from_adjacency, graph_of, read_family
-from coterie.network.plans import OneByOne, Paced, Plan, Random, Seats, recurring
-from coterie.spelled import READ, require_value, spelled
+from coterie.internal.parse_spec import READ, require_value, spelled
+from coterie.network.link_schedule import OneByOne, Paced, Plan, Random, Seats, recurring
 
 
 class Schedule(abc.ABC):

@@ -14,8 +14,8 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
+from coterie.envs.game import Scene
 from coterie.errors import GameError, require
-from coterie.games.game import Scene
 from coterie.report.plot import PALETTE
 
 Point = tuple[float, float]

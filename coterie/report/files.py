@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from coterie.errors import ConfigError, require
-from coterie.files import whole
+from coterie.internal.files import whole
 
 
 @contextmanager

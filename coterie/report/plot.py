@@ -19,7 +19,7 @@ from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator
 from coterie.errors import RunError, require
 from coterie.report.curve import Curve
 from coterie.report.files import picture
-from coterie.report.words import short
+from coterie.report.formatting import short
 
 SUFFIXES = (".png", ".pdf", ".svg")
 # Okabe and Ito's colours, told apart with every common colour blindness; yellow is too pale here.

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from coterie.envs.game import Scene
 from coterie.errors import ConfigError, GameError, require
-from coterie.games.game import Scene
 from coterie.report.canvas import DARK, PALE, Canvas, Stage, agents, blend, colour_of, fit
 from coterie.report.files import picture
 

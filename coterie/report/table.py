@@ -12,8 +12,8 @@ from rich.table import Table
 from coterie.errors import RunError, require
 from coterie.report.compare import level
 from coterie.report.curve import Curve
+from coterie.report.formatting import duration, short, volume
 from coterie.report.statistics import steps_to
-from coterie.report.words import duration, short, volume
 
 HEADINGS = ("", "final", "95 % interval", "best", "to 90 %", "steps", "sent", "seeds", "time")
 

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from coterie.rl.averages import mean
+from coterie.rl.masked_stats import mean
 
 
 def importance(

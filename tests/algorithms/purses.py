@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from coterie.games.game import AgentSpec, Discrete, JaxGame, Timestep, View
+from coterie.envs.game import AgentSpec, Discrete, JaxGame, Timestep, View
 
 STAKES = np.array([8.0, -2.0, 1.0, -0.5])
 MEAN = STAKES.mean()

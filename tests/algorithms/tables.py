@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 
 from coterie.algorithms import Experience
-from coterie.algorithms.algorithm import Action
-from coterie.algorithms.tabular import Learner
+from coterie.algorithms.base.algorithm import Action
+from coterie.algorithms.base.tabular import Learner
 from coterie.graph import family
 from coterie.network import lift, networks
 from coterie.types import View

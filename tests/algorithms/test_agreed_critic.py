@@ -10,13 +10,13 @@ import optax
 import pytest
 
 from coterie.algorithms import NetworkedAC, NetworkedQAC
-from coterie.algorithms.networked import beside
-from coterie.algorithms.networked_ac import Judges, worth
+from coterie.algorithms.networked.base import beside
+from coterie.algorithms.networked.networked_ac import Judges, worth
 from coterie.centralized import CentralAC
 from coterie.graph import family, uniform
 from coterie.network import Communication, Delay, Noise, Quantise
 from coterie.rl.optimizers import rescaled, scales
-from coterie.train.team import assemble, iteration
+from coterie.training.state import assemble, iteration
 from tests.algorithms.purses import MEAN, Purses
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from coterie.algorithms import DeterministicOff, DeterministicOn
+from coterie.envs.game import AgentSpec, Box, Discrete, JaxGame, Timestep, View
 from coterie.errors import ConfigError
-from coterie.games.game import AgentSpec, Box, Discrete, JaxGame, Timestep, View
 from coterie.graph import family
 from coterie.network import Communication, lift
-from coterie.train.team import assemble, iteration
+from coterie.training.state import assemble, iteration
 from tests.exact import deterministic as exact
 from tests.support import assert_same, taught, touched
 

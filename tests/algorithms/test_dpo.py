@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from coterie.algorithms import DPO
-from coterie.algorithms.dpo import Penalties, smooth_root
-from coterie.algorithms.proximal import Choice, Sample
+from coterie.algorithms.ppo.base import Choice, Sample
+from coterie.algorithms.ppo.dpo import Penalties, smooth_root
 from coterie.catalogue import ALGORITHMS
 from coterie.rl.distributions import Categorical, Gaussian
 from coterie.types import View

@@ -10,20 +10,20 @@ import numpy as np
 import pytest
 
 from coterie.algorithms import F2A2DDPG, F2A2ISAC, F2A2SAC, F2A2TD3
-from coterie.algorithms.attention import AttentionCritic
-from coterie.algorithms.company import POLICIES, Known
-from coterie.algorithms.f2a2_off import Others
-from coterie.algorithms.primal_dual import Pact
-from coterie.algorithms.scene import Drawn, Memory, Scene
+from coterie.algorithms.f2a2.attention import AttentionCritic
+from coterie.algorithms.f2a2.f2a2_off import Others
+from coterie.algorithms.f2a2.joint_batch import Drawn, Memory, Scene
+from coterie.algorithms.f2a2.other_actions import POLICIES, Known
+from coterie.algorithms.f2a2.primal_dual import Pact
 from coterie.catalogue import make_game
 from coterie.errors import ConfigError, CoterieWarning, GraphError
 from coterie.graph import Complete, family
 from coterie.network import Communication, Intervals, lift, networks
 from coterie.rl import replay
-from coterie.train.loop import rehearse
-from coterie.train.run import new_run
-from coterie.train.settings import Settings
-from coterie.train.team import iteration
+from coterie.training.loop import rehearse
+from coterie.training.run import new_run
+from coterie.training.settings import Settings
+from coterie.training.state import iteration
 from coterie.types import AgentSpec, Box, Discrete, View
 from tests.support import SMALL, assembled, assert_same, noise, taught, touched, with_options
 

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from coterie.algorithms import F2A2COMA, Experience
-from coterie.algorithms.proximal import Choice
+from coterie.algorithms.ppo.base import Choice
 from coterie.catalogue import make_game
 from coterie.centralized import COMA
 from coterie.errors import ConfigError
 from coterie.graph import Complete, family
 from coterie.network import Communication, lift, networks
-from coterie.train.loop import rehearse
-from coterie.train.run import new_run
-from coterie.train.settings import Settings
-from coterie.train.team import assemble, iteration
+from coterie.training.loop import rehearse
+from coterie.training.run import new_run
+from coterie.training.settings import Settings
+from coterie.training.state import assemble, iteration
 from coterie.types import AgentSpec, Discrete, View
 from tests.algorithms.purses import MEAN, Purses
 from tests.support import SMALL, taught, with_options

@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 
 import examples.f2a2_ppo as example
-from coterie.algorithms.f2a2_on import Case
+from coterie.algorithms.f2a2.f2a2_on import Case
 from coterie.catalogue import make_algorithm
 from coterie.rl.distributions import Categorical
-from coterie.train.run import new_run, open_run
-from coterie.train.settings import Settings
+from coterie.training.run import new_run, open_run
+from coterie.training.settings import Settings
 from coterie.types import AgentSpec, Discrete, View
 from examples.f2a2_ppo import F2A2PPO
 

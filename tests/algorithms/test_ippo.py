@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from coterie.algorithms import IPPO
-from coterie.algorithms.proximal import Choice, Sample
+from coterie.algorithms.ppo.base import Choice, Sample
 from coterie.rl.distributions import Categorical
 
 # ratio, advantage, what counts with a clip of 0.2, its slope in the ratio

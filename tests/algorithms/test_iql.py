@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from coterie.algorithms import IQL, Experience
-from coterie.algorithms.algorithm import Action
+from coterie.algorithms.base.algorithm import Action
 from coterie.graph import family
 from coterie.network import lift, networks
 from coterie.rl.models import Body, Dense, Policy

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from coterie.algorithms import IQLTabular
-from coterie.algorithms.tabular import Learner
+from coterie.algorithms.base.tabular import Learner
 from coterie.types import View
 from tests.algorithms.tables import taught, told
 

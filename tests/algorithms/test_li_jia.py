@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from coterie.algorithms import Experience, LiJia
-from coterie.algorithms.drift import PAYLOAD, Afresh, Drift, Tracked
-from coterie.algorithms.li_jia import Memory, Throw
-from coterie.algorithms.off_policy import Models
+from coterie.algorithms.base.off_policy import Models
+from coterie.algorithms.li_jia.li_jia import Memory, Throw
+from coterie.algorithms.li_jia.others_log_ratio import PAYLOAD, Afresh, Drift, Tracked
 from coterie.errors import ConfigError
 from coterie.graph import family
 from coterie.network import Loss, lift, networks

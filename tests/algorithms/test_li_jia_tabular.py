@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from coterie.algorithms import Experience, LiJiaTabular
-from coterie.algorithms.algorithm import Action
+from coterie.algorithms.base.algorithm import Action
 from coterie.errors import ConfigError
 from coterie.graph import family
 from coterie.network import lift, networks

@@ -12,16 +12,24 @@ import pytest
 import scipy.optimize
 
 from benchmarks.matrpo import Direct, in_turn, sent, update
-from coterie.algorithms import ITRPO, MATRPO, matrpo
-from coterie.algorithms.admm import Ties
-from coterie.algorithms.agreement import RATIOS, STEPS, Agreed, Coordinates, Problem, Vectors
-from coterie.algorithms.first_order import around
-from coterie.algorithms.team_model import TeamModel, log_probs_of, taken_by
-from coterie.algorithms.trust_step import Inside, Span
+from coterie.algorithms import ITRPO, MATRPO
+from coterie.algorithms.trpo import matrpo
+from coterie.algorithms.trpo.admm import Ties
+from coterie.algorithms.trpo.cg_subspace import Inside, Span
+from coterie.algorithms.trpo.consensus_admm import (
+    RATIOS,
+    STEPS,
+    Agreed,
+    Coordinates,
+    Problem,
+    Vectors,
+)
+from coterie.algorithms.trpo.joint_policy_model import TeamModel, log_probs_of, taken_by
+from coterie.algorithms.trpo.linearized_policy import around
 from coterie.centralized import CTRPO
+from coterie.envs.game import AgentSpec, Box, Discrete, JaxGame, Timestep, View
+from coterie.envs.joint_agent import as_one
 from coterie.errors import ConfigError
-from coterie.games.as_one import as_one
-from coterie.games.game import AgentSpec, Box, Discrete, JaxGame, Timestep, View
 from coterie.graph import Edges, family
 from coterie.network import (
     Communication,
@@ -40,8 +48,8 @@ from coterie.network import (
     networks,
 )
 from coterie.rl.models import Policy, Shape
-from coterie.train.fit import require_fit
-from coterie.train.team import assemble, iteration
+from coterie.training.fit import require_fit
+from coterie.training.state import assemble, iteration
 from tests.support import Babble, assert_same, taught
 
 BETA = 0.7
@@ -646,7 +654,7 @@ def test_two_seeds_at_once_do_not_wait_for_each_other(tmp_path):
     """
     folder = str(tmp_path / "two")
     program = f"""
-from coterie.startup import prepare
+from coterie.internal.jax_config import prepare
 prepare(2)
 from coterie import Settings, SpreadMATRPO, train
 from coterie.algorithms import MATRPO

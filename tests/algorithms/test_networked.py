@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from coterie.algorithms import Experience, NetworkedAC, NetworkedQAC
-from coterie.algorithms.algorithm import Action
-from coterie.algorithms.networked_q import Step
+from coterie.algorithms.base.algorithm import Action
+from coterie.algorithms.networked.networked_q import Step
 from coterie.centralized import CentralAC
+from coterie.envs.game import AgentSpec, Box, Discrete, JaxGame, Timestep, View
 from coterie.errors import ConfigError
-from coterie.games.game import AgentSpec, Box, Discrete, JaxGame, Timestep, View
 from coterie.graph import family, uniform
 from coterie.network import Communication, networks
-from coterie.train.team import assemble, iteration
+from coterie.training.state import assemble, iteration
 from tests.support import assert_same, taught
 
 LINEAR = {

@@ -7,8 +7,7 @@ import pytest
 import scipy.optimize
 
 from coterie.algorithms import ITRPO
-from coterie.algorithms.first_order import around
-from coterie.algorithms.trust_step import (
+from coterie.algorithms.trpo.cg_subspace import (
     Inside,
     Scaled,
     Span,
@@ -18,6 +17,7 @@ from coterie.algorithms.trust_step import (
     unsearched,
     widened,
 )
+from coterie.algorithms.trpo.linearized_policy import around
 from coterie.errors import ConfigError
 from coterie.rl.distributions import Categorical, Gaussian, MultiCategorical
 from coterie.rl.models import Policy, Shape

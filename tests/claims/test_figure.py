@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from coterie.api import compare
+from coterie.claims.assertions import above, below_value, within
 from coterie.claims.catalogue import FIGURES, figure_of
 from coterie.claims.figure import Claim, Figure, Panel
-from coterie.claims.questions import above, below_value, within
 from coterie.errors import ConfigError
 from coterie.report.compare import Verdict
 from coterie.report.curve import Curve
-from coterie.train import loop
-from coterie.train.progress import Bar
-from coterie.train.run import open_run
+from coterie.training import loop
+from coterie.training.progress import Bar
+from coterie.training.run import open_run
 from tests.runs import BLOCKS, SETTINGS, Pond, assert_same_run, listing, small
 
 VERDICTS = get_args(Verdict)

@@ -4,13 +4,13 @@ import dataclasses
 
 import numpy as np
 
+from coterie.claims.assertions import costs
 from coterie.claims.figure import Claim, Panel
-from coterie.claims.questions import costs
 from coterie.claims.study import Study
 from coterie.graph import Unlinked
 from coterie.network import Communication
-from coterie.train.loggers.table import read_table
-from coterie.train.run import open_run
+from coterie.training.loggers.table import read_table
+from coterie.training.run import open_run
 from tests.runs import SETTINGS, Pond, small
 
 TEAMS = {"ring": small("networked-ac"), "nobody": small("networked-ac")}

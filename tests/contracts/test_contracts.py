@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 
 from coterie.algorithms import F2A2, F2A2DDPG, F2A2ISAC, MATRPO, LiJia, NetworkedAC
-from coterie.algorithms.company import POLICIES
-from coterie.algorithms.networked import Networked
-from coterie.algorithms.tabular import Tabular
+from coterie.algorithms.base.tabular import Tabular
+from coterie.algorithms.f2a2.other_actions import POLICIES
+from coterie.algorithms.networked.base import Networked
 from coterie.centralized import MAAC
+from coterie.envs.game import Box, Discrete
 from coterie.errors import ConfigError, GameError
-from coterie.games.game import Box, Discrete
 from coterie.graph import family, from_adjacency, uniform
 from coterie.network import Communication, lift, networks, stack, unstack
-from coterie.train.fit import require_fit
-from coterie.train.team import iteration, known_specs
+from coterie.training.fit import require_fit
+from coterie.training.state import iteration, known_specs
 from tests.support import (
     SMALL,
     Babble,

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
+from coterie.envs.finite.tables import Tables
 from coterie.exact import evaluate
-from coterie.games.finite.tables import Tables
 
 
 def random_game(rng, states=3, actions=(2, 3), kind=np.float64, sharp=1.0):

@@ -5,9 +5,9 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from coterie.envs.finite.tables import Tables
 from coterie.errors import GameError
 from coterie.exact import dynamics, evaluate, individual_objective, joint_objective, uniform
-from coterie.games.finite.tables import Tables
 from tests.exact.teams import door, random_game, random_team
 
 

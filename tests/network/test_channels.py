@@ -25,8 +25,8 @@ from coterie.network import (
     read_channel,
     require_meeting,
 )
-from coterie.network.moment import Moment
-from coterie.network.plans import Paced
+from coterie.network.link_schedule import Paced
+from coterie.network.round import Moment
 
 SIZE = 6
 START = np.random.default_rng(0).normal(size=(SIZE, 3)).astype(np.float32)

@@ -18,16 +18,16 @@ from coterie.algorithms import (
     NetworkedAC,
     NetworkedQAC,
 )
+from coterie.algorithms.base.off_policy import OffPolicy
+from coterie.algorithms.base.tabular import Tabular
 from coterie.algorithms.deterministic import Deterministic
-from coterie.algorithms.networked import Networked
-from coterie.algorithms.off_policy import OffPolicy
-from coterie.algorithms.tabular import Tabular
-from coterie.algorithms.trust_region import TrustRegion
+from coterie.algorithms.networked.base import Networked
+from coterie.algorithms.trpo.trust_region import TrustRegion
 from coterie.catalogue import ALGORITHMS
-from coterie.games.game import Box, Discrete, View
+from coterie.envs.game import Box, Discrete, View
 from coterie.graph import family
 from coterie.network import Communication
-from coterie.train.team import assemble, iteration
+from coterie.training.state import assemble, iteration
 from tests.probes.games import ACTIONS, STATES, Darts, Lab, able, table
 from tests.support import OTHERS, accepts, each, with_options
 

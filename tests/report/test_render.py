@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from coterie.envs.game import Scene
 from coterie.errors import ConfigError, GameError
-from coterie.games.game import Scene
 from coterie.report.canvas import FLOOR, colour_of, fit
 from coterie.report.render import HOLD, animate, animate_frames, still
 

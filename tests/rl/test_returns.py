@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coterie.rl.averages import mean, standardise
+from coterie.rl.masked_stats import mean, standardise
 from coterie.rl.returns import generalised_advantage
 
 NO, YES = False, True

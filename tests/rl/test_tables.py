@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from coterie.errors import ConfigError
-from coterie.rl.steps import decayed, falling, require_convergent
+from coterie.rl.schedules import decayed, falling, require_convergent
 from coterie.rl.tables import able_only, drawn, entry, row, with_row
 
 TABLE = jnp.arange(12.0).reshape(3, 2, 2)

@@ -1,0 +1,6 @@
+"""What the algorithms of every family use."""
+
+from coterie.algorithms.base.algorithm import Algorithm as Algorithm
+from coterie.algorithms.base.algorithm import Decision as Decision
+from coterie.algorithms.base.algorithm import Experience as Experience
+from coterie.algorithms.base.algorithm import Information as Information

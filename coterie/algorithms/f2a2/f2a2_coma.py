@@ -1,0 +1,50 @@
+"""F2A2-COMA: policies that compare what they did with what else they might have done."""
+
+from dataclasses import dataclass, replace
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key
+
+from coterie.algorithms.base.algorithm import Information
+from coterie.algorithms.f2a2.f2a2_on import Case, Critics, F2A2OnPolicy
+from coterie.rl.distributions import Categorical
+from coterie.rl.models import Policy, Shape
+from coterie.types import AgentSpec
+
+
+@dataclass(frozen=True)
+class F2A2COMA(F2A2OnPolicy):
+    """Counterfactual policy gradients with critics by consensus (Proposition 3).
+
+        critics:  (Q(o, a) - y)^2 and (V(o) - y)^2
+        policy:   log pi(a_i | o_i) (Q(o, a) - B),  B = sum_b pi(b | o_i) Q(o, (b, a_-i))
+
+    to be maximised. `B` is held fixed: as `E(Q - B) = 0` for any policy, nothing would be left of
+    the objective if it were not. It needs the own policy alone, others' actions being what they
+    were.
+    """
+
+    @property
+    def information(self) -> Information:
+        return replace(super().information, action_space="discrete")
+
+    def actor(self, keys: Key[Array, "2"], shape: Shape, spec: AgentSpec) -> Policy:
+        self.require_actions(spec.action)
+        return super().actor(keys, shape, spec)
+
+    def gain(self, critics: Critics, case: Case) -> Float[Array, "T G"]:
+        advantage = self.advantage(critics, case)
+        return self.rule.scored_stored(case.log_prob, advantage, case.moved)
+
+    def advantage(self, critics: Critics, case: Case) -> Float[Array, "T G"]:
+        """`Q - B`: how much better what was done is than what the policy does on average."""
+        assert isinstance(case.choices, Categorical)
+
+        def instead(action: Float[Array, " W"]) -> Float[Array, "T G"]:
+            actions = case.actions.at[..., case.index, :].set(action)
+            return self.values(critics, case.view, actions, case.index)[0]
+
+        each = jax.vmap(instead, out_axes=-1)(jnp.eye(case.actions.shape[-1]))
+        did, chances = case.actions[..., case.index, :], jnp.exp(case.choices.log_probs)
+        return jnp.sum((did - chances) * each, axis=-1)

@@ -1,0 +1,181 @@
+"""F2A2 on-policy: from the steps just played, which are fresh samples of everybody's policies."""
+
+import abc
+from dataclasses import dataclass
+from typing import Annotated, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int, Key, PyTree
+
+from coterie.algorithms.base.advantages import appraised
+from coterie.algorithms.base.algorithm import Experience, Metrics, joint
+from coterie.algorithms.base.off_policy import Models
+from coterie.algorithms.f2a2.f2a2 import F2A2
+from coterie.algorithms.f2a2.primal_dual import Pact
+from coterie.algorithms.ppo.base import Choice
+from coterie.bounds import Above, AtLeast, Between
+from coterie.network import Network
+from coterie.rl.distributions import Distribution
+from coterie.rl.masked_stats import mean
+from coterie.rl.models import ActionCritic, Critic, Memory, Policy, Shape
+from coterie.rl.widths import require_layer
+from coterie.types import AgentSpec, View
+
+
+class Learner(NamedTuple):
+    """All that an agent holds: its models, their optimiser, and the agreement on what is shared."""
+
+    models: Models
+    optimizer: PyTree
+    pact: Pact
+
+
+class Critics(NamedTuple):
+    """What the team agrees on (table 1): `Q(o, a)` of everybody's actions, and `V(o)`."""
+
+    joint: ActionCritic
+    state: Critic
+
+
+class Case(NamedTuple):
+    """What an agent learns from, `[T, G, ...]`.
+
+    view, choices: what was seen, and what the policy would do now.
+    actions:  what everybody did; the own action is at `index`.
+    log_prob: of the own action, now, and as it was `before`, when it was played.
+    target:   y, what the critics are to learn.
+    index:    the own place among the agents.
+    """
+
+    view: View
+    choices: Distribution
+    actions: Float[Array, "T G N W"]
+    log_prob: Float[Array, "T G"]
+    before: Float[Array, "T G"]
+    target: Float[Array, "T G"]
+    index: Int[Array, ""]
+
+    @property
+    def moved(self) -> Float[Array, "T G"]:
+        """log pi - log pi_0: how far the policy has moved."""
+        return jax.lax.stop_gradient(self.log_prob - self.before)
+
+
+@dataclass(frozen=True)
+class F2A2OnPolicy(F2A2):
+    """The on-policy form: a few updates on the steps just played (Proposition 3).
+
+    All agents hold copies of two critics of everybody's observations, each of which learns from its
+    own reward; what they agree on is the critic of the mean:
+
+        Q(o, a) and V(o)  towards  y = G^lambda,  G^(1) = r_i + gamma V(o')
+
+    with `V` as the last update left it. What all did is stored, so nobody has to be modelled. A
+    method says what policies gain by what they did. At the first update nothing has moved, and the
+    gradient is that of Proposition 3; at later ones terms are weighed by ratios of at most 1.
+    """
+
+    horizon: Annotated[int, AtLeast(1)] = 25
+    """Steps played in every game between two rounds of updates."""
+    updates: Annotated[int, AtLeast(1)] = 16
+    """Gradient steps after each `horizon`, on all of its steps; 4 in the paper."""
+    learning_rate: Annotated[float, Above(0)] = 1e-4
+    """Adam's step size for the policy (beta_psi); 1e-3 in the paper."""
+    trace: Annotated[float, Between(0, 1)] = 0.8
+    """lambda of the critics' targets; the paper leaves it open."""
+    entropy: Annotated[float, AtLeast(0)] = 0.01
+    """Weight of the policy's entropy in its objective; 0 in the paper."""
+
+    @abc.abstractmethod
+    def gain(self, critics: Critics, case: Case) -> Float[Array, "T G"]:
+        """What the policy climbs by what it did; the critics are held fixed."""
+
+    def check(self, games: int) -> None:
+        require_layer(self.hidden)
+        super().check(games)
+
+    def critics(self, key: Key[Array, ""], spec: AgentSpec) -> Critics:
+        keys = jax.random.split(key, 4)
+        everybody = Shape(spec.state, self.hidden, self.activation, False)
+        return Critics(
+            ActionCritic.init(keys[:2], everybody, spec.joint), Critic.init(keys[2:], everybody)
+        )
+
+    def values(
+        self, critics: Critics, view: View, actions: Float[Array, "*batch N W"], index: Array
+    ) -> Float[Array, "K *batch"]:
+        flat = actions.reshape(*actions.shape[:-2], -1)
+        return critics.joint.value(view.judged, flat)[None]
+
+    def expected(self, critics: Critics, view: View) -> Float[Array, "*batch"]:
+        """`V(o)`."""
+        return critics.state.value(critics.state.body.step(view.judged, ())[0])
+
+    def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Learner, Memory]:
+        models = self.models(key, spec)
+        optimizer = self.optimizer().init(eqx.filter(models, eqx.is_array))
+        return Learner(models, optimizer, self.start(models)), models.policy.body.start()
+
+    def learned(self, state: Learner) -> Models:
+        return state.models
+
+    def act(
+        self, state: Learner, memory: Memory, view: View, key: Key[Array, ""]
+    ) -> tuple[Choice, Memory]:
+        choices, memory = state.models.policy.step(view, memory)
+        return Choice(choices.sample(key), choices), memory
+
+    def learn(
+        self, state: Learner, experience: Experience, network: Network, key: Key[Array, ""]
+    ) -> tuple[Learner, Network, Metrics]:
+        target = self._target(state.models.critic.state, experience)
+
+        def update(carry: tuple[Learner, Network], _: None) -> tuple[tuple, Metrics]:
+            (models, optimizer, pact), network = carry
+            gradient, said = jax.grad(self._loss, has_aux=True)(
+                models, experience, target, network.index
+            )
+            change, optimizer = self.optimizer().update(gradient, optimizer)
+            models, pact, network = self.agree(models, change, pact, network)
+            said["gradient_norm"] = optax.tree.norm(gradient)
+            return (Learner(models, optimizer, pact), network), said
+
+        (state, network), said = jax.lax.scan(update, (state, network), None, length=self.updates)
+        return state, network, jax.tree.map(jnp.mean, said)
+
+    def _target(self, critic: Critic, experience: Experience) -> Float[Array, "T G"]:
+        """`G^lambda_t`, up to the end of the episode or of what was played."""
+        value, advantage = appraised(critic, experience, (), self.discount, self.trace)
+        return value + advantage
+
+    def _case(
+        self, policy: Policy, played: Experience, target: Float[Array, "T G"], index: Array
+    ) -> Case:
+        action, then = played.decision
+        features = policy.body.sequence(played.view.observation, played.memory, played.over)
+        choices = policy.choices(features, played.view)
+        likely = choices.log_prob(action), then.log_prob(action)
+        return Case(played.view, choices, joint(played), *likely, target, index)
+
+    def _loss(
+        self, models: Models, played: Experience, target: Float[Array, "T G"], index: Array
+    ) -> tuple[Float[Array, ""], Metrics]:
+        """The agent's part of (4.4)."""
+        policy, critics = models
+        case, present = self._case(policy, played, target, index), played.view.present
+        values = self.values(critics, case.view, case.actions, index)
+        expected = self.expected(critics, case.view)
+        error = self.rule.critic_stored(values, target, case.moved) + 0.5 * (expected - target) ** 2
+        gain = self.gain(jax.lax.stop_gradient(critics), case)
+        gain = gain + self.rule.wary(case.log_prob, values, target, case.moved)
+        entropy = case.choices.entropy()
+        metrics = {
+            "critic_loss": mean((values[0] - target) ** 2, present),
+            "policy_loss": -mean(gain, present),
+            "value": mean(values[0], present),
+            "entropy": mean(entropy, present),
+        }
+        return mean(error - gain - self.entropy * entropy, present), metrics

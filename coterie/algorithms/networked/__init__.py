@@ -1,0 +1,4 @@
+"""Networked actor-critics of Zhang et al.: critics that the team agrees on."""
+
+from coterie.algorithms.networked.networked_ac import NetworkedAC as NetworkedAC
+from coterie.algorithms.networked.networked_q import NetworkedQAC as NetworkedQAC

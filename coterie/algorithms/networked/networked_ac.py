@@ -1,0 +1,80 @@
+"""Networked actor-critic with a state value and a model of the team's reward."""
+
+from dataclasses import dataclass
+from typing import Annotated, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key
+
+from coterie.algorithms.base.algorithm import Experience, joint
+from coterie.algorithms.networked.base import Learner, Lesson, Networked, beside
+from coterie.bounds import Between
+from coterie.network import Network
+from coterie.rl.masked_stats import mean
+from coterie.rl.models import Critic
+from coterie.rl.returns import generalised_advantage
+from coterie.types import AgentSpec
+
+
+class Judges(NamedTuple):
+    """What the team agrees on: `V(s; v)` and `R(s, a; lambda)`, the mean reward of all agents."""
+
+    value: Critic
+    reward: Critic
+
+
+@dataclass(frozen=True)
+class NetworkedAC(Networked):
+    """Networked actor-critic, Algorithm 2 (Zhang, Yang, Liu, Zhang & Başar 2018).
+
+    Agent `i` sees what all see and do, and its own reward only. It moves both its critics towards
+    what that reward says and averages them with its neighbours', so that they come to judge the
+    mean reward of the team:
+
+        v <- v + beta [r_i - mu_i + V(s') - V(s)] grad V(s)
+        lambda <- lambda + beta [r_i - R(s, a)] grad R(s, a),   then both <- sum_j c_ij (...)_j
+
+    Its policy follows `grad log pi_i(a_i | s)` times the team's error `R(s, a) - mu_i + V(s') -
+    V(s)`, taken before the update. A step's own reward enters no policy directly. The discounted
+    form has `gamma V(s')` and no `mu`.
+    """
+
+    trace: Annotated[float, Between(0, 1)] = 0.0
+    """lambda: how far the team's errors of later steps count; 0 in the paper."""
+
+    def start_critic(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Judges, tuple[()]]:
+        keys = jax.random.split(key, 4)
+        return Judges(
+            Critic.init(keys[:2], self.critic_shape(spec, actions=False)),
+            Critic.init(keys[2:], self.critic_shape(spec, actions=True)),
+        ), ()
+
+    def study(
+        self, state: Learner, experience: Experience, network: Network, average: Float[Array, ""]
+    ) -> Lesson:
+        view, reward, ends = experience.view, experience.reward, experience.terminated
+        seen, later = view.judged, experience.next_view.judged
+        done = beside(seen, joint(experience))
+
+        def loss(critic: Judges, fixed: Judges) -> Float[Array, ""]:
+            following = jnp.where(ends, 0.0, worth(fixed.value, later))
+            error = reward - average + self.discount * following - worth(critic.value, seen)
+            misfit = reward - worth(critic.reward, done)
+            return 0.5 * mean(error**2 + misfit**2, view.present)
+
+        advantage = generalised_advantage(
+            worth(state.critic.reward, done) - average,
+            worth(state.critic.value, seen),
+            worth(state.critic.value, later),
+            ends,
+            experience.truncated,
+            self.discount,
+            self.trace,
+        )
+        return Lesson(view, experience.decision.action, advantage, view.present, loss)
+
+
+def worth(critic: Critic, inputs: Float[Array, "*batch I"]) -> Float[Array, " *batch"]:
+    """A critic's number."""
+    return critic.value(critic.body.step(inputs, ())[0])

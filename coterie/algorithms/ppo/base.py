@@ -1,0 +1,247 @@
+"""What the on-policy methods share: a policy and a critic, improved over a few epochs.
+
+A method adds its surrogate (what a policy is to maximise on a minibatch) and, if it has any, the
+rule that adapts its coefficients.
+"""
+
+import abc
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Literal, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Float, Key, PyTree
+
+from coterie.algorithms.base.advantages import appraised
+from coterie.algorithms.base.algorithm import Algorithm, Experience, Metrics
+from coterie.bounds import Above, AtLeast, Between
+from coterie.errors import require
+from coterie.network import Network
+from coterie.rl.distributions import Distribution
+from coterie.rl.masked_stats import mean, standardise
+from coterie.rl.models import Critic, Memory, Policy, Shape
+from coterie.rl.optimizers import clipped_adams
+from coterie.rl.widths import Widths, require_memory
+from coterie.types import AgentSpec, View
+
+
+class Choice(NamedTuple):
+    """An action and the distribution it was drawn from, `[G, ...]`."""
+
+    action: Array
+    distribution: Distribution
+
+
+class Recall(NamedTuple):
+    """What the policy and the critic each remember of an episode."""
+
+    policy: Memory
+    critic: Memory
+
+
+class Learner(NamedTuple):
+    """All that an agent of a proximal method learns."""
+
+    policy: Policy
+    critic: Critic
+    optimizer: PyTree
+    coefficients: PyTree
+
+
+class Sample(NamedTuple):
+    """What one update sees, `[T, G, ...]`: experience with advantages and targets."""
+
+    view: View
+    over: Bool[Array, "T G"]
+    old: Choice
+    advantage: Float[Array, "T G"]
+    target: Float[Array, "T G"]
+    value: Float[Array, "T G"]
+
+
+@dataclass(frozen=True)
+class Proximal(Algorithm):
+    """The hyper-parameters and the update that on-policy methods share."""
+
+    horizon: Annotated[int, AtLeast(1)] = 50
+    """Steps played in every game between two updates."""
+    epochs: Annotated[int, AtLeast(1)] = 5
+    """Passes over the experience in one update."""
+    minibatches: Annotated[int, AtLeast(1)] = 4
+    """Parts that the games are dealt into; one gradient step for each part."""
+    learning_rate: Annotated[float, Above(0)] = 5e-4
+    """Adam's step size for the policy."""
+    critic_learning_rate: Annotated[float, Above(0)] = 5e-4
+    """Adam's step size for the critic."""
+    discount: Annotated[float, Between(0, 1)] = 0.99
+    """gamma: what a reward one step later is worth now."""
+    trace: Annotated[float, Between(0, 1)] = 0.95
+    """lambda of generalised advantage estimation."""
+    entropy: Annotated[float, AtLeast(0)] = 0.01
+    """Weight of the policy's entropy in its objective."""
+    gradient_clip: Annotated[float, Above(0, infinite=True)] = 10.0
+    """Largest norm of each network's gradient."""
+    value_clip: Annotated[float | None, Above(0)] = None
+    """How far a value may move from the old one in one update; no limit by default."""
+    hidden: Widths = (64, 64)
+    """Widths of the dense layers, of the policy and of the critic alike; none for a linear one."""
+    activation: Literal["tanh", "relu", "selu", "leaky_relu"] = "relu"
+    """Non-linearity after each dense layer."""
+    recurrent: bool = False
+    """Put a gated recurrent unit after the dense layers, for partial observability."""
+
+    @abc.abstractmethod
+    def surrogate(
+        self,
+        new: Distribution,
+        old: Choice,
+        advantage: Float[Array, "T G"],
+        present: Bool[Array, "T G"] | None,
+        coefficients: PyTree,
+        team: int,
+    ) -> Float[Array, ""]:
+        """What the policy is to maximise on a minibatch; `team` is the number of agents."""
+
+    def start_coefficients(self) -> PyTree:
+        """The coefficients of the surrogate before the first update."""
+        return ()
+
+    def adapt(
+        self, coefficients: PyTree, sample: Sample, policy: Callable[[], Distribution]
+    ) -> tuple[PyTree, Metrics]:
+        """The coefficients for the next update, and what there is to say of them.
+
+        policy: the new policy at every step; evaluated only by methods that look at it.
+        """
+        return coefficients, {}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_memory(self.hidden, self.recurrent)
+
+    def check(self, games: int) -> None:
+        super().check(games)
+        require(
+            games % self.minibatches == 0,
+            f"{games} games cannot be dealt into {self.minibatches} minibatches evenly: "
+            f"use games that {self.minibatches} divides, or other --minibatches.",
+        )
+
+    def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Learner, Recall]:
+        keys = jax.random.split(key, 4)
+        seen = Shape.of(spec, self.hidden, self.activation, self.recurrent)
+        judged = seen._replace(inputs=spec.state, numbered=False) if spec.state else seen
+        policy = Policy.init(keys[0::2], seen, spec.action)
+        critic = Critic.init(keys[1::2], judged)
+        optimizer = self._optimizer().init(eqx.filter((policy, critic), eqx.is_array))
+        learner = Learner(policy, critic, optimizer, self.start_coefficients())
+        return learner, Recall(policy.body.start(), critic.body.start())
+
+    def act(
+        self, state: Learner, memory: Recall, view: View, key: Key[Array, ""]
+    ) -> tuple[Choice, Recall]:
+        distribution, remembered = state.policy.step(view, memory.policy)
+        judged = memory.critic
+        if self.recurrent:
+            judged = state.critic.body.step(view.judged, memory.critic)[1]
+        return Choice(distribution.sample(key), distribution), Recall(remembered, judged)
+
+    def learn(
+        self, state: Learner, experience: Experience, network: Network, key: Key[Array, ""]
+    ) -> tuple[Learner, Network, Metrics]:
+        sample = self._appraise(state.critic, experience)
+        state, metrics = self._improve(state, sample, experience.memory, network.size, key)
+        coefficients, more = self.adapt(
+            state.coefficients,
+            sample,
+            lambda: self._distribution(state.policy, sample, experience.memory),
+        )
+        return state._replace(coefficients=coefficients), network, metrics | more
+
+    def policy(self, state: Learner) -> Policy:
+        return state.policy
+
+    def _appraise(self, critic: Critic, experience: Experience) -> Sample:
+        """Advantages, and the targets that the critic is to learn."""
+        value, advantage = appraised(
+            critic, experience, experience.memory.critic, self.discount, self.trace
+        )
+        view = experience.view
+        scaled = standardise(advantage, view.present)
+        return Sample(view, experience.over, experience.decision, scaled, advantage + value, value)
+
+    def _improve(
+        self, state: Learner, sample: Sample, memory: Recall, team: int, key: Key[Array, ""]
+    ) -> tuple[Learner, Metrics]:
+        """Several epochs of gradient steps on minibatches of whole games; metrics of the last."""
+        order = jax.random.permutation(key, sample.over.shape[1])
+        parts = (
+            jax.tree.map(lambda x: _deal(x, order, self.minibatches, axis=1), sample),
+            jax.tree.map(lambda x: _deal(x, order, self.minibatches, axis=0), memory),
+        )
+        optimizer = self._optimizer()
+
+        def step(carry: tuple, part: tuple[Sample, Recall]) -> tuple[tuple, Metrics]:
+            models, optimizer_state = carry
+            gradient, metrics = jax.grad(self._loss, has_aux=True)(
+                models, *part, state.coefficients, team
+            )
+            change, optimizer_state = optimizer.update(gradient, optimizer_state)
+            metrics["gradient_norm"] = optax.tree.norm(gradient)
+            return (eqx.apply_updates(models, change), optimizer_state), metrics
+
+        def epoch(carry: tuple, _: None) -> tuple[tuple, dict[str, Array]]:
+            return jax.lax.scan(step, carry, parts)
+
+        carry = (state.policy, state.critic), state.optimizer
+        (models, optimizer_state), metrics = jax.lax.scan(epoch, carry, None, length=self.epochs)
+        state = Learner(*models, optimizer_state, state.coefficients)
+        return state, jax.tree.map(lambda each: jnp.mean(each[-1]), metrics)
+
+    def _loss(
+        self,
+        models: tuple[Policy, Critic],
+        sample: Sample,
+        memory: Recall,
+        coefficients: PyTree,
+        team: int,
+    ) -> tuple[Float[Array, ""], Metrics]:
+        policy, critic = models
+        present = sample.view.present
+        new = self._distribution(policy, sample, memory)
+        gain = self.surrogate(new, sample.old, sample.advantage, present, coefficients, team)
+        features = critic.body.sequence(sample.view.judged, memory.critic, sample.over)
+        error = self._value_error(critic.value(features), sample)
+        critic_loss = mean(error, present)
+        metrics = {
+            "policy_loss": -gain,
+            "critic_loss": critic_loss,
+            "kl": mean(sample.old.distribution.kl(new), present),
+            "entropy": mean(new.entropy(), present),
+        }
+        return critic_loss - gain, metrics
+
+    def _value_error(self, value: Float[Array, "T G"], sample: Sample) -> Float[Array, "T G"]:
+        error = (value - sample.target) ** 2
+        if self.value_clip is None:
+            return error
+        moved = jnp.clip(value - sample.value, -self.value_clip, self.value_clip)
+        return jnp.maximum(error, (sample.value + moved - sample.target) ** 2)
+
+    def _distribution(self, policy: Policy, sample: Sample, memory: Recall) -> Distribution:
+        features = policy.body.sequence(sample.view.observation, memory.policy, sample.over)
+        return policy.choices(features, sample.view)
+
+    def _optimizer(self) -> optax.GradientTransformation:
+        rates = {"policy": self.learning_rate, "critic": self.critic_learning_rate}
+        return clipped_adams(rates, ("policy", "critic"), self.gradient_clip, eps=1e-5)
+
+
+def _deal(x: Array, order: Array, parts: int, axis: int) -> Array:
+    """Shuffle the games and deal them into `parts`, on a new leading axis."""
+    shuffled = jnp.take(x, order, axis=axis)
+    shape = (*x.shape[:axis], parts, x.shape[axis] // parts, *x.shape[axis + 1 :])
+    return jnp.moveaxis(shuffled.reshape(shape), axis, 0)

@@ -1,0 +1,38 @@
+"""Independent PPO: every agent clips its own ratio and trusts its own critic."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, PyTree
+
+from coterie.algorithms.ppo.base import Choice, Proximal
+from coterie.bounds import Above
+from coterie.rl.distributions import Distribution
+from coterie.rl.importance import clipped_gain
+from coterie.rl.masked_stats import mean
+
+
+@dataclass(frozen=True)
+class IPPO(Proximal):
+    """Independent PPO with clipped ratios (de Witt et al. 2020; Schulman et al. 2017, eq. 7).
+
+    Each agent maximises `E[min(r A, clip(r, 1 - c, 1 + c) A)] + entropy` with `r` the ratio of its
+    new to its old policy. Nothing is sent, nothing is shared.
+    """
+
+    clip: Annotated[float, Above(0, infinite=True)] = 0.2
+    """How far the ratio of new to old policy may move before its gradient stops."""
+
+    def surrogate(
+        self,
+        new: Distribution,
+        old: Choice,
+        advantage: Float[Array, "T G"],
+        present: Bool[Array, "T G"] | None,
+        coefficients: PyTree,
+        team: int,
+    ) -> Float[Array, ""]:
+        ratio = jnp.exp(new.log_prob(old.action) - old.distribution.log_prob(old.action))
+        gain = clipped_gain(ratio, advantage, self.clip)
+        return mean(gain + self.entropy * new.entropy(), present)

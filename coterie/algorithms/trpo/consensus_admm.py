@@ -1,0 +1,268 @@
+"""How MATRPO's agents come to the same log ratios: what they tell, and what they make of it.
+
+Every agent looks for its step in a span of few directions, which grows while it meets others (see
+`cg_subspace`). It tells either its log ratios, `N M` numbers in every round; or, to first order,
+those of each new direction once, and in every round how far it goes along each. What it then knows
+of a neighbour are combinations of vectors whose products with its own it knows, too: a round costs
+the same for any number of samples, and in any team in which it has as many neighbours.
+"""
+
+import abc
+import functools
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from coterie.algorithms.trpo.admm import Ties
+from coterie.algorithms.trpo.cg_subspace import Region, Span, Step, best, widened
+from coterie.algorithms.trpo.linearized_policy import Local
+from coterie.network import Network, like
+
+RATIOS = "log-ratios"
+STEPS = "steps"
+
+
+class Problem(NamedTuple):
+    """What an agent would do if nobody else counted: the best step for its gain in a region.
+
+    local:   its policy to first order.
+    gain:    what raising each log ratio brings, `[T, G, N]`.
+    region:  where the step has to stay, and what departures from 0 cost in it.
+    penalty: beta, of departures from a midpoint.
+    """
+
+    local: Local
+    gain: Float[Array, "T G N"]
+    region: Region
+    penalty: float
+
+    def common(self, vectors: Float[Array, "*L T G N"]) -> Float[Array, "*L T G N"]:
+        """Vectors as each link ties them: 0 where one of its ends is not in the game."""
+        both = self.local.both
+        return vectors if both is None else jnp.where(both, vectors, 0.0)
+
+
+class Meeting(NamedTuple):
+    """Where an agreement stands: the step that was last told, the ties and the network."""
+
+    step: Step
+    ties: Ties
+    network: Network
+
+
+class Way(eqx.Module):
+    """What agents tell of their log ratios; and the vectors, not of them, that ties are of."""
+
+    @classmethod
+    @abc.abstractmethod
+    def fresh(cls, problem: Problem, span: Span, network: Network) -> tuple["Way", Meeting]:
+        """Nobody has met yet."""
+
+    @abc.abstractmethod
+    def whole(self, problem: Problem, vector: Array) -> Float[Array, "T G N"]:
+        """A vector that the ties are of, as log ratios."""
+
+    @abc.abstractmethod
+    def told(
+        self, problem: Problem, span: Span, places: Int[Array, " P"], network: Network
+    ) -> tuple["Way", Network]:
+        """After the span was widened in these places, which follow each other."""
+
+    @abc.abstractmethod
+    def met(self, problem: Problem, span: Span, meeting: Meeting) -> Meeting:
+        """After a round."""
+
+    @abc.abstractmethod
+    def ratio(self, problem: Problem, span: Span, step: Step) -> Float[Array, "T G N"]:
+        """The log ratios of a step."""
+
+
+class Vectors(Way):
+    """Log ratios are told as the stepped policy has them, all of them in every round."""
+
+    @classmethod
+    def fresh(cls, problem: Problem, span: Span, network: Network) -> tuple["Vectors", Meeting]:
+        ties = Ties.fresh(len(network.neighbour), problem.gain.shape)
+        return cls(), Meeting(Step.none(span), ties, network)
+
+    def whole(self, problem: Problem, vector: Float[Array, "T G N"]) -> Float[Array, "T G N"]:
+        return vector
+
+    def told(
+        self, problem: Problem, span: Span, places: Int[Array, " P"], network: Network
+    ) -> tuple["Vectors", Network]:
+        return self, network
+
+    def met(self, problem: Problem, span: Span, meeting: Meeting) -> Meeting:
+        pull = problem.gain + meeting.ties.pull(problem.penalty)
+        step = best(span, span.gains(problem.local, pull), problem.region)
+        ratio = self.ratio(problem, span, step)
+        heard, network = meeting.network.neighbours(ratio, RATIOS)
+        said, values = problem.common(heard.said), problem.common(heard.values)
+        heard = heard._replace(said=said, values=values)
+        return Meeting(step, meeting.ties.after(heard, problem.penalty), network)
+
+    def ratio(self, problem: Problem, span: Span, step: Step) -> Float[Array, "T G N"]:
+        local = problem.local
+        ratio = local.at(local.start + step.along(span.moves))[0]
+        return jnp.where(jnp.isfinite(jnp.sum(ratio)), ratio, 0.0)
+
+
+class Coordinates(Way):
+    """Log ratios to first order: of each direction once, then how far steps go along each.
+
+    With each of `K` directions come `R = 2 L` vectors: it as each of `L` neighbours was told, for a
+    channel may have changed it, then each neighbour's as it was heard. Ties are of combinations,
+    `[K, R]`. A direction that did not come across a link is not in what its ends tell each other:
+    they do not agree on it, not in this update.
+
+    vectors: `[K R, M N]`; 0 for what is not there. As in a span, they are not read between the
+             finding of a direction and its writing.
+    pulls:   `mean(r . r')` of each own direction and each of them.
+    gains:   `mean(gain . r)` of the own directions.
+    known:   which directions of both ends a link has brought across.
+    """
+
+    vectors: Float[Array, "KR MN"]
+    pulls: Float[Array, "K KR"]
+    gains: Float[Array, " K"]
+    known: Bool[Array, "L K"]
+
+    @classmethod
+    def fresh(cls, problem: Problem, span: Span, network: Network) -> tuple["Coordinates", Meeting]:
+        places, links = len(span.moves), len(network.neighbour)
+        count = places * 2 * links
+        vectors, pulls = jnp.zeros((count, problem.gain.size)), jnp.zeros((places, count))
+        ties = Ties.fresh(links, (places, 2 * links))
+        known = jnp.zeros((links, places), bool)
+        return cls(vectors, pulls, jnp.zeros(places), known), Meeting(
+            Step.none(span), ties, network
+        )
+
+    def whole(self, problem: Problem, vector: Float[Array, "K R"]) -> Float[Array, "T G N"]:
+        return (jnp.ravel(vector) @ self.vectors).reshape(problem.gain.shape)
+
+    def told(
+        self, problem: Problem, span: Span, places: Int[Array, " P"], network: Network
+    ) -> tuple["Coordinates", Network]:
+        own, links = span.ratio[places], len(network.neighbour)
+        both, mask, network = _spread(own, network)
+        if problem.local.both is not None:
+            links_of = both.swapaxes(1, 2).reshape(2, len(places), links, *problem.gain.shape)
+            both = problem.common(links_of).reshape(2, len(places), links, -1).swapaxes(1, 2)
+        new = jnp.moveaxis(both.reshape(-1, *own.shape), 0, 1).reshape(-1, problem.gain.size)
+        weight = jnp.broadcast_to(problem.local.weight, problem.gain.shape).ravel()
+        first, place = 2 * links * places[0], places[0]
+        vectors = _put(self.vectors, new, first, 0)
+        # The many vectors on the left: the other way round XLA takes ten times as long.
+        pulls = _put(self.pulls, span.ratio @ (weight * new).T, first, 1)
+        pulls = _put(pulls, (vectors @ (weight * own).T).T, place, 0)
+        gains = span.gains(problem.local, problem.gain)
+        across = jnp.broadcast_to(mask[:, None], (links, len(places)))
+        return Coordinates(vectors, pulls, gains, _put(self.known, across, place, 1)), network
+
+    def met(self, problem: Problem, span: Span, meeting: Meeting) -> Meeting:
+        ties = meeting.ties
+        pulled = self.pulls @ jnp.ravel(ties.pull(problem.penalty))
+        step = best(span, self.gains + pulled, problem.region)
+        heard, network = meeting.network.neighbours(step.share, STEPS)
+        count = len(self.known)
+        nothing, link = jnp.zeros((count, *ties.pressure.shape)), jnp.arange(count)
+        said = nothing.at[link, :, link].set(jnp.where(self.known, heard.said, 0.0))
+        values = jnp.where(self.known, heard.values, 0.0)
+        values = nothing.at[link, :, count + link].set(values)
+        heard = heard._replace(said=said, values=values)
+        return Meeting(step, ties.after(heard, problem.penalty), network)
+
+    def ratio(self, problem: Problem, span: Span, step: Step) -> Float[Array, "T G N"]:
+        return step.along(span.ratio).reshape(problem.gain.shape)
+
+
+def _spread(
+    own: Float[Array, "P MN"], network: Network
+) -> tuple[Float[Array, "2 L P MN"], Bool[Array, " L"], Network]:
+    """Own vectors as each neighbour was told and theirs as they were heard, and on which links.
+
+    They are told as often as it takes for all to hear them, all but surely.
+    """
+
+    def tell(carry: tuple[Network, Array, Array], _: None) -> tuple[tuple, None]:
+        network, both, mask = carry
+        heard, network = network.neighbours(own, RATIOS)
+        new = jnp.stack([jnp.broadcast_to(heard.said, heard.values.shape), heard.values])
+        both = jnp.where(like(heard.mask, heard.values), new, both)
+        return (network, both, mask | heard.mask), None
+
+    links = len(network.neighbour)
+    start = network, jnp.zeros((2, links, *own.shape)), jnp.zeros(links, bool)
+    (network, both, mask), _ = jax.lax.scan(tell, start, None, network.repeats)
+    return both, mask, network
+
+
+def _put(array: Array, new: Array, first: Int[Array, ""], axis: int) -> Array:
+    """The array with what is new from this place on."""
+    return jax.lax.dynamic_update_slice_in_dim(array, new, first, axis)
+
+
+class Agreed(NamedTuple):
+    """What the rounds came to.
+
+    change: of the parameters.
+    ratio:  the log ratios that go with it, as they would be told.
+    ties:   to the neighbours, of log ratios.
+    """
+
+    change: Float[Array, " D"]
+    ratio: Float[Array, "T G N"]
+    ties: Ties
+    network: Network
+
+
+SoFar = tuple[Span, Way, Meeting]
+
+
+def agreed(
+    problem: Problem, way: type[Way], directions: int, rounds: int, network: Network
+) -> Agreed:
+    """What so many rounds of ADMM come to.
+
+    Every so many of them the span of steps is widened, until it has these directions; in the last
+    fifth it stays as it is, for what is new has yet to be agreed on. Where there are fewer rounds
+    than directions, several come at once, up to the last round.
+    """
+
+    def wider(so_far: SoFar, places: Array) -> SoFar:
+        span, known, (step, ties, network) = so_far
+        pull = problem.gain + known.whole(problem, ties.pull(problem.penalty))
+        span = widened(problem.local, span, pull, problem.region, places)
+        known, network = known.told(problem, span, places, network)
+        return span, known, Meeting(step, ties, network)
+
+    def met(so_far: SoFar, rounds: int) -> SoFar:
+        span, known, meeting = so_far
+
+        def once(meeting: Meeting, _: None) -> tuple[Meeting, None]:
+            return known.met(problem, span, meeting), None
+
+        return span, known, jax.lax.scan(once, meeting, None, length=rounds)[0]
+
+    def part(so_far: SoFar, places: Array) -> tuple[SoFar, None]:
+        return met(wider(so_far, places), each), None
+
+    span = Span.empty(problem.local, directions)
+    places = jnp.arange(len(span.moves))
+    parts = min(len(places), rounds)
+    each = max(4 * rounds // 5 // parts, 1)
+    early = len(places) % parts
+    known, meeting = way.fresh(problem, span, network)
+    so_far = span, known, meeting
+    if early:
+        so_far = wider(so_far, places[:early])
+    so_far, _ = jax.lax.scan(part, so_far, places[early:].reshape(parts, -1))
+    span, known, (step, ties, network) = met(so_far, rounds - parts * each)
+    whole = functools.partial(known.whole, problem)
+    ties = Ties(whole(ties.pressure), jax.vmap(whole)(ties.midpoint))
+    return Agreed(step.along(span.moves), known.ratio(problem, span, step), ties, network)

@@ -1,0 +1,53 @@
+"""The worlds that teams play in, by name."""
+
+from coterie.envs.bandit import ContinuousBandit as ContinuousBandit
+from coterie.envs.commons import Commons as Commons
+from coterie.envs.finite import Climbing as Climbing
+from coterie.envs.finite import FiniteGame as FiniteGame
+from coterie.envs.finite import NetworkedMDP as NetworkedMDP
+from coterie.envs.finite import Penalty as Penalty
+from coterie.envs.finite import RandomMDP as RandomMDP
+from coterie.envs.finite import StochasticGame as StochasticGame
+from coterie.envs.finite import Tables as Tables
+from coterie.envs.finite import TabularGame as TabularGame
+from coterie.envs.finite import TwoStep as TwoStep
+from coterie.envs.game import AgentSpec as AgentSpec
+from coterie.envs.game import Box as Box
+from coterie.envs.game import Discrete as Discrete
+from coterie.envs.game import Game as Game
+from coterie.envs.game import JaxGame as JaxGame
+from coterie.envs.game import Scene as Scene
+from coterie.envs.game import Space as Space
+from coterie.envs.game import Timestep as Timestep
+from coterie.envs.game import VectorGame as VectorGame
+from coterie.envs.game import View as View
+from coterie.envs.particle import Circle as Circle
+from coterie.envs.particle import Line as Line
+from coterie.envs.particle import RoverTower as RoverTower
+from coterie.envs.particle import Spread as Spread
+from coterie.envs.particle import SpreadFarama as SpreadFarama
+from coterie.envs.particle import SpreadLiJia as SpreadLiJia
+from coterie.envs.particle import SpreadMATRPO as SpreadMATRPO
+from coterie.envs.particle import Treasure as Treasure
+from coterie.envs.particle import TreasureMATRPO as TreasureMATRPO
+
+CATALOGUE: dict[str, type[Game]] = {
+    "spread": Spread,
+    "spread-farama": SpreadFarama,
+    "spread-li-jia": SpreadLiJia,
+    "spread-matrpo": SpreadMATRPO,
+    "line": Line,
+    "circle": Circle,
+    "treasure": Treasure,
+    "treasure-matrpo": TreasureMATRPO,
+    "rover-tower": RoverTower,
+    "random-mdp": RandomMDP,
+    "stochastic-game": StochasticGame,
+    "networked-mdp": NetworkedMDP,
+    "climbing": Climbing,
+    "penalty": Penalty,
+    "two-step": TwoStep,
+    "continuous-bandit": ContinuousBandit,
+    "commons": Commons,
+}
+"""Every game that a name can stand for."""

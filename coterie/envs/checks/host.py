@@ -1,0 +1,91 @@
+"""Random play in a `ParallelEnv`, in this process and without the adapter, and its own rule."""
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from coterie.envs.checks.episode import Episode, Moment
+from coterie.envs.host.factory import describe
+from coterie.envs.host.layout import mask_of
+
+
+def play(env: Any, seed: int, choices: int, longest: int) -> Episode:
+    """One episode of at most `longest` steps, its random actions drawn from `choices`."""
+    episode = Episode(tuple(env.possible_agents), seed)
+    random = np.random.default_rng(choices)
+    try:
+        raw, infos = env.reset(seed=seed)
+        _remember(episode, env, raw, infos, ({}, {}, {}))
+        while not episode.moments[-1].over and episode.steps < longest:
+            actions = _actions(env, episode.moments[-1], random)
+            before = raw
+            raw, reward, terminated, truncated, infos = env.step(actions)
+            _look_back(episode, before)
+            _remember(episode, env, raw, infos, (reward, terminated, truncated))
+    except Exception as error:
+        episode.error = describe(error)
+    return episode
+
+
+def _remember(episode: Episode, env: Any, raw: Any, infos: Any, rest: tuple[Any, ...]) -> None:
+    """Keep copies: what the game gave may change under our hands."""
+    masks = {agent: mask_of(raw.get(agent), infos.get(agent, {})) for agent in env.possible_agents}
+    masks = {agent: np.array(mask) for agent, mask in masks.items() if mask is not None}
+    inside = tuple(agent for agent in env.possible_agents if agent in env.agents)
+    observation, reward, terminated, truncated = copy.deepcopy((raw, *rest))
+    episode.moments.append(Moment(inside, observation, reward, terminated, truncated, masks))
+
+
+def _look_back(episode: Episode, before: dict[Any, Any]) -> None:
+    """Whether the last step changed an observation that had been given before it."""
+    kept = episode.moments[-1].observation
+    for agent, value in before.items():
+        if episode.reused is None and _bytes(value) != _bytes(kept[agent]):
+            episode.reused = (agent, len(episode.moments))
+
+
+def _bytes(value: Any) -> Any:
+    """The bytes of arrays, also in a dict; other values as they are."""
+    if isinstance(value, dict):
+        return {key: _bytes(part) for key, part in value.items()}
+    return value.tobytes() if isinstance(value, np.ndarray) else value
+
+
+def _actions(env: Any, moment: Moment, random: np.random.Generator) -> dict[Any, Any]:
+    return {
+        agent: _action(env.action_space(agent), moment.masks.get(agent), random)
+        for agent in moment.inside
+    }
+
+
+def _action(space: Any, mask: np.ndarray | None, random: np.random.Generator) -> Any:
+    """A random action; not `space.sample()`, whose generator may be the game's own."""
+    if not hasattr(space, "n"):
+        return random.uniform(space.low, space.high).astype(space.dtype)
+    possible = np.arange(space.n) if mask is None else np.flatnonzero(mask)
+    choice = random.choice(possible) if len(possible) else 0
+    return int(choice + space.start)
+
+
+def in_space(env: Any, episode: Episode) -> Iterator[str]:
+    """Every observation is what its space says: kind of number, shape, range."""
+    for step, moment in enumerate(episode.moments):
+        for agent, value in moment.observation.items():
+            space = env.observation_space(agent)
+            if not space.contains(value):
+                yield f"the observation of agent {agent!r} at step {step} {_misfit(value, space)}."
+
+
+def _misfit(value: Any, space: Any) -> str:
+    """Why a value is not in its space, and what to do."""
+    if not hasattr(space, "low") or not isinstance(value, np.ndarray):
+        return f"is {value!r}, which is not in {space}: correct one of them"
+    if value.shape != space.shape:
+        return f"has shape {value.shape}, but its space says {space.shape}: correct one of them"
+    if value.dtype != space.dtype:
+        return f"is {value.dtype}, but its space says {space.dtype}: use .astype({space.dtype})"
+    outside = (value < space.low) | (value > space.high)
+    worst = value[outside].flat[0] if outside.any() else np.nan
+    return f"holds {worst}, outside of {space}: widen the space, or clip"

@@ -1,0 +1,103 @@
+"""What a compiled loop relies on in a `JaxGame`: it can be traced, and what shapes come out."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, PyTree
+
+from coterie.envs.game import JaxGame, Timestep
+from coterie.envs.host.factory import describe
+from coterie.types import View
+
+
+def faulty_shapes(game: JaxGame) -> list[str]:
+    """What is wrong before a step is played; the game cannot be played if anything is."""
+    try:
+        state, view = jax.eval_shape(game.reset, jax.random.key(0))
+    except Exception as error:
+        return [_untraceable("reset", error)]
+    try:
+        after, timestep = jax.eval_shape(game.step, state, any_action(game))
+    except Exception as error:
+        return [_untraceable("step", error)]
+    return [
+        *_view_faults("reset", game, view),
+        *_view_faults("step", game, timestep.view),
+        *_result_faults(len(game.specs), timestep),
+        *_state_faults(state, after),
+        *_field_faults(view, timestep.view),
+    ]
+
+
+def any_action(game: JaxGame) -> Array:
+    """A joint action, for its shape."""
+    sizes = [spec.action.size for spec in game.specs]
+    if game.specs[0].action.continuous:
+        return jnp.zeros((len(sizes), max(sizes)))
+    return jnp.zeros(len(sizes), jnp.int32)
+
+
+def _untraceable(what: str, error: Exception) -> str:
+    kinds = (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError)
+    if not isinstance(error, kinds):
+        return f"{what} raised {describe(error)} when it was traced."
+    return (
+        f"{what} cannot be compiled: it needs the value of an array while it is traced "
+        f"({type(error).__name__}); use jnp.where or jax.lax.cond for if, and jnp for np."
+    )
+
+
+def _view_faults(what: str, game: JaxGame, view: View) -> Iterator[str]:
+    agents, size = len(game.specs), max(spec.observation for spec in game.specs)
+    yield from _expect(f"{what}: the observation", view.observation, (agents, size), jnp.floating)
+    sizes = [spec.action.size for spec in game.specs]
+    if view.action_mask is not None:
+        shape = (agents, max(sizes))
+        yield from _expect(f"{what}: action_mask", view.action_mask, shape, jnp.bool_)
+    elif len(set(sizes)) > 1:
+        yield (
+            f"{what}: there is no action_mask although agents have {min(sizes)} to {max(sizes)} "
+            "actions: give one that is False beyond an agent's own."
+        )
+    if view.present is not None:
+        yield from _expect(f"{what}: present", view.present, (agents,), jnp.bool_)
+
+
+def _result_faults(agents: int, timestep: Timestep) -> Iterator[str]:
+    yield from _expect("step: the reward", timestep.reward, (agents,), jnp.floating)
+    for what in ("terminated", "truncated"):
+        yield from _expect(f"step: {what}", getattr(timestep, what), (agents,), jnp.bool_)
+    for name, number in timestep.info.items():
+        if number.shape not in ((), (agents,)):
+            yield f"step: info[{name!r}] has shape {number.shape}, not () or ({agents},)."
+
+
+def _expect(what: str, array: Any, shape: tuple[int, ...], kind: Any) -> Iterator[str]:
+    if array.shape != shape:
+        yield f"{what} has shape {array.shape}, not {shape}: one entry per agent comes first."
+    if not jnp.issubdtype(array.dtype, kind):
+        wanted = "bool" if kind is jnp.bool_ else "float32"
+        yield f"{what} is {array.dtype}, not {wanted}: use .astype({wanted})."
+
+
+def _state_faults(before: PyTree, after: PyTree) -> Iterator[str]:
+    """A scan needs the same state before and after a step."""
+    if jax.tree.structure(before) != jax.tree.structure(after):
+        yield "the state after step has other parts than the state after reset: give it the same."
+        return
+    for (path, one), two in zip(
+        jax.tree_util.tree_leaves_with_path(before), jax.tree.leaves(after), strict=True
+    ):
+        if (one.shape, one.dtype) != (two.shape, two.dtype):
+            yield (
+                f"state{jax.tree_util.keystr(path)} is {one.dtype}{list(one.shape)} after reset "
+                f"but {two.dtype}{list(two.shape)} after step: give it one shape and type."
+            )
+
+
+def _field_faults(before: View, after: View) -> Iterator[str]:
+    for name, one, two in zip(View._fields, before, after, strict=True):
+        if (one is None) != (two is None):
+            yield f"view.{name} is given by only one of reset and step: give it in both or neither."

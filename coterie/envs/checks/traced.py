@@ -1,0 +1,127 @@
+"""Random play in a `JaxGame`, in compiled blocks, and its own rule."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Key, PyTree
+
+from coterie.envs.checks.episode import Episode, Moment, Play
+from coterie.envs.game import JaxGame, Timestep
+from coterie.envs.host.factory import describe
+from coterie.types import View
+
+BLOCK = 64
+"""Steps compiled into one block of random play."""
+
+
+def player(game: JaxGame) -> Play:
+    """A function that plays an episode.
+
+    Each player traces the game anew, so that what a game draws while it is traced shows as well.
+    """
+    reset = jax.jit(lambda key: game.reset(key))
+    block = jax.jit(lambda state, view, key: _block(game, state, view, key))
+
+    def play(seed: int, choices: int, longest: int) -> Episode:
+        episode = Episode(tuple(range(len(game.specs))), seed)
+        try:
+            state, view = reset(jax.random.key(seed))
+            episode.moments.append(_moment(view))
+            key = jax.random.key(choices)
+            while not episode.moments[-1].over and episode.steps < longest:
+                key, here = jax.random.split(key)
+                (state, view), timesteps = block(state, view, here)
+                _append(episode, jax.device_get(timesteps), longest)
+        except Exception as error:
+            episode.error = describe(error)
+        return episode
+
+    return play
+
+
+def _block(game: JaxGame, state: PyTree, view: View, key: Key[Array, ""]) -> Any:
+    def step(carry: Any, key: Key[Array, ""]) -> Any:
+        state, view = carry
+        state, timestep = game.step(state, _actions(game, view, key))
+        return (state, timestep.view), timestep
+
+    return jax.lax.scan(step, (state, view), jax.random.split(key, BLOCK))
+
+
+def _actions(game: JaxGame, view: View, key: Key[Array, ""]) -> Array:
+    """Random actions: any that the mask allows, any within the bounds."""
+    sizes = [spec.action.size for spec in game.specs]
+    spaces = [spec.action for spec in game.specs]
+    if any(space.continuous for space in spaces):
+        choices = jax.random.uniform(key, (len(sizes), max(sizes)), minval=-1.0, maxval=1.0)
+        parts = [s.rescale(row[: s.size]) for s, row in zip(spaces, choices, strict=True)]
+        return jnp.stack([jnp.pad(part, (0, max(sizes) - part.size)) for part in parts])
+    possible = jnp.arange(max(sizes)) < jnp.array(sizes)[:, None]
+    if view.action_mask is not None:
+        possible = view.action_mask
+    return jax.random.categorical(key, jnp.where(possible, 0.0, -jnp.inf)).astype(jnp.int32)
+
+
+def _append(episode: Episode, timesteps: Timestep, longest: int) -> None:
+    """Add the steps of a block until the episode is over."""
+    for t in range(BLOCK):
+        if episode.moments[-1].over or episode.steps >= longest:
+            return
+        timestep = jax.tree.map(lambda x, t=t: x[t], timesteps)
+        episode.moments.append(_moment(timestep.view, timestep))
+
+
+def _moment(view: View, timestep: Timestep | None = None) -> Moment:
+    """One step, by agent."""
+    masks = {} if view.action_mask is None else _by_agent(view.action_mask)
+    seen, inside = _by_agent(view.observation), _inside(view, timestep)
+    if timestep is None:
+        return Moment(inside, seen, masks=masks)
+    given = map(_by_agent, (timestep.reward, timestep.terminated, timestep.truncated))
+    return Moment(inside, seen, *given, masks=masks)
+
+
+def _inside(view: View, timestep: Timestep | None) -> tuple[int, ...]:
+    """Who acts next: nobody if all have ended, else whoever is present or has not ended."""
+    going = np.ones(len(view.observation), bool)
+    if timestep is not None:
+        going = ~np.asarray(timestep.terminated | timestep.truncated)
+    if view.present is not None and going.any():
+        going = np.asarray(view.present)
+    return tuple(int(agent) for agent in np.flatnonzero(going))
+
+
+def _by_agent(values: Any) -> dict[int, Any]:
+    return dict(enumerate(np.asarray(values)))
+
+
+def padded(game: JaxGame, episode: Episode) -> Iterator[str]:
+    """What lies beyond an agent's own observation is 0, beyond its own actions impossible."""
+    for step, moment in enumerate(episode.moments):
+        for agent, spec in enumerate(game.specs):
+            if np.any(moment.observation[agent][spec.observation :]):
+                yield (
+                    f"the observation of agent {agent} is not 0 beyond its own {spec.observation} "
+                    f"numbers at step {step}: pad it with zeros."
+                )
+            if agent in moment.masks and np.any(moment.masks[agent][spec.action.size :]):
+                yield (
+                    f"the action mask of agent {agent} is True beyond its own {spec.action.size} "
+                    f"actions at step {step}: pad it with False."
+                )
+
+
+def numbered(game: JaxGame, episode: Episode) -> Iterator[str]:
+    """Where observations are numbered, they are whole numbers below `states`."""
+    for step, moment in enumerate(episode.moments):
+        for agent, spec in enumerate(game.specs):
+            seen = moment.observation[agent][0]
+            if spec.states and (seen != np.floor(seen) or not 0 <= seen < spec.states):
+                yield (
+                    f"the observation of agent {agent} is {seen:g} at step {step}, but its "
+                    f"{spec.states} states are numbered from 0 to {spec.states - 1}: give the "
+                    "number of the state."
+                )

@@ -1,0 +1,9 @@
+from coterie.envs.finite.classics import Climbing as Climbing
+from coterie.envs.finite.classics import Penalty as Penalty
+from coterie.envs.finite.classics import TwoStep as TwoStep
+from coterie.envs.finite.game import FiniteGame as FiniteGame
+from coterie.envs.finite.random import NetworkedMDP as NetworkedMDP
+from coterie.envs.finite.random import RandomMDP as RandomMDP
+from coterie.envs.finite.random import StochasticGame as StochasticGame
+from coterie.envs.finite.tables import Tables as Tables
+from coterie.envs.finite.tabular import TabularGame as TabularGame

@@ -1,0 +1,172 @@
+"""One copy of a game, playing episode after episode and writing what happens into its record."""
+
+from typing import Any
+
+import numpy as np
+
+from coterie.envs.host.layout import MASK, Layout, Sense, mask_of, sense
+from coterie.errors import GameError
+
+
+class Copy:
+    """A `ParallelEnv` between the arrays of its record.
+
+    env:     the game.
+    layout:  how many numbers each agent perceives and chooses.
+    records: the records of all copies (`layout.record`), of which number `row` is this one's.
+
+    An agent that has left perceives zeros and earns 0; it is `terminated` and not `present`.
+    """
+
+    def __init__(self, env: Any, layout: Layout, records: np.ndarray, row: int):
+        self.env = env
+        self.layout = layout
+        self.senses = [sense(a, env.observation_space(a)) for a in layout.agents]
+        self.spaces = [env.action_space(a) for a in layout.agents]
+        self.own = np.arange(max(layout.actions)) < np.array(layout.actions)[:, None]
+        self.alive: set[Any] = set()
+        self.records = records[row : row + 1]
+        self.view = self._part("view")
+        self.next = self._part("next")
+
+    def _part(self, name: str) -> dict[str, np.ndarray]:
+        part = self.records[name][0]
+        return {field: part[field] for field in part.dtype.names}
+
+    def start(self) -> None:
+        """Begin an episode from the record's seed; the first views go to `next`."""
+        self.records["step"] = 0
+        observation, info = self.env.reset(seed=int(self.records["seed"][0]))
+        self.alive = {agent for agent in self.layout.agents if agent in self.env.agents}
+        if not self.alive:
+            raise GameError("nobody is in the game after reset: env.agents is empty.")
+        self._perceive(self.next, observation, info, self.alive, self.alive)
+
+    def step(self) -> None:
+        """Play the record's action; where nobody is left, begin the next episode."""
+        self.records["step"] += 1
+        played = self.alive
+        observation, reward, terminated, truncated, info = self.env.step(self._actions())
+        ended = {agent for agent in played if self._of(terminated, agent, "terminated")}
+        cut = {agent for agent in played if self._of(truncated, agent, "truncated")}
+        self.alive = played - ended - cut
+        self._settle(played, reward, ended, cut, info)
+        self._perceive(self.view, observation, info, played, played - ended)
+        if not self.alive:
+            return self.start()
+        self._require_same_agents()
+        for name, array in self.next.items():
+            array[...] = self.view[name]
+        return self._dismiss(self.alive)
+
+    def close(self) -> None:
+        """Let the game go."""
+        self.env.close()
+
+    def _actions(self) -> dict[Any, Any]:
+        chosen = self.records["action"][0]
+        agents = enumerate(self.layout.agents)
+        return {agent: self._action(i, chosen[i]) for i, agent in agents if agent in self.alive}
+
+    def _action(self, index: int, chosen: Any) -> Any:
+        """An agent's part of the joint action, as its own space has it."""
+        size, space = self.layout.actions[index], self.spaces[index]
+        if self.layout.discrete:
+            if not 0 <= chosen < size:
+                self._fail(self.layout.agents[index], f"plays action {chosen} of {size}")
+            return int(chosen) + int(space.start)
+        action = chosen[:size].reshape(space.shape)
+        if not np.isfinite(action).all():
+            self._fail(self.layout.agents[index], f"plays {action.tolist()}")
+        return np.clip(action, space.low, space.high).astype(space.dtype)
+
+    def _settle(
+        self, played: set[Any], reward: Any, ended: set[Any], cut: set[Any], info: Any
+    ) -> None:
+        """Write rewards, endings and the numbers of `info`."""
+        record = self.records[0]
+        for i, agent in enumerate(self.layout.agents):
+            here = agent in played
+            record["reward"][i] = self._of(reward, agent, "reward") if here else 0.0
+            record["terminated"][i] = agent in ended or not here
+            record["truncated"][i] = agent in cut
+            for k, key in enumerate(self.layout.info):
+                record["info"][i, k] = info.get(agent, {}).get(key, np.nan) if here else 0.0
+        self._require_finite(record["reward"], "its reward")
+
+    def _perceive(
+        self,
+        view: dict[str, np.ndarray],
+        observation: Any,
+        info: Any,
+        given: set[Any],
+        present: set[Any],
+    ) -> None:
+        """Write the views: what the agents in `given` perceive, zeros for the others."""
+        for i, agent in enumerate(self.layout.agents):
+            view["present"][i] = agent in present
+            row = view["observation"][i]
+            if agent not in given:
+                row[:] = 0.0
+                continue
+            seen = self._of(observation, agent, "observation")
+            row[: self.layout.observations[i]] = self._vector(agent, self.senses[i], seen)
+        if self.layout.masked:
+            self._mask(view[MASK], observation, info)
+        self._require_finite(view["observation"], "its observation")
+
+    def _mask(self, mask: np.ndarray, observation: Any, info: Any) -> None:
+        """Write who may do what. Somebody who does not act next may do anything."""
+        mask[...] = self.own
+        for i, agent in enumerate(self.layout.agents):
+            given = mask_of(observation.get(agent), info.get(agent, {}))
+            if given is None or agent not in self.alive:
+                continue
+            given = np.asarray(given, np.bool_)
+            if given.shape != (self.layout.actions[i],):
+                size = self.layout.actions[i]
+                self._fail(agent, f"its action_mask has shape {given.shape}, not ({size},)")
+            if not given.any():
+                self._fail(agent, "its action_mask allows no action")
+            mask[i, : self.layout.actions[i]] = given
+
+    def _dismiss(self, alive: set[Any]) -> None:
+        """Blank the next view of those who have just left."""
+        for i, agent in enumerate(self.layout.agents):
+            if agent not in alive:
+                self.next["observation"][i] = 0.0
+                self.next["present"][i] = False
+
+    def _vector(self, agent: Any, how: Sense, seen: Any) -> np.ndarray:
+        if how.shape is not None and np.shape(seen) != how.shape:
+            self._fail(agent, f"its observation has shape {np.shape(seen)}, not {how.shape}")
+        vector = how.encode(seen)
+        if vector.size != how.size:
+            self._fail(agent, f"its observation has {vector.size} numbers, not {how.size}")
+        return vector
+
+    def _of(self, given: Any, agent: Any, what: str) -> Any:
+        """One agent's entry of a dictionary that the game gave."""
+        try:
+            return given[agent]
+        except (KeyError, TypeError, IndexError):
+            self._fail(agent, f"the game gave no {what} for it")
+
+    def _require_finite(self, numbers: np.ndarray, what: str) -> None:
+        finite = np.isfinite(numbers)
+        if not finite.all():
+            index = int(np.argmin(finite.reshape(len(numbers), -1).all(axis=1)))
+            bad = numbers[index][~finite[index]].tolist()
+            self._fail(self.layout.agents[index], f"{what} holds {bad}")
+
+    def _require_same_agents(self) -> None:
+        """Nobody may come back, or go without having been terminated or truncated."""
+        now = set(self.env.agents)
+        for agent in now - self.alive:
+            self._fail(agent, "is in env.agents although it had left")
+        for agent in self.alive - now:
+            self._fail(agent, "left env.agents without being terminated or truncated")
+
+    def _fail(self, agent: Any, text: str) -> None:
+        step = int(self.records["step"][0])
+        raise GameError(f"agent {agent!r} at step {step} of its episode: {text}.")

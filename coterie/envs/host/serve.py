@@ -1,0 +1,116 @@
+"""What runs inside a worker process: some copies of a game, told by a pipe, answering in memory.
+
+A message is two integers (`COMMAND`): what to do, and with which set of copies. The reply is empty,
+or the sentence that says what went wrong. Arrays never cross the pipe and nothing is unpickled.
+"""
+
+import ast
+import contextlib
+import mmap
+import signal
+import struct
+from multiprocessing.connection import Connection
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from coterie.envs.host.episode import Copy
+from coterie.envs.host.factory import Options, build, describe
+from coterie.envs.host.layout import Layout, record
+from coterie.errors import GameError
+
+COMMAND = struct.Struct("<ii")
+START, STEP, CLOSE = range(3)
+
+
+class Job(NamedTuple):
+    """Copies `first` to `last - 1` of `copies`, of the game that `factory(**options)` makes."""
+
+    factory: str
+    options: Options
+    layout: Layout
+    copies: int
+    first: int
+    last: int
+
+    def text(self) -> bytes:
+        """As a Python literal, to send; `Job.read` is the way back."""
+        return repr((*self[:2], tuple(self.layout), *self[3:])).encode()
+
+    @staticmethod
+    def read(text: bytes) -> "Job":
+        factory, options, layout, *rest = ast.literal_eval(text.decode())
+        return Job(factory, options, Layout(*layout), *rest)
+
+
+def serve(pipe: int, memory: int) -> None:
+    """Answer until the other end of the pipe closes.
+
+    pipe, memory: file descriptors, inherited from the parent.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+    connection = Connection(pipe)
+    job = Job.read(connection.recv_bytes())
+    worker = Copies(job, np.frombuffer(mmap.mmap(memory, 0), record(job.layout), job.copies))
+    try:
+        while True:
+            connection.send_bytes(worker.answer(*COMMAND.unpack(connection.recv_bytes())))
+    except (EOFError, ConnectionError):
+        worker.close()
+
+
+class Copies:
+    """The copies that one worker plays, in as many sets as there are states of the vector game."""
+
+    def __init__(self, job: Job, records: np.ndarray):
+        self.job = job
+        self.records = records
+        self.sets: dict[int, list[Copy]] = {}
+
+    def answer(self, command: int, number: int) -> bytes:
+        """Do as told with set `number`; what went wrong, or nothing."""
+        try:
+            if command == CLOSE:
+                self._close(number)
+            elif command == START:
+                self._each(self._set(number), Copy.start)
+            else:
+                self._each(self.sets[number], Copy.step)
+        except GameError as error:
+            return str(error).encode()
+        return b""
+
+    def _each(self, copies: list[Copy], action: Any) -> None:
+        for row, copy in enumerate(copies, self.job.first):
+            self.records["busy"][row] = True
+            try:
+                action(copy)
+            except GameError as error:
+                raise GameError(f"copy {row}, {error}") from error
+            except Exception as error:
+                step = self.records["step"][row]
+                raise GameError(
+                    f"copy {row} failed at step {step} of its episode: {describe(error)}."
+                ) from error
+            self.records["busy"][row] = False
+
+    def _set(self, number: int) -> list[Copy]:
+        """The copies of set `number`, built when they are first asked for."""
+        if number not in self.sets:
+            rows = range(self.job.first, self.job.last)
+            self.sets[number] = [self._build(row) for row in rows]
+        return self.sets[number]
+
+    def _build(self, row: int) -> Copy:
+        env = build(self.job.factory, self.job.options)
+        return Copy(env, self.job.layout, self.records, row)
+
+    def close(self) -> None:
+        """Let all games go; what they still raise is of no interest to anybody."""
+        with contextlib.suppress(Exception):
+            for number in list(self.sets):
+                self._close(number)
+
+    def _close(self, number: int) -> None:
+        for copy in self.sets.pop(number, []):
+            copy.close()

@@ -1,0 +1,116 @@
+"""Several states of one vector game at once: which copies belong to which, and what went wrong.
+
+What a compiled program calls back: JAX hands over its arrays, NumPy arrays are what it gets.
+"""
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from coterie.envs.host.serve import CLOSE, START, STEP
+from coterie.envs.host.workers import Workers
+from coterie.errors import GameError
+
+ANSWERS = ("view", "next", "reward", "terminated", "truncated", "info")
+"""The fields of a record that a step returns."""
+
+ALIVE = 32
+"""How many states can be played at once."""
+
+
+class Sessions:
+    """States as numbers, each standing for a set of copies in the workers.
+
+    hire:    starts the workers; called at the first `start`, and again after a failure.
+    failure: why the last call failed, if it did.
+
+    One state more than `alive` takes the copies of the state that was played longest ago.
+    """
+
+    def __init__(self, hire: Callable[[], Workers], alive: int = ALIVE):
+        self.hire = hire
+        self.alive = alive
+        self.failure: GameError | None = None
+        self._workers: Workers | None = None
+        self._sets: OrderedDict[int, int] = OrderedDict()  # the set of each state, stalest first
+        self._count = 0
+        self._one_at_a_time = threading.Lock()  # there is one set of records for all states
+
+    def start(self, seeds: Any) -> tuple[np.int32, Any]:
+        """Begin with one seed per copy: the new state, and the first views."""
+        return self._guard(self._start, np.asarray(seeds))
+
+    def step(self, state: Any, action: Any, seeds: Any) -> dict[str, Any]:
+        """Play all copies; the seeds are for those whose episode ends."""
+        return self._guard(self._step, int(state), np.asarray(action), np.asarray(seeds))
+
+    def close(self, state: Any) -> None:
+        """Forget a state and its copies."""
+        self._guard(self._close, int(state))
+
+    def _start(self, seeds: np.ndarray) -> tuple[np.int32, Any]:
+        self.failure = None
+        if self._workers is None or self._workers.gone:
+            self._sets.clear()
+            self._workers = self.hire()
+        workers = self._workers
+        workers.records["seed"] = seeds
+        self._count += 1
+        self._sets[self._count] = self._take_set()
+        workers.command(START, self._sets[self._count])
+        return np.int32(self._count), _copied(workers.records["next"])
+
+    def _step(self, state: int, action: np.ndarray, seeds: np.ndarray) -> dict[str, Any]:
+        if self._workers is None or self._workers.gone or state not in self._sets:
+            raise GameError(
+                f"state {state} is no longer played: it was closed, or more than {self.alive} "
+                "states were begun since; reset the game to go on."
+            )
+        self._sets.move_to_end(state)
+        records = self._workers.records
+        records["action"], records["seed"] = action, seeds
+        self._workers.command(STEP, self._sets[state])
+        return {name: _copied(records[name]) for name in ANSWERS}
+
+    def _close(self, state: int) -> None:
+        if self._workers is not None and not self._workers.gone and state in self._sets:
+            self._workers.command(CLOSE, self._sets.pop(state))
+
+    def _take_set(self) -> int:
+        """The lowest number of a set that is free, or else the set of the stalest state."""
+        if len(self._sets) >= self.alive:
+            return self._sets.popitem(last=False)[1]
+        return min(set(range(self.alive)) - set(self._sets.values()))
+
+    def _guard(self, call: Callable[..., Any], *given: Any) -> Any:
+        """Keep a failure for whoever catches JAX's version of it."""
+        try:
+            with self._one_at_a_time:
+                return call(*given)
+        except GameError as error:
+            self.failure = error
+            raise
+
+
+def count_workers(wanted: int | None, copies: int) -> int:
+    """As many as were asked for, or as there are cores for us; never more than copies."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(wanted or cores or 1, copies)
+
+
+def shapes(dtype: np.dtype, copies: int, shape: Callable[..., Any]) -> Any:
+    """`shape(shape, dtype)` for every field of `dtype`, stacked over copies."""
+    if dtype.names is None:
+        return shape((copies, *dtype.shape), dtype.base)
+    return {name: shapes(dtype[name], copies, shape) for name in dtype.names}
+
+
+def _copied(records: np.ndarray) -> Any:
+    """Fields of records as arrays of their own, which the next step does not overwrite."""
+    if records.dtype.names is None:
+        return records.copy()
+    return {name: _copied(records[name]) for name in records.dtype.names}

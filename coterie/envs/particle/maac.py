@@ -1,0 +1,62 @@
+"""What the two games of MAAC share: a team of two kinds, moved by its own acceleration."""
+
+import abc
+from dataclasses import dataclass
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from coterie.envs.game import JaxGame, Timestep, View
+from coterie.envs.particle.observations import pushes
+from coterie.errors import require
+
+ACCELERATION = 1.5**2
+"""Of an agent that pushes, whatever its mass: MAAC's world multiplies by its 1.5 twice."""
+
+MAX_SPEED = 1.0
+
+
+@dataclass(frozen=True)
+class TwoKinds(JaxGame, abc.ABC):
+    """A team in which two kinds of agents depend on each other, after Iqbal & Sha (2019,
+    "Actor-attention-critic for multi-agent reinforcement learning") and their released code.
+
+    Observations differ in length; the shorter ones are padded with zeros.
+    """
+
+    agents: int = 8
+    """How many agents play, of both kinds together."""
+
+    time_limit: int = 100
+    """The number of steps after which an episode is cut off."""
+
+    group: ClassVar[int]
+    """The agents come in groups of so many."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        number, limit, group = self.agents, self.time_limit, self.group
+        require(
+            number >= group and number % group == 0,
+            f"agents must be a multiple of {group}, not {number}: try 8.",
+        )
+        require(
+            limit >= 1, f"time_limit must be at least 1, not {limit}: try {type(self).time_limit}."
+        )
+
+    def acceleration(self, action: Int[Array, " M"]) -> Float[Array, "M 2"]:
+        """By one of rest, +x, -x, +y, -y each."""
+        return -ACCELERATION * pushes(jax.nn.one_hot(action, 5))
+
+    def told(
+        self,
+        clock: Int[Array, ""],
+        view: View,
+        reward: Float[Array, " N"],
+        info: dict[str, Array],
+    ) -> Timestep:
+        """A step that nobody's episode ends with, but that may be the last."""
+        late = jnp.broadcast_to(clock >= self.time_limit, (self.agents,))
+        return Timestep(view, reward, jnp.zeros_like(late), late, info)

@@ -1,0 +1,183 @@
+"""Games written for PettingZoo, or for its interface, in the same compiled training loop.
+
+`step` leaves the compiled program through an ordered callback; worker processes play all copies
+and answer in shared memory. Everything random in a game follows from the seeds it is reset with,
+and these follow from the keys: the same keys give the same bits, however many workers there are.
+"""
+
+import ast
+import functools
+import logging
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import jax
+import jax.numpy as jnp
+from jax.experimental import io_callback
+from jaxtyping import Array, Float, Key, PyTree, UInt32
+
+from coterie.bounds import AtLeast
+from coterie.envs.game import Game, Timestep, VectorGame
+from coterie.envs.host.factory import Options, build, describe
+from coterie.envs.host.layout import MASK, Layout, measure, record
+from coterie.envs.host.sessions import ANSWERS, Sessions, count_workers, shapes
+from coterie.envs.host.workers import Workers
+from coterie.errors import GameError, require
+from coterie.types import AgentSpec, Box, Discrete, View
+
+
+@dataclass(frozen=True)
+class PettingZooGame(Game):
+    """A game that a factory of PettingZoo's `ParallelEnv`s makes.
+
+    factory:  `"mpe2.simple_spread_v3"` (a module with `parallel_env`), `"my.module:function"` or
+              `"my.module.function"`.
+    """
+
+    factory: str
+    """What makes the game."""
+    options: tuple[str, ...] = ()
+    """What the factory is called with: N=3 max_cycles=25; Python's plain values, or else text."""
+    workers: Annotated[int | None, AtLeast(1)] = None
+    """How many processes play; as many as there are cores, and no more than games, if None."""
+    deadline: float = 60.0
+    """How many seconds a step of all games may take before the game counts as hung."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        names = [name for name, _ in self.arguments]
+        for name in names:
+            require(
+                all("=" in option for option in self.options)
+                and name.isidentifier()
+                and names.count(name) == 1,
+                f"options are name=value, each name once, not {' '.join(self.options)!r}.",
+            )
+        require(self.deadline > 0, f"deadline must be more than 0 seconds, not {self.deadline:g}.")
+
+    @property
+    def arguments(self) -> Options:
+        """The options as the factory is given them, by name.
+
+        >>> PettingZooGame("mpe2.simple_spread_v3", ("N=3", "shape=(2, 3)", "map=maze")).arguments
+        (('N', 3), ('shape', (2, 3)), ('map', 'maze'))
+        """
+        pairs = (option.partition("=") for option in self.options)
+        return tuple((name.strip(), _value(text)) for name, _, text in pairs)
+
+    @property
+    def specs(self) -> tuple[AgentSpec, ...]:
+        layout = self.layout
+        if layout.discrete:
+            actions = [Discrete(size) for size in layout.actions]
+        else:
+            sizes = zip(layout.actions, layout.bounds, strict=True)
+            actions = [Box(size, low, high) for size, (low, high) in sizes]
+        pairs = zip(layout.observations, actions, strict=True)
+        return tuple(AgentSpec(observation, action) for observation, action in pairs)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(str(agent) for agent in self.layout.agents)
+
+    @property
+    def layout(self) -> Layout:
+        """The sizes of the game; it is built once to find them."""
+        return _layout(self.factory, self.arguments)
+
+    def vectorize(self, copies: int) -> "HostVector":
+        require(copies >= 1, f"games must be at least 1, not {copies}.")
+        return HostVector(self, copies)
+
+    def build(self) -> Any:
+        """A fresh `ParallelEnv`, in this process."""
+        return build(self.factory, self.arguments)
+
+    def render_env(self) -> Any:
+        """A fresh `ParallelEnv` whose `render()` gives a picture `[H, W, 3]`."""
+        return build(self.factory, self.arguments, render_mode="rgb_array")
+
+
+@functools.lru_cache(maxsize=64)
+def _layout(factory: str, options: Options) -> Layout:
+    env = build(factory, options)
+    try:
+        return measure(env)
+    except GameError:
+        raise
+    except Exception as error:
+        raise GameError(f"{factory} cannot be reset: {describe(error)}.") from error
+    finally:
+        env.close()
+
+
+class HostVector(VectorGame):
+    """Copies of a `PettingZooGame`, played by worker processes.
+
+    A state is a number that stands for a set of copies in the workers, so that one vector game, and
+    one compiled program, serves several seeds. Ordered callbacks cannot be batched: play seeds one
+    after the other (`lax.map`, a loop), and on one device.
+    """
+
+    def __init__(self, game: PettingZooGame, copies: int):
+        layout = game.layout
+        number = count_workers(game.workers, copies)
+        told = (game.factory, game.arguments, layout, copies, number, game.deadline)
+        self.copies = copies
+        self.info = layout.info
+        self.sessions = Sessions(functools.partial(Workers, *told))
+        self.shapes = shapes(record(layout), copies, jax.ShapeDtypeStruct)
+
+    @property
+    def resumable(self) -> bool:
+        return False
+
+    @property
+    def failure(self) -> GameError | None:
+        return self.sessions.failure
+
+    def reset(self, key: Key[Array, ""]) -> tuple[PyTree, View]:
+        results = (jax.ShapeDtypeStruct((), jnp.int32), self.shapes["next"])
+        state, view = io_callback(self.sessions.start, results, self._seeds(key), ordered=True)
+        return state, _view(view)
+
+    def step(
+        self, state: PyTree, action: Array, key: Key[Array, ""]
+    ) -> tuple[PyTree, Timestep, View]:
+        told = (state, action.astype(self.shapes["action"].dtype), self._seeds(key))
+        results = {name: self.shapes[name] for name in ANSWERS}
+        given = io_callback(self.sessions.step, results, *told, ordered=True)
+        flags = (given["reward"], given["terminated"], given["truncated"])
+        info = {name: given["info"][..., k] for k, name in enumerate(self.info)}
+        return state, Timestep(_view(given["view"]), *flags, info), _view(given["next"])
+
+    def close(self, state: PyTree) -> None:
+        io_callback(self.sessions.close, None, state, ordered=True)
+
+    def global_state(self, state: PyTree, view: View) -> Float[Array, "G S"]:
+        """All observations side by side."""
+        return view.observation.reshape(self.copies, -1)
+
+    def _seeds(self, key: Key[Array, ""]) -> UInt32[Array, " G"]:
+        """One seed per copy. 31 bits: some games pass them on to C as signed integers."""
+        return jax.random.bits(key, (self.copies,), jnp.uint32) >> 1
+
+
+def _value(text: str) -> Any:
+    """A plain value from text, or the text."""
+    try:
+        return ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text.strip()
+
+
+def _view(fields: dict[str, Array]) -> View:
+    return View(fields["observation"], fields.get(MASK), fields["present"])
+
+
+def _unexpected(entry: logging.LogRecord) -> bool:
+    """Whether JAX should log an exception of a callback: a `GameError` is reported by the loop."""
+    return not (entry.exc_info and isinstance(entry.exc_info[1], GameError))
+
+
+logging.getLogger("jax._src.callback").addFilter(_unexpected)

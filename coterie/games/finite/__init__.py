@@ -1,9 +1,0 @@
-from coterie.games.finite.classics import Climbing as Climbing
-from coterie.games.finite.classics import Penalty as Penalty
-from coterie.games.finite.classics import TwoStep as TwoStep
-from coterie.games.finite.game import FiniteGame as FiniteGame
-from coterie.games.finite.random import NetworkedMDP as NetworkedMDP
-from coterie.games.finite.random import RandomMDP as RandomMDP
-from coterie.games.finite.random import StochasticGame as StochasticGame
-from coterie.games.finite.tables import Tables as Tables
-from coterie.games.finite.tabular import TabularGame as TabularGame

@@ -1,0 +1,1 @@
+"""Files, memory, words that spell values, JAX's settings."""

@@ -1,0 +1,163 @@
+"""A schedule as one agent lives it: who is linked to it in a round, and with which weights."""
+
+import abc
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from coterie.graph import Graph
+from coterie.network.round import Moment
+
+Hear = Callable[[Array], Array]
+"""Each neighbour's value of something, `[...] -> [K, ...]`."""
+
+
+class Turn(NamedTuple):
+    """A round as planned.
+
+    weight: what each neighbour's value weighs, `[K]`; 0 where it is not linked in this round.
+    hears, sends: to whom this agent listens, and who listens to it, `[K]`.
+    """
+
+    weight: Float[Array, " K"]
+    hears: Bool[Array, " K"]
+    sends: Bool[Array, " K"]
+
+
+class Seats(NamedTuple):
+    """Where each agent keeps its neighbours.
+
+    neighbour: who has the seat, `[N, K]`; a seat that nobody has holds the agent itself.
+    """
+
+    neighbour: Int[np.ndarray, "N K"]
+
+    @property
+    def taken(self) -> Bool[np.ndarray, "N K"]:
+        """Which seats hold a neighbour."""
+        return self.neighbour != np.arange(len(self.neighbour))[:, None]
+
+    def of(self, matrix: np.ndarray) -> np.ndarray:
+        """Each agent's row of a matrix `[N, N]`, seat by seat, `[N, K]`."""
+        return np.take_along_axis(matrix, self.neighbour, axis=1)
+
+
+class Plan(eqx.Module):
+    """The rounds as one agent lives them; all agents' plans are stacked on a leading agent axis."""
+
+    @property
+    @abc.abstractmethod
+    def turns(self) -> int:
+        """Rounds until every link was up, all but surely."""
+
+    @abc.abstractmethod
+    def turn(self, moment: Moment, hear: Hear) -> tuple[Turn, "Plan"]:
+        """The round, and the plan after it."""
+
+
+class Recurring(Plan):
+    """`P` graphs that take turns: weights and links, `[P, K]`."""
+
+    weight: Float[Array, "*N P K"]
+    linked: Bool[Array, "*N P K"]
+
+    @property
+    def turns(self) -> int:
+        """Rounds until every link was up, all but surely; here, until the graphs start again."""
+        return self.weight.shape[-2]
+
+    def turn(self, moment: Moment, hear: Hear) -> tuple[Turn, "Recurring"]:
+        """The round, and the plan after it."""
+        now = moment.clock % self.turns
+        linked = self.linked[now]
+        return Turn(self.weight[now], linked, linked), self
+
+
+class Random(Plan):
+    """Links that are up with a probability each, `[K]`; Metropolis weights of every round."""
+
+    chance: Float[Array, "*N K"]
+    least: float = eqx.field(static=True)
+
+    @property
+    def turns(self) -> int:
+        """Rounds until every link was up, all but surely."""
+        return tries(self.least)
+
+    def turn(self, moment: Moment, hear: Hear) -> tuple[Turn, "Random"]:
+        """The round, and the plan after it."""
+        up = moment.chances() < self.chance
+        degree = jnp.sum(up)
+        weight = up / (1.0 + jnp.maximum(degree, hear(degree)))
+        return Turn(weight, up, up), self
+
+
+class Paced(Plan):
+    """A graph whose agents listen at intervals of their own.
+
+    due: the round in which this agent listens next.
+    """
+
+    weight: Float[Array, "*N K"]
+    linked: Bool[Array, "*N K"]
+    due: Int[Array, "*N"]
+    mean: float = eqx.field(static=True)
+    deviation: float = eqx.field(static=True)
+
+    @property
+    def turns(self) -> int:
+        """Rounds until everybody has listened, all but surely."""
+        return math.ceil(self.mean + 3.0 * self.deviation)
+
+    def turn(self, moment: Moment, hear: Hear) -> tuple[Turn, "Paced"]:
+        """The round, and the plan after it."""
+        listens = moment.clock >= self.due
+        own = jax.random.normal(moment.own)
+        wait = jnp.maximum(jnp.round(self.mean + self.deviation * own), 1).astype(jnp.int32)
+        turn = Turn(self.weight, self.linked & listens, self.linked & hear(listens))
+        due = jnp.where(listens, moment.clock + wait, self.due)
+        return turn, Paced(self.weight, self.linked, due, self.mean, self.deviation)
+
+
+class OneByOne(Plan):
+    """Links that take turns by `number`, `[K]` (-1 where there is none), of so many `numbers`."""
+
+    number: Int[Array, "*N K"]
+    numbers: int = eqx.field(static=True)
+    random: bool = eqx.field(static=True)
+
+    @property
+    def turns(self) -> int:
+        """Rounds until every link was up, all but surely."""
+        return tries(1.0 / self.numbers) if self.random else self.numbers
+
+    def turn(self, moment: Moment, hear: Hear) -> tuple[Turn, "OneByOne"]:
+        """The round, and the plan after it."""
+        drawn = moment.number(self.numbers) if self.random else moment.clock % self.numbers
+        up = self.number == drawn
+        # Two agents that meet alone have Metropolis weights of a half.
+        return Turn(jnp.where(up, 0.5, 0.0), up, up), self
+
+
+def tries(chance: float) -> int:
+    """How often to try what succeeds with a probability, so that it fails once in a hundred times.
+
+    What succeeds more rarely than one try in a hundred gets no more tries than that.
+
+    >>> tries(1.0), tries(0.7), tries(0.1)
+    (1, 4, 44)
+    """
+    return 1 if chance >= 0.99 else math.ceil(math.log(0.01) / math.log(1.0 - max(chance, 0.01)))
+
+
+def recurring(graphs: Sequence[Graph], seats: Seats) -> Recurring:
+    """Every agent's plan for graphs that take turns, one per round."""
+    weight = np.stack([seats.of(graph.weights) * seats.taken for graph in graphs], 1)
+    linked = np.stack([seats.of(graph.adjacency) for graph in graphs], 1)
+    return Recurring(jnp.asarray(weight, jnp.float32), jnp.asarray(linked))

@@ -1,0 +1,66 @@
+"""What a logger is: three methods, called in one process, in the order of what happens."""
+
+import importlib.util
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+
+from coterie.errors import require
+from coterie.training.metrics import Row
+from coterie.training.run import Run
+
+Kind = Literal["training", "evaluation"]
+
+
+@runtime_checkable
+class Logger(Protocol):
+    """Who is told what happens while a run trains; a class of one's own needs no base.
+
+    A run that was stopped goes on from its latest checkpoint, and the rows after it are logged
+    again with the same numbers (but `seconds`). `kept_steps` says where that is.
+    """
+
+    def start(self, run: Run) -> None:
+        """Training is about to start or to go on; `run.describe()` has the hyper-parameters."""
+
+    def log(self, kind: Kind, seed: int, steps: int, row: Row) -> None:
+        """A row of numbers: of a block that is trained, or of an evaluation.
+
+        seed:  which repetition.
+        steps: the game steps that it has been trained for.
+        row:   numbers by name; for all agents, and `name/agent`. NaN where there is none.
+        """
+
+    def finish(self) -> None:
+        """Training is over, stopped, or has failed."""
+
+
+def hyper_parameters(run: Run) -> dict[str, bool | int | float | str]:
+    """Everything that decides a run, by flat names: `algorithm.learning_rate`."""
+    parts = {name: value for name, value in run.describe().items() if isinstance(value, dict)}
+    return {
+        f"{part}.{name}": _plain(value)
+        for part, values in parts.items()
+        for name, value in values.items()
+    }
+
+
+def numbers(kind: Kind, row: Row) -> dict[str, float]:
+    """What of a row can be drawn over its steps, by names such as `training/return`."""
+    return {
+        f"{kind}/{name}": value
+        for name, value in row.items()
+        if name != "steps" and not np.isnan(value)
+    }
+
+
+def require_extra(logger: str, package: str) -> None:
+    """Raise `ConfigError` if the package that a logger writes with is not installed."""
+    require(
+        importlib.util.find_spec(package) is not None,
+        f"the logger {logger} needs the package {package}: pip install 'coterie[{logger}]'.",
+    )
+
+
+def _plain(value: Any) -> bool | int | float | str:
+    return value if isinstance(value, bool | int | float | str) else str(value)

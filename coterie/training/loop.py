@@ -1,0 +1,93 @@
+"""Train: a new run, one that goes on, or one that is only tried. The one way to start them all."""
+
+from collections.abc import Sequence
+
+import jax
+
+from coterie.internal.files import sweep
+from coterie.internal.memory import require_room
+from coterie.training.evaluate import explained
+from coterie.training.loggers import Logger, made
+from coterie.training.loggers.table import Csv
+from coterie.training.memory import InMemory, MemoryRun
+from coterie.training.programs import Programs
+from coterie.training.recording import OnDisk, Recorder
+from coterie.training.run import Run
+from coterie.training.setup import set_up
+from coterie.training.trainer import Trainer
+from coterie.training.watcher import Silent, Watcher
+
+
+def train(run: Run, loggers: Sequence[Logger] = (), watcher: Watcher | None = None) -> bool:
+    """Train a new run in its own folder; False if it was stopped before the end.
+
+    loggers: told what happens, besides the run's own tables and those that it names.
+    """
+    run.require_new()
+    trainer = _on_disk(run, loggers, watcher)
+    with explained(trainer.setup.vector, trainer.setup.judged):
+        repetitions = [trainer.fresh(seed) for seed in run.seeds]
+    run.create()
+    return trainer.train(repetitions)
+
+
+def resume(run: Run, loggers: Sequence[Logger] = (), watcher: Watcher | None = None) -> bool:
+    """Continue a run from its latest checkpoints, bit for bit as if it had never stopped."""
+    trainer = _on_disk(run, loggers, watcher)
+    sweep(run.folder)
+    with explained(trainer.setup.vector, trainer.setup.judged):
+        repetitions = [trainer.restored(seed) for seed in run.seeds]
+    return trainer.train(repetitions)
+
+
+def train_in_memory(
+    run: Run, loggers: Sequence[Logger] = (), watcher: Watcher | None = None
+) -> MemoryRun:
+    """Train a run that leaves nothing on disk; `finished` is false if it was stopped before."""
+    programs, kept = Programs(set_up(run)), MemoryRun(run)
+    keeper = InMemory(kept, programs)
+    everybody = [keeper, *made(run.loggers), *loggers]
+    trainer = _opened(run, programs, keeper, everybody, watcher)
+    with explained(trainer.setup.vector, trainer.setup.judged):
+        repetitions = [trainer.fresh(seed) for seed in run.seeds]
+    kept.finished = trainer.train(repetitions)
+    return kept
+
+
+def rehearse(run: Run) -> None:
+    """Raise what `train` would raise of the configuration, at next to no cost."""
+    made(run.loggers)
+    _require_room(run, Programs(set_up(run)))
+
+
+def held(run: Run, programs: Programs) -> int:
+    """How many bytes the states of all seeds take: what learns, and what it remembers."""
+    return programs.held * len(run.seeds)
+
+
+def _on_disk(run: Run, loggers: Sequence[Logger], watcher: Watcher | None) -> Trainer:
+    """A trainer that writes into the run's folder."""
+    everybody, programs = [Csv(), *made(run.loggers), *loggers], Programs(set_up(run))
+    return _opened(run, programs, OnDisk(run, programs), everybody, watcher)
+
+
+def _opened(
+    run: Run,
+    programs: Programs,
+    recorder: Recorder,
+    loggers: Sequence[Logger],
+    watcher: Watcher | None,
+) -> Trainer:
+    """A trainer, if what it holds fits the machine."""
+    _require_room(run, programs)
+    watcher = watcher or Silent()
+    watcher.begun(held(run, programs))
+    return Trainer(run, programs, recorder, loggers, watcher)
+
+
+def _require_room(run: Run, programs: Programs) -> None:
+    """Raise `ConfigError` if the states would not fit the machine; a GPU says so itself."""
+    if jax.default_backend() == "cpu":
+        agents, seeds = len(programs.setup.names), len(run.seeds)
+        what = f"what {agents} agents learn and remember, with {seeds} seeds,"
+        require_room(held(run, programs), what, "lower --capacity, --seeds or --agents")

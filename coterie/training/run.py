@@ -1,0 +1,211 @@
+"""A run on disk: its configuration, its numbers, its checkpoints, one policy file per agent."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import platform
+import re
+import time
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from coterie.algorithms import Algorithm
+from coterie.catalogue import algorithm_name, changed, game_name, make_algorithm, make_game
+from coterie.envs.game import Game
+from coterie.envs.joint_agent import as_one
+from coterie.errors import CoterieError, RunError, require
+from coterie.internal.files import read_json, write_whole
+from coterie.network import Communication
+from coterie.policies import SUFFIX
+from coterie.training.settings import Settings
+
+FORMAT = 2
+
+MEMORY = Path(os.devnull)
+"""The folder of a run that is kept in memory: nothing can be written there."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Who learns what, how, and where it is written."""
+
+    folder: Path
+    method: str
+    algorithm: Algorithm
+    world: str
+    game: Game
+    settings: Settings
+    loggers: tuple[str, ...] = ()
+    """The names of those who are told what happens, besides the run's own tables."""
+
+    @property
+    def saved(self) -> bool:
+        """Whether it is on disk; otherwise it is kept in memory, and its folder is `MEMORY`."""
+        return self.folder != MEMORY
+
+    @property
+    def title(self) -> str:
+        """A short name for plots."""
+        return f"{self.method} on {self.world}"
+
+    @property
+    def played(self) -> Game:
+        """The game as it is played: by the team as one agent, if the method acts at a centre."""
+        return as_one(self.game) if self.algorithm.information.together else self.game
+
+    @property
+    def seeds(self) -> range:
+        """The seeds of its repetitions."""
+        return range(self.settings.seed, self.settings.seed + self.settings.seeds)
+
+    def seed_folder(self, seed: int) -> Path:
+        """Where one repetition lives."""
+        return self.folder / f"seed-{seed}"
+
+    def checkpoints(self, seed: int) -> Path:
+        """Where its checkpoints are."""
+        return self.seed_folder(seed) / "checkpoints"
+
+    def metrics(self, seed: int) -> Path:
+        """Its training numbers, one row per block."""
+        return self.seed_folder(seed) / "metrics.csv"
+
+    def evaluations(self, seed: int) -> Path:
+        """Its evaluations, one row each."""
+        return self.seed_folder(seed) / "evaluation.csv"
+
+    def traffic(self, seed: int) -> Path:
+        """What has crossed its links, one row per payload and direction."""
+        return self.seed_folder(seed) / "traffic.csv"
+
+    def policy_file(self, seed: int, agent: str) -> Path:
+        """One agent's trained policy."""
+        return self.seed_folder(seed) / "policies" / f"{file_name(agent)}{SUFFIX}"
+
+    def owner(self, seed: int) -> dict[str, Any]:
+        """What tells the files of one repetition from those of any other."""
+        described = {key: self.describe()[key] for key in ("algorithm", "game", "settings")}
+        text = json.dumps(described, sort_keys=True)
+        return {"seed": seed, "run": hashlib.sha256(text.encode()).hexdigest()[:16]}
+
+    @property
+    def finished(self) -> bool:
+        """Whether every repetition has been trained to the end."""
+        settings, horizon = self.settings, self.algorithm.horizon
+        last = f"{settings.blocks(horizon) * settings.block + 1:09d}"
+        return all((self.checkpoints(seed) / last).is_dir() for seed in self.seeds)
+
+    @property
+    def steps(self) -> int:
+        """The game steps of one repetition, rounded up to whole blocks."""
+        horizon = self.algorithm.horizon
+        return self.settings.blocks(horizon) * self.settings.block_steps(horizon)
+
+    def require_new(self) -> None:
+        """Raise `RunError` if the folder is in use."""
+        require(
+            not self.folder.exists() or (self.folder.is_dir() and not any(self.folder.iterdir())),
+            f"{self.folder} already exists: choose another --folder, or `coterie resume` it.",
+            RunError,
+        )
+
+    def create(self) -> None:
+        """Make the folder and write the configuration; refuses a folder that is in use."""
+        self.require_new()
+        write_whole(self.folder / "run.json", json.dumps(self.describe(), indent=2) + "\n")
+
+    def describe(self) -> dict[str, Any]:
+        """The configuration, enough to repeat the run."""
+        return {
+            "format": FORMAT,
+            "algorithm": {"name": self.method, **options(self.algorithm)},
+            "game": {"name": self.world, **options(self.game)},
+            "settings": {
+                **options(self.settings),
+                "communication": self.settings.communication.describe(),
+            },
+            "loggers": list(self.loggers),
+            "versions": {
+                "coterie": version("coterie"),
+                "jax": version("jax"),
+                "python": platform.python_version(),
+            },
+        }
+
+
+def new_run(
+    algorithm: str | Algorithm,
+    game: str | Game,
+    settings: Settings,
+    folder: str | Path | None = None,
+    loggers: tuple[str, ...] = (),
+) -> Run:
+    """A run that is not yet on disk; by default in `runs/<algorithm>-<game>-<time>`."""
+    method = algorithm if isinstance(algorithm, str) else algorithm_name(algorithm)
+    world = game if isinstance(game, str) else game_name(game)
+    rule = make_algorithm(algorithm) if isinstance(algorithm, str) else algorithm
+    played = make_game(game) if isinstance(game, str) else game
+    if folder is None:
+        plain = file_name(f"{method}-{world}")
+        folder = Path("runs") / f"{plain}-{time.strftime('%Y%m%d-%H%M%S')}"
+    return Run(Path(folder), method, rule, world, played, settings, loggers)
+
+
+def open_run(folder: str | Path) -> Run:
+    """The run in a folder; `RunError` if it is not one, is half written or damaged."""
+    folder = Path(folder)
+    require(
+        folder.is_dir(), f"{folder} is not a folder: name one that `coterie train` made.", RunError
+    )
+    described = read_json(folder / "run.json")
+    try:
+        require(
+            described["format"] == FORMAT,
+            f"{folder} was written in format {described['format']}; this version reads {FORMAT}.",
+            RunError,
+        )
+        algorithm, game = dict(described["algorithm"]), dict(described["game"])
+        method, world = algorithm.pop("name"), game.pop("name")
+        return Run(
+            folder,
+            method,
+            make_algorithm(method, **algorithm),
+            world,
+            make_game(world, **game),
+            _settings(described["settings"]),
+            tuple(map(str, described.get("loggers", ()))),
+        )
+    except RunError:
+        raise
+    except CoterieError as error:
+        raise RunError(f"{folder / 'run.json'}: {error}") from None
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RunError(f"{folder / 'run.json'} is not a run's configuration: {error!r}.") from None
+
+
+def _settings(told: dict[str, Any]) -> Settings:
+    """The settings that a run's configuration tells."""
+    communication = Communication.described(told["communication"])
+    return changed(Settings(), {**told, "communication": communication})
+
+
+def file_name(name: str) -> str:
+    """A name as part of a file's name.
+
+    >>> file_name("../red team/1")
+    '..-red-team-1'
+    """
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name)
+
+
+def options(value: Any, kind: Any = None) -> dict[str, Any]:
+    """The fields of a dataclass by their names, or those that it has from its base `kind`.
+
+    >>> options(Settings(), kind=Settings)["games"]
+    64
+    """
+    names = (field.name for field in dataclasses.fields(kind or value))
+    return {name: getattr(value, name) for name in names}

@@ -1,0 +1,78 @@
+"""Seeds on devices: where each repetition of a run trains, in which world, and beside whom."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import PyTree
+
+from coterie.training.run import Run
+from coterie.training.setup import Setup
+from coterie.training.state import Team
+from coterie.training.traffic_log import Ledger
+
+
+@dataclass
+class Repetition:
+    """One seed of a run while it trains.
+
+    kept:   the block after which its latest checkpoint was written.
+    ledger: what has crossed the links.
+    """
+
+    seed: int
+    team: Team
+    ledger: Ledger
+    block: int = 0
+    seconds: float = 0.0
+    kept: int = 0
+
+    @staticmethod
+    def of(seed: int, team: Team, names: tuple[str, ...]) -> "Repetition":
+        """A repetition before its first block."""
+        return Repetition(seed, team, Ledger(np.asarray(team.network.neighbour), names))
+
+
+@dataclass
+class Places:
+    """The devices of a run's seeds, and the worlds that lie on them."""
+
+    run: Run
+    setup: Setup
+    _worlds: dict[tuple[Any, Any], PyTree] = field(default_factory=dict)
+
+    def groups(self, repetitions: list[Repetition]) -> list[list[Repetition]]:
+        """Repetitions that advance as one program: those of a device, if that is faster.
+
+        It is on an accelerator, which one team of small networks leaves idle.
+        """
+        idle = jax.default_backend() != "cpu" and self.setup.vector.resumable
+        if not (idle or self.run.algorithm.batches_seeds):
+            return [[repetition] for repetition in repetitions]
+        groups: dict[Any, list[Repetition]] = {}
+        for repetition in repetitions:
+            groups.setdefault(self._device(repetition.seed), []).append(repetition)
+        return list(groups.values())
+
+    def world(self, seed: int) -> PyTree:
+        """What the games of a repetition never change, on its device; equal games share it."""
+        game, device = self.run.played.for_seed(seed), self._device(seed)
+        if (game, device) not in self._worlds:
+            same = game == self.run.played
+            vector = self.setup.vector if same else game.vectorize(self.run.settings.games)
+            self._worlds[game, device] = jax.device_put(vector.world, device)
+        return self._worlds[game, device]
+
+    def worlds(self, group: list[Repetition]) -> list[PyTree]:
+        """The worlds of several repetitions, every one once."""
+        found = [self.world(repetition.seed) for repetition in group]
+        return list({id(world): world for world in found}.values())
+
+    def place(self, seed: int, team: Team) -> Team:
+        """A team on its device."""
+        return jax.device_put(team, self._device(seed))
+
+    def _device(self, seed: int) -> Any:
+        devices = jax.local_devices() if self.setup.vector.resumable else jax.local_devices()[:1]
+        return devices[(seed - self.run.settings.seed) % len(devices)]

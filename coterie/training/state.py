@@ -1,0 +1,244 @@
+"""A team in training: everything that one seed of a run carries from block to block."""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree
+
+from coterie.algorithms import Algorithm, Information
+from coterie.envs.game import Game, VectorGame
+from coterie.errors import GameError, require
+from coterie.network import Communication, Network, Traffic, joined, lift, networks
+from coterie.training.action_scaling import units
+from coterie.training.rollout import Episodes, Stage, open_stage, rollout
+from coterie.types import AgentSpec, kinds
+
+
+class Team(NamedTuple):
+    """All that changes while one seed trains; checkpoints hold exactly this.
+
+    agents, start: the agents' states and first memories, `[N, ...]`.
+    keys:      each agent's own random stream, `[N]`.
+    network:   each agent's end of the network, `[N, ...]`.
+    stage:     the games in progress.
+    game_key:  the games' random stream.
+    iteration: updates so far.
+    """
+
+    agents: PyTree
+    start: PyTree
+    keys: Key[Array, " N"]
+    network: Network
+    stage: Stage
+    game_key: Key[Array, ""]
+    iteration: Int[Array, ""]
+
+
+class Report(NamedTuple):
+    """What one iteration tells the host.
+
+    metrics:  the algorithm's numbers, one per agent, `[N]`.
+    bytes:    what each agent sent, over links, to a centre and to everybody, `[N]`.
+    rounds:   its rounds of exchange, `[N]`.
+    traffic:  what crossed the links, per payload.
+    apart:    how far the team is from agreeing, per payload that it is to agree on: the root of the
+              mean squared distance of a number from its mean over the agents.
+    episodes: sums over the episodes that ended.
+    sound:    whether each agent's observations and rewards were finite, `[N]` each.
+    """
+
+    metrics: dict[str, Array]
+    bytes: Int[Array, " N"]
+    rounds: Int[Array, " N"]
+    traffic: dict[str, Traffic]
+    apart: dict[str, Float[Array, ""]]
+    episodes: Episodes
+    sound: dict[str, Bool[Array, " N"]]
+
+
+def known_specs(game: Game, vector: VectorGame, information: Information) -> tuple[AgentSpec, ...]:
+    """The agents' specs, with the global state and the masks that they will really be shown."""
+    games, view = jax.eval_shape(vector.reset, jax.random.key(0))
+    state, sizes = 0, tuple(spec.action.size for spec in game.specs)
+    if information.state == "observations":
+        state = math.prod(view.observation.shape[1:])
+    elif information.state:
+        state = jax.eval_shape(vector.global_state, games, view).shape[-1]
+    require(
+        len(set(sizes)) == 1 or view.action_mask is not None,
+        f"agents have actions of different sizes, {min(sizes)} to {max(sizes)}, and no mask says "
+        "which entries are whose: give View.action_mask (`coterie check` looks at the rest).",
+        GameError,
+    )
+    seen = {"own": (), "mean": (max(sizes),), "joint": sizes}[information.actions]
+    return tuple(
+        dataclasses.replace(
+            spec,
+            state=state,
+            masked=view.action_mask is not None,
+            leaves=view.present is not None,
+            sizes=seen,
+            games=vector.copies,
+            agents=len(game.specs),
+            widest=(view.observation.shape[-1], max(sizes)),
+        )
+        for spec in game.specs
+    )
+
+
+def assemble(
+    algorithm: Algorithm,
+    game: Game,
+    vector: VectorGame,
+    communication: Communication,
+    key: Key[Array, ""],
+) -> Team:
+    """A fresh team: every agent its own parameters, optimiser, memory and random stream."""
+    specs = known_specs(game, vector, algorithm.information)
+    agents_key, game_key, stage_key = jax.random.split(key, 3)
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(agents_key, jnp.arange(len(specs)))
+    agents, start = _started(algorithm, specs, keys)
+    return Team(
+        agents,
+        start,
+        keys,
+        networks(
+            communication.among(len(specs)),
+            algorithm.information.sends,
+            schedule=communication.schedule,
+            channels=communication.channels,
+            shared=jax.vmap(algorithm.shared)(agents),
+            key=jax.random.fold_in(key, 1),
+            open=algorithm.information.open,
+        ),
+        open_stage(vector, start, stage_key),
+        game_key,
+        jnp.ones((), jnp.int32),
+    )
+
+
+def _started(
+    algorithm: Algorithm, specs: tuple[AgentSpec, ...], keys: Key[Array, " N"]
+) -> tuple[PyTree, PyTree]:
+    """Every agent's state and first memory, `[N, ...]`; all agents of a kind are made at once."""
+
+    def init(spec: AgentSpec, key: Key[Array, ""]) -> tuple[PyTree, PyTree]:
+        return algorithm.init(jax.random.fold_in(key, 0), spec)
+
+    alike = kinds(specs)
+    made = [
+        jax.lax.map(functools.partial(init, spec), keys[np.array(who)])
+        for spec, who in alike.items()
+    ]
+    place = np.argsort(np.concatenate(list(alike.values())))
+    return jax.tree.map(lambda x: x[place], joined(made))
+
+
+def iteration(
+    algorithm: Algorithm, game: Game, vector: VectorGame
+) -> Callable[[Team], tuple[Team, Report]]:
+    """One round of the data: play `horizon` steps, cut the experience, learn."""
+    turn = _turn(algorithm, game, vector)
+    return lambda team: turn(team, _keys(team, algorithm.horizon, 1)[0])
+
+
+def iterations(
+    algorithm: Algorithm, game: Game, vector: VectorGame, updates: int
+) -> Callable[[Team], tuple[Team, Report]]:
+    """So many iterations in a row; the report is stacked, `[updates, ...]`."""
+    turn = _turn(algorithm, game, vector)
+    return lambda team: jax.lax.scan(turn, team, _keys(team, algorithm.horizon, updates))
+
+
+def _keys(team: Team, horizon: int, updates: int) -> Key[Array, "updates steps streams"]:
+    """The keys of the next updates: every agent's and the games', to learn and for each step.
+
+    They are made at once: where a step is mostly overhead, to make them in it takes a fifth of it.
+    And each stream's lie side by side while they are made, so that they are hashed as vectors.
+    """
+    steps = updates * (horizon + 1)
+    numbers = team.iteration * (horizon + 1) + jnp.arange(steps)
+    everybody = jnp.concatenate([team.keys, team.game_key[None]])
+    fold = jax.vmap(jax.random.fold_in, (None, 0))
+    keys = jax.vmap(fold, (0, None))(everybody, numbers)
+    return keys.T.reshape(updates, horizon + 1, -1)
+
+
+def _turn(
+    algorithm: Algorithm, game: Game, vector: VectorGame
+) -> Callable[[Team, Key[Array, "steps streams"]], tuple[Team, Report]]:
+    """An iteration, given its keys."""
+    information, scale = algorithm.information, units(game.specs)
+    steps = algorithm.horizon * vector.copies
+    central = _central_bytes(information, game) * steps
+
+    def turn(team: Team, keys: Key[Array, "steps streams"]) -> tuple[Team, Report]:
+        stage, experience, episodes = rollout(
+            algorithm.act,
+            information,
+            vector,
+            scale,
+            team.agents,
+            team.start,
+            team.stage,
+            keys[1:, :-1],
+            keys[1:, -1],
+        )
+        agents, network, metrics = lift(algorithm.learn)(
+            team.agents, experience, jax.vmap(Network.cleared)(team.network), keys[0, :-1]
+        )
+        team = team._replace(
+            agents=agents, network=network, stage=stage, iteration=team.iteration + 1
+        )
+        traffic = {} if information.central else network.traffic  # a centre need not send
+        sent = traffic.values()
+        public = central + _shown_bytes(experience.shown, len(game.specs)) * steps
+        report = Report(
+            metrics,
+            sum((t.bytes for t in sent), jnp.asarray(public, jnp.int32)),
+            sum((t.rounds for t in sent), jnp.zeros_like(network.index)),
+            traffic,
+            {name: _apart(value) for name, value in jax.vmap(algorithm.shared)(agents).items()},
+            episodes,
+            {
+                "observation": _sound(experience.view.observation),
+                "reward": _sound(experience.reward),
+            },
+        )
+        return team, report
+
+    return turn
+
+
+def _sound(values: Array) -> Bool[Array, " N"]:
+    return jnp.isfinite(jnp.sum(jnp.abs(values), axis=tuple(range(1, values.ndim))))
+
+
+def _apart(value: PyTree) -> Float[Array, ""]:
+    """The root of the mean squared distance of the agents' numbers from their mean."""
+    leaves = jax.tree.leaves(value)
+    squares = [jnp.sum((leaf - jnp.mean(leaf, axis=0)) ** 2) for leaf in leaves]
+    return jnp.sqrt(sum(squares, jnp.zeros(())) / sum(leaf.size for leaf in leaves))
+
+
+def _shown_bytes(shown: dict[str, PyTree] | None, agents: int) -> int:
+    """What an agent sends to all the others at each step, so that everybody knows it."""
+    each = [math.prod(x.shape[4:]) * x.dtype.itemsize for x in jax.tree.leaves(shown)]
+    return (agents - 1) * sum(each)
+
+
+def _central_bytes(information: Information, game: Game) -> np.ndarray:
+    """What is sent to a centre at each step, `[N]`: everybody's observation, action and reward."""
+    if not information.central:
+        return np.zeros(len(game.specs), np.int32)
+    return np.array([4 * sum(map(_numbers, members)) for members in game.members])
+
+
+def _numbers(spec: AgentSpec) -> int:
+    return spec.observation + spec.action.numbers + 1

@@ -1,0 +1,151 @@
+"""A run that was stopped and continued ends with the same bits as one that was not."""
+
+import dataclasses
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from coterie.envs.pettingzoo import PettingZooGame
+from coterie.network import Communication, Delay, Extra, Intervals, Loss, Noise, Quantise, Silence
+from coterie.training import loop
+from coterie.training.run import open_run
+from tests.runs import (
+    BLOCKS,
+    SETTINGS,
+    Pond,
+    Stop,
+    assert_same_run,
+    copied,
+    environment,
+    finished,
+    python,
+    resumed,
+    tables,
+    trained,
+    trainer,
+)
+
+CASES = {
+    "dpo": ("dpo", {}),
+    "dpo-recurrent": ("dpo", {"recurrent": True}),
+    "iql": ("iql", {}),
+    "mappo": ("mappo", {}),
+}
+
+RESUME = "import sys; from coterie.cli import main; main(['resume', sys.argv[1]])"
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_resumed_is_uninterrupted(tmp_path, case):
+    name, options = CASES[case]
+    run = trained(tmp_path / "run", name, stop=2, **options)
+    assert not run.finished
+    assert resumed(run).finished
+    assert_same_run(finished(name, **options), run)
+
+
+FAULTS = {
+    "links come and go": (
+        "networked-ac",
+        Pond(agents=4),
+        Communication(schedule=Extra(0.5), channels=(Loss(0.3, burst=3), Delay(4), Quantise(8))),
+        {"critic_hidden": (8,), "rounds": 3},
+    ),
+    "listening at intervals": (
+        "li-jia",
+        Pond(agents=4, box=True),
+        Communication(schedule=Intervals(3, 1), channels=(Silence(1, 4, 9), Delay(2), Noise(0.01))),
+        {"refresh": "all"},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FAULTS)
+def test_a_network_with_faults_goes_on_where_it_was(tmp_path, case):
+    name, game, talk, options = FAULTS[case]
+    settings = dataclasses.replace(SETTINGS, communication=talk)
+    whole = trained(tmp_path / "whole", name, game, settings, **options)
+    run = trained(tmp_path / "run", name, game, settings, stop=2, **options)
+    assert not run.finished
+    resumed(run)
+    assert_same_run(whole, run)
+    rows = tables(whole)["traffic.csv"]
+    messages, lost = (sum(int(row[i]) for row in rows[1:]) for i in (3, 5))
+    assert len(rows) > 8 and 0 < lost < messages
+
+
+def test_stopping_at_every_block_changes_nothing(tmp_path):
+    run = trained(tmp_path / "run", stop=1)
+    for _ in range(1, BLOCKS):
+        assert not run.finished
+        resumed(run, stop=1)
+    assert_same_run(finished(), run)
+
+
+def test_resumed_in_a_new_process(tmp_path):
+    run = trained(tmp_path / "run", stop=3)
+    assert python(RESUME, str(run.folder)).endswith(": done\n")
+    assert_same_run(finished(), run)
+
+
+def test_a_finished_run_stays_as_it_is(tmp_path):
+    run = copied(finished(), tmp_path / "run")
+    watcher = Stop()
+    assert loop.resume(run, [watcher], watcher) is True
+    assert watcher.rows == []
+    assert_same_run(finished(), run)
+
+
+def test_policies_that_were_not_written_any_more_are_written(tmp_path):
+    run = copied(finished(), tmp_path / "run")
+    run.policy_file(0, "agent-1").unlink()
+    resumed(run)
+    assert_same_run(finished(), run)
+
+
+def test_resumed_before_the_first_checkpoint(tmp_path):
+    run = copied(finished(), tmp_path / "run")
+    shutil.rmtree(run.checkpoints(0))
+    resumed(run)
+    assert_same_run(finished(), run)
+
+
+def test_games_that_cannot_be_saved_restart_at_checkpoints_either_way(tmp_path, worlds):
+    game = PettingZooGame("worlds:Ladder", workers=1)
+    settings = dataclasses.replace(SETTINGS, steps=192)  # four blocks, a checkpoint after each
+    whole = trained(tmp_path / "whole", game=game, settings=settings)
+    run = trained(tmp_path / "run", game=game, settings=settings, stop=2)
+    trainer(run).setup.vector.sessions._workers = None  # as a new process would not know the games
+    resumed(run)
+    assert_same_run(whole, run)
+
+
+def test_control_c_stops_cleanly_and_resume_goes_on(tmp_path):
+    settings = dataclasses.replace(SETTINGS, steps=400 * 48)
+    train = "import sys; from coterie.cli import main; main(sys.argv[1:])"
+    words = "train dpo tests.runs:Pond --hidden 8 --horizon 6 --epochs 1 --minibatches 2 --games 4"
+    more = "--block 2 --evaluations 2 --evaluation-games 3 --checkpoints 5 --steps 19200 --folder"
+    process = subprocess.Popen(
+        [sys.executable, "-c", train, *words.split(), *more.split(), "run"],
+        cwd=tmp_path,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    run = tmp_path / "run"
+    while not (run / "seed-0" / "metrics.csv").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert said.splitlines()[-1] == "Stopped. Continue with: coterie resume run"
+    opened = open_run(run)
+    assert not opened.finished
+    assert loop.resume(opened) is True
+    assert opened.settings == settings
+    assert_same_run(finished(game=Pond(), settings=settings), opened)
