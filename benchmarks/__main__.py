@@ -18,21 +18,23 @@ from benchmarks import matrpo
 from benchmarks.bound import Part, activations, dense, products
 from coterie import IPPO, SpreadFarama, family
 from coterie.network import Communication
-from coterie.training.state import assemble, iterations
+from coterie.training.state import init_state, iterations
 
-GAMES, AGENTS, WIDTH = 64, 3, 64
-ALGORITHM = IPPO(horizon=128, epochs=4, minibatches=4, hidden=(WIDTH, WIDTH), activation="tanh")
+NUM_ENVS, AGENTS, WIDTH = 64, 3, 64
+ALGORITHM = IPPO(
+    rollout_length=128, epochs=4, minibatches=4, hidden_sizes=(WIDTH, WIDTH), activation="tanh"
+)
 UPDATES, ROUNDS = 5, 7
 
 
 def start() -> tuple:
     """A fresh team and its compiled block; seconds to trace and to compile."""
-    game = SpreadFarama(agents=AGENTS)
-    vector = game.vectorize(GAMES)
+    env = SpreadFarama(agents=AGENTS)
+    vector = env.vectorize(NUM_ENVS)
     graph = family("none", AGENTS)
-    fresh = jax.jit(lambda key: assemble(ALGORITHM, game, vector, Communication(graph), key))
+    fresh = jax.jit(lambda key: init_state(ALGORITHM, env, vector, Communication(graph), key))
     team = jax.block_until_ready(fresh(jax.random.key(0)))
-    block = iterations(ALGORITHM, game, vector, UPDATES)
+    block = iterations(ALGORITHM, env, vector, UPDATES)
     began = time.perf_counter()
     lowered = jax.jit(block, donate_argnums=0).lower(team)
     traced = time.perf_counter()
@@ -42,24 +44,24 @@ def start() -> tuple:
 
 def bound() -> dict[str, Part]:
     """What one update cannot do without."""
-    horizon, parts = ALGORITHM.horizon, ALGORITHM.minibatches
-    passes, rows = ALGORITHM.epochs * parts, horizon * GAMES // parts
+    horizon, parts = ALGORITHM.rollout_length, ALGORITHM.minibatches
+    passes, rows = ALGORITHM.epochs * parts, horizon * NUM_ENVS // parts
     observation = SpreadFarama(agents=AGENTS).specs[0].observation
     actor, critic = (observation, WIDTH, WIDTH, 5), (observation, WIDTH, WIDTH, 1)
-    judged = (horizon + 1) * GAMES
+    judged = (horizon + 1) * NUM_ENVS
     learning: Counter = Counter()
     for sizes in (actor, critic):
         learning.update({p: passes for p in products(rows, sizes, backward=True)})
     tanh = Counter(
         {
-            (GAMES, WIDTH, False): 2 * horizon,
+            (NUM_ENVS, WIDTH, False): 2 * horizon,
             (judged, WIDTH, False): 2,
             (rows, WIDTH, True): 4 * passes,  # two layers in each of two networks
         }
     )
     return {
         "products, playing": dense(
-            AGENTS, Counter({p: horizon for p in products(GAMES, actor, backward=False)})
+            AGENTS, Counter({p: horizon for p in products(NUM_ENVS, actor, backward=False)})
         ),
         "products, values": dense(AGENTS, Counter(products(judged, critic, backward=False))),
         "products, learning": dense(AGENTS, learning),
@@ -104,11 +106,13 @@ def main() -> None:
     update, floor = float(np.median(taken)), sum(best.values())
     cold, warm = second_start()
     memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
-    per = ALGORITHM.horizon * GAMES
-    table = Table(title=f"IPPO on {AGENTS}-agent spread, {GAMES} games x {ALGORITHM.horizon} steps")
+    per = ALGORITHM.rollout_length * NUM_ENVS
+    table = Table(
+        title=f"IPPO on {AGENTS}-agent spread, {NUM_ENVS} envs x {ALGORITHM.rollout_length}"
+    )
     table.add_column("")
     table.add_column("seconds", justify="right")
-    table.add_column("game steps per second", justify="right")
+    table.add_column("environment steps per second", justify="right")
     table.add_row("one update, end to end", f"{update:.4f}", f"{per / update:,.0f}")
     for name, seconds in best.items():
         table.add_row(f"  bound: {name}", f"{seconds:.4f}", "")

@@ -2,7 +2,8 @@
 
 Every dense product of one update, forward and backward, is counted from its shape and timed alone,
 for all agents in one batched product and agent by agent; the faster way counts. Activations are
-timed alone, too. Nothing else is in the bound: no game, no sampling, no advantages, no optimiser.
+timed alone, too. Nothing else is in the bound: no environment, no sampling, no advantages, no
+optimiser.
 """
 
 import time

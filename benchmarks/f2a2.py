@@ -18,27 +18,33 @@ from rich.table import Table
 from benchmarks.bound import Part, Product, dense, products
 from coterie import family
 from coterie.algorithms import F2A2SAC
-from coterie.algorithms.f2a2.primal_dual import Pact, PrimalDual
+from coterie.algorithms.f2a2.primal_dual import DualState, PrimalDual
 from coterie.envs import Treasure
 from coterie.network import Communication, Network, lift, networks
-from coterie.training.state import Team, assemble, iterations
+from coterie.training.state import TrainState, init_state, iterations
 from coterie.types import AgentSpec
 
 Array = np.ndarray
 CLOCKS = {"of a processor": time.process_time, "on the clock": time.perf_counter}
-GAMES, TURNS, ROUNDS, REPEATS = 12, 3, 8, 20
-ALGORITHM = F2A2SAC(horizon=100, updates=4, batch=1024, warmup=0, hidden=(128, 128))
-GAME = Treasure()
+NUM_ENVS, TURNS, ROUNDS, REPEATS = 12, 3, 8, 20
+ALGORITHM = F2A2SAC(
+    rollout_length=100,
+    updates_per_rollout=4,
+    batch_size=1024,
+    learning_starts=0,
+    hidden_sizes=(128, 128),
+)
+ENV = Treasure()
 
 
 def main() -> None:
     """Measure and print."""
     whole = Updates(ALGORITHM)
-    alone = Updates(dataclasses.replace(ALGORITHM, others="policies"))
+    alone = Updates(dataclasses.replace(ALGORITHM, opponent_actions="policies"))
     meet = Agreement(whole.team)
     rows = {"one update, play included": whole, "the same without models of others": alone}
     rows["the agreement"] = meet
-    least = {clock: bound(GAME.specs[0], GAME.agents) for clock in CLOCKS.values()}
+    least = {clock: bound(ENV.specs[0], ENV.agents) for clock in CLOCKS.values()}
     taken = {name: [] for name in rows}
     for _ in range(ROUNDS):  # in turn, so that a busy machine slows all alike
         for name, work in rows.items():
@@ -55,7 +61,7 @@ def main() -> None:
 def show(seconds: dict[str, Array], parts: dict[str, tuple[float, ...]]) -> None:
     """Print what was measured beside the parts of the bound, each by every clock."""
     floor = np.sum(list(parts.values()), axis=0)
-    table = Table(title=f"F2A2-SAC, {GAME.agents} agents, batches of {ALGORITHM.batch}")
+    table = Table(title=f"F2A2-SAC, {ENV.agents} agents, batches of {ALGORITHM.batch_size}")
     table.add_column("seconds")
     for name in CLOCKS:
         table.add_column(name, justify="right")
@@ -82,10 +88,10 @@ class Updates:
     """A team that learns, and what an update takes it."""
 
     def __init__(self, algorithm: F2A2SAC) -> None:
-        graph, vector = family("complete", GAME.agents), GAME.vectorize(GAMES)
-        fresh = jax.jit(lambda key: assemble(algorithm, GAME, vector, Communication(graph), key))
+        graph, vector = family("complete", ENV.agents), ENV.vectorize(NUM_ENVS)
+        fresh = jax.jit(lambda key: init_state(algorithm, ENV, vector, Communication(graph), key))
         self.team = jax.block_until_ready(fresh(jax.random.key(0)))
-        advance = jax.jit(iterations(algorithm, GAME, vector, TURNS), donate_argnums=0)
+        advance = jax.jit(iterations(algorithm, ENV, vector, TURNS), donate_argnums=0)
         self._advance = advance.lower(self.team).compile()
         self.held = self._advance.memory_analysis().argument_size_in_bytes
 
@@ -93,23 +99,23 @@ class Updates:
         """Seconds by every clock, with its share of play."""
         began = spent()
         self.team, _ = jax.block_until_ready(self._advance(self.team))
-        return spent(began) / TURNS / ALGORITHM.updates
+        return spent(began) / TURNS / ALGORITHM.updates_per_rollout
 
 
 class Agreement:
     """What takes one round of the dual step and the averages, alone."""
 
-    def __init__(self, team: Team) -> None:
+    def __init__(self, team: TrainState) -> None:
         pact = PrimalDual(ALGORITHM.penalty)
         self._shared = jax.tree.map(
             jnp.copy, jax.vmap(ALGORITHM.shared)(team.agents)[ALGORITHM.payload]
         )
-        self._network = networks(family("complete", GAME.agents), (ALGORITHM.payload,))
+        self._network = networks(family("complete", ENV.agents), (ALGORITHM.payload,))
 
-        def one(mine: PyTree, network: Network) -> Pact:
+        def one(mine: PyTree, network: Network) -> DualState:
             state = pact.start(mine)
-            pushed = jax.tree.map(lambda x, f: x - 1e-3 * f, mine, pact.force(mine, state))
-            return pact.meet(pushed, state, network, ALGORITHM.payload)[0]
+            pushed = jax.tree.map(lambda x, f: x - 1e-3 * f, mine, pact.dual_gradient(mine, state))
+            return pact.consensus_step(pushed, state, network, ALGORITHM.payload)[0]
 
         self._run = jax.jit(lift(one)).lower(self._shared, self._network).compile()
 
@@ -124,8 +130,8 @@ class Agreement:
 
 def bound(spec: AgentSpec, agents: int) -> dict[str, Part]:
     """What one update cannot do without, for all agents."""
-    sizes, rows = (spec.observation, spec.action.size, agents - 1), ALGORITHM.batch
-    policy = (spec.observation, *ALGORITHM.hidden, spec.action.size)
+    sizes, rows = (spec.observation, spec.action.size, agents - 1), ALGORITHM.batch_size
+    policy = (spec.observation, *ALGORITHM.hidden_sizes, spec.action.size)
     critics: Counter[Product] = Counter()
     for backward, passes in ((False, 3), (True, 2)):
         critics.update({p: passes * n for p, n in critic(backward, *sizes).items()})
@@ -139,7 +145,7 @@ def bound(spec: AgentSpec, agents: int) -> dict[str, Part]:
 
 def critic(backward: bool, seen: int, acted: int, others: int) -> Counter[Product]:
     """The products of one attentional critic, with or without a gradient."""
-    width, rows = ALGORITHM.width, ALGORITHM.batch
+    width, rows = ALGORITHM.attention_dim, ALGORITHM.batch_size
     found = Counter(products(rows, (seen, width, width), backward))  # itself, and its query
     found.update(_inner(rows, (width, width), backward))  # the query through the keys
     for _ in range(others):
@@ -150,24 +156,24 @@ def critic(backward: bool, seen: int, acted: int, others: int) -> Counter[Produc
 
 def minds(seen: int, acted: int, others: int) -> Counter[Product]:
     """Everybody's models: two guesses, of one reading of characters, and a step of learning."""
-    width, rows, found = ALGORITHM.mind_width, ALGORITHM.batch, Counter()
+    width, rows, found = ALGORITHM.opponent_hidden_size, ALGORITHM.batch_size, Counter()
     for backward, guesses in ((False, 2), (True, 1)):
         said = Counter(products(rows, (seen + 2 * width, width, acted), backward))
         said.update(products(rows, (seen, width, acted), backward))
-        states = _encoded(ALGORITHM.mental_steps, rows, (seen + acted, width), backward)
+        states = _encoded(ALGORITHM.opponent_history, rows, (seen + acted, width), backward)
         for part, times in (said, guesses), (states, guesses):
             found.update({p: times * others * n for p, n in part.items()})
-        first = ALGORITHM.horizon, ALGORITHM.trajectories
+        first = ALGORITHM.rollout_length, ALGORITHM.num_character_trajectories
         characters = _encoded(*first, (seen + acted, width), backward)
         found.update({p: others * n for p, n in characters.items()})
     return found
 
 
-def _encoded(steps: int, games: int, sizes: tuple[int, int], backward: bool) -> Counter[Product]:
+def _encoded(steps: int, num_envs: int, sizes: tuple[int, int], backward: bool) -> Counter[Product]:
     """The products of a recurrent encoder that is taken through so many steps."""
-    found = Counter(products(steps * games, sizes, backward))
+    found = Counter(products(steps * num_envs, sizes, backward))
     for _ in range(2 * steps):
-        found.update(_inner(games, (sizes[1], 3 * sizes[1]), backward))
+        found.update(_inner(num_envs, (sizes[1], 3 * sizes[1]), backward))
     return found
 
 

@@ -1,8 +1,9 @@
 """MATRPO's policy update, beside what the paper prints and beside what no rearrangement avoids.
 
-All on the paper's navigation setting: `spread-matrpo`, 10 games of 1,000 steps that were played,
-policies of 2 x 128 SELU with a head for each agent, 100 rounds of ADMM. Processor time is given
-next to time on the clock: other work beside a measurement changes it less, so ratios are of it.
+All on the paper's navigation setting: `spread-matrpo`, 10 environments of 1,000 steps that were
+played, policies of 2 x 128 SELU with a head for each agent, 100 rounds of ADMM. Processor time is
+given next to time on the clock: other work beside a measurement changes it less, so ratios are of
+it.
 """
 
 import functools
@@ -20,19 +21,19 @@ from rich.table import Table
 
 from coterie import family
 from coterie.algorithms import MATRPO
-from coterie.algorithms.base.algorithm import Experience
-from coterie.algorithms.trpo.admm import Ties
-from coterie.algorithms.trpo.consensus_admm import RATIOS, Agreed
-from coterie.algorithms.trpo.linearized_policy import Local
-from coterie.algorithms.trpo.trust_region import Learner
+from coterie.algorithms.base.algorithm import Trajectory
+from coterie.algorithms.trpo.admm import ADMMState
+from coterie.algorithms.trpo.consensus_admm import RATIOS, ADMMResult
+from coterie.algorithms.trpo.linearized_policy import LinearizedPolicy
+from coterie.algorithms.trpo.trust_region import TRPOState
 from coterie.envs import SpreadMATRPO
-from coterie.network import Communication, Links, Network, Schedule, Static, lift, networks
-from coterie.training.action_scaling import units
+from coterie.network import Communication, EdgeGossip, Network, Schedule, Static, lift, networks
+from coterie.training.action_scaling import action_scaling
 from coterie.training.rollout import rollout
-from coterie.training.state import assemble
+from coterie.training.state import init_state
 
-PAPERS = MATRPO(horizon=1000, ratios="linear")
-GAMES, TURNS = 10, 3
+PAPERS = MATRPO(rollout_length=1000, ratio_exchange="linear")
+NUM_ENVS, TURNS = 10, 3
 TEAMS = 3, 6, 12
 
 
@@ -45,25 +46,29 @@ class Direct(MATRPO):
     edge. The meetings, the search and the critic are the library's.
     """
 
-    conjugate_steps: int = 10
-    step: Literal["exact", "closed", "boundary"] = "boundary"
+    cg_iters: int = 10
+    step_rule: Literal["exact", "closed", "boundary"] = "boundary"
 
-    def _agreed(self, local: Local, gain: Float[Array, "T G n"], network: Network) -> Agreed:
+    def _agreed(
+        self, local: LinearizedPolicy, gain: Float[Array, "T G n"], network: Network
+    ) -> ADMMResult:
         team = (*gain.shape[:2], network.size)
         gain = jnp.broadcast_to(gain, team)
 
-        def activated(carry: tuple[Array, Array, Ties, Network], _: None) -> tuple[tuple, None]:
+        def activated(
+            carry: tuple[Array, Array, ADMMState, Network], _: None
+        ) -> tuple[tuple, None]:
             ties, network = carry[2:]
             change = self._edge(local, gain + ties.pull(self.penalty))
-            ratio = local.ratio(local.push(change))
-            heard, network = network.neighbours(ratio, RATIOS)
+            ratio = local.ratio(local.jvp(change))
+            heard, network = network.neighbors(ratio, RATIOS)
             return (change, ratio, ties.after(heard, self.penalty), network), None
 
-        ties = Ties.fresh(len(network.neighbour), team)
+        ties = ADMMState.fresh(len(network.neighbor), team)
         start = jnp.zeros_like(local.start), gain, ties, network
-        return Agreed(*jax.lax.scan(activated, start, None, length=self.admm_rounds)[0])
+        return ADMMResult(*jax.lax.scan(activated, start, None, length=self.admm_rounds)[0])
 
-    def _edge(self, local: Local, pull: Float[Array, "T G N"]) -> Float[Array, " D"]:
+    def _edge(self, local: LinearizedPolicy, pull: Float[Array, "T G N"]) -> Float[Array, " D"]:
         """`sqrt(2 delta / V^T H^-1 V) H^-1 V`."""
 
         def pulled(parameters: Array) -> Array:
@@ -77,8 +82,8 @@ class Direct(MATRPO):
             return product + self.damping * change
 
         force = jax.grad(pulled)(local.start)
-        change = _conjugate_gradients(curved, force, self.conjugate_steps)
-        return jnp.sqrt(2.0 * self.divergence / (force @ change)) * change
+        change = _conjugate_gradients(curved, force, self.cg_iters)
+        return jnp.sqrt(2.0 * self.max_kl / (force @ change)) * change
 
 
 def _conjugate_gradients(
@@ -101,31 +106,31 @@ class Lesson(NamedTuple):
     """What a team that has played is about to learn from, `[N, ...]`."""
 
     agents: PyTree
-    experience: Experience
+    trajectory: Trajectory
     keys: Key[Array, " N"]
 
 
 @functools.cache
-def lesson(agents: int, games: int, horizon: int, hidden: tuple[int, ...]) -> Lesson:
+def lesson(agents: int, num_envs: int, horizon: int, hidden: tuple[int, ...]) -> Lesson:
     """Fresh agents, and what they lived through."""
-    game, method = SpreadMATRPO(agents=agents), MATRPO(horizon=horizon, hidden=hidden)
-    vector = game.vectorize(games)
+    env, method = SpreadMATRPO(agents=agents), MATRPO(rollout_length=horizon, hidden_sizes=hidden)
+    vector = env.vectorize(num_envs)
 
     def play(key: Key[Array, ""]) -> Lesson:
-        team = assemble(method, game, vector, Communication(family("ring", agents)), key)
-        keys = jax.random.split(team.game_key, (horizon, agents + 1))
-        experience = rollout(
+        team = init_state(method, env, vector, Communication(family("ring", agents)), key)
+        keys = jax.random.split(team.env_key, (horizon, agents + 1))
+        trajectory = rollout(
             method.act,
             method.information,
             vector,
-            units(game.specs),
+            action_scaling(env.specs),
             team.agents,
             team.start,
             team.stage,
             keys[:, :-1],
             keys[:, -1],
         )[1]
-        return Lesson(team.agents, experience, team.keys)
+        return Lesson(team.agents, trajectory, team.keys)
 
     return jax.block_until_ready(jax.jit(play)(jax.random.key(0)))
 
@@ -147,34 +152,34 @@ class Timed:
         self.processor = min(self.processor, time.process_time() - processor)
 
 
-def update(method: MATRPO, schedule: Schedule, agents: int = 3, games: int = GAMES) -> Timed:
+def update(method: MATRPO, schedule: Schedule, agents: int = 3, num_envs: int = NUM_ENVS) -> Timed:
     """All of `learn`, over a ring."""
-    played = lesson(agents, games, method.horizon, method.hidden)
-    network = networks(family("ring", agents), method.information.sends, schedule=schedule)
-    return Timed(method.learn, played.agents, played.experience, network, played.keys)
+    played = lesson(agents, num_envs, method.rollout_length, method.hidden_sizes)
+    network = networks(family("ring", agents), method.information.payloads, schedule=schedule)
+    return Timed(method.learn, played.agents, played.trajectory, network, played.keys)
 
 
-def critic(method: MATRPO, agents: int = 3, games: int = GAMES) -> Timed:
+def critic(method: MATRPO, agents: int = 3, num_envs: int = NUM_ENVS) -> Timed:
     """The part of it that is the critic's."""
-    played = lesson(agents, games, method.horizon, method.hidden)
-    return Timed(method.judged, played.agents, played.experience, played.keys)
+    played = lesson(agents, num_envs, method.rollout_length, method.hidden_sizes)
+    return Timed(method.advantages, played.agents, played.trajectory, played.keys)
 
 
 def both_products(times: int) -> Timed:
     """Nothing but a product with J and one with its transpose, so many times."""
     method = PAPERS
-    played = lesson(3, GAMES, method.horizon, method.hidden)
+    played = lesson(3, NUM_ENVS, method.rollout_length, method.hidden_sizes)
 
-    def multiply(agent: Learner, experience: Experience, index: Int[Array, ""]) -> Array:
-        local = method._local(agent.model, experience, index)
+    def multiply(agent: TRPOState, trajectory: Trajectory, index: Int[Array, ""]) -> Array:
+        local = method._local(agent.model, trajectory, index)
 
         def once(_: int, change: Array) -> Array:
-            back = local.pull(local.push(change))
+            back = local.vjp(local.jvp(change))
             return back / jnp.linalg.norm(back)
 
         return jax.lax.fori_loop(0, times, once, jnp.ones_like(local.start))
 
-    return Timed(multiply, played.agents, played.experience, jnp.arange(3))
+    return Timed(multiply, played.agents, played.trajectory, jnp.arange(3))
 
 
 def in_turn(*timed: Timed) -> None:
@@ -191,31 +196,34 @@ def sent(one: Timed) -> int:
 
 def beside_the_printed_form(console: Console) -> None:
     """The same update in several ways, and the floor."""
-    usual, edge = PAPERS, replace(PAPERS, step="boundary")
+    usual, edge = PAPERS, replace(PAPERS, step_rule="boundary")
     ways = {
-        "exact, all links": update(replace(usual, ratios="exact"), Static()),
+        "exact, all links": update(replace(usual, ratio_exchange="exact"), Static()),
         "all links": update(usual, Static()),
-        "one link": update(usual, Links("cyclic")),
-        "one link, to the edge": update(edge, Links("cyclic")),
+        "one link": update(usual, EdgeGossip("cyclic")),
+        "one link, to the edge": update(edge, EdgeGossip("cyclic")),
     }
     parts = {
         "critic in each": critic(usual),
-        f"J, J' {usual.conjugate_steps} times": both_products(usual.conjugate_steps),
+        f"J, J' {usual.cg_iters} times": both_products(usual.cg_iters),
         f"J, J' {usual.admm_rounds} times": both_products(usual.admm_rounds),
     }
     in_turn(*ways.values(), *parts.values())
-    printed = update(Direct(horizon=PAPERS.horizon, ratios=PAPERS.ratios), Links("cyclic"))
+    printed = update(
+        Direct(rollout_length=PAPERS.rollout_length, ratio_exchange=PAPERS.ratio_exchange),
+        EdgeGossip("cyclic"),
+    )
     printed.measure()  # once: it takes a minute
     # Idle agents are worked out, too, where all are mapped over; the printed form is not charged.
     active = 2 / 3 * printed.processor
 
     table = Table(title=f"MATRPO's update, 3 agents on a ring, {usual.admm_rounds} rounds")
     table.add_column("")
-    for heading in ("clock, s", "processor, s", "faster", "apart", "kl", "MB sent"):
+    for heading in ("clock, s", "processor, s", "faster", "consensus_error", "kl", "MB sent"):
         table.add_column(heading, justify="right")
     for name, one in {**ways, "as printed": printed}.items():
         said = one.result[2]
-        found = (f"{float(np.mean(said[key])):.4f}" for key in ("apart", "kl"))
+        found = (f"{float(np.mean(said[key])):.4f}" for key in ("consensus_error", "kl"))
         times = f"{one.seconds:.2f}", f"{one.processor:.2f}", f"{active / one.processor:.1f} x"
         table.add_row(name, *times, *found, f"{sent(one) / 1e6:.0f}")
     table.add_row("  the two linked", "", f"{active:.2f}", "1.0 x")
@@ -239,7 +247,7 @@ def along_rings(console: Console) -> None:
     for heading in ("ratios", "agents", "us a link", "update, s", "critic, s", "MB sent"):
         table.add_column(heading, justify="right")
     for ratios, more in MORE.items():
-        usual = replace(PAPERS, ratios=ratios)
+        usual = replace(PAPERS, ratio_exchange=ratios)
         longer = replace(usual, admm_rounds=usual.admm_rounds + more)
         for size in TEAMS:
             once, again, judging = (

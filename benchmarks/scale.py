@@ -12,10 +12,10 @@ from coterie import family
 from coterie.algorithms import Algorithm, LiJia, NetworkedAC
 from coterie.envs import Commons
 from coterie.network import Communication
-from coterie.training.state import Team, assemble, iterations
+from coterie.training.state import TrainState, init_state, iterations
 
 TEAMS = 2, 16, 64, 256
-GAMES, REPEATS = 64, 4
+NUM_ENVS, REPEATS = 64, 4
 UPDATES = 8
 """Of the largest team in a block. A program takes fresh memory once: at 1 that costs a sixth."""
 
@@ -24,7 +24,7 @@ UPDATES = 8
 class SilentAC(NetworkedAC):
     """Its messages left out, which a user cannot ask for."""
 
-    rounds: int = 0
+    consensus_rounds: int = 0
 
 
 @dataclass(frozen=True)
@@ -35,34 +35,34 @@ class SilentLiJia(LiJia):
 
 
 METHODS: dict[str, tuple[Algorithm, Algorithm, Commons]] = {
-    "networked-ac": (NetworkedAC(crowd="mean"), SilentAC(crowd="mean"), Commons()),
+    "networked-ac": (NetworkedAC(critic_actions="mean"), SilentAC(crowd="mean"), Commons()),
     "li-jia": (
-        LiJia(warmup=0),
+        LiJia(learning_starts=0),
         SilentLiJia(warmup=0),
         Commons(continuous=True),
     ),
 }
-"""Each method, the same one without its messages, and the game that it plays."""
+"""Each method, the same one without its messages, and the environment that it plays."""
 
 
 class Measured:
     """A team and a compiled block of as many updates as make equal work for all sizes."""
 
-    def __init__(self, algorithm: Algorithm, game: Commons):
-        vector, talk = game.vectorize(GAMES), Communication(family("ring", game.agents))
-        fresh = jax.jit(lambda key: assemble(algorithm, game, vector, talk, key))
+    def __init__(self, algorithm: Algorithm, env: Commons):
+        vector, talk = env.vectorize(NUM_ENVS), Communication(family("ring", env.agents))
+        fresh = jax.jit(lambda key: init_state(algorithm, env, vector, talk, key))
         self.team = jax.block_until_ready(fresh(jax.random.key(0)))
-        updates = UPDATES * max(TEAMS) // game.agents
-        advance = iterations(algorithm, game, vector, updates)
+        updates = UPDATES * max(TEAMS) // env.agents
+        advance = iterations(algorithm, env, vector, updates)
 
-        def block(team: Team) -> Team:
+        def block(team: TrainState) -> TrainState:
             return advance(team)[0]
 
         began = time.perf_counter()
         self.block = jax.jit(block, donate_argnums=0).lower(self.team).compile()
         self.compiled = time.perf_counter() - began
-        self.steps = updates * game.agents * algorithm.horizon * GAMES
-        self.agents = game.agents
+        self.steps = updates * env.agents * algorithm.rollout_length * NUM_ENVS
+        self.agents = env.agents
         self.cost = float("inf")
 
     def run(self) -> None:
@@ -84,14 +84,14 @@ class Measured:
 
 def measure(name: str) -> Table:
     """A method in all its sizes, in turn, so that a busy machine slows all alike."""
-    talking, silent, game = METHODS[name]
-    games = [dataclasses.replace(game, agents=size) for size in TEAMS]
-    pairs = [(Measured(talking, game), Measured(silent, game)) for game in games]
+    talking, silent, env = METHODS[name]
+    envs = [dataclasses.replace(env, agents=size) for size in TEAMS]
+    pairs = [(Measured(talking, env), Measured(silent, env)) for env in envs]
     for _ in range(1 + REPEATS):
         for pair in pairs:
             for one in pair:
                 one.run()
-    table = Table(title=f"{name} on {GAMES} games of `commons`, a ring")
+    table = Table(title=f"{name} on {NUM_ENVS} environments of `commons`, a ring")
     headings = "agents", "μs per agent and step", "without messages", "messages", "KB held"
     for heading in (*headings, "KB working", "compiled, s"):
         table.add_column(heading, justify="right")

@@ -9,28 +9,30 @@ from coterie import family
 from coterie.algorithms import LiJiaTabular
 from coterie.envs import RandomMDP
 from coterie.network import Communication
-from coterie.training.state import Team, assemble, iterations
+from coterie.training.state import TrainState, init_state, iterations
 from tests.algorithms.plain_li_jia import Chances, algorithm_1
 
-GAME = RandomMDP(states=100, agents=5, actions=3)
+ENV = RandomMDP(states=100, agents=5, actions=3)
 METHOD = LiJiaTabular()
 RUNS, STEPS, ROUNDS = 128, 2_000, 5  # runs on each device, steps of each in a block
 PLAIN_STEPS = 2_000
 
 
 def together() -> float:
-    """Game steps per second, summed over runs that learn side by side on every device."""
-    vector, graph = GAME.vectorize(1), family("none", GAME.agents)
+    """Environment steps per second, summed over runs that learn side by side on every device."""
+    vector, graph = ENV.vectorize(1), family("none", ENV.agents)
 
-    def block(teams: Team, world: object) -> Team:
-        run = iterations(METHOD, GAME, vector.within(world), STEPS)
+    def block(teams: TrainState, world: object) -> TrainState:
+        run = iterations(METHOD, ENV, vector.with_constants(world), STEPS)
         return jax.vmap(lambda team: run(team)[0])(teams)
 
     advance = jax.jit(block, donate_argnums=0)
-    fresh = jax.jit(jax.vmap(lambda key: assemble(METHOD, GAME, vector, Communication(graph), key)))
+    fresh = jax.jit(
+        jax.vmap(lambda key: init_state(METHOD, ENV, vector, Communication(graph), key))
+    )
     places = jax.local_devices()
     teams = [jax.device_put(fresh(jax.random.split(jax.random.key(0), RUNS)), d) for d in places]
-    worlds = [jax.device_put(vector.world, d) for d in places]
+    worlds = [jax.device_put(vector.constants, d) for d in places]
     taken = []
     for _ in range(1 + ROUNDS):
         began = time.perf_counter()
@@ -41,15 +43,15 @@ def together() -> float:
 
 
 def plain() -> float:
-    """Game steps per second of one run in plain NumPy."""
-    tables, draw = GAME.tables(), np.random.default_rng(0)
-    shape = GAME.states, *GAME.sizes
-    transition = tables.transition.reshape(*shape, GAME.states)
+    """Environment steps per second of one run in plain NumPy."""
+    tables, draw = ENV.tables(), np.random.default_rng(0)
+    shape = ENV.states, *ENV.sizes
+    transition = tables.transition.reshape(*shape, ENV.states)
     reward = tables.team_reward.reshape(shape)
     chances = Chances(
-        draw.uniform(size=(PLAIN_STEPS, GAME.agents)),
+        draw.uniform(size=(PLAIN_STEPS, ENV.agents)),
         draw.uniform(size=PLAIN_STEPS),
-        draw.uniform(size=(PLAIN_STEPS, GAME.agents)),
+        draw.uniform(size=(PLAIN_STEPS, ENV.agents)),
     )
     began = time.perf_counter()
     algorithm_1(METHOD, transition, reward, chances)
@@ -60,9 +62,10 @@ def main() -> None:
     """Measure and print."""
     fast, slow = together(), plain()
     print(
-        f"Algorithm 1 with tables, {GAME.agents} agents, {GAME.states} states: "
-        f"{fast:,.0f} game steps per second in {RUNS} runs on each of {jax.local_device_count()} "
-        f"devices, {slow:,.0f} in plain NumPy: {fast / slow:,.0f} times as many"
+        f"Algorithm 1 with tables, {ENV.agents} agents, {ENV.states} states: "
+        f"{fast:,.0f} environment steps per second in {RUNS} runs on each of "
+        f"{jax.local_device_count()} devices, {slow:,.0f} in plain NumPy: {fast / slow:,.0f} times "
+        "as many"
     )
 
 

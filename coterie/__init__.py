@@ -13,13 +13,13 @@ from coterie.algorithms import MATRPO as MATRPO
 from coterie.algorithms import Algorithm as Algorithm
 from coterie.algorithms import DeterministicOff as DeterministicOff
 from coterie.algorithms import DeterministicOn as DeterministicOn
-from coterie.algorithms import Experience as Experience
 from coterie.algorithms import Information as Information
 from coterie.algorithms import IQLTabular as IQLTabular
 from coterie.algorithms import LiJia as LiJia
 from coterie.algorithms import LiJiaTabular as LiJiaTabular
 from coterie.algorithms import NetworkedAC as NetworkedAC
 from coterie.algorithms import NetworkedQAC as NetworkedQAC
+from coterie.algorithms import Trajectory as Trajectory
 from coterie.api import compare as compare
 from coterie.api import evaluate as evaluate
 from coterie.api import plot_run as plot_run
@@ -29,7 +29,7 @@ from coterie.api import train as train
 from coterie.api import train_in_memory as train_in_memory
 from coterie.api import watch as watch
 from coterie.catalogue import make_algorithm as make_algorithm
-from coterie.catalogue import make_game as make_game
+from coterie.catalogue import make_env as make_env
 from coterie.centralized import COMA as COMA
 from coterie.centralized import CTRPO as CTRPO
 from coterie.centralized import MAAC as MAAC
@@ -41,8 +41,8 @@ from coterie.centralized import CentralQ as CentralQ
 from coterie.envs import Circle as Circle
 from coterie.envs import Commons as Commons
 from coterie.envs import ContinuousBandit as ContinuousBandit
-from coterie.envs import Game as Game
-from coterie.envs import JaxGame as JaxGame
+from coterie.envs import Env as Env
+from coterie.envs import JaxEnv as JaxEnv
 from coterie.envs import Line as Line
 from coterie.envs import RoverTower as RoverTower
 from coterie.envs import Spread as Spread

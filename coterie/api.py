@@ -14,7 +14,7 @@ from rich.console import Console
 
 from coterie.algorithms import Algorithm
 from coterie.catalogue import algorithm_name
-from coterie.envs.game import Game, JaxGame
+from coterie.envs.game import Env, JaxEnv
 from coterie.errors import RunError, require
 from coterie.internal.files import write_whole
 from coterie.report.curve import Curve
@@ -25,18 +25,18 @@ from coterie.training import loop
 from coterie.training.evaluate import Scores
 from coterie.training.loggers import Logger
 from coterie.training.memory import MemoryRun
-from coterie.training.progress import Bar
+from coterie.training.progress import ProgressBar
 from coterie.training.run import MEMORY, Run, file_name, new_run, open_run
 from coterie.training.settings import Settings
 from coterie.training.watcher import Watcher
 
 Axis = Literal["steps", "bytes"]
-PANELS = ("return", "entropy", "kl", "critic_loss", "policy_loss", "gradient_norm", "bytes")
+PANELS = ("episode_return", "entropy", "kl", "critic_loss", "policy_loss", "gradient_norm", "bytes")
 
 
 def train(
     algorithm: str | Algorithm,
-    game: str | Game,
+    env: str | Env,
     settings: Settings = Settings(),  # noqa: B008 (frozen)
     folder: str | Path | None = None,
     console: Console | None = None,
@@ -45,25 +45,25 @@ def train(
 ) -> Run:
     """Train a team and leave a run folder with its numbers, checkpoints, plots and policies.
 
-    algorithm, game: names (`coterie list`) or values: `DPO(horizon=25)`, `Spread(agents=5)`.
-    folder:  where to write; by default `runs/<algorithm>-<game>-<time>`.
+    algorithm, environment: names (`coterie list`) or values: `DPO(horizon=25)`, `Spread(agents=5)`.
+    folder:  where to write; by default `runs/<algorithm>-<environment>-<time>`.
     console: where to show progress; standard error by default.
     loggers: who is told what happens, besides the run's own tables: names (`coterie list`), which
              `resume` remembers, or values with the methods of `Logger`.
     plots:   whether to draw the run when it is finished; `plot_run` does it later.
 
-    Raises `ConfigError`, `GameError` or `RunError` with one sentence before anything is written.
+    Raises `ConfigError`, `EnvError` or `RunError` with one sentence before anything is written.
 
-    >>> run = train("dpo", "spread", Settings(steps=100, games=2, block=1))  # doctest: +SKIP
+    >>> run = train("dpo", "spread", Settings(steps=100, envs=2, block=1))  # doctest: +SKIP
     """
     names, others = _sorted(loggers)
-    run = new_run(algorithm, game, settings, folder, names)
+    run = new_run(algorithm, env, settings, folder, names)
     return _follow(run, loop.train, console, others, plots)
 
 
 def train_in_memory(
     algorithm: str | Algorithm,
-    game: str | Game,
+    env: str | Env,
     settings: Settings = Settings(),  # noqa: B008 (frozen)
     console: Console | None = None,
     loggers: Sequence[str | Logger] = (),
@@ -76,8 +76,8 @@ def train_in_memory(
     >>> run.evaluations(0)["return"]  # doctest: +SKIP
     """
     names, others = _sorted(loggers)
-    run = new_run(algorithm, game, settings, MEMORY, names)
-    with Bar(run, console) as bar:
+    run = new_run(algorithm, env, settings, MEMORY, names)
+    with ProgressBar(run, console) as bar:
         return loop.train_in_memory(run, [*others, bar], bar)
 
 
@@ -96,14 +96,15 @@ def resume(
 
 def compare(
     algorithms: Sequence[str | Algorithm] | Mapping[str, Algorithm],
-    game: str | Game,
+    env: str | Env,
     settings: Settings = Settings(seeds=5),  # noqa: B008 (frozen)
     folder: str | Path = "runs/comparison",
     console: Console | None = None,
     x: Axis = "steps",
     loggers: Sequence[str | Logger] = (),
 ) -> list[Curve]:
-    """Train several algorithms on one game, with the same seeds and budget; plot and tabulate them.
+    """Train several algorithms on one environment, with the same seeds and budget; plot and
+    tabulate them.
 
     algorithms: names or values, or a mapping from labels to values.
     x:          what the curves are drawn over, see `plot_runs`.
@@ -115,7 +116,7 @@ def compare(
     named = list(pairs)
     require(len({n for n, _ in named}) == len(named), "each algorithm needs a label of its own.")
     words, others = _sorted(loggers)
-    runs = [new_run(a, game, settings, Path(folder) / file_name(name), words) for name, a in named]
+    runs = [new_run(a, env, settings, Path(folder) / file_name(name), words) for name, a in named]
     if not train_all(runs, console, others):
         return []
     return plot_runs(runs, Path(folder) / "comparison.png", x=x, labels=[n for n, _ in named])
@@ -130,7 +131,7 @@ def train_all(
         _require_same(run)
     left = [run for run in runs if run not in begun or not run.finished]
     for run in left:
-        loop.rehearse(run)
+        loop.dry_run(run)
     for run in left:
         _follow(run, loop.resume if run in begun else loop.train, console, loggers)
         if not run.finished:
@@ -149,7 +150,7 @@ def _require_same(run: Run) -> None:
 
 
 def evaluate(folder: str | Path, episodes: int = 256, key: int = 0) -> dict[int, Scores]:
-    """Play `episodes` games with the trained team of every seed, from its policy files."""
+    """Play `episodes` environments with the trained team of every seed, from its policy files."""
     from coterie.results import score
 
     require(episodes >= 1, f"episodes must be at least 1, not {episodes}.")
@@ -160,27 +161,29 @@ def evaluate(folder: str | Path, episodes: int = 256, key: int = 0) -> dict[int,
 def plot_runs(
     runs: Sequence[Run],
     path: str | Path,
-    column: str = "return",
+    column: str = "episode_return",
     x: Axis = "steps",
     labels: Sequence[str] = (),
 ) -> list[Curve]:
     """Curves of one column of several runs, as a picture and, beside it, a table (`.csv`).
 
-    x:      what the picture is drawn over: game steps, or the bytes that one agent has sent.
+    x:      what the picture is drawn over: environment steps, or the bytes that one agent has sent.
     labels: what the runs are called; by default as their folders, or one run as its method.
 
-    Returns the curves over game steps, as they stand in the table.
+    Returns the curves over environment steps, as they stand in the table.
     """
     from coterie.report.plot import plot_curves
 
     labels = labels or [run.folder.name if len(runs) > 1 else run.method for run in runs]
     named = list(zip(runs, labels, strict=True))
     curves = [curve(run, column, label) for run, label in named]
-    drawn, over = curves, "game steps"
+    drawn, over = curves, "environment steps"
     if x == "bytes":
         drawn = [by_bytes(run, column, label) for run, label in named]
         over = "bytes sent by one agent"
-    title = runs[0].title if len(runs) == 1 else " and ".join(sorted({run.world for run in runs}))
+    title = (
+        runs[0].title if len(runs) == 1 else " and ".join(sorted({run.env_name for run in runs}))
+    )
     plot_curves(drawn, path, title, column, over)
     write_whole(Path(path).with_suffix(".csv"), to_csv(summary_table(curves)))
     return curves
@@ -217,7 +220,7 @@ def watch(folder: str | Path, seed: int | None = None, episodes: int = 3) -> lis
     )
     moving, standing = run.folder / "plots" / "team.gif", run.folder / "plots" / "team.png"
     require(episodes >= 1, f"episodes must be at least 1, not {episodes}.")
-    if not isinstance(run.game, JaxGame):
+    if not isinstance(run.env, JaxEnv):
         shown = [frames(run, chosen, key) for key in range(episodes)]
         animate_frames([frame for episode in shown for frame in episode], moving)
         with picture(standing, [".png"]) as part:
@@ -262,7 +265,7 @@ def _follow(
     loggers: Sequence[Logger] = (),
     plots: bool = True,
 ) -> Run:
-    with Bar(run, console) as bar:
+    with ProgressBar(run, console) as bar:
         finished = work(run, [*loggers, bar], bar)
     if not finished:
         bar.say(f"Stopped. Continue with: coterie resume {run.folder}")

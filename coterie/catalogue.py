@@ -1,4 +1,4 @@
-"""Everything that has a name: algorithms and games, by the names that users type."""
+"""Everything that has a name: algorithms and environments, by the names that users type."""
 
 import dataclasses
 from typing import Any
@@ -33,24 +33,24 @@ from coterie.centralized import (
     CentralActorCritic,
     CentralQ,
 )
-from coterie.envs import CATALOGUE as GAMES
-from coterie.envs.game import Game
+from coterie.envs import ENVS
+from coterie.envs.game import Env
 from coterie.errors import ConfigError, require, unknown
 from coterie.internal.parse_spec import imported, path_of
 
 ALGORITHMS: dict[str, Algorithm] = {
     "dpo": DPO(),
     "dpo-code": DPO(
-        root_penalty=1.0,
-        penalty=1.0,
-        share_of_team=False,
-        root_of="state",
-        adapt_by="separate",
+        sqrt_kl_coef=1.0,
+        kl_coef=1.0,
+        scale_by_num_agents=False,
+        sqrt_kl_per_state=True,
+        adapt_coefs="separate",
         value_clip=0.2,
     ),
-    "dpo-no-kl": DPO(penalty=0.0),
+    "dpo-no-kl": DPO(kl_coef=0.0),
     "ippo": IPPO(),
-    "ippo-kl": DPO(root_penalty=0.0),
+    "ippo-kl": DPO(sqrt_kl_coef=0.0),
     "iql": IQL(),
     "mappo": MAPPO(),
     "matrpo": MATRPO(),
@@ -120,7 +120,10 @@ def make_algorithm(name: str, **options: Any) -> Algorithm:
     """
     if ":" in name:
         return changed(imported(name, Algorithm)(), options)
-    require(name not in GAMES, f"{name!r} is a game: algorithms come first, the game last.")
+    require(
+        name not in ENVS,
+        f"{name!r} is an environment: algorithms come first, the environment last.",
+    )
     if name not in ALGORITHMS:
         raise unknown("algorithm", name, ALGORITHMS)
     return changed(ALGORITHMS[name], options)
@@ -138,28 +141,28 @@ def algorithm_name(algorithm: Algorithm) -> str:
     return min(kin, key=lambda name: len(differences(ALGORITHMS[name], algorithm)))
 
 
-def make_game(name: str, **options: Any) -> Game:
-    """The game of a name, of `pettingzoo:<factory>` or of a path `module:Class`.
+def make_env(name: str, **options: Any) -> Env:
+    """The environment of a name, of `pettingzoo:<factory>` or of a path `module:Class`.
 
-    >>> make_game("spread", agents=5).agents
+    >>> make_env("spread", agents=5).agents
     5
     """
     if name.startswith(PETTINGZOO):
         return changed(_pettingzoo(name.removeprefix(PETTINGZOO)), options)
-    require(name not in ALGORITHMS, f"{name!r} is an algorithm: the game comes last.")
-    kind = imported(name, Game) if ":" in name else GAMES.get(name)
+    require(name not in ALGORITHMS, f"{name!r} is an algorithm: the environment comes last.")
+    kind = imported(name, Env) if ":" in name else ENVS.get(name)
     if kind is None:
-        raise unknown("game", name, [*GAMES, f"{PETTINGZOO}<factory>", "<module>:<Class>"])
+        raise unknown("environment", name, [*ENVS, f"{PETTINGZOO}<factory>", "<module>:<Class>"])
     return changed(kind(), options)
 
 
-def game_name(game: Game) -> str:
-    """The name that `make_game` would make this kind of game from."""
-    factory = getattr(game, "factory", None)
+def env_name(env: Env) -> str:
+    """The name that `make_env` would make this kind of environment from."""
+    factory = getattr(env, "factory", None)
     if factory is not None:
         return f"{PETTINGZOO}{factory}"
-    known = [name for name, kind in GAMES.items() if type(game) is kind]
-    return known[0] if known else path_of(game)
+    known = [name for name, kind in ENVS.items() if type(env) is kind]
+    return known[0] if known else path_of(env)
 
 
 def differences(value: Any, other: Any) -> dict[str, Any]:
@@ -177,14 +180,14 @@ def changed(value: Any, options: dict[str, Any]) -> Any:
     return dataclasses.replace(value, **{name: _frozen(v) for name, v in options.items()})
 
 
-def _pettingzoo(factory: str) -> Game:
+def _pettingzoo(factory: str) -> Env:
     try:
-        from coterie.envs.pettingzoo import PettingZooGame
+        from coterie.envs.pettingzoo import PettingZooEnv
     except ImportError:
         raise ConfigError(
-            "this game needs PettingZoo: pip install 'coterie[pettingzoo]'."
+            "this environment needs PettingZoo: pip install 'coterie[pettingzoo]'."
         ) from None
-    return PettingZooGame(factory)
+    return PettingZooEnv(factory)
 
 
 def _frozen(value: Any) -> Any:

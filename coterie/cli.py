@@ -21,24 +21,24 @@ from coterie.internal.jax_config import prepare
 USAGE = """\
 usage: coterie VERB ...
 
-  train ALGORITHM GAME       train a team; `coterie train dpo spread --help` shows the options
-  compare ALGORITHM... GAME  train several algorithms on one game; curves and a table
+  train ALGORITHM ENV       train a team; `coterie train dpo spread --help` shows the options
+  compare ALGORITHM... ENV  train several algorithms on one environment; curves and a table
   resume RUN                 continue a run that was stopped
-  evaluate RUN               play games with a trained team
+  evaluate RUN               play environments with a trained team
   plot RUN...                draw learning curves
   watch RUN                  a moving picture of a trained team
-  check GAME                 play a game at random and say what is wrong with it
+  check ENV                 play an environment at random and say what is wrong with it
   graph FAMILY               who may talk to whom: a picture, and how fast a team agrees
   claims FIGURE              make a figure of a paper again, and judge what it is said to show
-  list                       every name: algorithms, games, graphs, faults, loggers, figures
+  list                       every name: algorithms, environments, graphs, faults, loggers, figures
 
 A first run, about a minute:  coterie train dpo spread --steps 300000
-Algorithms and games by name (`coterie list`), `pettingzoo:mpe2.simple_spread_v3` for any
-PettingZoo game, or `module:Class` for your own."""
+Algorithms and environments by name (`coterie list`), `pettingzoo:mpe2.simple_spread_v3` for any
+PettingZoo environment, or `module:Class` for your own."""
 
 NAMES = """\
-`coterie list` shows the names. The options are those of the algorithm, of the game and of the
-run: give the names first, then --help, as in `coterie train dpo spread --help`."""
+`coterie list` shows the names. The options are those of the algorithm, of the environment and of
+the run: give the names first, then --help, as in `coterie train dpo spread --help`."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -84,11 +84,11 @@ def _advised(usual: Callable[..., None]) -> Callable[..., None]:
 
 
 def _train(arguments: list[str]) -> None:
-    names, options = _split(arguments, "train ALGORITHM GAME", 2)
+    names, options = _split(arguments, "train ALGORITHM ENV", 2)
     method, world = names
-    from coterie.catalogue import make_algorithm, make_game
+    from coterie.catalogue import make_algorithm, make_env
 
-    parts = {"algorithm": make_algorithm(method), "game": make_game(world)}
+    parts = {"algorithm": make_algorithm(method), "env": make_env(world)}
     chosen = _parse(f"train {method} {world}", parts, options, 1, Training())
     prepare(chosen.settings.seeds)
     from coterie.api import train
@@ -96,7 +96,7 @@ def _train(arguments: list[str]) -> None:
     output = chosen.output
     run = train(
         chosen.algorithm,
-        chosen.game,
+        chosen.env,
         _settings(chosen),
         output.folder,
         loggers=output.loggers,
@@ -108,14 +108,14 @@ def _train(arguments: list[str]) -> None:
 
 
 def _compare(arguments: list[str]) -> None:
-    names, options = _split(arguments, "compare ALGORITHM ALGORITHM... GAME", 3, more=True)
+    names, options = _split(arguments, "compare ALGORITHM ALGORITHM... ENV", 3, more=True)
     *methods, world = names
-    from coterie.catalogue import make_algorithm, make_game
+    from coterie.catalogue import make_algorithm, make_env
 
     require(len(set(methods)) == len(methods), f"{' '.join(methods)}: name each algorithm once.")
     parts = {_identifier(name): make_algorithm(name) for name in methods}
     chosen = _parse(
-        f"compare {' '.join(names)}", {**parts, "game": make_game(world)}, options, 5, Comparison()
+        f"compare {' '.join(names)}", {**parts, "env": make_env(world)}, options, 5, Comparison()
     )
     prepare(chosen.settings.seeds)
     from coterie.api import compare
@@ -125,7 +125,7 @@ def _compare(arguments: list[str]) -> None:
     rules = {name: getattr(chosen, _identifier(name)) for name in methods}
     output = chosen.output
     curves = compare(
-        rules, chosen.game, _settings(chosen), folder, x=output.x, loggers=output.loggers
+        rules, chosen.env, _settings(chosen), folder, x=output.x, loggers=output.loggers
     )
     if not curves:
         print("The same command goes on with the comparison.", file=sys.stderr)
@@ -169,7 +169,11 @@ def _plot(arguments: list[str]) -> None:
     from coterie.training.run import open_run
 
     runs = [open_run(folder) for folder in folders]
-    if len(runs) == 1 and (chosen.out, chosen.column, chosen.x) == (None, "return", "steps"):
+    if len(runs) == 1 and (chosen.out, chosen.column, chosen.x) == (
+        None,
+        "episode_return",
+        "steps",
+    ):
         print(*plot_run(runs[0]), sep="\n")
         return
     over = "-over-bytes" * (chosen.x == "bytes")
@@ -190,14 +194,14 @@ def _watch(arguments: list[str]) -> None:
 
 
 def _check(arguments: list[str]) -> None:
-    (name,), options = _split(arguments, "check GAME", 1)
-    from coterie.catalogue import make_game
+    (name,), options = _split(arguments, "check ENV", 1)
+    from coterie.catalogue import make_env
 
-    chosen = _parse_only(f"check {name}", {"game": make_game(name)}, options)
-    from coterie.envs.check import check_game
+    chosen = _parse_only(f"check {name}", {"env": make_env(name)}, options)
+    from coterie.envs.check import check_env
     from coterie.envs.checks.rules import HINT
 
-    found = check_game(chosen.game)
+    found = check_env(chosen.env)
     print(*(found or [f"{name}: nothing wrong found"]), sep="\n")
     sys.exit(2 if any(not sentence.startswith(HINT) for sentence in found) else 0)
 
@@ -238,7 +242,7 @@ def _graph(arguments: list[str]) -> None:
 
 def _list(arguments: list[str]) -> None:
     _refuse(arguments, "list")
-    from coterie.catalogue import ABOUT, ALGORITHMS, GAMES, PETTINGZOO
+    from coterie.catalogue import ABOUT, ALGORITHMS, ENVS, PETTINGZOO
     from coterie.claims.catalogue import FIGURES
     from coterie.graph import FAMILIES, WEIGHTS
     from coterie.network import CHANNELS, SCHEDULES
@@ -249,7 +253,7 @@ def _list(arguments: list[str]) -> None:
     }
     parts = {
         "algorithms": {name: ABOUT[name] for name in ALGORITHMS},
-        "games": _summaries(GAMES) | any_environment,
+        "num_envs": _summaries(ENVS) | any_environment,
         "graphs": _summaries(FAMILIES),
         "weights": _summaries(WEIGHTS),
         "schedules": _summaries(SCHEDULES),
@@ -466,7 +470,7 @@ def _lines(parts: dict[str, dict[str, str]]) -> list[str]:
     ]
 
 
-PLAIN = ("algorithm", "game", "settings", "output", "communication")
+PLAIN = ("algorithm", "env", "settings", "output", "communication")
 WORDS = ("graph", "schedule")  # values of many parts that are typed as a word
 
 
@@ -493,7 +497,7 @@ class Drawn:
     """How curves are drawn."""
 
     x: Literal["steps", "bytes"] = "steps"
-    """What the curves are drawn over: game steps, or the bytes that one agent has sent."""
+    """What the curves are drawn over: environment steps, or the bytes that one agent has sent."""
 
 
 @dataclass(frozen=True)
@@ -503,12 +507,12 @@ class Comparison(Drawn, Output):
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Play games with a trained team."""
+    """Play environments with a trained team."""
 
     episodes: int = 256
     """How many episodes."""
     key: int = 0
-    """The seed of the games and of the agents' choices."""
+    """The seed of the environments and of the agents' choices."""
 
 
 @dataclass(frozen=True)
@@ -537,7 +541,7 @@ class Claims:
 class Plot(Drawn):
     """Draw learning curves."""
 
-    column: str = "return"
+    column: str = "episode_return"
     """Which column of the evaluations."""
     out: Path | None = None
     """The picture; its suffix decides the format. One run has its own place in its folder."""

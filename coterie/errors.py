@@ -22,12 +22,12 @@ class GraphError(CoterieError):
     """A graph that no team can talk over."""
 
 
-class GameError(CoterieError):
-    """A game that breaks its own promises (spaces, shapes, finite numbers)."""
+class EnvError(CoterieError):
+    """An environment that breaks its own promises (spaces, shapes, finite numbers)."""
 
 
 class RunError(CoterieError):
-    """A run folder that is missing, half written, damaged or of another game."""
+    """A run folder that is missing, half written, damaged or of another environment."""
 
 
 class NonFiniteError(CoterieError):

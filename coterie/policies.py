@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from coterie.errors import RunError, require
 from coterie.internal.files import from_arrays, read_arrays, to_arrays, write_arrays
 from coterie.rl.models import ACTIVATIONS, Policy, Shape
-from coterie.types import AgentSpec, Box, Discrete, MultiDiscrete, Space, View
+from coterie.types import AgentSpec, Box, Discrete, MultiDiscrete, Observation, Space
 
 FORMAT = "coterie policy 1"
 SUFFIX = ".safetensors"
@@ -27,23 +27,23 @@ KINDS: dict[str, type[Space]] = {
 
 
 @dataclasses.dataclass(frozen=True)
-class PolicyCard:
+class PolicyMetadata:
     """What a policy file says of its policy, enough to build it again.
 
     name:     the agent's name.
-    game:     the game it was trained for.
-    observation, hidden, activation, recurrent: the shape of its network.
-    action:   its action space, in the game's units.
+    env:      the environment it was trained for.
+    observation, hidden_sizes, activation, recurrent: the shape of its network.
+    action:   its action space, in the environment's units.
     greedy:   whether it takes its most likely action (Q-learning) or draws one.
     states:   how many different observations there are, if they are numbered; 0 otherwise.
     deviations: the bounds of its deviations, if it is squashed.
     """
 
     name: str
-    game: str
+    env: str
     observation: int
     action: Space
-    hidden: tuple[int, ...]
+    hidden_sizes: tuple[int, ...]
     activation: str
     recurrent: bool
     greedy: bool
@@ -51,13 +51,15 @@ class PolicyCard:
     deviations: tuple[float, float] | None = None
 
 
-def card(name: str, game: str, spec: AgentSpec, policy: Policy, greedy: bool) -> PolicyCard:
+def policy_metadata(
+    name: str, env: str, spec: AgentSpec, policy: Policy, greedy: bool
+) -> PolicyMetadata:
     """The card of a trained policy."""
     body = policy.body
     hidden = tuple(int(layer.bias.shape[0]) for layer in body.layers)
-    return PolicyCard(
+    return PolicyMetadata(
         name,
-        game,
+        env,
         spec.observation,
         spec.action,
         hidden,
@@ -69,7 +71,7 @@ def card(name: str, game: str, spec: AgentSpec, policy: Policy, greedy: bool) ->
     )
 
 
-def save_policy(path: Path, policy: Policy, about: PolicyCard) -> None:
+def save_policy(path: Path, policy: Policy, about: PolicyMetadata) -> None:
     """Write one agent's policy, whole or not at all."""
     kind = next(name for name, space in KINDS.items() if isinstance(about.action, space))
     described = {"format": FORMAT, "kind": kind, **dataclasses.asdict(about)}
@@ -82,7 +84,7 @@ class TrainedPolicy:
     It remembers the episode if its network is recurrent: call `reset` when a new one starts.
     """
 
-    def __init__(self, policy: Policy, about: PolicyCard, greedy: bool, seed: int):
+    def __init__(self, policy: Policy, about: PolicyMetadata, greedy: bool, seed: int):
         self.card = about
         self._policy = policy
         self._greedy = greedy
@@ -97,7 +99,7 @@ class TrainedPolicy:
     def __call__(
         self, observation: ArrayLike, action_mask: ArrayLike | None = None
     ) -> int | np.ndarray:
-        """The action for an observation `[F]`: a number, or a vector in the game's units.
+        """The action for an observation `[F]`: a number, or a vector in the environment's units.
 
         A numbered observation is the vector `[1]` of its number; several choices are a vector of
         their numbers.
@@ -123,10 +125,10 @@ class TrainedPolicy:
                 f"but the mask has shape {mask.shape}.",
             )
         self._key, key = jax.random.split(self._key)
-        action, self._memory = self._decide(self._memory, View(jnp.asarray(seen), mask), key)
+        action, self._memory = self._decide(self._memory, Observation(jnp.asarray(seen), mask), key)
         return self.card.action.plain(action)
 
-    def _answer(self, memory: Any, view: View, key: Array) -> tuple[Array, Any]:
+    def _answer(self, memory: Any, view: Observation, key: Array) -> tuple[Array, Any]:
         choices, memory = self._policy.step(view, memory)
         action = choices.mode() if self._greedy else choices.sample(key)
         return self.card.action.rescale(action), memory
@@ -145,7 +147,7 @@ def load_policy(path: str | Path, greedy: bool | None = None, seed: int = 0) -> 
     return TrainedPolicy(policy, about, about.greedy if greedy is None else greedy, seed)
 
 
-def read_policy(path: str | Path) -> tuple[Policy, PolicyCard]:
+def read_policy(path: str | Path) -> tuple[Policy, PolicyMetadata]:
     """The network in a policy file, and what the file says of it."""
     path = Path(path)
     require(
@@ -168,29 +170,29 @@ def read_policy(path: str | Path) -> tuple[Policy, PolicyCard]:
     return from_arrays(arrays, like, str(path)), about
 
 
-def _read_card(described: dict[str, Any]) -> PolicyCard:
+def _read_card(described: dict[str, Any]) -> PolicyMetadata:
     # Files of the first version do not say all.
     described = {"states": 0, "deviations": None, **described}
-    fields = {field.name: described[field.name] for field in dataclasses.fields(PolicyCard)}
+    fields = {field.name: described[field.name] for field in dataclasses.fields(PolicyMetadata)}
     bounds: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value
         for key, value in fields["action"].items()
     }
     fields["action"] = KINDS[described["kind"]](**bounds)
-    fields["hidden"] = tuple(fields["hidden"])
+    fields["hidden_sizes"] = tuple(fields["hidden_sizes"])
     if fields["deviations"] is not None:
         low, high = fields["deviations"]
         fields["deviations"] = float(low), float(high)
     _ = ACTIVATIONS[fields["activation"]]
-    return PolicyCard(**fields)
+    return PolicyMetadata(**fields)
 
 
-def _blank(about: PolicyCard) -> Policy:
+def _blank(about: PolicyMetadata) -> Policy:
     """A policy of the right shape, numbers to be filled in."""
 
     def build() -> Policy:
         keys = jax.random.split(jax.random.key(0))
-        shape = Shape.of(about, about.hidden, about.activation, about.recurrent)
+        shape = Shape.of(about, about.hidden_sizes, about.activation, about.recurrent)
         if about.deviations is not None and about.action.continuous:
             return Policy.squashed(keys, shape, about.action, about.deviations)
         return Policy.init(keys, shape, about.action)

@@ -10,21 +10,21 @@ import jax
 import numpy as np
 from jaxtyping import Array, Key
 
-from coterie.envs.game import JaxGame, Scene, Space
+from coterie.envs.game import JaxEnv, Scene, Space
 from coterie.envs.host.layout import mask_of, sense
-from coterie.errors import GameError, RunError, require
+from coterie.errors import EnvError, RunError, require
 from coterie.network import lift, stack
-from coterie.policies import PolicyCard, load_policy, read_policy
+from coterie.policies import PolicyMetadata, load_policy, read_policy
 from coterie.report.curve import Curve, gather
 from coterie.rl.models import Policy
-from coterie.training.action_scaling import units
-from coterie.training.evaluate import LONGEST, Scores, decide, evaluator, explained
+from coterie.training.action_scaling import action_scaling
+from coterie.training.evaluate import LONGEST, Scores, decide, evaluator, reraise_env_error
 from coterie.training.loggers.table import read_table
 from coterie.training.run import Run
 
 
 def curve(
-    run: Run, column: str = "return", label: str | None = None, training: bool = False
+    run: Run, column: str = "episode_return", label: str | None = None, training: bool = False
 ) -> Curve:
     """One column of a run over all its seeds, from its evaluations (or its training table)."""
     return curves_of(run, {column: label or run.method}, training)[0]
@@ -60,7 +60,7 @@ def curves_of(run: Run, labels: Mapping[str, str], training: bool = False) -> li
     ]
 
 
-def by_bytes(run: Run, column: str = "return", label: str | None = None) -> Curve:
+def by_bytes(run: Run, column: str = "episode_return", label: str | None = None) -> Curve:
     """The same over the bytes that one agent has sent until then, a mean over agents and seeds.
 
     A run that sends nothing has no line: it is its end, at 0 bytes.
@@ -106,7 +106,7 @@ def _policy_of(run: Run, seed: int, agent: int) -> Policy:
     return policy
 
 
-def _sizes(about: PolicyCard) -> tuple[int, Space]:
+def _sizes(about: PolicyMetadata) -> tuple[int, Space]:
     return about.observation, about.action
 
 
@@ -115,26 +115,31 @@ def _sized(name: str, observation: int, action: Space) -> str:
 
 
 def score(run: Run, seed: int, episodes: int, key: int = 0) -> Scores:
-    """Play `episodes` games with a trained team."""
+    """Play `episodes` environments with a trained team."""
     vector = run.played.for_seed(seed).vectorize(episodes)
-    scale, greedy = units(run.played.specs), run.algorithm.plays_mode
+    scale, greedy = action_scaling(run.played.specs), run.algorithm.deterministic_eval
 
     @jax.jit
     def play(team: Policy, key: Key[Array, ""], world: Any) -> Scores:
-        return evaluator(vector.within(world), scale, greedy)(team, key)
+        return evaluator(vector.with_constants(world), scale, greedy)(team, key)
 
-    with explained(vector):
-        scores = play(trained_team(run, seed), jax.random.key(key), vector.world)
+    with reraise_env_error(vector):
+        scores = play(trained_team(run, seed), jax.random.key(key), vector.constants)
         return jax.tree.map(np.asarray, scores)
 
 
 def scenes(run: Run, seed: int, key: int = 0) -> list[Scene]:
-    """One episode of a trained team, ready to draw; `GameError` if the game has no picture."""
-    game = run.played
-    if not isinstance(game, JaxGame):
-        raise GameError(f"{run.world} draws itself: use `frames`.")
-    team, scale, greedy = trained_team(run, seed), units(game.specs), run.algorithm.plays_mode
-    agents = len(game.specs)
+    """One episode of a trained team, ready to draw; `EnvError` if the environment has no
+    picture."""
+    env = run.played
+    if not isinstance(env, JaxEnv):
+        raise EnvError(f"{run.env_name} draws itself: use `frames`.")
+    team, scale, greedy = (
+        trained_team(run, seed),
+        action_scaling(env.specs),
+        run.algorithm.deterministic_eval,
+    )
+    agents = len(env.specs)
     memory = stack([_policy_of(run, seed, agent).body.start() for agent in range(agents)])
     alone = jax.tree.map(lambda m: m[:, None], memory)
 
@@ -145,46 +150,47 @@ def scenes(run: Run, seed: int, key: int = 0) -> list[Scene]:
         action, memory = lift(lambda p, m, v, k: decide(p, m, v, k, greedy))(
             team, memory, shown, keys
         )
-        state, timestep = game.step(state, scale.of_game(action)[0])
+        state, timestep = env.step(state, scale.to_env(action)[0])
         return state, timestep, memory
 
     reset_key, play_key = jax.random.split(jax.random.key(key))
-    state, view = game.reset(reset_key)
-    drawn = [game.scene(state)]
+    state, view = env.reset(reset_key)
+    drawn = [env.scene(state)]
     for when in range(LONGEST):
         state, timestep, alone = step(state, view, alone, jax.random.fold_in(play_key, when))
         view = timestep.view
-        drawn.append(game.scene(state))
+        drawn.append(env.scene(state))
         if bool(timestep.over):
             break
     return drawn
 
 
 def frames(run: Run, seed: int, key: int = 0) -> list[np.ndarray]:
-    """One episode of a trained team in a game that draws itself, as pictures `[H, W, 3]`."""
-    game: Any = run.played
+    """One episode of a trained team in an environment that draws itself, as pictures `[H, W,
+    3]`."""
+    env: Any = run.played
     trained_team(run, seed)
-    env = game.render_env()
+    wrapped = env.render_env()
     players = {
         agent: load_policy(run.policy_file(seed, name), seed=key + i)
-        for i, (agent, name) in enumerate(zip(env.possible_agents, game.names, strict=True))
+        for i, (agent, name) in enumerate(zip(wrapped.possible_agents, env.names, strict=True))
     }
-    senses = {agent: sense(agent, env.observation_space(agent)) for agent in players}
+    senses = {agent: sense(agent, wrapped.observation_space(agent)) for agent in players}
 
     def choose(agent: Any, seen: Any, info: Any) -> Any:
         choice = players[agent](senses[agent].encode(seen), mask_of(seen, info))
-        space = env.action_space(agent)
+        space = wrapped.action_space(agent)
         if isinstance(choice, int):
             return choice + int(space.start)
         return np.clip(choice.reshape(space.shape), space.low, space.high).astype(space.dtype)
 
     try:
-        seen, infos = env.reset(seed=key)
-        pictures = [env.render()]
-        while env.agents and len(pictures) <= LONGEST:
-            actions = {a: choose(a, seen[a], infos.get(a, {})) for a in env.agents}
-            seen, *_, infos = env.step(actions)
-            pictures.append(env.render())
+        seen, infos = wrapped.reset(seed=key)
+        pictures = [wrapped.render()]
+        while wrapped.agents and len(pictures) <= LONGEST:
+            actions = {a: choose(a, seen[a], infos.get(a, {})) for a in wrapped.agents}
+            seen, *_, infos = wrapped.step(actions)
+            pictures.append(wrapped.render())
     finally:
-        env.close()
+        wrapped.close()
     return pictures

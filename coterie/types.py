@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float
 
 
 def rescaled(action: Array, low: Array, high: Array) -> Array:
-    """The border to a game's units: from [-1, 1], to which actions are cut, to the bounds.
+    """The border to an environment's units: from [-1, 1], to which actions are cut, to the bounds.
 
     >>> rescaled(jnp.array([0.0, 3.0]), jnp.array(0.0), jnp.array(1.0)).tolist()
     [0.5, 1.0]
@@ -25,7 +25,7 @@ class _Numbered:
     """Whether an action is a vector of numbers, and not chosen among some."""
 
     def rescale(self, action: Array) -> Array:
-        """The action in the game's units, which are the agents' own."""
+        """The action in the environment's units, which are the agents' own."""
         return action
 
 
@@ -89,8 +89,8 @@ class MultiDiscrete(_Numbered):
 class Box:
     """A vector of `size` numbers between `low` and `high` (one number each, or one per entry).
 
-    Agents choose in the normalised range [-1, 1]; `rescale` turns their choice into the game's
-    units, clipping what lies outside.
+    Agents choose in the normalised range [-1, 1]; `rescale` turns their choice into the
+    environment's units, clipping what lies outside.
     """
 
     size: int
@@ -130,12 +130,12 @@ Space = Discrete | MultiDiscrete | Box
 class AgentSpec:
     """What one agent perceives (a vector of `observation` numbers) and what it can do.
 
-    masked: some actions may be impossible at times (`View.action_mask` is given).
-    leaves: it may leave before the others (`View.present` is given).
+    masked: some actions may be impossible at times (`Observation.action_mask` is given).
+    leaves: it may leave before the others (`Observation.alive` is given).
     state:  the length of the global state, for algorithms that declare it; 0 otherwise.
     states: how many different observations there are, if they are numbered (`observation` is
             then 1); 0 otherwise.
-    games:  how many games it plays side by side.
+    num_envs: how many environments it plays side by side.
     sizes:  the sizes of the actions that learning sees: everybody's in order, or one if it sees
             their mean; none if it sees only its own.
     agents: how many the team has.
@@ -150,7 +150,7 @@ class AgentSpec:
     state: int = 0
     states: int = 0
     sizes: tuple[int, ...] = ()
-    games: int = 1
+    num_envs: int = 1
     agents: int = 1
     widest: tuple[int, int] = (0, 0)
 
@@ -187,33 +187,34 @@ def kinds(specs: Sequence[AgentSpec]) -> dict[AgentSpec, list[int]]:
     return found
 
 
-class View(NamedTuple):
+class Observation(NamedTuple):
     """What an agent perceives at one step. Fields that do not apply are `None`.
 
     observation: its own observation, `[..., F]`.
     action_mask: which of its actions are possible, `[..., A]`; `None` if all always are.
-    present:     whether it is still in the game, `[...]`; `None` if no agent ever leaves early.
+    alive:       whether it is still in the environment, `[...]`; `None` if no agent ever leaves
+                 early.
     state:       the global state, `[..., S]`; only for algorithms that declare it.
     """
 
     observation: Float[Array, "*batch F"]
     action_mask: Bool[Array, "*batch A"] | None = None
-    present: Bool[Array, "*batch"] | None = None
+    alive: Bool[Array, "*batch"] | None = None
     state: Float[Array, "*batch S"] | None = None
 
     @property
-    def judged(self) -> Float[Array, "*batch S"]:
+    def critic_input(self) -> Float[Array, "*batch S"]:
         """What a critic sees: the global state where it is declared, else the own observation."""
         return self.observation if self.state is None else self.state
 
 
-def blank_view(spec: AgentSpec, *shape: int) -> View:
+def blank_observation(spec: AgentSpec, *shape: int) -> Observation:
     """Views of zeros, `[*shape, ...]`, with the fields that an agent of this kind is shown.
 
     >>> blank_view(AgentSpec(3, Discrete(2), masked=True), 5).action_mask.shape
     (5, 2)
     """
-    return View(
+    return Observation(
         jnp.zeros((*shape, spec.observation)),
         jnp.zeros((*shape, spec.action.size), bool) if spec.masked else None,
         jnp.zeros(shape, bool) if spec.leaves else None,

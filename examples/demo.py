@@ -11,7 +11,7 @@ from coterie.internal.jax_config import prepare
 
 prepare()
 folder = f"runs/demo-{time.strftime('%Y%m%d-%H%M%S')}"
-algorithm = coterie.DPO(horizon=25, learning_rate=1e-3, critic_learning_rate=1e-3)
+algorithm = coterie.DPO(rollout_length=25, actor_lr=1e-3, critic_lr=1e-3)
 run = coterie.train(algorithm, coterie.Spread(agents=3), coterie.Settings(steps=1_500_000), folder)
 pictures = coterie.watch(run.folder)
 scores = coterie.evaluate(run.folder)[0]

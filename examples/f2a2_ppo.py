@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from coterie.algorithms import F2A2OnPolicy
-from coterie.algorithms.f2a2.f2a2_on import Case, Critics
+from coterie.algorithms.f2a2.f2a2_on import Critics, PolicyBatch
 from coterie.bounds import Above
 from coterie.rl.importance import clipped_gain
 
@@ -26,11 +26,11 @@ class F2A2PPO(F2A2OnPolicy):
     An agent knows its own reward only: `A` is the team's because the critics are.
     """
 
-    clip: Annotated[float, Above(0)] = 0.2
+    clip_eps: Annotated[float, Above(0)] = 0.2
     """How far the ratio of new to old policy may move before its gradient stops."""
 
-    def gain(self, critics: Critics, case: Case) -> Float[Array, "T G"]:
+    def actor_objective(self, critics: Critics, case: PolicyBatch) -> Float[Array, "T G"]:
         value = self.values(critics, case.view, case.actions, case.index)[0]
         advantage = value - self.expected(critics, case.view)
         ratio = jnp.exp(case.log_prob - case.before)
-        return clipped_gain(ratio, advantage, self.clip)
+        return clipped_gain(ratio, advantage, self.clip_eps)

@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, PyTree
 
 import coterie
 from coterie.errors import require
-from coterie.network import Moment, Quantise
+from coterie.network import Quantization, Round
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Jam(coterie.Channel):
         require(0.0 <= self.share <= 1.0, f"share must be in [0, 1], not {self.share}: try 0.5.")
         require(self.every >= 1, f"every must be at least 1 round, not {self.every}.")
 
-    def loses(self, moment: Moment, past: PyTree) -> Bool[Array, " K"]:
+    def loses(self, moment: Round, past: PyTree) -> Bool[Array, " K"]:
         on = moment.clock % self.every == 0
         return on & (moment.chances() < self.share)
 
@@ -42,10 +42,10 @@ class Jam(coterie.Channel):
 
 def main(folder: str | Path = "runs/own-channel", **options: Any) -> coterie.Run:
     """Train a team whose messages are jammed, and rounded to 8 bits."""
-    talk = coterie.Communication(channels=(Jam(0.8, every=5), Quantise(8)))
+    talk = coterie.Communication(channels=(Jam(0.8, every=5), Quantization(8)))
     settings = coterie.Settings(communication=talk, **options)
     return coterie.train("networked-ac", coterie.Commons(agents=8), settings, folder)
 
 
 if __name__ == "__main__":
-    main(steps=100_000, games=16)
+    main(steps=100_000, envs=16)

@@ -46,8 +46,8 @@ def main(folder: str | Path = "runs/own-graph", **options: Any) -> list[coterie.
 
     def trained(name: str, agents: int, talk: coterie.Communication) -> coterie.Run:
         settings = coterie.Settings(communication=talk, **options)
-        game = coterie.Commons(agents=agents)
-        return coterie.train("networked-ac", game, settings, Path(folder) / name)
+        env = coterie.Commons(agents=agents)
+        return coterie.train("networked-ac", env, settings, Path(folder) / name)
 
     wheel = coterie.Communication(Wheel(step=2), schedule=Resting(rest=3))
     petersen = coterie.Communication(from_networkx(nx.petersen_graph(), "lazy"))
@@ -55,4 +55,4 @@ def main(folder: str | Path = "runs/own-graph", **options: Any) -> list[coterie.
 
 
 if __name__ == "__main__":
-    main(steps=100_000, games=16)
+    main(steps=100_000, envs=16)

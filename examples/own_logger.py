@@ -35,7 +35,7 @@ class JsonLines:
     def log(self, kind: str, seed: int, steps: int, row: dict[str, float]) -> None:
         """Add a line."""
         if kind == "evaluation":
-            self._write({"seed": seed, "steps": steps, "return": row["return"]})
+            self._write({"seed": seed, "steps": steps, "episode_return": row["episode_return"]})
 
     def finish(self) -> None:
         """Every line is written already."""

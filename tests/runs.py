@@ -1,4 +1,5 @@
-"""What the tests of whole runs share: a small game, small algorithms, and looks at run folders."""
+"""What the tests of whole runs share: a small environment, small algorithms, and looks at run
+folders."""
 
 import atexit
 import contextlib
@@ -20,7 +21,7 @@ import pytest
 
 from coterie.catalogue import make_algorithm
 from coterie.cli import main
-from coterie.envs.game import AgentSpec, Box, Discrete, JaxGame, Scene, Timestep, View
+from coterie.envs.game import AgentSpec, Box, Discrete, JaxEnv, Observation, Scene, Timestep
 from coterie.errors import require
 from coterie.internal.files import read_arrays
 from coterie.training.checkpoint import checkpoints
@@ -33,25 +34,25 @@ from coterie.training.setup import set_up
 from coterie.training.trainer import Trainer
 
 SETTINGS = Settings(
-    steps=240, games=4, block=2, evaluations=2, evaluation_games=3, checkpoints=5
-)  # five blocks of 2 updates of 6 steps in 4 games
+    steps=240, num_envs=4, updates_per_block=2, num_evals=2, eval_episodes=3, num_checkpoints=5
+)  # five blocks of 2 updates of 6 steps in 4 environments
 BLOCKS = 5
 SMALL = {
-    "hidden": (8,),
-    "horizon": 6,
+    "hidden_sizes": (8,),
+    "rollout_length": 6,
     "epochs": 1,
     "minibatches": 2,
-    "updates": 2,
-    "batch": 4,
-    "capacity": 24,
-    "warmup": 4,
-    "target_every": 3,
+    "updates_per_rollout": 2,
+    "batch_size": 4,
+    "buffer_size": 24,
+    "learning_starts": 4,
+    "target_update_interval": 3,
 }
 ROOT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
-class Pond(JaxGame):
+class Pond(JaxEnv):
     """Agents drift on a line for six steps and are paid to stand at 0.
 
     box:     actions are vectors in bounds of their own.
@@ -89,7 +90,7 @@ class Pond(JaxGame):
         able = np.arange(3) < sizes[:, 1:]
         barred = self.masked & (jnp.arange(3) == clock % 2)
         mask = able & ~barred if self.masked or self.unequal else None
-        return View(jnp.where(np.arange(2) < sizes[:, :1], seen, 0.0), mask)
+        return Observation(jnp.where(np.arange(2) < sizes[:, :1], seen, 0.0), mask)
 
     def step(self, state, action):
         place, clock = state
@@ -137,19 +138,19 @@ class Stop:
 
 
 @functools.cache
-def _programs(algorithm, game, settings) -> Programs:
-    return Programs(set_up(new_run(algorithm, game, settings)))
+def _programs(algorithm, env, settings) -> Programs:
+    return Programs(set_up(new_run(algorithm, env, settings)))
 
 
 def trainer(run: Run, stop: int = 10**9) -> Trainer:
     """A trainer of a run; runs that differ in their folder alone share what it compiled."""
-    shared, watcher = _programs(run.algorithm, run.game, run.settings), Stop(stop)
+    shared, watcher = _programs(run.algorithm, run.env, run.settings), Stop(stop)
     return Trainer(run, shared, OnDisk(run, shared), [Csv(), watcher], watcher)
 
 
-def trained(folder, algorithm="dpo", game=None, settings=SETTINGS, stop=10**9, **options):
+def trained(folder, algorithm="dpo", env=None, settings=SETTINGS, stop=10**9, **options):
     """A run of a small algorithm (on a pond), stopped after some blocks."""
-    run = new_run(small(algorithm, **options), game or Pond(), settings, folder)
+    run = new_run(small(algorithm, **options), env or Pond(), settings, folder)
     run.create()
     own = trainer(run, stop)
     own.train([own.fresh(seed) for seed in run.seeds])
@@ -169,9 +170,9 @@ atexit.register(SHELF.cleanup)
 
 
 @functools.cache
-def finished(algorithm="dpo", game=None, settings=SETTINGS, **options) -> Run:
+def finished(algorithm="dpo", env=None, settings=SETTINGS, **options) -> Run:
     """A finished run that many tests read and none changes."""
-    return trained(tempfile.mkdtemp(dir=SHELF.name) + "/run", algorithm, game, settings, **options)
+    return trained(tempfile.mkdtemp(dir=SHELF.name) + "/run", algorithm, env, settings, **options)
 
 
 def copied(run: Run, folder: Path) -> Run:
@@ -236,7 +237,7 @@ def refused(arguments: list[str]) -> str:
 
 
 def environment(devices: int = 1) -> dict[str, str]:
-    """The environment of a process that finds the package, the tests and their games."""
+    """The environment of a process that finds the package, the tests and their environments."""
     paths = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "envs")])
     return {**os.environ, "PYTHONPATH": paths, "JAX_NUM_CPU_DEVICES": str(devices)}
 

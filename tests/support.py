@@ -1,4 +1,5 @@
-"""What the contract and probe tests share: small algorithms, a noisy game, one lesson to learn."""
+"""What the contract and probe tests share: small algorithms, a noisy environment, one lesson to
+learn."""
 
 import dataclasses
 import functools
@@ -11,34 +12,34 @@ import numpy as np
 import pytest
 from jaxtyping import PyTree
 
-from coterie.algorithms import IPPO, MATRPO, Algorithm, Experience, Information
+from coterie.algorithms import IPPO, MATRPO, Algorithm, Information, Trajectory
 from coterie.algorithms.base.tabular import Tabular
 from coterie.catalogue import ALGORITHMS
-from coterie.envs.game import AgentSpec, Box, Discrete, JaxGame, Timestep, View
+from coterie.envs.game import AgentSpec, Box, Discrete, JaxEnv, Observation, Timestep
 from coterie.errors import ConfigError
 from coterie.graph import Graph, family
 from coterie.network import Communication, Network, lift
-from coterie.training.action_scaling import units
+from coterie.training.action_scaling import action_scaling
 from coterie.training.rollout import rollout
-from coterie.training.state import Team, assemble
+from coterie.training.state import TrainState, init_state
 from examples.f2a2_ppo import F2A2PPO
 
 SMALL = {
-    "hidden": (8,),
-    "horizon": 6,
+    "hidden_sizes": (8,),
+    "rollout_length": 6,
     "epochs": 2,
     "minibatches": 2,
-    "updates": 2,
-    "batch": 4,
-    "conjugate_steps": 2,
+    "updates_per_rollout": 2,
+    "batch_size": 4,
+    "cg_iters": 2,
     "admm_rounds": 5,
-    "capacity": 24,
-    "warmup": 4,
-    "target_every": 3,
-    "exploration_start": 0.5,
-    "width": 8,
-    "mind_width": 4,
-    "exploration_steps": 100,
+    "buffer_size": 24,
+    "learning_starts": 4,
+    "target_update_interval": 3,
+    "epsilon_start": 0.5,
+    "attention_dim": 8,
+    "opponent_hidden_size": 4,
+    "epsilon_decay_steps": 100,
 }
 
 
@@ -60,15 +61,15 @@ class Gossip(IPPO):
 
     @property
     def information(self) -> Information:
-        return Information(sends=("reward", "critic"))
+        return Information(payloads=("reward", "critic"))
 
-    def learn(self, state, experience, network, key):
-        present, earned = experience.view.present, experience.reward
+    def learn(self, state, trajectory, network, key):
+        present, earned = trajectory.view.alive, trajectory.reward
         if present is not None:
             earned = jnp.where(present, earned, 0.0)  # who is gone earns nothing
         reward, network = network.mix(earned, "reward")
-        experience = experience._replace(reward=reward)
-        state, network, metrics = super().learn(state, experience, network, key)
+        trajectory = trajectory._replace(reward=reward)
+        state, network, metrics = super().learn(state, trajectory, network, key)
 
         def exchange(carry, _):
             critic, network = carry
@@ -84,14 +85,14 @@ class Gossip(IPPO):
 OTHERS = {
     "gossip": Gossip(),
     "f2a2-ppo": F2A2PPO(),
-    "matrpo-linear": MATRPO(ratios="linear", warm_start=0.9),
+    "matrpo-linear": MATRPO(ratio_exchange="linear", dual_warm_start=0.9),
 }
 
 NOISE = np.random.default_rng(0).normal(size=(64, 4, 12)).astype(np.float32)
 
 
 @dataclasses.dataclass(frozen=True)
-class Babble(JaxGame):
+class Babble(JaxEnv):
     """Noise: unequal agents see random numbers, leave at random and do nothing to each other.
 
     sizes:  how many numbers each agent sees, and how many actions it has (or numbers in one).
@@ -136,7 +137,7 @@ class Babble(JaxGame):
             observation = jnp.floor(9 * jnp.abs(noise[:, 4:5])) % real.sum(axis=1, keepdims=True)
         else:
             observation = jnp.where(real, noise[:, 4 : 4 + seen], 0.0)
-        return View(observation, jnp.asarray(able) if self.box else able & some, present)
+        return Observation(observation, jnp.asarray(able) if self.box else able & some, present)
 
     def global_state(self, state, view):
         return self.noise(state[0])[0, :3]
@@ -149,7 +150,7 @@ class Lesson(NamedTuple):
     """One agent axis on everything that `learn` takes, after two updates have been made."""
 
     agents: PyTree
-    experience: Experience
+    trajectory: Trajectory
     network: Network
     keys: Any
 
@@ -162,53 +163,54 @@ class Class(NamedTuple):
 
     lesson: Lesson
     learn: Callable[..., Any]
-    team: Team
+    team: TrainState
 
 
 # In one program: what it does is small, and to compile it piece by piece is not.
-assembled = jax.jit(assemble, static_argnums=(0, 1, 2, 3))
+assembled = jax.jit(init_state, static_argnums=(0, 1, 2, 3))
 
 
 def noise(algorithm: Algorithm, **options: Any) -> Babble:
-    """The noisy game for an algorithm, with numbered states or continuous actions if it must."""
+    """The noisy environment for an algorithm, with numbered states or continuous actions if it
+    must."""
     forced = {"numbered": isinstance(algorithm, Tabular), "box": not accepts(algorithm, Discrete)}
     return Babble(**{**forced, **options})
 
 
 @functools.cache
-def taught(algorithm: Algorithm, game: JaxGame | None = None, graph: Graph | None = None) -> Class:
+def taught(algorithm: Algorithm, env: JaxEnv | None = None, graph: Graph | None = None) -> Class:
     """A team that has played and learned twice, about to learn a third time."""
-    game = game or noise(algorithm)
+    env = env or noise(algorithm)
     if graph is None:
         central = algorithm.information.central  # everybody hears everybody
-        graph = family("complete" if central else "line", len(game.specs))
-    vector = game.vectorize(4)
-    team = assembled(algorithm, game, vector, Communication(graph), jax.random.key(0))
+        graph = family("complete" if central else "line", len(env.specs))
+    vector = env.vectorize(4)
+    team = assembled(algorithm, env, vector, Communication(graph), jax.random.key(0))
     learn = jax.jit(lift(algorithm.learn))
-    experience = jax.jit(functools.partial(played, algorithm, game))(team)
+    trajectory = jax.jit(functools.partial(played, algorithm, env))(team)
     keys = jax.vmap(lambda key: jax.random.split(key, 3), out_axes=1)(team.keys)
     agents = team.agents
     for key in keys[:2]:
-        agents, _, _ = learn(agents, experience, team.network, key)
-    agents, experience = jax.device_get((agents, experience))
-    return Class(Lesson(agents, experience, team.network, keys[2]), learn, team)
+        agents, _, _ = learn(agents, trajectory, team.network, key)
+    agents, trajectory = jax.device_get((agents, trajectory))
+    return Class(Lesson(agents, trajectory, team.network, keys[2]), learn, team)
 
 
-def played(algorithm: Algorithm, game: JaxGame, team: Team) -> Experience:
-    """What a team experiences in one `horizon`, `[N, T, G, ...]`."""
-    agent_keys = jax.vmap(lambda key: jax.random.split(key, algorithm.horizon), out_axes=1)(
+def played(algorithm: Algorithm, env: JaxEnv, team: TrainState) -> Trajectory:
+    """What a team experiences in one `rollout_length`, `[N, T, G, ...]`."""
+    agent_keys = jax.vmap(lambda key: jax.random.split(key, algorithm.rollout_length), out_axes=1)(
         team.keys
     )
     return rollout(
         algorithm.act,
         algorithm.information,
-        game.vectorize(4),
-        units(game.specs),
+        env.vectorize(4),
+        action_scaling(env.specs),
         team.agents,
         team.start,
         team.stage,
         agent_keys,
-        jax.random.split(team.game_key, algorithm.horizon),
+        jax.random.split(team.env_key, algorithm.rollout_length),
     )[1]
 
 

@@ -3,11 +3,11 @@
 import pytest
 
 from coterie import api
-from coterie.errors import ConfigError, GameError
+from coterie.errors import ConfigError, EnvError
 from coterie.internal import memory
 from coterie.report import plot
 from coterie.training.loggers.table import read_table
-from coterie.training.loop import held, rehearse, train
+from coterie.training.loop import dry_run, held, train
 from coterie.training.programs import Programs
 from coterie.training.run import new_run
 from coterie.training.setup import set_up
@@ -16,10 +16,10 @@ from tests.runs import SETTINGS, Pond, small
 
 def test_a_memory_that_does_not_fit_is_refused_before_anything_is_written(tmp_path, monkeypatch):
     """Each number of each step is kept once: what is seen and may be done now and next, 4 bytes."""
-    run = new_run(small("f2a2-ddpg", capacity=10_000), Pond(), SETTINGS, tmp_path / "run")
+    run = new_run(small("f2a2-ddpg", buffer_size=10_000), Pond(), SETTINGS, tmp_path / "run")
     programs = Programs(set_up(run))
     taken = held(run, programs)
-    more = new_run(small("f2a2-ddpg", capacity=20_000), Pond(), SETTINGS, tmp_path / "run")
+    more = new_run(small("f2a2-ddpg", buffer_size=20_000), Pond(), SETTINGS, tmp_path / "run")
     spec = programs.setup.specs[0]
     numbers = 2 * spec.observation + spec.action.size + 2  # and a logarithm for each, action, pay
     flags = 2 + 2 * (spec.action.size * spec.masked + spec.leaves)
@@ -32,7 +32,7 @@ def test_a_memory_that_does_not_fit_is_refused_before_anything_is_written(tmp_pa
         train(run)
     assert not run.folder.exists()
     monkeypatch.setattr(memory, "available", lambda: taken)
-    rehearse(run)
+    dry_run(run)
 
 
 def test_lines_that_would_hide_one_another_are_drawn_as_one(tmp_path, monkeypatch):
@@ -47,7 +47,7 @@ def test_lines_that_would_hide_one_another_are_drawn_as_one(tmp_path, monkeypatc
     monkeypatch.setattr(plot, "plot_panels", keep)
     api.plot_run(run)
     labels = {name: [curve.label for curve in curves] for name, curves in drawn.items()}
-    assert labels["return"] == ["agent-0", "agent-1"]
+    assert labels["episode_return"] == ["agent-0", "agent-1"]
     assert labels["bytes"] == ["every agent"]
 
 
@@ -79,6 +79,6 @@ class Bare(Pond):
 
 
 def test_unequal_actions_without_a_mask_are_refused():
-    with pytest.raises(GameError, match="actions of different sizes, 2 to 3, and no mask"):
-        rehearse(new_run(small("ippo"), Bare(unequal=True), SETTINGS, "unused"))
-    rehearse(new_run(small("ippo"), Pond(unequal=True), SETTINGS, "unused"))
+    with pytest.raises(EnvError, match="actions of different sizes, 2 to 3, and no mask"):
+        dry_run(new_run(small("ippo"), Bare(unequal=True), SETTINGS, "unused"))
+    dry_run(new_run(small("ippo"), Pond(unequal=True), SETTINGS, "unused"))

@@ -11,7 +11,7 @@ import pytest
 
 from coterie.algorithms import F2A2SAC, IPPO
 from coterie.bounds import Above, AtLeast, AtMost, Between, Finite, options_of, require_bounds
-from coterie.catalogue import make_game
+from coterie.catalogue import make_env
 from coterie.envs import Spread
 from coterie.errors import ConfigError
 
@@ -89,7 +89,7 @@ class Warm(IPPO):
 
     temperature: float = -3.0
     penalty: int = 0
-    clip: float = -1.0
+    clip_eps: float = -1.0
 
 
 @dataclass(frozen=True)
@@ -100,14 +100,14 @@ class Careful(IPPO):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.least > self.clip:
+        if self.least > self.clip_eps:
             raise ConfigError(f"least must not be above clip, not {self.least}.")
 
 
 def test_a_method_of_ones_own_has_the_bounds_that_it_declares_and_no_others():
-    assert Warm(temperature=-1.0, clip=-2.0).clip == -2.0
-    with pytest.raises(ConfigError, match="learning_rate must be greater than 0, not -1"):
-        Warm(learning_rate=-1.0)
+    assert Warm(temperature=-1.0, clip_eps=-2.0).clip_eps == -2.0
+    with pytest.raises(ConfigError, match="actor_lr must be greater than 0, not -1"):
+        Warm(actor_lr=-1.0)
     with pytest.raises(ConfigError, match="temperature must be at least 0, not -1"):
         F2A2SAC(temperature=-1.0)
     with pytest.raises(ConfigError, match=r"epochs must be a whole number, not 2\.5"):
@@ -122,12 +122,12 @@ def test_a_check_of_ones_own_stands_beside_the_declared_ones():
     with pytest.raises(ConfigError, match="least must be at least 0, not -1"):
         Careful(least=-1.0)
     with pytest.raises(ConfigError, match="a recurrent unit comes after a dense layer"):
-        Careful(hidden=(), recurrent=True)
+        Careful(hidden_sizes=(), recurrent=True)
 
 
 def test_an_array_in_the_place_of_a_number_passes():
     """So that values of a hyper-parameter can be tried side by side."""
-    doubled = jax.jit(jax.vmap(lambda rate: 2 * Warm(learning_rate=rate).learning_rate))
+    doubled = jax.jit(jax.vmap(lambda rate: 2 * Warm(actor_lr=rate).actor_lr))
     np.testing.assert_allclose(doubled(jnp.array([0.1, -1.0])), [0.2, -2.0])
     assert Rule(rate=jnp.float32(0.5)).rate == 0.5
 
@@ -136,7 +136,7 @@ def test_games_declare_theirs_in_the_same_way():
     with pytest.raises(ConfigError, match=r"^agents must be at least 1, not 0: try 3\.$"):
         Spread(agents=0)
     with pytest.raises(ConfigError, match=r"^draw must lie between 0 and 1, not 2\.0\.$"):
-        make_game("commons", draw=2.0)
+        make_env("commons", draw=2.0)
 
 
 def test_bounds_are_read_once_for_a_class():

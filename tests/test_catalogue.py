@@ -12,49 +12,49 @@ from coterie.bounds import options_of
 from coterie.catalogue import (
     ABOUT,
     ALGORITHMS,
-    GAMES,
+    ENVS,
     algorithm_name,
-    game_name,
+    env_name,
     make_algorithm,
-    make_game,
+    make_env,
 )
 from coterie.errors import ConfigError, RunError
 from coterie.graph import Star
-from coterie.network import Communication, Delay, Loss
+from coterie.network import Communication, Delay, LinkDropout
 from coterie.training.run import file_name, new_run, open_run
 from coterie.training.settings import Settings
 from tests.runs import Pond
 
-TALK = Communication(Star(), channels=(Loss(0.3), Delay(2)))
-GAME_NAMES = (*GAMES, "pettingzoo:mpe2.simple_spread_v3", "tests.runs:Pond")
+TALK = Communication(Star(), channels=(LinkDropout(0.3), Delay(2)))
+ENV_NAMES = (*ENVS, "pettingzoo:mpe2.simple_spread_v3", "tests.runs:Pond")
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_an_algorithm_is_found_by_its_name(name):
     assert make_algorithm(name) == ALGORITHMS[name]
     assert algorithm_name(make_algorithm(name)) == name
-    horizon = dataclasses.replace(ALGORITHMS[name], horizon=7)
-    assert make_algorithm(name, horizon=7) == horizon
+    horizon = dataclasses.replace(ALGORITHMS[name], rollout_length=7)
+    assert make_algorithm(name, rollout_length=7) == horizon
     assert algorithm_name(horizon) == name
 
 
-@pytest.mark.parametrize("name", GAME_NAMES)
+@pytest.mark.parametrize("name", ENV_NAMES)
 def test_a_game_is_found_by_its_name(name):
-    assert game_name(make_game(name)) == name
+    assert env_name(make_env(name)) == name
 
 
-# Each algorithm once and each game once: neither's options know of the other's.
-PAIRS = [(name, "spread") for name in ALGORITHMS] + [("dpo", name) for name in GAME_NAMES]
+# Each algorithm once and each environment once: neither's options know of the other's.
+PAIRS = [(name, "spread") for name in ALGORITHMS] + [("dpo", name) for name in ENV_NAMES]
 
 
-@pytest.mark.parametrize(("algorithm", "game"), PAIRS)
-def test_a_configuration_survives_being_written(tmp_path, algorithm, game):
-    options = {"options": ("N=2", "shape=(1, 'a')")} if game.startswith("pettingzoo") else {}
-    networks = hasattr(ALGORITHMS[algorithm], "hidden")
-    changed = make_algorithm(algorithm, **({"hidden": (3, 4)} if networks else {"discount": 0.1}))
-    run = new_run(
-        changed, make_game(game, **options), Settings(communication=TALK), tmp_path / "run"
+@pytest.mark.parametrize(("algorithm", "env"), PAIRS)
+def test_a_configuration_survives_being_written(tmp_path, algorithm, env):
+    options = {"env_kwargs": ("N=2", "shape=(1, 'a')")} if env.startswith("pettingzoo") else {}
+    networks = hasattr(ALGORITHMS[algorithm], "hidden_sizes")
+    changed = make_algorithm(
+        algorithm, **({"hidden_sizes": (3, 4)} if networks else {"discount": 0.1})
     )
+    run = new_run(changed, make_env(env, **options), Settings(communication=TALK), tmp_path / "run")
     run.create()
     assert open_run(tmp_path / "run") == run
     assert open_run(tmp_path / "run").owner(3) == run.owner(3)
@@ -63,15 +63,15 @@ def test_a_configuration_survives_being_written(tmp_path, algorithm, game):
 UNKNOWN = {
     "algorithm": (lambda: make_algorithm("dppo"), "unknown algorithm 'dppo': did you mean 'dpo'"),
     "far off": (lambda: make_algorithm("zzz"), "unknown algorithm 'zzz': known: dpo, "),
-    "game": (lambda: make_game("spred"), "unknown game 'spred': did you mean 'spread'"),
+    "env": (lambda: make_env("spred"), "unknown environment 'spred': did you mean 'spread'"),
     "option": (
-        lambda: make_algorithm("dpo", leraning_rate=1.0),
-        "unknown option 'leraning_rate': did you mean 'learning_rate'",
+        lambda: make_algorithm("dpo", rolout_length=1.0),
+        "unknown option 'rolout_length': did you mean 'rollout_length'",
     ),
-    "module": (lambda: make_game("nowhere:Game"), "cannot import 'nowhere:Game'"),
-    "class": (lambda: make_game("tests.runs:Puddle"), "cannot import 'tests.runs:Puddle'"),
-    "kind": (lambda: make_game("tests.runs:Stop"), "'tests.runs:Stop' is not a coterie Game"),
-    "algorithm of a game": (
+    "module": (lambda: make_env("nowhere:Game"), "cannot import 'nowhere:Game'"),
+    "class": (lambda: make_env("tests.runs:Puddle"), "cannot import 'tests.runs:Puddle'"),
+    "kind": (lambda: make_env("tests.runs:Stop"), "'tests.runs:Stop' is not a coterie Env"),
+    "algorithm of an environment": (
         lambda: make_algorithm("tests.runs:Pond"),
         "'tests.runs:Pond' is not a coterie Algorithm",
     ),
@@ -96,7 +96,7 @@ def test_a_mistake_in_a_module_of_ones_own_is_told_with_its_place(
     (tmp_path / "ponds.py").write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ConfigError) as refused:
-        make_game("ponds:Game")
+        make_env("ponds:Game")
     assert str(refused.value).startswith(f"cannot import 'ponds:Game': {said}")
     assert f"ponds.py, line {text.count(chr(10))})" in str(refused.value)
     assert str(refused.value).count(", line ") == 1
@@ -105,12 +105,12 @@ def test_a_mistake_in_a_module_of_ones_own_is_told_with_its_place(
 BROKEN = {
     "no algorithm": lambda told: told.pop("algorithm"),
     "another format": lambda told: told.update(format=99),
-    "an unknown game": lambda told: told["game"].update(name="pont"),
+    "an unknown environment": lambda told: told["env"].update(name="pont"),
     "an unknown option": lambda told: told["algorithm"].update(hoizon=3),
     "text for a number": lambda told: told["settings"].update(steps="many"),
-    "too few": lambda told: told["settings"].update(games=0),
+    "too few": lambda told: told["settings"].update(num_envs=0),
     "a list": lambda told: told.update(algorithm=[1, 2]),
-    "not a name": lambda told: told["game"].update(name=3),
+    "not a name": lambda told: told["env"].update(name=3),
 }
 
 
@@ -137,7 +137,7 @@ def test_names_of_agents_cannot_leave_their_folder():
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        ("learning_rate", -1.0, "learning_rate must be greater than 0, not -1.0."),
+        ("learning_rate", -1.0, "actor_lr must be greater than 0, not -1.0."),
         ("discount", 1.5, "discount must lie between 0 and 1, not 1.5."),
         ("epochs", 0, "epochs must be at least 1, not 0."),
         ("clip", math.nan, "clip must be a number, not nan."),
@@ -154,7 +154,7 @@ def test_hyperparameters_out_of_range_are_refused_at_once(name, value, sentence)
 def test_a_recurrent_unit_needs_a_dense_layer_before_it():
     for kind in (IPPO, IQL, F2A2SAC):
         with pytest.raises(ConfigError, match="a recurrent unit comes after a dense layer"):
-            kind(hidden=(), recurrent=True)
+            kind(hidden_sizes=(), recurrent=True)
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)

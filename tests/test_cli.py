@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from coterie.cli import VERBS, main
-from coterie.envs.pettingzoo import PettingZooGame
+from coterie.envs.pettingzoo import PettingZooEnv
 from coterie.errors import CoterieWarning, advise
 from coterie.internal.files import read_json
 from coterie.policies import read_policy
@@ -39,10 +39,23 @@ from tests.runs import (
     trained,
 )
 
-PROXIMAL = ("--hidden=8", "--horizon=6", "--epochs=1", "--minibatches=2")
-Q = ("--hidden=8", "--horizon=6", "--updates=1", "--batch=4", "--capacity=12", "--warmup=4")
-BUDGET = ("--steps=240", "--games=4", "--block=2", "--evaluations=2", "--evaluation-games=3")
-TINY = ("--steps=48", "--games=4", "--block=1", "--evaluations=1", "--evaluation-games=2")
+PROXIMAL = ("--hidden-sizes=8", "--rollout-length=6", "--epochs=1", "--minibatches=2")
+Q = (
+    "--hidden-sizes=8",
+    "--rollout-length=6",
+    "--updates-per-rollout=1",
+    "--batch-size=4",
+    "--buffer-size=12",
+    "--learning-starts=4",
+)
+BUDGET = (
+    "--steps=240",
+    "--num-envs=4",
+    "--updates-per-block=2",
+    "--num-evals=2",
+    "--eval-episodes=3",
+)
+TINY = ("--steps=48", "--num-envs=4", "--updates-per-block=1", "--num-evals=1", "--eval-episodes=2")
 POND = "tests.runs:Pond"
 FIVE = [*PROXIMAL, *BUDGET]
 
@@ -77,7 +90,7 @@ def test_train_leaves_a_run_that_can_be_repeated(here, capsys):
     assert out == "here: numbers, plots, checkpoints and one policy file per agent\n"
     opened = open_run("here")
     assert opened.finished
-    assert opened.game == Pond()
+    assert opened.env == Pond()
     assert opened.owner(0) == finished().owner(0)
     assert (
         opened.policy_file(0, "agent-1").read_bytes()
@@ -131,7 +144,7 @@ def test_evaluate_plays_games_of_its_own(run, capsys):
 
 def test_plot_draws_one_run_and_several(run, capsys):
     assert says(capsys, "plot", "run").split() == ["run/plots/return.png", "run/plots/agents.png"]
-    says(capsys, "plot", "run", "run", "--out", "two.png", "--column", "length")
+    says(capsys, "plot", "run", "run", "--out", "two.png", "--column", "episode_length")
     for path in ("run/plots/return.png", "run/plots/agents.png", "two.png"):
         assert pictures(path) == 1
     assert "final" in Path("two.csv").read_text()
@@ -197,7 +210,7 @@ def test_help_of_training_shows_every_option(capsys):
         main(["train", "dpo", "spread", "--help"])
     assert ended.value.code == 0
     out = capsys.readouterr().out
-    for option in ("--root-penalty", "--agents", "--steps", "--folder", "--loggers", "--no-plots"):
+    for option in ("--sqrt-kl-coef", "--agents", "--steps", "--folder", "--loggers", "--no-plots"):
         assert option in out
 
 
@@ -206,7 +219,14 @@ def test_a_network_with_faults_counts_what_it_carries_and_loses(here):
 
     With each array goes its scale; what is rounded to 8 bits says its range, in 4 bytes.
     """
-    words = ["--agents=4", "--hidden=8", "--critic-hidden=8", "--horizon=6", "--rounds=5", *TINY]
+    words = [
+        "--agents=4",
+        "--hidden-sizes=8",
+        "--critic-hidden-sizes=8",
+        "--rollout-length=6",
+        "--consensus-rounds=5",
+        *TINY,
+    ]
     faults = ["--graph", "ring", "--channels", "loss:0.3", "quantise:8"]
     main(["train", "networked-ac", "commons", *words, *faults, "--folder", "run"])
     opened, message = open_run("run"), 242 + 8 * 4 + 8 * (1 + 4)
@@ -220,26 +240,26 @@ def test_a_network_with_faults_counts_what_it_carries_and_loses(here):
     lost = sum(int(row["lost"]) for row in links.values()) / 80
     assert 0.15 < lost < 0.45
     metrics = read_table(opened.metrics(0))
-    assert metrics["critic.lost"].mean() == pytest.approx(lost)
-    for column in ("bytes", "bytes/agent-3", "critic.bytes"):
+    assert metrics["critic/lost"].mean() == pytest.approx(lost)
+    for column in ("bytes", "bytes/agent-3", "critic/bytes"):
         assert metrics[column].tolist() == [2 * 5 * message] * 2
-    assert metrics["critic.rounds"].tolist() == [5, 5]
+    assert metrics["critic/rounds"].tolist() == [5, 5]
     assert read_table(opened.evaluations(0))["bytes"].tolist() == [0, 2 * 2 * 5 * message]
 
 
 def test_speaker_and_listener_train_with_dpo_and_iql():
     """Unequal agents of PettingZoo, through the command line, from factory options to policies."""
-    world = ["pettingzoo:mpe2.simple_speaker_listener_v4", "--options", "max_cycles=6"]
+    world = ["pettingzoo:mpe2.simple_speaker_listener_v4", "--env-kwargs", "max_cycles=6"]
     for name, options in (("dpo", PROXIMAL), ("iql", Q)):
         main(["train", name, *world, "--workers", "1", *options, *TINY, "--folder", name])
         opened = open_run(name)
-        assert opened.game.arguments == (("max_cycles", 6),)
-        cards = [read_policy(opened.policy_file(0, agent))[1] for agent in opened.game.names]
+        assert opened.env.arguments == (("max_cycles", 6),)
+        cards = [read_policy(opened.policy_file(0, agent))[1] for agent in opened.env.names]
         assert [(c.name, c.observation, c.action.size) for c in cards] == [
             ("speaker_0", 3, 3),
             ("listener_0", 11, 5),
         ]
-        assert read_table(opened.evaluations(0))["length"].tolist() == [6, 6]
+        assert read_table(opened.evaluations(0))["episode_length"].tolist() == [6, 6]
     main(["watch", "dpo", "--episodes", "1"])
     assert pictures("dpo/plots/team.gif") == 7
     assert pictures("dpo/plots/team.png") == 1
@@ -250,18 +270,21 @@ TALK = ["train", "networked-ac", "commons", *TINY]
 BAD = {
     "verb": (["trian"], "unknown verb 'trian': did you mean 'train'"),
     "algorithm": (["train", "dppo", POND], "unknown algorithm 'dppo': did you mean 'dpo'"),
-    "game": (["train", "dpo", "spred"], "unknown game 'spred': did you mean 'spread'"),
-    "order": (["train", "spread", "dpo"], "'spread' is a game: algorithms come first"),
-    "order of three": (["compare", "spread", "dpo", "ippo"], "'spread' is a game: algorithms come"),
-    "not a game": (["check", "dpo"], "'dpo' is an algorithm: the game comes last"),
-    "no game": (["train", "dpo"], "usage: coterie train ALGORITHM GAME"),
+    "env": (["train", "dpo", "spred"], "unknown environment 'spred': did you mean 'spread'"),
+    "order": (["train", "spread", "dpo"], "'spread' is an environment: algorithms come first"),
+    "order of three": (
+        ["compare", "spread", "dpo", "ippo"],
+        "'spread' is an environment: algorithms come",
+    ),
+    "not an environment": (["check", "dpo"], "'dpo' is an algorithm: the environment comes last"),
+    "no environment": (["train", "dpo"], "usage: coterie train ALGORITHM ENV"),
     "option": ([*TRAIN, "--stepss", "5"], "Unrecognized options: --stepss, 5 (did you mean --st"),
     "value": ([*TRAIN, "--steps", "many"], "Error parsing --steps: invalid literal"),
     "choice": ([*TRAIN, "--activation", "tan"], "invalid choice 'tan' for argument '--activation'"),
     "no agents": ([*TRAIN, "--agents", "0"], "agents must be at least 1, not 0"),
     "agents": (["train", "dpo", "spread", "--agents", "-1"], "agents must be at least 1, not -1"),
     "steps": ([*TRAIN, "--steps", "-5"], "steps must be at least 1, not -5"),
-    "games": ([*TRAIN, "--games", "0"], "games must be at least 1, not 0"),
+    "num_envs": ([*TRAIN, "--num-envs", "0"], "num_envs must be at least 1, not 0"),
     "logger": ([*TRAIN, "--loggers", "tensorbord"], "unknown logger 'tensorbord': did you mean"),
     "own logger": (
         [*TRAIN, "--loggers", "tests.runs:Pond"],
@@ -270,7 +293,7 @@ BAD = {
     "seeds": ([*TRAIN, "--seeds", "0"], "seeds must be at least 1, not 0"),
     "initials": (
         [*TRAIN, "--lr", "5"],
-        "Unrecognized options: --lr, 5 (did you mean --learning-rate?); see",
+        "Unrecognized options: --lr, 5 (did you mean --actor-lr?); see",
     ),
     "graph": ([*TRAIN, "--graph", "rign"], "unknown graph 'rign': did you mean 'ring'"),
     "no such family": (["graph", "toros"], "unknown graph 'toros': did you mean 'torus'"),
@@ -285,7 +308,7 @@ BAD = {
     "second channel": ([*TALK, "--channels", "loss:0.1", "los:0"], "unknown channel 'los': did"),
     "silence": ([*TALK, "--channels", "silence:8,0,9"], "there is no agent 8 to fall silent"),
     "partition": ([*TALK, "--channels", "partition:0,9,9"], "8 agents cannot fall into 9 parts"),
-    "apart": (
+    "allow_disconnected": (
         [*TALK, "--graph", "edges:0-1+2-3+3-4+4-5+5-6+6-7"],
         "the graph of 8 agents is not connected: it falls into 2 parts [[0, 1], [2, 3, 4, 5, 6, 7]",
     ),
@@ -302,8 +325,14 @@ BAD = {
         "the mean interval must be at least 1 round",
     ),
     "lonely": ([*TALK, "--agents", "1"], "a method that talks to neighbours needs at least 2"),
-    "minibatches": ([*TRAIN, "--games", "5"], "5 games cannot be dealt into 4 minibatches"),
-    "capacity": (["train", "iql", POND, "--capacity", "3"], "64 games bring 64 segments"),
+    "minibatches": (
+        [*TRAIN, "--num-envs", "5"],
+        "5 environments cannot be dealt into 4 minibatches",
+    ),
+    "buffer_size": (
+        ["train", "iql", POND, "--buffer-size", "3"],
+        "64 environments bring 64 segments",
+    ),
     "space": (["train", "iql", POND, "--box"], "IQL chooses among discrete actions"),
     "space of one of two": (
         ["compare", "dpo", "iql", POND, "--box", "--folder", "both", *TINY],
@@ -319,8 +348,14 @@ BAD = {
     "damaged": (["watch", "damaged"], "damaged/run.json is damaged"),
     "not trained": (["evaluate", "untrained"], "untrained/seed-0/policies/agent-0.safetensors is"),
     "no numbers": (["plot", "untrained"], "untrained/seed-0/evaluation.csv is missing"),
-    "another game": (["evaluate", "edited"], "edited/seed-0/policies/agent-1.safetensors is of"),
-    "another game, resumed": (["resume", "edited"], "edited/seed-0/checkpoints/000000011/agent-0"),
+    "another environment": (
+        ["evaluate", "edited"],
+        "edited/seed-0/policies/agent-1.safetensors is of",
+    ),
+    "another environment, resumed": (
+        ["resume", "edited"],
+        "edited/seed-0/checkpoints/000000011/agent-0",
+    ),
     "half": (["resume", "half"], "half/seed-0/checkpoints/000000011/agent-1.safetensors is damag"),
     "column": (["plot", "run", "--column", "retrun"], "run/seed-0/evaluation.csv has no column"),
     "picture": (["plot", "run", "--out", "x.txt"], "cannot write 'x.txt'"),
@@ -333,11 +368,11 @@ BAD = {
         "no module named mpe2.simple_spred_v3: did you mean mpe2.simple_spread_v3",
     ),
     "factory options": (
-        ["train", "dpo", "pettingzoo:mpe2.simple_spread_v3", "--options", "N"],
+        ["train", "dpo", "pettingzoo:mpe2.simple_spread_v3", "--env-kwargs", "N"],
         "options are name=value, each name once, not 'N'",
     ),
     "factory refuses": (
-        ["train", "dpo", "pettingzoo:mpe2.simple_spread_v3", "--options", "M=3"],
+        ["train", "dpo", "pettingzoo:mpe2.simple_spread_v3", "--env-kwargs", "M=3"],
         "mpe2.simple_spread_v3(M=3) failed: TypeError",
     ),
 }
@@ -356,7 +391,7 @@ def mess(here, run):
     for name in ("edited", "half"):
         shutil.copytree("run", name)
     told = read_json(here / "edited" / "run.json")
-    told["game"]["unequal"] = True
+    told["env"]["unequal"] = True
     (here / "edited" / "run.json").write_text(json.dumps(told))
     file = checkpoints(here / "half" / "seed-0" / "checkpoints")[-1] / "agent-1.safetensors"
     file.write_bytes(file.read_bytes()[:100])
@@ -377,7 +412,7 @@ def test_a_quantity_that_turns_nan_ends_with_its_sentence(here, capsys):
 
 
 def test_a_game_outside_that_fails_in_training_says_why():
-    words = ["train", "dpo", "pettingzoo:worlds:Faulty", "--options", "fault=no_reward", *FIVE]
+    words = ["train", "dpo", "pettingzoo:worlds:Faulty", "--env-kwargs", "fault=no_reward", *FIVE]
     code = """
 import sys
 from coterie.cli import main
@@ -389,7 +424,7 @@ except SystemExit as end:
     out = python(code, *words, "--workers", "1", "--folder", "run", errors=True)
     *_, sentence, end = out.splitlines()
     assert end == "code 2"
-    assert "agent 'bob' at step 2 of its episode: the game gave no reward for it" in sentence
+    assert "agent 'bob' at step 2 of its episode: the environment gave no reward for it" in sentence
     assert "Traceback" not in out
 
 
@@ -439,8 +474,8 @@ def test_warnings_that_are_not_ours_stay_as_they_are(monkeypatch, capsys):
 
 def test_a_game_outside_that_fails_in_evaluation_says_why(here, monkeypatch):
     monkeypatch.syspath_prepend(str(Path(__file__).parent / "envs"))
-    game = PettingZooGame("worlds:Faulty", ("fault=nan_observation",), 1)
-    run = new_run(small("dpo"), game, SETTINGS, here / "run")
+    env = PettingZooEnv("worlds:Faulty", ("fault=nan_observation",), 1)
+    run = new_run(small("dpo"), env, SETTINGS, here / "run")
     run.create()
     programs = Programs(set_up(run))
     OnDisk(run, programs).export(0, programs.start(jax.random.key(0)))

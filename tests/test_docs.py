@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import coterie
-from coterie.catalogue import ALGORITHMS, GAMES
+from coterie.catalogue import ALGORITHMS, ENVS
 from coterie.cli import main
 
 ROOT = Path(__file__).parents[1]
@@ -59,7 +59,7 @@ def test_the_options_of_a_command_exist(command: str, capsys: pytest.CaptureFixt
     assert all(option in shown for option in options)
 
 
-@pytest.mark.parametrize("name", sorted(ALGORITHMS) + sorted(GAMES))
+@pytest.mark.parametrize("name", sorted(ALGORITHMS) + sorted(ENVS))
 def test_every_name_is_explained(name: str):
     page = "algorithms" if name in ALGORITHMS else "environments"
     assert f"`{name}`" in (ROOT / "docs" / f"{page}.md").read_text()

@@ -18,22 +18,22 @@ from coterie.internal.parse_spec import signatures
 from coterie.network import (
     CHANNELS,
     SCHEDULES,
+    ActiveLinks,
     Delay,
-    Links,
-    Loss,
+    EdgeGossip,
+    LinkDropout,
+    LinkPlan,
+    NodeFailure,
     Noise,
     Partition,
     Periodic,
-    Plan,
-    Quantise,
-    Silence,
+    Quantization,
     Static,
-    Turn,
     networks,
     read_channel,
     read_schedule,
 )
-from coterie.training.loop import rehearse
+from coterie.training.loop import dry_run
 from coterie.training.metrics import read_table
 from coterie.training.run import new_run, open_run
 from examples.own_channel import Jam
@@ -41,12 +41,12 @@ from examples.own_graph import Resting, Wheel
 from tests.network.test_channels import lost
 from tests.runs import python
 
-TINY = {"steps": 200, "games": 2, "block": 1, "evaluations": 1, "evaluation_games": 2}
+TINY = {"steps": 200, "num_envs": 2, "updates_per_block": 1, "num_evals": 1, "eval_episodes": 2}
 WORDS = [f"--{name.replace('_', '-')}={value}" for name, value in TINY.items()]
 PATH = from_adjacency(np.diag(np.ones(3), 1) + np.diag(np.ones(3), -1), "lazy")
 
 
-class Whispering(Plan):
+class Whispering(LinkPlan):
     """Neighbours that are linked when the clock shows their number."""
 
     real: jnp.ndarray
@@ -58,7 +58,7 @@ class Whispering(Plan):
 
     def turn(self, moment, hear):
         up = self.real & ((self.number == moment.clock % 4) | (moment.index == moment.clock % 4))
-        return Turn(0.5 * up, up, up), self
+        return ActiveLinks(0.5 * up, up, up), self
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Whisper(Schedule):
         return (graph,)
 
     def plan(self, graph, seats):
-        return Whispering(jnp.asarray(seats.taken), jnp.asarray(seats.neighbour))
+        return Whispering(jnp.asarray(seats.taken), jnp.asarray(seats.neighbor))
 
 
 @dataclass(frozen=True)
@@ -131,11 +131,11 @@ def test_a_graph_is_written_as_its_matrices_and_a_class_by_its_path(tmp_path):
 def test_a_graph_of_another_size_gets_a_sentence():
     settings = Settings(communication=Communication(PATH))
     with pytest.raises(GraphError, match=r"the graph has 4 agents and the team 5: give a graph of"):
-        rehearse(new_run("networked-ac", Commons(agents=5), settings, "unused"))
+        dry_run(new_run("networked-ac", Commons(agents=5), settings, "unused"))
     for schedule in (Periodic((PATH,)), Wrong()):
         settings = Settings(communication=Communication(schedule=schedule))
         with pytest.raises(GraphError, match=r"the graph has \d agents and the team 5"):
-            rehearse(new_run("networked-ac", Commons(agents=5), settings, "unused"))
+            dry_run(new_run("networked-ac", Commons(agents=5), settings, "unused"))
 
 
 MISTAKES = {
@@ -208,11 +208,11 @@ def test_who_loses_messages_says_how_many():
 
 
 LOSING = [
-    Loss(0.3),
+    LinkDropout(0.3),
     Delay(3),
     Partition(2, 9),
-    Silence(0, 4, 9),
-    Quantise(8),
+    NodeFailure(0, 4, 9),
+    Quantization(8),
     Noise(0.1),
     Jam(0.4, every=3),
 ]
@@ -222,7 +222,7 @@ LOSING = [
 def test_as_many_messages_are_lost_as_a_channel_says(channel):
     """In the worst of the rounds, over the worst of an agent's links."""
     assert {type(one) for one in LOSING} >= set(CHANNELS.values())
-    if isinstance(channel, Partition | Silence):
+    if isinstance(channel, Partition | NodeFailure):
         assert channel.lost == lost(channel, range(12)).max() == 1.0
     else:
         found = lost(channel, range(0, 3600, 12)).mean(axis=0)
@@ -232,14 +232,14 @@ def test_as_many_messages_are_lost_as_a_channel_says(channel):
 def test_what_is_cut_off_for_certain_is_not_said_again_for_that():
     def repeats(*channels):
         graph = Communication().among(4)
-        return networks(graph, ("x",), channels=channels).repeats
+        return networks(graph, ("x",), channels=channels).rounds_to_deliver
 
-    assert repeats(Silence(0, 1, 9), Partition(1, 9), Loss(1.0)) == repeats() == 1
-    assert repeats(Silence(0, 1, 9), Loss(0.3)) == repeats(Loss(0.3)) == 4
+    assert repeats(NodeFailure(0, 1, 9), Partition(1, 9), LinkDropout(1.0)) == repeats() == 1
+    assert repeats(NodeFailure(0, 1, 9), LinkDropout(0.3)) == repeats(LinkDropout(0.3)) == 4
 
 
 def test_the_waits_of_schedules_are_theirs_to_say():
-    assert [kind.wait for kind in (Static(), Links(), Resting())] == [1.0, 1.0, 1.0]
+    assert [kind.wait for kind in (Static(), EdgeGossip(), Resting())] == [1.0, 1.0, 1.0]
     assert Communication() == Communication(Ring(), metropolis, Static(), (), False)
 
 
@@ -267,7 +267,7 @@ def test_the_command_line_takes_classes_by_their_paths(tmp_path, monkeypatch):
     talk = found.settings.communication
     jam = talk.channels[0]
     assert (jam.share, jam.every, type(jam).__module__) == (0.3, 2, "jammer")
-    assert talk == Communication(Wheel(2), halves, Resting(1), (jam, Loss(0.1)), True)
+    assert talk == Communication(Wheel(2), halves, Resting(1), (jam, LinkDropout(0.1)), True)
     assert type(found.settings) is Settings and type(talk) is Communication
 
 
@@ -287,9 +287,9 @@ def test_the_examples_train_and_are_short(tmp_path):
     assert open_run(petersen.folder).settings.communication.graph.degrees.tolist() == [3] * 10
     jammed = own_channel.main(tmp_path / "channel", **TINY)
     assert jammed.finished
-    shares = [float(share) for share in read_table(jammed.metrics(0))["critic.lost"]]
+    shares = [float(share) for share in read_table(jammed.metrics(0))["critic/lost"]]
     assert 0 < sum(shares) / len(shares) < 0.3
-    other = replace(jammed.settings.communication, channels=(Jam(0.8, every=6), Quantise(8)))
+    other = replace(jammed.settings.communication, channels=(Jam(0.8, every=6), Quantization(8)))
     assert other != jammed.settings.communication
 
 

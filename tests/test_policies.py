@@ -12,12 +12,12 @@ import pytest
 from coterie.errors import CoterieError, RunError
 from coterie.internal.files import read_arrays, write_arrays
 from coterie.network import unstack
-from coterie.policies import card, load_policy, read_policy, save_policy
+from coterie.policies import load_policy, policy_metadata, read_policy, save_policy
 from coterie.results import trained_team
 from coterie.rl.models import Policy, Shape
-from coterie.training.action_scaling import units
+from coterie.training.action_scaling import action_scaling
 from coterie.training.evaluate import decide
-from coterie.types import AgentSpec, Box, Discrete, MultiDiscrete, View
+from coterie.types import AgentSpec, Box, Discrete, MultiDiscrete, Observation
 from tests.runs import Pond, copied, finished, python, trainer
 
 CASES = {
@@ -34,8 +34,8 @@ SEEN = np.random.default_rng(0).normal(size=(6, 2)).astype(np.float32) * 2
 
 
 def run_of(case):
-    algorithm, game, options = CASES[case]
-    return finished(algorithm, game, **options)
+    algorithm, env, options = CASES[case]
+    return finished(algorithm, env, **options)
 
 
 def as_trained(run, agent, greedy, seed):
@@ -44,10 +44,10 @@ def as_trained(run, agent, greedy, seed):
     team = own.restored(0).team
     policy = unstack(run.algorithm.policy(team.agents), agent, own_shapes(run, own, agent))
     memory, key, answers = policy.body.start(), jax.random.key(seed), []
-    spec = run.game.specs[agent]
+    spec = run.env.specs[agent]
     for row, mask in zip(SEEN, masks(run, agent), strict=True):
         key, now = jax.random.split(key)
-        view = View(jnp.asarray(row[: spec.observation]), mask)
+        view = Observation(jnp.asarray(row[: spec.observation]), mask)
         action, memory = decide(policy, memory, view, now, greedy)
         answers.append(np.asarray(action))
     if isinstance(spec.action, Discrete):
@@ -64,8 +64,8 @@ def own_shapes(run, own, agent):
 
 
 def masks(run, agent):
-    size = run.game.specs[agent].action.size
-    masked = isinstance(run.game.specs[agent].action, Discrete) and run.game.masked
+    size = run.env.specs[agent].action.size
+    masked = isinstance(run.env.specs[agent].action, Discrete) and run.env.masked
     return [jnp.arange(size) != step % 2 if masked else None for step in range(len(SEEN))]
 
 
@@ -74,7 +74,7 @@ def masks(run, agent):
 def test_a_file_plays_as_the_trained_agent(case, greedy):
     run = run_of(case)
     for agent in (0, 1):
-        spec = run.game.specs[agent]
+        spec = run.env.specs[agent]
         policy = load_policy(run.policy_file(0, f"agent-{agent}"), greedy=greedy, seed=5)
         pairs = list(zip(SEEN[:, : spec.observation], masks(run, agent), strict=True))
         answers = [policy(row, mask) for row, mask in pairs]
@@ -114,7 +114,7 @@ def test_actions_stay_in_their_bounds_and_masks_are_kept():
 
 def test_unequal_agents_have_their_true_sizes():
     run = run_of("unequal")
-    cards = [read_policy(run.policy_file(0, name))[1] for name in run.game.names]
+    cards = [read_policy(run.policy_file(0, name))[1] for name in run.env.names]
     assert [(card.observation, card.action.size) for card in cards] == [(2, 3), (1, 2)]
 
 
@@ -139,7 +139,9 @@ NUMBERED = AgentSpec(1, Discrete(3), states=4)
 def test_numbered_observations_are_given_by_their_number(tmp_path, hidden):
     keys = jax.random.split(jax.random.key(1))
     policy = Policy.init(keys, Shape.of(NUMBERED, hidden, "relu", False), Discrete(3), gain=9.0)
-    save_policy(tmp_path / "x.safetensors", policy, card("x", "y", NUMBERED, policy, True))
+    save_policy(
+        tmp_path / "x.safetensors", policy, policy_metadata("x", "y", NUMBERED, policy, True)
+    )
     loaded = load_policy(tmp_path / "x.safetensors")
     features, _ = policy.body.step(jnp.arange(4.0)[:, None], ())
     expected = jnp.argmax(policy.head(features), axis=-1).tolist()
@@ -150,14 +152,14 @@ def test_numbered_observations_are_given_by_their_number(tmp_path, hidden):
             loaded([number])
 
 
-def test_a_centre_answers_for_everybody(tmp_path):
+def test_a_center_answers_for_everybody(tmp_path):
     """Of two and three actions; the last of each has by far the highest preference."""
     team = AgentSpec(2, MultiDiscrete((2, 3)))
     policy = Policy.init(
         jax.random.split(jax.random.key(1)), Shape.of(team, (), "relu", False), team.action
     )
     policy = eqx.tree_at(lambda p: p.head.bias, policy, 9.0 * jnp.array([0.0, 1, 5, 0, 1, 2]))
-    save_policy(tmp_path / "x.safetensors", policy, card("x", "y", team, policy, True))
+    save_policy(tmp_path / "x.safetensors", policy, policy_metadata("x", "y", team, policy, True))
     loaded = load_policy(tmp_path / "x.safetensors")
     assert loaded.card.action == team.action
     np.testing.assert_array_equal(loaded(np.zeros(2)), [1, 2])
@@ -187,9 +189,9 @@ def recarded(path, **changes):
 FORGED = {
     "another format": ({"format": "coterie policy 99"}, "not a policy file of this version"),
     "an unknown activation": ({"activation": "__import__"}, "does not describe a policy"),
-    "no sizes": ({"hidden": []}, r"float32\[.*\] where float32\[.*\] is expected"),
-    "a memory of nothing": ({"hidden": [], "recurrent": True}, "does not describe a policy"),
-    "other sizes": ({"hidden": [9]}, r"float32\[.*\] where float32\[.*\] is expected"),
+    "no sizes": ({"hidden_sizes": []}, r"float32\[.*\] where float32\[.*\] is expected"),
+    "a memory of nothing": ({"hidden_sizes": [], "recurrent": True}, "does not describe a policy"),
+    "other sizes": ({"hidden_sizes": [9]}, r"float32\[.*\] where float32\[.*\] is expected"),
     "text for a size": ({"observation": "2"}, "does not describe a policy"),
 }
 
@@ -223,7 +225,7 @@ def test_swapped_policies_are_noticed_where_the_team_plays(tmp_path):
 
 
 def test_units_of_the_file_are_units_of_the_game():
-    game = Pond(box=True)
+    env = Pond(box=True)
     action = jnp.array([[[-1.0, 0.0, 3.0]]] * 2)
-    joint = units(game.specs).of_game(action)[0, 0]
-    np.testing.assert_allclose(game.specs[0].action.rescale(action[0, 0]), joint)
+    joint = action_scaling(env.specs).to_env(action)[0, 0]
+    np.testing.assert_allclose(env.specs[0].action.rescale(action[0, 0]), joint)

@@ -2,8 +2,8 @@
 
 from coterie.algorithms.base import Algorithm as Algorithm
 from coterie.algorithms.base import Decision as Decision
-from coterie.algorithms.base import Experience as Experience
 from coterie.algorithms.base import Information as Information
+from coterie.algorithms.base import Trajectory as Trajectory
 from coterie.algorithms.deterministic import DeterministicOff as DeterministicOff
 from coterie.algorithms.deterministic import DeterministicOn as DeterministicOn
 from coterie.algorithms.f2a2 import F2A2 as F2A2

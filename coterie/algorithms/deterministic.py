@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
-from coterie.algorithms.base.algorithm import Algorithm, Experience, Information, Metrics
+from coterie.algorithms.base.algorithm import Algorithm, Information, Metrics, Trajectory
 from coterie.bounds import Above, AtLeast, Between
 from coterie.errors import require
 from coterie.network import Network
@@ -18,7 +18,7 @@ from coterie.rl.masked_stats import mean
 from coterie.rl.models import Body, Dense, Policy, Shape
 from coterie.rl.schedules import decayed
 from coterie.rl.widths import Widths
-from coterie.types import AgentSpec, View
+from coterie.types import AgentSpec, Observation
 
 Parameters = tuple[Body, Dense]
 """What the mean of a policy depends on."""
@@ -42,7 +42,7 @@ class Critic(NamedTuple):
     value: tuple[Float[Array, " S"], Float[Array, ""]]
 
 
-class Learner(NamedTuple):
+class DeterministicState(NamedTuple):
     """All that an agent learns; `average` is its mean reward, `steps` the updates so far."""
 
     policy: Policy
@@ -63,29 +63,30 @@ class Deterministic(Algorithm):
         theta_i <- theta_i + beta_theta  grad mu_i(s) grad mu_i(s)^T omega_i
         omega   <- average over neighbours of  omega + beta_omega delta phi
 
-    Both start from the critic before the step. An update averages over `horizon` steps of all
-    games; a horizon of 1 and one game are the paper's order. Actions are executed with Gaussian
-    noise of width `exploration`: without any all features vanish, nothing is known of other
-    actions, and the policy stays where it is. Others' features are those of the moment they acted.
+    Both start from the critic before the step. An update averages over `rollout_length` steps of
+    all environments; a horizon of 1 and one environment are the paper's order. Actions are executed
+    with Gaussian noise of width `action_noise_std`: without any all features vanish, nothing is
+    known of other actions, and the policy stays where it is. Others' features are those of the
+    moment they acted.
     """
 
-    horizon: Annotated[int, AtLeast(1)] = 1
-    """Steps played in every game between two updates, which average over them."""
-    exploration: Annotated[float, Above(0, "without noise nothing is learned")] = 0.3
+    rollout_length: Annotated[int, AtLeast(1)] = 1
+    """Steps played in every environment between two updates, which average over them."""
+    action_noise_std: Annotated[float, Above(0, "without noise nothing is learned")] = 0.3
     """sigma: the width of the noise on actions, in normalised units."""
-    critic_step: Annotated[float, Between(0, 1, open=True)] = 0.1
+    critic_lr: Annotated[float, Between(0, 1, open=True)] = 0.1
     """The critic's first step size (at most 1)."""
-    critic_decay: Annotated[float, Between(0, 1)] = 0.0
+    critic_lr_decay: Annotated[float, Between(0, 1)] = 0.0
     """p: step sizes fall as 1 / (1 + n)^p with the updates; the theorems need 0.5 < p <= 1."""
-    actor_step: Annotated[float, Above(0)] = 0.0005
-    """The actor's first step size; well below critic_step * sigma^2, the pace of the slopes."""
-    actor_decay: Annotated[float, Between(0, 1)] = 0.0
+    actor_lr: Annotated[float, Above(0)] = 0.0005
+    """The actor's first step size; well below critic_lr * sigma^2, the pace of the slopes."""
+    actor_lr_decay: Annotated[float, Between(0, 1)] = 0.0
     """The actor's p; the theorems need it above the critic's."""
-    gradient_clip: Annotated[float | None, Above(0)] = None
+    max_grad_norm: Annotated[float | None, Above(0)] = None
     """Largest norm of the actor's gradient; no limit by default."""
-    bound: Annotated[float | None, Above(0)] = None
+    parameter_bound: Annotated[float | None, Above(0)] = None
     """Parameters stay within +-bound, the theorems' projection; no limit by default."""
-    hidden: Widths = ()
+    hidden_sizes: Widths = ()
     """Widths of the policy's dense layers; none for a linear policy. The theory is for smooth
     policies, and its critic is linear whatever the policy."""
     activation: Literal["tanh", "relu", "selu", "leaky_relu"] = "tanh"
@@ -93,105 +94,113 @@ class Deterministic(Algorithm):
 
     @abc.abstractmethod
     def target(
-        self, state: Learner, experience: Experience, following: Float[Array, "T G"]
+        self, state: DeterministicState, trajectory: Trajectory, following: Float[Array, "T G"]
     ) -> Float[Array, "T G"]:
         """What the critic is to be at each step; `following` is V of what each step led to."""
 
     @property
     def information(self) -> Information:
         return Information(
-            state=True, action_space="continuous", shows=("features",), sends=("critic",)
+            state=True, action_space="continuous", broadcasts=("features",), payloads=("critic",)
         )
 
     @property
-    def plays_mode(self) -> bool:
+    def deterministic_eval(self) -> bool:
         return True
 
-    def check(self, games: int) -> None:
-        super().check(games)
+    def check(self, num_envs: int) -> None:
+        super().check(num_envs)
         require(
-            self.actor_decay >= self.critic_decay,
-            f"actor_decay must be at least critic_decay, not {self.actor_decay} below "
-            f"{self.critic_decay}: the critic has to keep up with the policy.",
+            self.actor_lr_decay >= self.critic_lr_decay,
+            f"actor_lr_decay must be at least critic_lr_decay, not {self.actor_lr_decay} below "
+            f"{self.critic_lr_decay}: the critic has to keep up with the policy.",
         )
 
-    def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Learner, tuple[()]]:
+    def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[DeterministicState, tuple[()]]:
         self.require_actions(spec.action)
         policy = self._actor(key, spec)
-        width = math.log(self.exploration)
+        width = math.log(self.action_noise_std)
         policy = Policy(policy.body, policy.head, jnp.full(spec.action.size, width))
         each = jax.eval_shape(lambda: _parameters(self._actor(key, spec.padded)))
         slopes = jax.tree.map(lambda x: jnp.zeros((spec.agents, *x.shape)), each)
         critic = Critic(slopes, (jnp.zeros(spec.state), jnp.zeros(())))
-        return Learner(policy, critic, jnp.zeros(()), jnp.zeros((), jnp.int32)), ()
+        return DeterministicState(policy, critic, jnp.zeros(()), jnp.zeros((), jnp.int32)), ()
 
     def _actor(self, key: Key[Array, ""], spec: AgentSpec) -> Policy:
-        shape = Shape.of(spec, self.hidden, self.activation, recurrent=False)
+        shape = Shape.of(spec, self.hidden_sizes, self.activation, recurrent=False)
         return Policy.init(jax.random.split(key), shape, spec.action)
 
     def act(
-        self, state: Learner, memory: tuple[()], view: View, key: Key[Array, ""]
+        self, state: DeterministicState, memory: tuple[()], view: Observation, key: Key[Array, ""]
     ) -> tuple[Push, tuple[()]]:
         parameters = _parameters(state.policy)
         noise = jax.random.normal(key, _means(parameters, view).shape)
-        push = _real(self.exploration * noise, view)
+        push = _real(self.action_noise_std * noise, view)
 
-        def along(view: View, push: Float[Array, " D"]) -> PyTree:
+        def along(view: Observation, push: Float[Array, " D"]) -> PyTree:
             return jax.grad(lambda p: jnp.sum(_means(p, view) * push))(parameters)
 
         return Push(_means(parameters, view) + push, jax.vmap(along)(view, push)), memory
 
     def learn(
-        self, state: Learner, experience: Experience, network: Network, key: Key[Array, ""]
-    ) -> tuple[Learner, Network, Metrics]:
-        assert experience.shown is not None
-        view, features = experience.view, experience.shown["features"]
-        critic, present = state.critic, view.present
-        following = jnp.where(experience.terminated, 0.0, _value(critic, experience.next_view))
+        self,
+        state: DeterministicState,
+        trajectory: Trajectory,
+        network: Network,
+        key: Key[Array, ""],
+    ) -> tuple[DeterministicState, Network, Metrics]:
+        assert trajectory.shown is not None
+        view, features = trajectory.view, trajectory.shown["features"]
+        critic, present = state.critic, view.alive
+        following = jnp.where(trajectory.terminated, 0.0, _value(critic, trajectory.next_view))
         judged = _pushed(critic.slopes, features) + _value(critic, view)
-        error = self.target(state, experience, following) - judged
+        error = self.target(state, trajectory, following) - judged
 
-        rate = decayed(self.critic_step, self.critic_decay, state.steps.astype(jnp.float32))
+        rate = decayed(self.critic_lr, self.critic_lr_decay, state.steps.astype(jnp.float32))
         steps = rate * _shares(error, present)
         inputs = Critic(features, (_state(view), jnp.ones_like(error)))
         moved = jax.tree.map(lambda w, x: w + jnp.tensordot(steps, x, axes=2), critic, inputs)
         mixed, network = network.mix(moved, "critic")
         policy, norm = self._climbed(state, view, network.index)
-        paid = mean(experience.reward, present)
+        paid = mean(trajectory.reward, present)
         average = state.average + rate * (paid - state.average)
         metrics = {
             "average_reward": average,
             "critic_loss": mean(error**2, present),
             "gradient_norm": norm,
-            "exploration": jnp.asarray(self.exploration, jnp.float32),
+            "action_noise_std": jnp.asarray(self.action_noise_std, jnp.float32),
         }
-        return Learner(policy, mixed, average, state.steps + 1), network, metrics
+        return DeterministicState(policy, mixed, average, state.steps + 1), network, metrics
 
     def _climbed(
-        self, state: Learner, view: View, index: Int[Array, ""]
+        self, state: DeterministicState, view: Observation, index: Int[Array, ""]
     ) -> tuple[Policy, Float[Array, ""]]:
         """The policy after one step along `mean of grad mu grad mu^T omega_i`, and its norm."""
         parameters = _parameters(state.policy)
         mine = jax.tree.map(lambda x: x[index], state.critic.slopes)
         push = jax.jvp(lambda p: _means(p, view), (parameters,), (mine,))[1]
         push = jax.lax.stop_gradient(_real(push, view))
-        gradient = jax.grad(lambda p: mean(jnp.sum(_means(p, view) * push, axis=-1), view.present))(
+        gradient = jax.grad(lambda p: mean(jnp.sum(_means(p, view) * push, axis=-1), view.alive))(
             parameters
         )
         norm = optax.tree.norm(gradient)
-        rate = decayed(self.actor_step, self.actor_decay, state.steps.astype(jnp.float32))
-        if self.gradient_clip is not None:
-            rate = rate * jnp.minimum(1.0, self.gradient_clip / jnp.maximum(norm, 1e-12))
+        rate = decayed(self.actor_lr, self.actor_lr_decay, state.steps.astype(jnp.float32))
+        if self.max_grad_norm is not None:
+            rate = rate * jnp.minimum(1.0, self.max_grad_norm / jnp.maximum(norm, 1e-12))
         body, head = jax.tree.map(lambda p, g: self._within(p + rate * g), parameters, gradient)
         return Policy(body, head, state.policy.log_std), norm
 
     def _within(self, parameters: Array) -> Array:
-        return parameters if self.bound is None else jnp.clip(parameters, -self.bound, self.bound)
+        return (
+            parameters
+            if self.parameter_bound is None
+            else jnp.clip(parameters, -self.parameter_bound, self.parameter_bound)
+        )
 
-    def policy(self, state: Learner) -> Policy:
+    def policy(self, state: DeterministicState) -> Policy:
         return state.policy
 
-    def shared(self, state: Learner) -> dict[str, PyTree]:
+    def shared(self, state: DeterministicState) -> dict[str, PyTree]:
         return {"critic": state.critic}
 
 
@@ -207,9 +216,9 @@ class DeterministicOn(Deterministic):
     """
 
     def target(
-        self, state: Learner, experience: Experience, following: Float[Array, "T G"]
+        self, state: DeterministicState, trajectory: Trajectory, following: Float[Array, "T G"]
     ) -> Float[Array, "T G"]:
-        return experience.reward - state.average + following
+        return trajectory.reward - state.average + following
 
 
 @dataclass(frozen=True)
@@ -223,28 +232,28 @@ class DeterministicOff(Deterministic):
     """
 
     def target(
-        self, state: Learner, experience: Experience, following: Float[Array, "T G"]
+        self, state: DeterministicState, trajectory: Trajectory, following: Float[Array, "T G"]
     ) -> Float[Array, "T G"]:
-        return experience.reward
+        return trajectory.reward
 
 
 def _parameters(policy: Policy) -> Parameters:
     return policy.body, policy.head
 
 
-def _means(parameters: Parameters, view: View) -> Float[Array, "*batch D"]:
+def _means(parameters: Parameters, view: Observation) -> Float[Array, "*batch D"]:
     """`mu(s)`."""
     body, head = parameters
     return head(body.step(view.observation, ())[0])
 
 
-def _real(push: Float[Array, "*batch D"], view: View) -> Float[Array, "*batch D"]:
+def _real(push: Float[Array, "*batch D"], view: Observation) -> Float[Array, "*batch D"]:
     """A change of the action: none in numbers that it does not have, or of an absent agent."""
     real: Bool[Array, "*batch D"] = jnp.ones_like(push, bool)
     if view.action_mask is not None:
         real = real & view.action_mask
-    if view.present is not None:
-        real = real & view.present[..., None]
+    if view.alive is not None:
+        real = real & view.alive[..., None]
     return jnp.where(real, push, 0.0)
 
 
@@ -263,11 +272,11 @@ def _pushed(slopes: PyTree, features: PyTree) -> Float[Array, "T G"]:
     return jnp.sum(jnp.stack(jax.tree.leaves(jax.tree.map(product, slopes, features))), axis=0)
 
 
-def _value(critic: Critic, view: View) -> Float[Array, "T G"]:
+def _value(critic: Critic, view: Observation) -> Float[Array, "T G"]:
     weights, constant = critic.value
     return _state(view) @ weights + constant
 
 
-def _state(view: View) -> Float[Array, "T G S"]:
+def _state(view: Observation) -> Float[Array, "T G S"]:
     assert view.state is not None  # it is declared
     return view.state

@@ -9,7 +9,7 @@ from jaxtyping import PyTree
 from coterie.algorithms.base.algorithm import Information
 from coterie.algorithms.base.off_policy import Models
 from coterie.algorithms.f2a2.f2a2_coma import F2A2COMA
-from coterie.algorithms.f2a2.primal_dual import Pact
+from coterie.algorithms.f2a2.primal_dual import DualState
 from coterie.network import Network
 
 
@@ -26,14 +26,14 @@ class COMA(F2A2COMA):
 
     @property
     def information(self) -> Information:
-        return replace(super().information, reward="team", central=True, sends=())
+        return replace(super().information, reward="team", central=True, payloads=())
 
     def require_agreement(self) -> None:
-        """There is nothing to hold together: `penalty` and `forget` mean nothing here."""
+        """There is nothing to hold together: `penalty` and `dual_decay` mean nothing here."""
 
     def agree(
-        self, models: Models, change: Any, pact: Pact, network: Network
-    ) -> tuple[Models, Pact, Network]:
+        self, models: Models, change: Any, pact: DualState, network: Network
+    ) -> tuple[Models, DualState, Network]:
         return eqx.apply_updates(models, change), pact, network
 
     def shared(self, state: Any) -> dict[str, PyTree]:

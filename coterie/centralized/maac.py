@@ -8,7 +8,7 @@ import equinox as eqx
 from coterie.algorithms.base.algorithm import Information
 from coterie.algorithms.base.off_policy import Models
 from coterie.algorithms.f2a2.f2a2_sac import F2A2SAC
-from coterie.algorithms.f2a2.primal_dual import Pact
+from coterie.algorithms.f2a2.primal_dual import DualState
 from coterie.network import Network
 
 
@@ -24,22 +24,22 @@ class MAAC(F2A2SAC):
 
     objective: Literal["joint", "alternating"] = "alternating"
     """Actor and critic each for itself, or as one objective."""
-    others: Literal["estimates", "policies", "none"] = "policies"
+    opponent_actions: Literal["estimates", "policies", "none"] = "policies"
     """What the others would do: what their policies say."""
 
     @property
     def information(self) -> Information:
         return replace(super().information, central=True)
 
-    def pooled(self, gradient: Any, network: Network) -> tuple[Any, Network]:
+    def aggregate_gradient(self, gradient: Any, network: Network) -> tuple[Any, Network]:
         return self._averaged(gradient, network)
 
     def require_agreement(self) -> None:
-        """There is nothing to hold together: `penalty` and `forget` mean nothing here."""
+        """There is nothing to hold together: `penalty` and `dual_decay` mean nothing here."""
 
     def agree(
-        self, models: Models, change: Any, pact: Pact, network: Network
-    ) -> tuple[Models, Pact, Network]:
+        self, models: Models, change: Any, pact: DualState, network: Network
+    ) -> tuple[Models, DualState, Network]:
         """The weights start out as different draws; from the first round on they are the same."""
         models, network = self._averaged(eqx.apply_updates(models, change), network)
         return models, pact, network

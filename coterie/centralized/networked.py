@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from jaxtyping import PyTree
 
 from coterie.algorithms.base.algorithm import Information
-from coterie.algorithms.networked.base import Agreed
+from coterie.algorithms.networked.base import CriticMessage
 from coterie.algorithms.networked.networked_ac import NetworkedAC
 from coterie.network import Network
 
@@ -20,10 +20,10 @@ class CentralAC(NetworkedAC):
 
     @property
     def information(self) -> Information:
-        return replace(super().information, reward="team", central=True, sends=())
+        return replace(super().information, reward="team", central=True, payloads=())
 
     def shared(self, state: PyTree) -> dict[str, PyTree]:
         return {}
 
-    def agree(self, mine: Agreed, network: Network) -> tuple[Agreed, Network]:
+    def agree(self, mine: CriticMessage, network: Network) -> tuple[CriticMessage, Network]:
         return mine._replace(scales=None), network

@@ -16,11 +16,11 @@ class CentralActorCritic(LiJiaTabular):
     Its critic and its softmax are tables of states and joint actions, and it draws joint actions.
     """
 
-    critic_decay: Annotated[float, Between(0, 1)] = 0.55
+    critic_lr_decay: Annotated[float, Between(0, 1)] = 0.55
     """p of alpha. Theorem 1 needs it above 0.5 and at most 1; 0 is a constant step."""
-    actor_step: Annotated[float, Above(0)] = 0.1
+    actor_lr: Annotated[float, Above(0)] = 0.1
     """b of beta = b / (1 + n)^q, with n the earlier visits of the state."""
-    actor_decay: Annotated[float, Between(0, 1)] = 0.2
+    actor_lr_decay: Annotated[float, Between(0, 1)] = 0.2
     """q of beta; 0 is a constant step."""
 
     @property

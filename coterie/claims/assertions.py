@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from coterie.report.compare import Verdict, ends_above, faster, judged, level
+from coterie.report import compare
+from coterie.report.compare import Verdict, ends_above, judged, level
 from coterie.report.curve import Curve
 from coterie.report.formatting import volume
 
@@ -38,12 +39,12 @@ def above(a: str, *others: str) -> Question:
     return every(*(_above(a, b) for b in others))
 
 
-def keeps_up(a: str, *others: str, within: float = 0.1) -> Question:
+def not_worse(a: str, *others: str, within: float = 0.1) -> Question:
     """Does `a` end at most a tenth, or so much, of what each of the others learned below it?"""
     return every(*(_keeps_up(a, b, within) for b in others))
 
 
-def quicker(a: str, *others: str) -> Question:
+def faster(a: str, *others: str) -> Question:
     """Does `a` need fewer steps than each of the others to nine tenths of the better one's end?"""
     return every(*(_quicker(a, b) for b in others))
 
@@ -120,7 +121,7 @@ def costs(a: str, b: str, share: float) -> Question:
     return ask
 
 
-def leaps(*labels: str, share: float = 0.5) -> Question:
+def single_step_gain(*labels: str, share: float = 0.5) -> Question:
     """Is this share of all that is gained from the first to the last gained in a single step?
 
     Undecided where the intervals of both overlap.
@@ -155,12 +156,12 @@ def sends_less(a: str, b: str, share: float) -> Question:
     return ask
 
 
-def widest(a: str, *others: str) -> Question:
+def largest_seed_variance(a: str, *others: str) -> Question:
     """Do the seeds of `a` differ most at the end?"""
     return _largest("spread of seeds at the end", _spread, a, others)
 
 
-def restless(a: str, *others: str) -> Question:
+def fluctuates_most(a: str, *others: str) -> Question:
     """Does `a` change most from one evaluation to the next in the second half?"""
     return _largest("mean change between evaluations", _unrest, a, others)
 
@@ -218,7 +219,7 @@ def _share(within: float) -> str:
 
 def _quicker(a: str, b: str) -> Question:
     def ask(curves: Curves) -> Answer:
-        found = faster(curves[a], curves[b], tail=TAIL)
+        found = compare.faster(curves[a], curves[b], tail=TAIL)
         return Answer(found.verdict, f"{a} after {found.a} steps, {b} after {found.b}")
 
     return ask

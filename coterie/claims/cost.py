@@ -1,4 +1,5 @@
-"""What decentralising costs on a game in which who talks to nobody loses most of the return."""
+"""What decentralising costs on an environment in which who talks to nobody loses most of the
+return."""
 
 from dataclasses import replace
 
@@ -15,7 +16,13 @@ from coterie.training.settings import Settings
 
 AGENTS = 8
 SETTINGS = Settings(
-    steps=250_000, games=16, seeds=5, block=25, evaluations=10, evaluation_games=64, checkpoints=1
+    steps=250_000,
+    num_envs=16,
+    seeds=5,
+    updates_per_block=25,
+    num_evals=10,
+    eval_episodes=64,
+    num_checkpoints=1,
 )
 # Chosen on a ring with seeds 100 and 101, 400,000 steps each: step sizes of the policy from
 # {1e-3, 3e-3, 1e-2}, steps of the critic from {5, 20}, traces from {0.5, 0.9}, the entropy's weight
@@ -24,14 +31,14 @@ SETTINGS = Settings(
 # 1e-3 is the largest with which every seed learned.
 LEARNER = NetworkedAC(
     discount=0.97,
-    trace=0.5,
-    entropy=0.003,
-    actor_rate=3e-3,
-    critic_rate=1e-3,
+    gae_lambda=0.5,
+    entropy_coef=0.003,
+    actor_lr=3e-3,
+    critic_lr=1e-3,
     critic_epochs=5,
-    crowd="mean",
-    hidden=(32, 32),
-    critic_hidden=(32, 32),
+    critic_actions="mean",
+    hidden_sizes=(32, 32),
+    critic_hidden_sizes=(32, 32),
 )
 CENTRAL = CentralAC(**options(LEARNER))
 

@@ -4,7 +4,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from coterie.algorithms import DPO, IPPO, IQL, Algorithm
-from coterie.claims.assertions import above, below_value, close, restless, widest
+from coterie.claims.assertions import (
+    above,
+    below_value,
+    close,
+    fluctuates_most,
+    largest_seed_variance,
+)
 from coterie.claims.figure import Claim, Figure, Panel
 from coterie.envs import Circle, Line, Spread, StochasticGame
 from coterie.exact.episodes import best_return
@@ -12,15 +18,15 @@ from coterie.training.settings import Settings
 
 # Learning rates were chosen on spread, seeds 100 and 101, one million steps.
 PARTICLES: Mapping[str, Algorithm] = {
-    "dpo": DPO(horizon=25, learning_rate=2e-3, critic_learning_rate=2e-3),
-    "ippo": IPPO(horizon=25, learning_rate=2e-3, critic_learning_rate=2e-3),
-    "iql": IQL(horizon=25, updates=16),
+    "dpo": DPO(rollout_length=25, actor_lr=2e-3, critic_lr=2e-3),
+    "ippo": IPPO(rollout_length=25, actor_lr=2e-3, critic_lr=2e-3),
+    "iql": IQL(rollout_length=25, updates_per_rollout=16),
 }
 
 
 def figure_2() -> Figure:
     """DPO, figure 2: five agents spread, line up and circle."""
-    settings = Settings(games=64, seeds=5, evaluations=40, evaluation_games=128)
+    settings = Settings(num_envs=64, seeds=5, num_evals=40, eval_episodes=128)
     asked = {
         "spread": (Spread(agents=5), 3_000_000, "D10", "D13"),
         "line": (Line(agents=5), 2_000_000, "D11", "D14"),
@@ -28,7 +34,7 @@ def figure_2() -> Figure:
     }
     panels = {
         name: Panel(
-            game,
+            env,
             PARTICLES,
             replace(settings, steps=steps),
             (
@@ -36,19 +42,19 @@ def figure_2() -> Figure:
                 Claim(second, "DPO ends above IQL", above("dpo", "iql")),
             ),
         )
-        for name, (game, steps, first, second) in asked.items()
+        for name, (env, steps, first, second) in asked.items()
     }
     return Figure(panels)
 
 
-GAME = StochasticGame()
+ENV = StochasticGame()
 # Chosen on instance 100 with seeds 100 and 101: learning rates from {1e-3, 2e-3, 3e-3} for DPO and
 # {1e-3, 3e-3} for IPPO, gradient steps of IQL from {4, 16}.
-TABULAR = Settings(steps=500_000, games=16, seeds=5, evaluations=30, evaluation_games=128)
-LEARNER = DPO(divergence_target=0.1, horizon=100, learning_rate=1e-3, critic_learning_rate=1e-3)
+TABULAR = Settings(steps=500_000, num_envs=16, seeds=5, num_evals=30, eval_episodes=128)
+LEARNER = DPO(kl_target=0.1, rollout_length=100, actor_lr=1e-3, critic_lr=1e-3)
 RIVALS: Mapping[str, Algorithm] = {
-    "ippo": IPPO(horizon=100, learning_rate=3e-3, critic_learning_rate=3e-3),
-    "iql": IQL(horizon=100, updates=4),
+    "ippo": IPPO(rollout_length=100, actor_lr=3e-3, critic_lr=3e-3),
+    "iql": IQL(rollout_length=100, updates_per_rollout=4),
 }
 
 
@@ -57,31 +63,31 @@ def figure_1a() -> Figure:
     claims = (
         Claim("D4", "DPO ends above IPPO", above("dpo", "ippo")),
         Claim("D5", "DPO ends above IQL", above("dpo", "iql")),
-        Claim("D5", "IQL has the largest variance", widest("iql", "dpo", "ippo")),
+        Claim("D5", "IQL has the largest variance", largest_seed_variance("iql", "dpo", "ippo")),
         Claim("D6", "DPO stays below the optimum", below_value("dpo", "optimum")),
     )
     methods = {"dpo": LEARNER, **RIVALS}
-    return Figure({"stochastic-game": Panel(GAME, methods, TABULAR, claims, {"optimum": _best})})
+    return Figure({"stochastic-game": Panel(ENV, methods, TABULAR, claims, {"optimum": _best})})
 
 
 def figure_1b() -> Figure:
     """DPO, figure 1(b): the target of the divergence."""
-    methods = {f"d={d:g}": replace(LEARNER, divergence_target=d) for d in (0.001, 0.01, 0.1, 1.0)}
+    methods = {f"d={d:g}": replace(LEARNER, kl_target=d) for d in (0.001, 0.01, 0.1, 1.0)}
     low, best = ("d=0.001", "d=0.01"), "d=0.1"
     claims = (
         Claim("D8", "0.001 and 0.01 end low", above(best, *low)),
-        Claim("D8", "1 fluctuates", restless("d=1", best, *low)),
+        Claim("D8", "1 fluctuates", fluctuates_most("d=1", best, *low)),
         Claim("D8", "0.1 is best", above(best, *low, "d=1")),
     )
-    return Figure({"target": Panel(GAME, methods, TABULAR, claims)})
+    return Figure({"target": Panel(ENV, methods, TABULAR, claims)})
 
 
 def figure_8() -> Figure:
     """DPO, figure 8: the two ablations in the stochastic game."""
     (name, panel), *_ = figure_1a().panels.items()
     ablations = {
-        "ippo-kl": replace(LEARNER, root_penalty=0.0),
-        "dpo-no-kl": replace(LEARNER, penalty=0.0),
+        "ippo-kl": replace(LEARNER, sqrt_kl_coef=0.0),
+        "dpo-no-kl": replace(LEARNER, kl_coef=0.0),
     }
     others = ("ippo", "ippo-kl", "dpo-no-kl")
     claims = (
@@ -97,12 +103,14 @@ def figure_9() -> Figure:
     """DPO, figure 9: the two constants of the adaptive penalty."""
     pairs = ((1.5, 2), (1.5, 4), (1.5, 6), (1.1, 2), (3, 2), (3, 6), (1.1, 6))
     methods = {
-        f"δ={tolerance:g} ω={factor}": replace(LEARNER, tolerance=tolerance, factor=factor)
+        f"δ={tolerance:g} ω={factor}": replace(
+            LEARNER, kl_tolerance=tolerance, kl_coef_factor=factor
+        )
         for tolerance, factor in pairs
     }
     claims = (Claim("D9", "seven choices change little", close(*methods)),)
-    return Figure({"adaptation": Panel(GAME, methods, TABULAR, claims)})
+    return Figure({"adaptation": Panel(ENV, methods, TABULAR, claims)})
 
 
 def _best() -> float:
-    return best_return(GAME.tables(), GAME.states)
+    return best_return(ENV.tables(), ENV.states)

@@ -15,21 +15,22 @@ from coterie.algorithms import (
 from coterie.algorithms.base.off_policy import OffPolicy
 from coterie.algorithms.f2a2.f2a2_off import F2A2OffPolicy
 from coterie.centralized import COMA, MAAC, MADDPG
-from coterie.claims.assertions import above, every, keeps_up, leaps, sends_less
+from coterie.claims.assertions import above, every, not_worse, sends_less, single_step_gain
 from coterie.claims.figure import Claim, Figure, Panel
 from coterie.envs import RoverTower, Treasure
-from coterie.envs.game import Game
+from coterie.envs.game import Env
 from coterie.graph import Complete, Ring, Unlinked
-from coterie.network import Communication, Extra, Intervals
+from coterie.network import AsyncIntervals, Communication, RandomLinks
 from coterie.training.run import options
 from coterie.training.settings import Settings
 
 
 @dataclass(frozen=True)
 class Task:
-    """A game, how long it is played, and what learns from a memory and from counterfactuals."""
+    """An environment, how long it is played, and what learns from a memory and from
+    counterfactuals."""
 
-    game: Game
+    env: Env
     settings: Settings
     learner: F2A2SAC
     counterfactual: F2A2COMA
@@ -37,11 +38,12 @@ class Task:
     def methods(self) -> Mapping[str, Algorithm]:
         """The paper's methods and references, of the same settings.
 
-        Agents of both games are of two kinds: of the critics of F2A2-ISAC only a part is alike.
+        Agents of both environments are of two kinds: of the critics of F2A2-ISAC only a part is
+        alike.
         """
         learner = self.learner
         memory, company = options(learner, OffPolicy), options(learner, F2A2OffPolicy)
-        alone = {**company, "others": "none", "share": "inner"}
+        alone = {**company, "opponent_actions": "none", "share": "inner"}
         return {
             "f2a2-sac": learner,
             "maac": self.maac(),
@@ -52,12 +54,12 @@ class Task:
             "f2a2-coma": self.counterfactual,
             "coma": replace(COMA(**options(self.counterfactual)), objective="alternating"),
             "ma-ac": NetworkedAC(
-                horizon=25,
+                rollout_length=25,
                 discount=0.9,
-                trace=0.9,
-                critic_rate=3e-3,
+                gae_lambda=0.9,
+                critic_lr=3e-3,
                 critic_epochs=5,
-                entropy=0.03,
+                entropy_coef=0.03,
                 activation="leaky_relu",
             ),
         }
@@ -65,52 +67,54 @@ class Task:
     def maac(self) -> MAAC:
         """The central method that F2A2-SAC is compared with."""
         memory = options(self.learner, OffPolicy)
-        return MAAC(width=self.learner.width, temperature=self.learner.temperature, **memory)
+        return MAAC(
+            attention_dim=self.learner.attention_dim, temperature=self.learner.temperature, **memory
+        )
 
 
 # Chosen with MAAC (which is fast) and seed 100, then tried with F2A2-SAC and MADDPG: discounts from
 # {0.9, 0.95, 0.99}, step sizes of policies from {5e-4, 1e-3, 3e-3}, of critics from {1e-3, 3e-3},
 # temperatures from {0.01, 0.02, 0.05, 0.1, 0.3, 1}, shares for the targets from {0.005, 0.01,
-# 0.02}, batches from {64, 128, 256, 512}, 12 or 48 games, 4 or 16 updates. What mattered were many
-# steps for each update, and a temperature that lets policies become sure. Of entropies from {0.01,
-# 0.03, 0.1, 0.3}, step sizes from {3e-4, 5e-4, 1e-3} and 4, 8 or 16 updates nothing brought COMA
-# above 10 on seed 100, 600,000 to 2,000,000 steps.
+# 0.02}, batches from {64, 128, 256, 512}, 12 or 48 environments, 4 or 16 updates. What mattered
+# were many steps for each update, and a temperature that lets policies become sure. Of entropies
+# from {0.01, 0.03, 0.1, 0.3}, step sizes from {3e-4, 5e-4, 1e-3} and 4, 8 or 16 updates nothing
+# brought COMA above 10 on seed 100, 600,000 to 2,000,000 steps.
 ROVERS = Task(
     RoverTower(),
     Settings(
         steps=900_000,
-        games=48,
+        num_envs=48,
         seeds=5,
         communication=Communication(Complete()),
-        block=25,
-        evaluations=15,
-        evaluation_games=128,
-        checkpoints=1,
+        updates_per_block=25,
+        num_evals=15,
+        eval_episodes=128,
+        num_checkpoints=1,
     ),
     F2A2SAC(
-        width=64,
+        attention_dim=64,
         temperature=0.02,
-        updates=4,
-        batch=128,
-        capacity=100_000,
-        warmup=2_400,
-        learning_rate=1e-3,
-        critic_learning_rate=3e-3,
+        updates_per_rollout=4,
+        batch_size=128,
+        buffer_size=100_000,
+        learning_starts=2_400,
+        actor_lr=1e-3,
+        critic_lr=3e-3,
         discount=0.9,
-        follow=0.02,
-        gradient_clip=10.0,
-        mind_width=16,
-        mental_steps=3,
-        trajectories=2,
-        latest=2_400,
+        tau=0.02,
+        max_grad_norm=10.0,
+        opponent_hidden_size=16,
+        opponent_history=3,
+        num_character_trajectories=2,
+        opponent_window=2_400,
     ),
     F2A2COMA(
-        updates=8,
-        learning_rate=5e-4,
-        critic_learning_rate=3e-3,
+        updates_per_rollout=8,
+        actor_lr=5e-4,
+        critic_lr=3e-3,
         discount=0.9,
-        entropy=0.03,
-        gradient_clip=10.0,
+        entropy_coef=0.03,
+        max_grad_norm=10.0,
     ),
 )
 # Chosen on seed 100, and without success: MAAC with temperatures from {0.005, 0.01, 0.02, 0.05,
@@ -121,29 +125,29 @@ ROVERS = Task(
 # -999: the paper's networks scale their inputs.
 HUNTERS = Task(
     Treasure(away=-3.0),
-    replace(ROVERS.settings, steps=600_000, games=192),
+    replace(ROVERS.settings, steps=600_000, num_envs=192),
     replace(
         ROVERS.learner,
         temperature=0.01,
-        updates=16,
-        warmup=50_000,
-        learning_rate=1e-4,
-        critic_learning_rate=1e-3,
+        updates_per_rollout=16,
+        learning_starts=50_000,
+        actor_lr=1e-4,
+        critic_lr=1e-3,
     ),
-    replace(ROVERS.counterfactual, updates=2, learning_rate=1e-3),
+    replace(ROVERS.counterfactual, updates_per_rollout=2, actor_lr=1e-3),
 )
 
 
 def figure_5() -> Figure:
-    """F2A2, figure 5: every method in both games; and the bytes of section 6.4."""
+    """F2A2, figure 5: every method in both environments; and the bytes of section 6.4."""
     stays = Claim("F10", "MA-AC ends below COMA", above("coma", "ma-ac"))
     tenth = Claim("F27", "F2A2-SAC sends a tenth of MA-AC", sends_less("f2a2-sac", "ma-ac", 0.1))
     hunters = (*_instances("F2", "F3", "F4", "F5"), stays)
     rovers = (*_instances("F6", "F7", "F8", "F9"), stays, tenth)
     return Figure(
         {
-            "treasure": Panel(HUNTERS.game, HUNTERS.methods(), HUNTERS.settings, hunters),
-            "rover-tower": Panel(ROVERS.game, ROVERS.methods(), ROVERS.settings, rovers),
+            "treasure": Panel(HUNTERS.env, HUNTERS.methods(), HUNTERS.settings, hunters),
+            "rover-tower": Panel(ROVERS.env, ROVERS.methods(), ROVERS.settings, rovers),
         }
     )
 
@@ -151,9 +155,9 @@ def figure_5() -> Figure:
 def _instances(ddpg: str, sac: str, coma: str, td3: str) -> tuple[Claim, ...]:
     """How the methods compare with their references; the claims' names."""
     return (
-        Claim(ddpg, "F2A2-DDPG keeps up with MADDPG", keeps_up("f2a2-ddpg", "maddpg")),
-        Claim(sac, "F2A2-SAC keeps up with MAAC", keeps_up("f2a2-sac", "maac")),
-        Claim(coma, "F2A2-COMA keeps up with COMA", keeps_up("f2a2-coma", "coma")),
+        Claim(ddpg, "F2A2-DDPG keeps up with MADDPG", not_worse("f2a2-ddpg", "maddpg")),
+        Claim(sac, "F2A2-SAC keeps up with MAAC", not_worse("f2a2-sac", "maac")),
+        Claim(coma, "F2A2-COMA keeps up with COMA", not_worse("f2a2-coma", "coma")),
         Claim(td3, "F2A2-TD3 ends above F2A2-DDPG", above("f2a2-td3", "f2a2-ddpg")),
     )
 
@@ -169,9 +173,9 @@ def figure_8() -> Figure:
         methods: Mapping[str, Algorithm] = {
             "f2a2-sac": task.learner,
             "alternating": replace(task.learner, objective="alternating"),
-            "policies said": replace(task.learner, others="policies"),
+            "policies said": replace(task.learner, opponent_actions="policies"),
         }
-        return Panel(task.game, methods, task.settings, claims)
+        return Panel(task.env, methods, task.settings, claims)
 
     return Figure({"treasure": panel(HUNTERS), "rover-tower": panel(ROVERS)})
 
@@ -179,15 +183,19 @@ def figure_8() -> Figure:
 def table_4() -> Figure:
     """F2A2, table 4: a ring and a share of all other links, drawn anew for each exchange."""
     links = {
-        f"{share} % of links": Communication(Ring(), schedule=Extra(share / 100))
+        f"{share} % of links": Communication(Ring(), schedule=RandomLinks(share / 100))
         for share in (0, 20, 40, 60, 80)
     }
     better = above("f2a2-sac", "0 % of links", "no links")
     says = "with all links as good as MAAC, and better than with a ring or with none"
-    step = Claim("F21", "one step of links makes half of it", leaps("no links", *links, "f2a2-sac"))
+    step = Claim(
+        "F21",
+        "one step of links makes half of it",
+        single_step_gain("no links", *links, "f2a2-sac"),
+    )
 
     def panel(task: Task, name: str) -> Panel:
-        claims = (Claim(name, says, every(keeps_up("f2a2-sac", "maac"), better)), step)
+        claims = (Claim(name, says, every(not_worse("f2a2-sac", "maac"), better)), step)
         return _talking(task, task.learner, links, claims)
 
     return Figure({"treasure": panel(HUNTERS, "F16"), "rover-tower": panel(ROVERS, "F17")})
@@ -202,12 +210,12 @@ def table_5() -> Figure:
     """
     waits = {"every 1": Communication(Complete())}
     for mean in (8, 20, 200, 2_000):
-        waits[f"every {mean}"] = Communication(Complete(), schedule=Intervals(mean, mean // 2))
-    enough = keeps_up("every 20", "every 1"), above("every 20", "every 200", "no links")
+        waits[f"every {mean}"] = Communication(Complete(), schedule=AsyncIntervals(mean, mean // 2))
+    enough = not_worse("every 20", "every 1"), above("every 20", "every 200", "no links")
     says = "every 20 updates is enough, every 200 is not"
 
     def panel(task: Task, name: str) -> Panel:
-        learner = replace(task.learner, forget=0.1, penalty=20.0)
+        learner = replace(task.learner, dual_decay=0.1, penalty=20.0)
         return _talking(task, learner, waits, (Claim(name, says, every(*enough)),))
 
     return Figure({"treasure": panel(HUNTERS, "F22"), "rover-tower": panel(ROVERS, "F23")})
@@ -231,4 +239,4 @@ def _talking(
         label: replace(task.settings, communication=talk)
         for label, talk in {**networks, "no links": nobody}.items()
     }
-    return Panel(task.game, methods, task.settings, claims, networks=settings)
+    return Panel(task.env, methods, task.settings, claims, networks=settings)

@@ -9,7 +9,7 @@ import numpy as np
 from coterie.algorithms import Algorithm
 from coterie.api import train_all
 from coterie.claims.assertions import TAIL, Question
-from coterie.envs.game import Game
+from coterie.envs.game import Env
 from coterie.internal.files import write_whole
 from coterie.report.curve import Curve
 from coterie.report.plot import plot_panels
@@ -31,18 +31,18 @@ class Claim:
     name: str
     says: str
     ask: Question
-    column: str = "return"
+    column: str = "episode_return"
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One plot: methods that play one game with the same seeds and budget.
+    """One plot: methods that play one environment with the same seeds and budget.
 
     references: known values such as an optimum, drawn as lines; computed only when they are needed.
     networks:   the settings of those methods that talk otherwise than the others.
     """
 
-    game: Game
+    env: Env
     methods: Mapping[str, Algorithm]
     settings: Settings
     claims: tuple[Claim, ...] = ()
@@ -54,7 +54,7 @@ class Panel:
         return {
             label: new_run(
                 method,
-                self.game,
+                self.env,
                 self.networks.get(label, self.settings),
                 folder / file_name(label),
             )
@@ -97,7 +97,7 @@ class Figure:
             known |= {label: value() for label, value in panel.references.items()}
             lines += [f"**{name}**\n", to_markdown(summary_table(drawn[name], TAIL))]
             lines += [*panel.verdicts(runs, [*map(_point, known.items())]), ""]
-            plot_panels(drawn, picture, ylabel="return", references=known)
+            plot_panels(drawn, picture, ylabel="episode_return", references=known)
             write_whole(picture.with_suffix(".md"), "\n".join(lines))
         return "\n".join(lines)
 

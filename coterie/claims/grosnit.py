@@ -13,12 +13,18 @@ from coterie.training.settings import Settings
 
 # The noise stays far from the bounds of the actions: where it is cut off, hiding at a bound pays.
 # Slopes are learned faster than the policy moves. Chosen on instance 100 with seeds 100 and 101.
-ON = DeterministicOn(exploration=0.1, critic_step=0.5, actor_step=1e-5)
-OFF = DeterministicOff(exploration=0.1, critic_step=0.5, actor_step=1e-5)
+ON = DeterministicOn(action_noise_std=0.1, critic_lr=0.5, actor_lr=1e-5)
+OFF = DeterministicOff(action_noise_std=0.1, critic_lr=0.5, actor_lr=1e-5)
 METHODS: Mapping[str, Algorithm] = {"dac-on": ON, "dac-off": OFF, "dac-off, no messages": OFF}
 NOBODY = Communication(Unlinked(), allow_disconnected=True)
 SETTINGS = Settings(
-    steps=640_000, games=16, seeds=5, block=1000, evaluations=40, evaluation_games=1, checkpoints=1
+    steps=640_000,
+    num_envs=16,
+    seeds=5,
+    updates_per_block=1000,
+    num_evals=40,
+    eval_episodes=1,
+    num_checkpoints=1,
 )
 
 

@@ -4,19 +4,19 @@ from dataclasses import replace
 
 from coterie.algorithms import ITRPO, MATRPO, Algorithm, NetworkedQAC
 from coterie.centralized import CTRPO, MAPPO
-from coterie.claims.assertions import above, close, every, keeps_up, widest, within
+from coterie.claims.assertions import above, close, every, largest_seed_variance, not_worse, within
 from coterie.claims.figure import Claim, Figure, Panel
 from coterie.envs import SpreadMATRPO, TreasureMATRPO
 from coterie.training.settings import Settings
 
 SETTINGS = Settings(
     steps=600_000,
-    games=10,
+    num_envs=10,
     seeds=5,
-    block=20,
-    evaluations=30,
-    evaluation_games=256,
-    checkpoints=3,
+    updates_per_block=20,
+    num_evals=30,
+    eval_episodes=256,
+    num_checkpoints=3,
 )
 # Chosen on navigation with three agents, seeds 100 and 101, 500,000 steps: discounts from
 # {0.995, 0.95}, 200 or 1000 steps in a batch, step sizes of critics from {3e-4, 1e-3, 3e-3} and of
@@ -32,49 +32,49 @@ def _methods(learner: MATRPO, joint: float) -> dict[str, Algorithm]:
 
     joint: C-TRPO's bound on the divergence of the joint policy.
     """
-    discount, hidden, damping = learner.discount, learner.hidden, learner.damping
+    discount, hidden, damping = learner.discount, learner.hidden_sizes, learner.damping
     return {
         "matrpo": learner,
-        "c-trpo": CTRPO(divergence=joint, damping=damping, discount=discount, hidden=hidden),
+        "c-trpo": CTRPO(max_kl=joint, damping=damping, discount=discount, hidden_sizes=hidden),
         "i-trpo": ITRPO(
-            divergence=learner.divergence, damping=damping, discount=discount, hidden=hidden
+            max_kl=learner.max_kl, damping=damping, discount=discount, hidden_sizes=hidden
         ),
         "fdmarl": NetworkedQAC(
-            horizon=learner.horizon,
+            rollout_length=learner.rollout_length,
             discount=discount,
             critic_epochs=20,
-            hidden=hidden,
-            critic_hidden=hidden,
+            hidden_sizes=hidden,
+            critic_hidden_sizes=hidden,
             activation=learner.activation,
         ),
         "mappo": MAPPO(
-            horizon=learner.horizon,
+            rollout_length=learner.rollout_length,
             discount=discount,
             minibatches=1,
-            learning_rate=1e-3,
-            critic_learning_rate=1e-3,
-            hidden=hidden,
+            actor_lr=1e-3,
+            critic_lr=1e-3,
+            hidden_sizes=hidden,
             activation=learner.activation,
         ),
     }
 
 
-NAVIGATORS = _methods(LEARNER, joint=LEARNER.divergence)
+NAVIGATORS = _methods(LEARNER, joint=LEARNER.max_kl)
 
 # Chosen on treasures with eight agents, seeds 100 and 101, 120,000 to 400,000 steps: discounts from
 # {0.9, 0.95, 0.995}, dampings from {0.01, 0.1, 1}, C-TRPO's bounds from {0.003, 0.01, 0.03, 0.1};
 # for MATRPO its step from {exact, boundary}, penalties from {0.1, 1, 5}, bounds from {0.01, 0.03}
 # and rounds from {30, 100, 200}. Layers are half as wide as the paper's, for time.
-TREASURE = replace(SETTINGS, steps=300_000, block=10, evaluations=15)
+TREASURE = replace(SETTINGS, steps=300_000, updates_per_block=10, num_evals=15)
 COLLECTOR = MATRPO(
-    divergence=0.01,
-    conjugate_steps=10,
+    max_kl=0.01,
+    cg_iters=10,
     damping=0.1,
     discount=0.995,
-    hidden=(64, 64),
+    hidden_sizes=(64, 64),
     penalty=5.0,
-    step="boundary",
-    ratios="linear",
+    step_rule="boundary",
+    ratio_exchange="linear",
 )
 COLLECTORS = _methods(COLLECTOR, joint=0.03)
 
@@ -82,7 +82,7 @@ COLLECTORS = _methods(COLLECTOR, joint=0.03)
 def _level(names: tuple[str, str, str, str]) -> tuple[Claim, ...]:
     """What figure 3 is said to show; `names` are against C-TRPO, I-TRPO, FDMARL and MAPPO."""
     central, independent, networked, ppo = names
-    steadier = widest("fdmarl", "matrpo", "c-trpo", "i-trpo", "mappo")
+    steadier = largest_seed_variance("fdmarl", "matrpo", "c-trpo", "i-trpo", "mappo")
     return (
         Claim(central, "MATRPO is level with C-TRPO", close("matrpo", "c-trpo")),
         Claim(independent, "MATRPO ends above I-TRPO", above("matrpo", "i-trpo")),
@@ -99,7 +99,7 @@ def _no_lower(name: str) -> tuple[Claim, ...]:
     """What figure 4 is said to show: "comparable or superior performance to the baselines"."""
     baselines = ("c-trpo", "i-trpo", "fdmarl", "mappo")
     return tuple(
-        Claim(name, f"MATRPO ends no lower than {baseline}", keeps_up("matrpo", baseline))
+        Claim(name, f"MATRPO ends no lower than {baseline}", not_worse("matrpo", baseline))
         for baseline in baselines
     )
 
@@ -124,11 +124,11 @@ def figure_3b() -> Figure:
 
 def figure_4() -> Figure:
     """MATRPO, figure 4: navigation with six agents, and treasures with twelve."""
-    game, larger = SpreadMATRPO(agents=6), TreasureMATRPO(agents=12)
-    shorter = replace(TREASURE, steps=160_000, evaluations=8)
+    env, larger = SpreadMATRPO(agents=6), TreasureMATRPO(agents=12)
+    shorter = replace(TREASURE, steps=160_000, num_evals=8)
     return Figure(
         {
-            "navigation-6": Panel(game, NAVIGATORS, SETTINGS, _no_lower("M11")),
+            "navigation-6": Panel(env, NAVIGATORS, SETTINGS, _no_lower("M11")),
             "treasure-12": Panel(larger, COLLECTORS, shorter, _no_lower("M12")),
         }
     )
@@ -136,7 +136,7 @@ def figure_4() -> Figure:
 
 def figure_5() -> Figure:
     """MATRPO, figure 5, for navigation with three agents: region, penalty and rounds."""
-    regions = {f"region {d:g}": replace(LEARNER, divergence=d) for d in (0.001, 0.01)}
+    regions = {f"region {d:g}": replace(LEARNER, max_kl=d) for d in (0.001, 0.01)}
     penalties = {f"penalty {b:g}": replace(LEARNER, penalty=b) for b in (0.1, 9.0)}
     rounds = {f"{k} rounds": replace(LEARNER, admm_rounds=k) for k in (10, 30)}
     claims = (

@@ -54,7 +54,7 @@ class Study:
         plot_doses(
             {title: _columns(ticks, ends) for title, ticks in self.axes.items()},
             {label: ends[label] for label in self.levels},
-            ("return", "distance from agreement"),
+            ("episode_return", "distance from agreement"),
             picture,
         )
         traced = [runs[label] for label in self.traced]
@@ -66,9 +66,9 @@ class Study:
 
     def _apart(self, run: Run) -> Interval | None:
         """How far the team was from agreeing at the end of its training."""
-        if not run.algorithm.information.sends:
+        if not run.algorithm.information.payloads:
             return None
-        apart = curve(run, f"{self.agreed}.apart", training=True)
+        apart = curve(run, f"{self.agreed}/consensus_error", training=True)
         return interval(apart.values[:, -max(len(apart.steps) // LATE, 1) :].mean(axis=1))
 
 

@@ -14,13 +14,13 @@ from coterie.envs.finite import TwoStep as TwoStep
 from coterie.envs.game import AgentSpec as AgentSpec
 from coterie.envs.game import Box as Box
 from coterie.envs.game import Discrete as Discrete
-from coterie.envs.game import Game as Game
-from coterie.envs.game import JaxGame as JaxGame
+from coterie.envs.game import Env as Env
+from coterie.envs.game import JaxEnv as JaxEnv
+from coterie.envs.game import Observation as Observation
 from coterie.envs.game import Scene as Scene
 from coterie.envs.game import Space as Space
 from coterie.envs.game import Timestep as Timestep
-from coterie.envs.game import VectorGame as VectorGame
-from coterie.envs.game import View as View
+from coterie.envs.game import VectorEnv as VectorEnv
 from coterie.envs.particle import Circle as Circle
 from coterie.envs.particle import Line as Line
 from coterie.envs.particle import RoverTower as RoverTower
@@ -31,7 +31,7 @@ from coterie.envs.particle import SpreadMATRPO as SpreadMATRPO
 from coterie.envs.particle import Treasure as Treasure
 from coterie.envs.particle import TreasureMATRPO as TreasureMATRPO
 
-CATALOGUE: dict[str, type[Game]] = {
+ENVS: dict[str, type[Env]] = {
     "spread": Spread,
     "spread-farama": SpreadFarama,
     "spread-li-jia": SpreadLiJia,
@@ -50,4 +50,4 @@ CATALOGUE: dict[str, type[Game]] = {
     "continuous-bandit": ContinuousBandit,
     "commons": Commons,
 }
-"""Every game that a name can stand for."""
+"""Every environment that a name can stand for."""

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
 from coterie.bounds import AtLeast
-from coterie.envs.game import AgentSpec, Box, JaxGame, Timestep, View
+from coterie.envs.game import AgentSpec, Box, JaxEnv, Observation, Timestep
 
 BOUND = 8.0
 """Actions lie within so much of 0, in the bandit's units; agents choose in [-1, 1] of it."""
@@ -29,22 +29,22 @@ class BanditState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ContinuousBandit(JaxGame):
+class ContinuousBandit(JaxEnv):
     """One state; agent `i` chooses block `i` of a joint action `a` of `D = agents * size` numbers.
 
     The mean reward is `-(a - a*)^T M (a - a*)` with `a* = (4, ..., 4)`, and `M` randomly rotated
     with eigenvalues drawn from {0.1, 1} (Silver et al. 2014, "Deterministic policy gradient
     algorithms", section 5.1). Grosnit et al. (2021) play a bandit like it in a team and give no
-    constants; the private rewards are this game's own. Agent `i` has a place `c_i` that it likes
-    better, `mean_i c_i = a*`, and is paid `-(a - c_i)^T M (a - c_i) + (c_i - a*)^T M (c_i - a*)`:
-    the same quadratic, moved, and 0 for everyone at `a*`. Whoever follows its own reward is misled;
-    only the mean is highest at `a*`.
+    constants; the private rewards are this environment's own. Agent `i` has a place `c_i` that it
+    likes better, `mean_i c_i = a*`, and is paid `-(a - c_i)^T M (a - c_i) + (c_i - a*)^T M (c_i -
+    a*)`: the same quadratic, moved, and 0 for everyone at `a*`. Whoever follows its own reward is
+    misled; only the mean is highest at `a*`.
 
     Actions lie in [-8, 8], so that `a*` is at 0.5 in the agents' own units and 0 is not the answer.
     The observation is a single 1. Nothing ends; `time_limit` cuts off.
 
-    >>> game = ContinuousBandit(agents=3, size=2)
-    >>> game.reward(game.optimum).tolist()
+    >>> env = ContinuousBandit(agents=3, size=2)
+    >>> env.reward(env.optimum).tolist()
     [0.0, 0.0, 0.0]
     """
 
@@ -79,7 +79,7 @@ class ContinuousBandit(JaxGame):
         return np.full((self.agents, self.size), BEST)
 
     @property
-    def normalised_optimum(self) -> Float[np.ndarray, "N size"]:
+    def normalized_optimum(self) -> Float[np.ndarray, "N size"]:
         """a* in the units [-1, 1] that agents choose in."""
         return self.optimum / BOUND
 
@@ -108,7 +108,7 @@ class ContinuousBandit(JaxGame):
         pull = _times(self.curvature, gap)
         return 2.0 * _times(apart, pull) - jnp.sum(pull * gap)
 
-    def reset(self, key: Key[Array, ""]) -> tuple[BanditState, View]:
+    def reset(self, key: Key[Array, ""]) -> tuple[BanditState, Observation]:
         return BanditState(jnp.int32(0)), self.view()
 
     def step(self, state: BanditState, action: Array) -> tuple[BanditState, Timestep]:
@@ -117,11 +117,11 @@ class ContinuousBandit(JaxGame):
         told = {"distance": jnp.sqrt(jnp.mean((action - BEST) ** 2))}
         return state, Timestep(self.view(), self.reward(action), jnp.zeros_like(late), late, told)
 
-    def view(self) -> View:
+    def view(self) -> Observation:
         """What everyone perceives, always: 1."""
-        return View(jnp.ones((self.agents, 1)))
+        return Observation(jnp.ones((self.agents, 1)))
 
-    def global_state(self, state: BanditState, view: View) -> Float[Array, "1"]:
+    def global_state(self, state: BanditState, view: Observation) -> Float[Array, "1"]:
         """The observation that all share."""
         return view.observation[0]
 

@@ -1,40 +1,41 @@
-"""Is this game fit to train in? Random play, and a sentence for everything that is not."""
+"""Is this environment fit to train in? Random play, and a sentence for everything that is not."""
 
 from functools import partial
 
 from coterie.envs.checks import host, shapes, traced
 from coterie.envs.checks.episode import Episode, Play
 from coterie.envs.checks.rules import HINT, RULES, Rule, apply, difference, time_limit
-from coterie.envs.game import Game, JaxGame
+from coterie.envs.game import Env, JaxEnv
 from coterie.envs.host.factory import describe
-from coterie.envs.pettingzoo import PettingZooGame
-from coterie.errors import GameError, require
+from coterie.envs.pettingzoo import PettingZooEnv
+from coterie.errors import EnvError, require
 
 ANOTHER = 1_000_003
 """How far away a seed lies that no other episode uses."""
 
 
-def check_game(game: Game, episodes: int = 3, seed: int = 0, longest: int = 10_000) -> list[str]:
-    """What is wrong with `game`, one sentence each with the culprit, the numbers and the usual fix.
+def check_env(env: Env, episodes: int = 3, seed: int = 0, longest: int = 10_000) -> list[str]:
+    """What is wrong with `env`, one sentence each with the culprit, the numbers and the usual fix.
 
     Plays `episodes` with random actions and with seeds from `seed` on, and some of them again.
-    A sentence that begins with "hint:" names something that may be meant. Games of PettingZoo are
-    played in this process, as their authors wrote them. An empty list: fit to train in.
+    A sentence that begins with "hint:" names something that may be meant. Environments of
+    PettingZoo are played in this process, as their authors wrote them. An empty list: fit to train
+    in.
     """
     require(episodes >= 1, f"episodes must be at least 1, not {episodes}.")
-    if isinstance(game, PettingZooGame):
-        return _check_host(game, episodes, seed, longest)
-    if isinstance(game, JaxGame):
-        return _check_traced(game, episodes, seed, longest)
-    kind = type(game).__name__
-    raise GameError(f"{kind} is neither a JaxGame nor a PettingZooGame: derive it from one.")
+    if isinstance(env, PettingZooEnv):
+        return _check_host(env, episodes, seed, longest)
+    if isinstance(env, JaxEnv):
+        return _check_traced(env, episodes, seed, longest)
+    kind = type(env).__name__
+    raise EnvError(f"{kind} is neither a JaxEnv nor a PettingZooEnv: derive it from one.")
 
 
-def _check_host(game: PettingZooGame, episodes: int, seed: int, longest: int) -> list[str]:
+def _check_host(env: PettingZooEnv, episodes: int, seed: int, longest: int) -> list[str]:
     try:
-        used, fresh = game.build(), game.build()
-        _ = game.layout
-    except GameError as error:
+        used, fresh = env.build(), env.build()
+        _ = env.layout
+    except EnvError as error:
         return [str(error)]
     rules = (*RULES, partial(host.in_space, used))
     try:
@@ -45,22 +46,23 @@ def _check_host(game: PettingZooGame, episodes: int, seed: int, longest: int) ->
         fresh.close()
 
 
-def _check_traced(game: JaxGame, episodes: int, seed: int, longest: int) -> list[str]:
+def _check_traced(env: JaxEnv, episodes: int, seed: int, longest: int) -> list[str]:
     try:
-        faults = shapes.faulty_shapes(game)
+        faults = shapes.faulty_shapes(env)
     except Exception as error:
-        return [f"{type(game).__name__} raised {describe(error)} when it was asked for its specs."]
+        return [f"{type(env).__name__} raised {describe(error)} when it was asked for its specs."]
     if faults:
         return faults
-    plays = (traced.player(game), traced.player(game))
-    rules = (*RULES, partial(traced.padded, game), partial(traced.numbered, game))
+    plays = (traced.player(env), traced.player(env))
+    rules = (*RULES, partial(traced.padded, env), partial(traced.numbered, env))
     return _report(*plays, rules, range(seed, seed + episodes), longest)
 
 
 def _report(
     play: Play, again: Play, rules: tuple[Rule, ...], seeds: range, longest: int
 ) -> list[str]:
-    """All rules over some episodes; `again` plays in a game that has not been played yet."""
+    """All rules over some episodes; `again` plays in an environment that has not been played
+    yet."""
     played: list[Episode] = []
     for seed in seeds:
         played.append(play(seed, seed, longest))
@@ -89,6 +91,6 @@ def _repeated(play: Play, again: Play, first: Episode, longest: int) -> list[str
     if difference(first, other) is None and other.error is None:
         return [
             f"{HINT}seeds {seed} and {other.seed} give the same episode under the same actions; "
-            "if the game is meant to be random, draw from the seed or key of the reset."
+            "if the environment is meant to be random, draw from the seed or key of the reset."
         ]
     return []

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from coterie.bounds import AtLeast, Between
-from coterie.envs.game import AgentSpec, Box, Discrete, JaxGame, Scene, Timestep, View
+from coterie.envs.game import AgentSpec, Box, Discrete, JaxEnv, Observation, Scene, Timestep
 from coterie.errors import require
 
 
@@ -29,7 +29,7 @@ class CommonsState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Commons(JaxGame):
+class Commons(JaxEnv):
     """`N` wells pump from one aquifer, and each is paid for its own land (Hardin 1968).
 
     On each day well `i` pumps with effort `e_i` in [0, 1] and takes `t_i = e_i x`, for a fuller
@@ -118,7 +118,7 @@ class Commons(JaxGame):
             return np.ones(1, np.float32)
         return 1.0 + self.inequality * np.linspace(-1.0, 1.0, self.agents, dtype=np.float32)
 
-    def reset(self, key: Key[Array, ""]) -> tuple[CommonsState, View]:
+    def reset(self, key: Key[Array, ""]) -> tuple[CommonsState, Observation]:
         full, when = jax.random.split(key)
         stock = jax.random.uniform(full, minval=0.5, maxval=1.0)
         day = jax.random.randint(when, (), 0, self.season, jnp.int32)
@@ -152,11 +152,11 @@ class Commons(JaxGame):
         """How far the season is, in radians."""
         return 2 * jnp.pi * state.day / self.season
 
-    def view(self, state: CommonsState) -> View:
+    def view(self, state: CommonsState) -> Observation:
         """The same for everyone, `[N, 3]`."""
         angle = self.angle(state)
         seen = jnp.stack([state.stock, jnp.sin(angle), jnp.cos(angle)])
-        return View(jnp.broadcast_to(seen, (self.agents, 3)), self.possible())
+        return Observation(jnp.broadcast_to(seen, (self.agents, 3)), self.possible())
 
     def possible(self) -> Bool[Array, "N A"] | None:
         """Which efforts each well can choose, where that differs."""
@@ -164,7 +164,7 @@ class Commons(JaxGame):
             return None
         return jnp.arange(max(self.sizes)) < jnp.array(self.sizes)[:, None]
 
-    def global_state(self, state: CommonsState, view: View) -> Float[Array, "3"]:
+    def global_state(self, state: CommonsState, view: Observation) -> Float[Array, "3"]:
         """What everyone sees."""
         return view.observation[0]
 

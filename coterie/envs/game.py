@@ -1,9 +1,9 @@
-"""What a game is: spaces, views, steps, and a way to play many copies at once.
+"""What an environment is: spaces, views, steps, and a way to play many copies at once.
 
-A game is a frozen value whose fields are its options. Arrays that belong to agents are stacked on
-a leading agent axis `N`; rewards are private, one per agent; an episode that *ends* (`terminated`)
-and one that is merely *cut off* (`truncated`) are kept apart, because a learner must look beyond
-the second but not beyond the first.
+An environment is a frozen value whose fields are its options. Arrays that belong to agents are
+stacked on a leading agent axis `N`; rewards are private, one per agent; an episode that *ends*
+(`terminated`) and one that is merely *cut off* (`truncated`) are kept apart, because a learner must
+look beyond the second but not beyond the first.
 """
 
 import abc
@@ -16,16 +16,16 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
 from coterie.bounds import require_bounds
-from coterie.errors import GameError, require
+from coterie.errors import EnvError, require
 from coterie.types import AgentSpec as AgentSpec
 from coterie.types import Box as Box
 from coterie.types import Discrete as Discrete
+from coterie.types import Observation as Observation
 from coterie.types import Space as Space
-from coterie.types import View as View
 
 
 class Timestep(NamedTuple):
-    """What a step of the game leads to, before any reset.
+    """What a step of the environment leads to, before any reset.
 
     view:       the views after the step (the final ones where an episode is over), `[..., N, ...]`.
     reward:     each agent's private reward, `[..., N]`.
@@ -35,7 +35,7 @@ class Timestep(NamedTuple):
     state:      the global state after the step, `[..., S]`; `None` if the views are all there is.
     """
 
-    view: View
+    view: Observation
     reward: Float[Array, "*batch N"]
     terminated: Bool[Array, "*batch N"]
     truncated: Bool[Array, "*batch N"]
@@ -51,7 +51,7 @@ class Timestep(NamedTuple):
 class Scene(NamedTuple):
     """Discs to draw: positions `[M, 2]`, radii `[M]`, and a label for each disc ("agent", ...).
 
-    All scenes of a game have the same discs; one that is not there for now has radius 0.
+    All scenes of an environment have the same discs; one that is not there for now has radius 0.
     """
 
     positions: np.ndarray
@@ -59,44 +59,46 @@ class Scene(NamedTuple):
     kinds: tuple[str, ...]
 
 
-class VectorGame(abc.ABC):
-    """Several copies of a game, stepped together; an episode that is over restarts at once."""
+class VectorEnv(abc.ABC):
+    """Several copies of an environment, stepped together; an episode that is over restarts at
+    once."""
 
     copies: int
 
     @abc.abstractmethod
-    def reset(self, key: Key[Array, ""]) -> tuple[PyTree, View]:
+    def reset(self, key: Key[Array, ""]) -> tuple[PyTree, Observation]:
         """Start all copies; `(state, view)` with views `[G, N, ...]`."""
 
     @abc.abstractmethod
     def step(
         self, state: PyTree, action: Array, key: Key[Array, ""]
-    ) -> tuple[PyTree, Timestep, View]:
-        """Play the joint action `[G, N, ...]` (in the game's own units).
+    ) -> tuple[PyTree, Timestep, Observation]:
+        """Play the joint action `[G, N, ...]` (in the environment's own units).
 
         Returns the state, what the step led to (`Timestep`, with final views) and the views to act
         on next, which belong to a fresh episode wherever the last one is over.
         """
 
     @abc.abstractmethod
-    def global_state(self, state: PyTree, view: View) -> Float[Array, "G S"]:
+    def global_state(self, state: PyTree, view: Observation) -> Float[Array, "G S"]:
         """The state of the world, for algorithms that declare it."""
 
     @property
-    def world(self) -> PyTree:
-        """Arrays that the games never change, such as tables; no part of a state or checkpoint."""
+    def constants(self) -> PyTree:
+        """Arrays that the environments never change, such as tables; no part of a state or
+        checkpoint."""
         return ()
 
-    def within(self, world: PyTree) -> "VectorGame":
-        """These games in that `world`, which a compiled program takes as an argument."""
+    def with_constants(self, world: PyTree) -> "VectorEnv":
+        """These environments in that `world`, which a compiled program takes as an argument."""
         return self
 
-    def close(self, state: PyTree) -> None:  # noqa: B027 (most games have nothing to do)
+    def close(self, state: PyTree) -> None:  # noqa: B027 (most environments have nothing to do)
         """Let go of what `state` holds outside JAX; traced or not. It cannot be stepped again."""
 
     @property
-    def failure(self) -> GameError | None:
-        """Why the game failed inside a compiled program, which can only say that it did."""
+    def failure(self) -> EnvError | None:
+        """Why the environment failed inside a compiled program, which can only say that it did."""
         return None
 
     @property
@@ -106,7 +108,7 @@ class VectorGame(abc.ABC):
 
 
 @dataclass(frozen=True)
-class Game(abc.ABC):
+class Env(abc.ABC):
     """A world that a team plays in. A frozen value: its fields are its options.
 
     What bounds they declare (`coterie.bounds`) is checked when a value is made: a `__post_init__`
@@ -122,11 +124,12 @@ class Game(abc.ABC):
         """One `AgentSpec` per agent."""
 
     @abc.abstractmethod
-    def vectorize(self, copies: int) -> VectorGame:
-        """`copies` of this game, stepped together."""
+    def vectorize(self, copies: int) -> VectorEnv:
+        """`copies` of this environment, stepped together."""
 
-    def for_seed(self, seed: int) -> "Game":
-        """The game that the repetition with this seed plays: this one, unless it is drawn anew."""
+    def for_seed(self, seed: int) -> "Env":
+        """The environment that the repetition with this seed plays: this one, unless it is drawn
+        anew."""
         return self
 
     @property
@@ -141,48 +144,49 @@ class Game(abc.ABC):
 
 
 @dataclass(frozen=True)
-class JaxGame(Game):
-    """A game written in JAX: pure functions of one copy, batched from outside.
+class JaxEnv(Env):
+    """An environment written in JAX: pure functions of one copy, batched from outside.
 
-    All agents of a `JaxGame` share observation and action shapes (`View.observation` is `[N, F]`);
-    smaller ones are padded with zeros, and `specs` says what is real.
+    All agents of a `JaxEnv` share observation and action shapes (`Observation.observation` is `[N,
+    F]`); smaller ones are padded with zeros, and `specs` says what is real.
     """
 
     @abc.abstractmethod
-    def reset(self, key: Key[Array, ""]) -> tuple[Any, View]:
+    def reset(self, key: Key[Array, ""]) -> tuple[Any, Observation]:
         """A fresh episode: `(state, view)` with views `[N, ...]`."""
 
     @abc.abstractmethod
     def step(self, state: Any, action: Array) -> tuple[Any, Timestep]:
-        """Play the joint action (`[N]` integers or `[N, A]` numbers in the game's units)."""
+        """Play the joint action (`[N]` integers or `[N, A]` numbers in the environment's units)."""
 
-    def global_state(self, state: Any, view: View) -> Float[Array, " S"]:
-        """The world's state `[S]`: all observations side by side, unless a game knows better."""
+    def global_state(self, state: Any, view: Observation) -> Float[Array, " S"]:
+        """The world's state `[S]`: all observations side by side, unless an environment knows
+        better."""
         return view.observation.reshape(-1)
 
     def scene(self, state: Any) -> Scene:
-        """What to draw; games without a picture raise `GameError`."""
-        raise GameError(f"{type(self).__name__} has no picture: give it a `scene(state)` method.")
+        """What to draw; environments without a picture raise `EnvError`."""
+        raise EnvError(f"{type(self).__name__} has no picture: give it a `scene(state)` method.")
 
-    def vectorize(self, copies: int) -> VectorGame:
-        require(copies >= 1, f"games must be at least 1, not {copies}.")
+    def vectorize(self, copies: int) -> VectorEnv:
+        require(copies >= 1, f"num_envs must be at least 1, not {copies}.")
         return Vectorized(self, copies)
 
 
-class Vectorized(VectorGame):
-    """Copies of a `JaxGame`, batched by `vmap`."""
+class Vectorized(VectorEnv):
+    """Copies of a `JaxEnv`, batched by `vmap`."""
 
-    def __init__(self, game: JaxGame, copies: int):
-        self.game = game
+    def __init__(self, env: JaxEnv, copies: int):
+        self.env = env
         self.copies = copies
 
-    def reset(self, key: Key[Array, ""]) -> tuple[PyTree, View]:
-        return jax.vmap(self.game.reset)(jax.random.split(key, self.copies))
+    def reset(self, key: Key[Array, ""]) -> tuple[PyTree, Observation]:
+        return jax.vmap(self.env.reset)(jax.random.split(key, self.copies))
 
     def step(
         self, state: PyTree, action: Array, key: Key[Array, ""]
-    ) -> tuple[PyTree, Timestep, View]:
-        state, timestep = jax.vmap(self.game.step)(state, action)
+    ) -> tuple[PyTree, Timestep, Observation]:
+        state, timestep = jax.vmap(self.env.step)(state, action)
         timestep = timestep._replace(state=self.global_state(state, timestep.view))
         over = timestep.over
 
@@ -194,8 +198,8 @@ class Vectorized(VectorGame):
         state, view = jax.lax.cond(jnp.any(over), restart, lambda now: now, (state, timestep.view))
         return state, timestep, view
 
-    def global_state(self, state: PyTree, view: View) -> Float[Array, "G S"]:
-        return jax.vmap(self.game.global_state)(state, view)
+    def global_state(self, state: PyTree, view: Observation) -> Float[Array, "G S"]:
+        return jax.vmap(self.env.global_state)(state, view)
 
 
 def _like(flag: Bool[Array, " G"], array: Array) -> Bool[Array, " G *ones"]:

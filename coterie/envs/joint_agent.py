@@ -1,4 +1,4 @@
-"""A game with the whole team as one agent, for methods that decide all at a centre."""
+"""An environment with the whole team as one agent, for methods that decide all at a centre."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,24 +9,24 @@ from jaxtyping import Array, Float, Key
 
 from coterie.envs.finite.game import FiniteGame
 from coterie.envs.finite.joint_agent import FiniteAsOne
-from coterie.envs.game import AgentSpec, Game, JaxGame, Scene, Timestep, View
+from coterie.envs.game import AgentSpec, Env, JaxEnv, Observation, Scene, Timestep
 from coterie.errors import ConfigError
 from coterie.types import Box, MultiDiscrete, Space
 
 
 @dataclass(frozen=True)
-class AsOne(JaxGame):
-    """The same game, played by one agent that perceives and does what the team does.
+class AsOne(JaxEnv):
+    """The same environment, played by one agent that perceives and does what the team does.
 
     Its observation is the agents' observations side by side, its action everybody's actions, and it
-    is paid the mean of their rewards. Its only field is the game, whose options hold for it.
+    is paid the mean of their rewards. Its only field is the environment, whose options hold for it.
 
     >>> from coterie.envs import SpreadMATRPO
     >>> AsOne(SpreadMATRPO()).specs[0].observation, AsOne(SpreadMATRPO()).specs[0].action
     (42, MultiDiscrete(sizes=(5, 5, 5)))
     """
 
-    game: JaxGame
+    env: JaxEnv
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -34,24 +34,24 @@ class AsOne(JaxGame):
 
     @property
     def specs(self) -> tuple[AgentSpec, ...]:
-        members = self.game.specs
+        members = self.env.specs
         return (AgentSpec(sum(m.observation for m in members), _all([m.action for m in members])),)
 
     @property
     def members(self) -> tuple[tuple[AgentSpec, ...], ...]:
-        return (self.game.specs,)
+        return (self.env.specs,)
 
     def for_seed(self, seed: int) -> "AsOne":
-        game = self.game.for_seed(seed)
-        assert isinstance(game, JaxGame)
-        return AsOne(game)
+        env = self.env.for_seed(seed)
+        assert isinstance(env, JaxEnv)
+        return AsOne(env)
 
-    def reset(self, key: Key[Array, ""]) -> tuple[Any, View]:
-        state, view = self.game.reset(key)
+    def reset(self, key: Key[Array, ""]) -> tuple[Any, Observation]:
+        state, view = self.env.reset(key)
         return state, self._view(view)
 
     def step(self, state: Any, action: Array) -> tuple[Any, Timestep]:
-        state, told = self.game.step(state, self._parts(action[0]))
+        state, told = self.env.step(state, self._parts(action[0]))
         ended = jnp.all(told.terminated, keepdims=True)
         return state, told._replace(
             view=self._view(told.view),
@@ -60,26 +60,26 @@ class AsOne(JaxGame):
             truncated=told.over[None] & ~ended,
         )
 
-    def global_state(self, state: Any, view: View) -> Float[Array, " S"]:
+    def global_state(self, state: Any, view: Observation) -> Float[Array, " S"]:
         return view.observation[0]
 
     def scene(self, state: Any) -> Scene:
-        return self.game.scene(state)
+        return self.env.scene(state)
 
-    def _view(self, view: View) -> View:
+    def _view(self, view: Observation) -> Observation:
         """What the agents perceive, side by side and without padding, `[1, F]`."""
-        sizes = [spec.observation for spec in self.game.specs]
+        sizes = [spec.observation for spec in self.env.specs]
         seen = [view.observation[agent, :size] for agent, size in enumerate(sizes)]
-        mask, present = view.action_mask, view.present
-        return View(
+        mask, present = view.action_mask, view.alive
+        return Observation(
             jnp.concatenate(seen)[None],
             None if mask is None else mask.reshape(1, -1),
             None if present is None else jnp.any(present, keepdims=True),
         )
 
     def _parts(self, action: Array) -> Array:
-        """Everybody's actions, as the game expects them."""
-        sizes = [spec.action.size for spec in self.game.specs]
+        """Everybody's actions, as the environment expects them."""
+        sizes = [spec.action.size for spec in self.env.specs]
         if not self.specs[0].action.continuous:
             return action
         parts = jnp.split(action, np.cumsum(sizes)[:-1])
@@ -96,16 +96,16 @@ def _all(spaces: list[Space]) -> Space:
     return Box(len(low), tuple(map(float, low)), tuple(map(float, high)))
 
 
-def as_one(game: Game) -> Game:
-    """The game with the team as one agent; where it is finite, of numbered joint actions.
+def as_one(env: Env) -> Env:
+    """The environment with the team as one agent; where it is finite, of numbered joint actions.
 
     `ConfigError` if it is not written in JAX.
     """
-    if isinstance(game, FiniteGame):
-        return FiniteAsOne(game)
-    if isinstance(game, JaxGame):
-        return AsOne(game)
+    if isinstance(env, FiniteGame):
+        return FiniteAsOne(env)
+    if isinstance(env, JaxEnv):
+        return AsOne(env)
     raise ConfigError(
-        f"a centre that acts for all needs a game written in JAX, and {type(game).__name__} is "
-        "none: try spread."
+        f"a centre that acts for all needs an environment written in JAX, and {type(env).__name__} "
+        "is none: try spread."
     )

@@ -1,8 +1,9 @@
-"""Games written for PettingZoo, or for its interface, in the same compiled training loop.
+"""Environments written for PettingZoo, or for its interface, in the same compiled training loop.
 
 `step` leaves the compiled program through an ordered callback; worker processes play all copies
-and answer in shared memory. Everything random in a game follows from the seeds it is reset with,
-and these follow from the keys: the same keys give the same bits, however many workers there are.
+and answer in shared memory. Everything random in an environment follows from the seeds it is reset
+with, and these follow from the keys: the same keys give the same bits, however many workers there
+are.
 """
 
 import ast
@@ -17,43 +18,48 @@ from jax.experimental import io_callback
 from jaxtyping import Array, Float, Key, PyTree, UInt32
 
 from coterie.bounds import AtLeast
-from coterie.envs.game import Game, Timestep, VectorGame
+from coterie.envs.game import Env, Timestep, VectorEnv
 from coterie.envs.host.factory import Options, build, describe
 from coterie.envs.host.layout import MASK, Layout, measure, record
 from coterie.envs.host.sessions import ANSWERS, Sessions, count_workers, shapes
 from coterie.envs.host.workers import Workers
-from coterie.errors import GameError, require
-from coterie.types import AgentSpec, Box, Discrete, View
+from coterie.errors import EnvError, require
+from coterie.types import AgentSpec, Box, Discrete, Observation
 
 
 @dataclass(frozen=True)
-class PettingZooGame(Game):
-    """A game that a factory of PettingZoo's `ParallelEnv`s makes.
+class PettingZooEnv(Env):
+    """An environment that a factory of PettingZoo's `ParallelEnv`s makes.
 
     factory:  `"mpe2.simple_spread_v3"` (a module with `parallel_env`), `"my.module:function"` or
               `"my.module.function"`.
     """
 
     factory: str
-    """What makes the game."""
-    options: tuple[str, ...] = ()
+    """What makes the environment."""
+    env_kwargs: tuple[str, ...] = ()
     """What the factory is called with: N=3 max_cycles=25; Python's plain values, or else text."""
     workers: Annotated[int | None, AtLeast(1)] = None
-    """How many processes play; as many as there are cores, and no more than games, if None."""
-    deadline: float = 60.0
-    """How many seconds a step of all games may take before the game counts as hung."""
+    """How many processes play; as many as there are cores, and no more than environments, if
+    None."""
+    step_timeout: float = 60.0
+    """How many seconds a step of all environments may take before the environment counts as
+    hung."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         names = [name for name, _ in self.arguments]
         for name in names:
             require(
-                all("=" in option for option in self.options)
+                all("=" in option for option in self.env_kwargs)
                 and name.isidentifier()
                 and names.count(name) == 1,
-                f"options are name=value, each name once, not {' '.join(self.options)!r}.",
+                f"options are name=value, each name once, not {' '.join(self.env_kwargs)!r}.",
             )
-        require(self.deadline > 0, f"deadline must be more than 0 seconds, not {self.deadline:g}.")
+        require(
+            self.step_timeout > 0,
+            f"deadline must be more than 0 seconds, not {self.step_timeout:g}.",
+        )
 
     @property
     def arguments(self) -> Options:
@@ -62,7 +68,7 @@ class PettingZooGame(Game):
         >>> PettingZooGame("mpe2.simple_spread_v3", ("N=3", "shape=(2, 3)", "map=maze")).arguments
         (('N', 3), ('shape', (2, 3)), ('map', 'maze'))
         """
-        pairs = (option.partition("=") for option in self.options)
+        pairs = (option.partition("=") for option in self.env_kwargs)
         return tuple((name.strip(), _value(text)) for name, _, text in pairs)
 
     @property
@@ -82,11 +88,11 @@ class PettingZooGame(Game):
 
     @property
     def layout(self) -> Layout:
-        """The sizes of the game; it is built once to find them."""
+        """The sizes of the environment; it is built once to find them."""
         return _layout(self.factory, self.arguments)
 
     def vectorize(self, copies: int) -> "HostVector":
-        require(copies >= 1, f"games must be at least 1, not {copies}.")
+        require(copies >= 1, f"num_envs must be at least 1, not {copies}.")
         return HostVector(self, copies)
 
     def build(self) -> Any:
@@ -103,26 +109,26 @@ def _layout(factory: str, options: Options) -> Layout:
     env = build(factory, options)
     try:
         return measure(env)
-    except GameError:
+    except EnvError:
         raise
     except Exception as error:
-        raise GameError(f"{factory} cannot be reset: {describe(error)}.") from error
+        raise EnvError(f"{factory} cannot be reset: {describe(error)}.") from error
     finally:
         env.close()
 
 
-class HostVector(VectorGame):
-    """Copies of a `PettingZooGame`, played by worker processes.
+class HostVector(VectorEnv):
+    """Copies of a `PettingZooEnv`, played by worker processes.
 
-    A state is a number that stands for a set of copies in the workers, so that one vector game, and
-    one compiled program, serves several seeds. Ordered callbacks cannot be batched: play seeds one
-    after the other (`lax.map`, a loop), and on one device.
+    A state is a number that stands for a set of copies in the workers, so that one vector
+    environment, and one compiled program, serves several seeds. Ordered callbacks cannot be
+    batched: play seeds one after the other (`lax.map`, a loop), and on one device.
     """
 
-    def __init__(self, game: PettingZooGame, copies: int):
-        layout = game.layout
-        number = count_workers(game.workers, copies)
-        told = (game.factory, game.arguments, layout, copies, number, game.deadline)
+    def __init__(self, env: PettingZooEnv, copies: int):
+        layout = env.layout
+        number = count_workers(env.workers, copies)
+        told = (env.factory, env.arguments, layout, copies, number, env.step_timeout)
         self.copies = copies
         self.info = layout.info
         self.sessions = Sessions(functools.partial(Workers, *told))
@@ -133,17 +139,17 @@ class HostVector(VectorGame):
         return False
 
     @property
-    def failure(self) -> GameError | None:
+    def failure(self) -> EnvError | None:
         return self.sessions.failure
 
-    def reset(self, key: Key[Array, ""]) -> tuple[PyTree, View]:
+    def reset(self, key: Key[Array, ""]) -> tuple[PyTree, Observation]:
         results = (jax.ShapeDtypeStruct((), jnp.int32), self.shapes["next"])
         state, view = io_callback(self.sessions.start, results, self._seeds(key), ordered=True)
         return state, _view(view)
 
     def step(
         self, state: PyTree, action: Array, key: Key[Array, ""]
-    ) -> tuple[PyTree, Timestep, View]:
+    ) -> tuple[PyTree, Timestep, Observation]:
         told = (state, action.astype(self.shapes["action"].dtype), self._seeds(key))
         results = {name: self.shapes[name] for name in ANSWERS}
         given = io_callback(self.sessions.step, results, *told, ordered=True)
@@ -154,12 +160,12 @@ class HostVector(VectorGame):
     def close(self, state: PyTree) -> None:
         io_callback(self.sessions.close, None, state, ordered=True)
 
-    def global_state(self, state: PyTree, view: View) -> Float[Array, "G S"]:
+    def global_state(self, state: PyTree, view: Observation) -> Float[Array, "G S"]:
         """All observations side by side."""
         return view.observation.reshape(self.copies, -1)
 
     def _seeds(self, key: Key[Array, ""]) -> UInt32[Array, " G"]:
-        """One seed per copy. 31 bits: some games pass them on to C as signed integers."""
+        """One seed per copy. 31 bits: some environments pass them on to C as signed integers."""
         return jax.random.bits(key, (self.copies,), jnp.uint32) >> 1
 
 
@@ -171,13 +177,13 @@ def _value(text: str) -> Any:
         return text.strip()
 
 
-def _view(fields: dict[str, Array]) -> View:
-    return View(fields["observation"], fields.get(MASK), fields["present"])
+def _view(fields: dict[str, Array]) -> Observation:
+    return Observation(fields["observation"], fields.get(MASK), fields["present"])
 
 
 def _unexpected(entry: logging.LogRecord) -> bool:
-    """Whether JAX should log an exception of a callback: a `GameError` is reported by the loop."""
-    return not (entry.exc_info and isinstance(entry.exc_info[1], GameError))
+    """Whether JAX should log an exception of a callback: a `EnvError` is reported by the loop."""
+    return not (entry.exc_info and isinstance(entry.exc_info[1], EnvError))
 
 
 logging.getLogger("jax._src.callback").addFilter(_unexpected)

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from coterie.envs.finite.tables import Tables
-from coterie.errors import GameError, require
+from coterie.errors import EnvError, require
 from coterie.exact.dynamics import backup, discounted, mixed
 from coterie.exact.policies import Policies, checked, joint, marginal
 
@@ -91,7 +91,7 @@ class Evaluation:
     def stationary(self) -> Float[np.ndarray, "M"]:
         """How often each state is seen in the long run: `mu P_pi = mu`.
 
-        `GameError` if the chain falls into several parts and the answer depends on the start.
+        `EnvError` if the chain falls into several parts and the answer depends on the start.
         """
         transition, states = self.chain[0], self.tables.states
         system = np.vstack([transition.T - np.eye(states), np.ones(states)])
@@ -101,7 +101,7 @@ class Evaluation:
             int(rank) == states,
             "the stationary distribution is not unique: under this policy the game falls into "
             "parts that are never left.",
-            GameError,
+            EnvError,
         )
         return np.maximum(solution, 0.0) / np.maximum(solution, 0.0).sum()
 

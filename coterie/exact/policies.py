@@ -23,7 +23,7 @@ def checked(tables: Tables, policies: Sequence[np.ndarray]) -> Policies:
     )
     for agent, (policy, actions) in enumerate(zip(policies, tables.actions, strict=True)):
         _check(agent, np.asarray(policy), (tables.states, actions))
-    return tuple(_normalised(np.asarray(policy, np.float64)) for policy in policies)
+    return tuple(_normalized(np.asarray(policy, np.float64)) for policy in policies)
 
 
 def uniform(tables: Tables) -> Policies:
@@ -60,7 +60,7 @@ def marginal(
     return values
 
 
-def _normalised(policy: np.ndarray) -> np.ndarray:
+def _normalized(policy: np.ndarray) -> np.ndarray:
     return policy / policy.sum(axis=1, keepdims=True)
 
 

@@ -117,7 +117,9 @@ def from_arrays(arrays: Arrays, like: PyTree, where: str) -> PyTree:
     for path, leaf in leaves:
         name = jax.tree_util.keystr(path)
         if name not in arrays:
-            raise RunError(f"{where} has no array {name}: it is of another algorithm or game.")
+            raise RunError(
+                f"{where} has no array {name}: it is of another algorithm or environment."
+            )
         restored.append(_revive(arrays[name], leaf, f"{where}, array {name}"))
     return jax.tree_util.tree_unflatten(structure, restored)
 

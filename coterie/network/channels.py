@@ -18,7 +18,7 @@ from jaxtyping import Array, Bool, Key, PyTree
 
 from coterie.errors import ConfigError, require
 from coterie.internal.parse_spec import spelled
-from coterie.network.round import Moment
+from coterie.network.round import Round
 
 
 class Channel(abc.ABC):  # noqa: B024 (a channel may do any of these, and does nothing else)
@@ -42,9 +42,9 @@ class Channel(abc.ABC):  # noqa: B024 (a channel may do any of these, and does n
         """What an agent with this `value` says, and what the channel keeps; `key` is its own."""
         return value, past
 
-    def loses(self, moment: Moment, past: PyTree) -> Bool[Array, " K"]:
+    def loses(self, moment: Round, past: PyTree) -> Bool[Array, " K"]:
         """Which messages of this round do not arrive; `past` is `None` for a fresh quantity."""
-        return jnp.zeros(moment.neighbour.shape, bool)
+        return jnp.zeros(moment.neighbor.shape, bool)
 
     def weighs(self, value: PyTree, weight: int) -> int:
         """How many bytes a message takes that took `weight` before."""
@@ -68,27 +68,27 @@ class Channel(abc.ABC):  # noqa: B024 (a channel may do any of these, and does n
 
 
 @dataclass(frozen=True)
-class Loss(Channel):
+class LinkDropout(Channel):
     """A share of the messages is lost, on both ways of a link at once."""
 
-    share: float
+    probability: float
     """The probability that a link is down in a round."""
     burst: int = 1
     """For how many rounds it stays down: 1 for independent losses."""
 
     def __post_init__(self) -> None:
-        _require_share("loss", self.share)
+        _require_share("loss", self.probability)
         require(self.burst >= 1, f"a burst lasts at least 1 round, not {self.burst}: try 1 or 200.")
 
-    def loses(self, moment: Moment, past: PyTree) -> Bool[Array, " K"]:
+    def loses(self, moment: Round, past: PyTree) -> Bool[Array, " K"]:
         # Bursts of different links begin at different times.
         shift = (moment.link * 7919) % self.burst
         period = None if self.burst == 1 else (moment.clock + shift) // self.burst
-        return moment.chances(period) < self.share
+        return moment.chances(period) < self.probability
 
     @property
     def lost(self) -> float:
-        return self.share
+        return self.probability
 
 
 @dataclass(frozen=True)
@@ -131,10 +131,10 @@ class Delay(Channel):
         kept = jax.tree.map(lambda old, new: old.at[place].set(new), kept, value)
         return said, (kept, count + 1)
 
-    def loses(self, moment: Moment, past: PyTree) -> Bool[Array, " K"]:
+    def loses(self, moment: Round, past: PyTree) -> Bool[Array, " K"]:
         if past:
             early = past[1] < self.rounds  # nothing is old enough yet
-            return jnp.broadcast_to(early, moment.neighbour.shape)
+            return jnp.broadcast_to(early, moment.neighbor.shape)
         return moment.chances() * (self.rounds + 1) >= 1.0
 
     @property
@@ -163,9 +163,9 @@ class Partition(Channel):
         _require_span(self.start_round, self.stop_round)
         require(self.parts >= 2, f"a partition has at least 2 parts, not {self.parts}.")
 
-    def loses(self, moment: Moment, past: PyTree) -> Bool[Array, " K"]:
+    def loses(self, moment: Round, past: PyTree) -> Bool[Array, " K"]:
         apart = (self.start_round <= moment.clock) & (moment.clock < self.stop_round)
-        mine, theirs = (i * self.parts // moment.size for i in (moment.index, moment.neighbour))
+        mine, theirs = (i * self.parts // moment.size for i in (moment.index, moment.neighbor))
         return apart & (mine != theirs)
 
     @property
@@ -177,7 +177,7 @@ class Partition(Channel):
 
 
 @dataclass(frozen=True)
-class Silence(Channel):
+class NodeFailure(Channel):
     """One agent neither speaks nor hears for a time, and returns."""
 
     agent: int
@@ -190,9 +190,9 @@ class Silence(Channel):
     def __post_init__(self) -> None:
         _require_span(self.start_round, self.stop_round)
 
-    def loses(self, moment: Moment, past: PyTree) -> Bool[Array, " K"]:
+    def loses(self, moment: Round, past: PyTree) -> Bool[Array, " K"]:
         silent = (self.start_round <= moment.clock) & (moment.clock < self.stop_round)
-        return silent & ((moment.index == self.agent) | (moment.neighbour == self.agent))
+        return silent & ((moment.index == self.agent) | (moment.neighbor == self.agent))
 
     @property
     def lost(self) -> float:
@@ -206,7 +206,7 @@ class Silence(Channel):
 
 
 @dataclass(frozen=True)
-class Quantise(Channel):
+class Quantization(Channel):
     """Numbers are rounded to few bits, up or down at random so that the mean is right.
 
     Each array is sent as its largest magnitude (32 bits) and whole multiples of a step.
@@ -253,11 +253,11 @@ class Noise(Channel):
 
 
 CHANNELS: dict[str, type[Channel]] = {
-    "loss": Loss,
+    "loss": LinkDropout,
     "delay": Delay,
     "partition": Partition,
-    "silence": Silence,
-    "quantise": Quantise,
+    "silence": NodeFailure,
+    "quantise": Quantization,
     "noise": Noise,
 }
 """Every channel that a name can stand for; `module:Class` stands for any other."""

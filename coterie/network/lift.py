@@ -34,7 +34,7 @@ def lift(function: Callable[..., Any], mesh: Mesh | None = None) -> Callable[...
     return jax.shard_map(mapped, mesh=mesh, in_specs=split, out_specs=split, check_vma=False)
 
 
-def few_at_a_time(function: Callable[..., Any], few: int | None = None) -> Callable[..., Any]:
+def chunked(function: Callable[..., Any], few: int | None = None) -> Callable[..., Any]:
     """The same `function` of one agent; lifted, it is computed for `few` agents after another.
 
     A lifted function is computed array by array, everybody's part at once, and a large team's

@@ -12,13 +12,13 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from coterie.graph import Graph
-from coterie.network.round import Moment
+from coterie.network.round import Round
 
 Hear = Callable[[Array], Array]
 """Each neighbour's value of something, `[...] -> [K, ...]`."""
 
 
-class Turn(NamedTuple):
+class ActiveLinks(NamedTuple):
     """A round as planned.
 
     weight: what each neighbour's value weighs, `[K]`; 0 where it is not linked in this round.
@@ -36,19 +36,19 @@ class Seats(NamedTuple):
     neighbour: who has the seat, `[N, K]`; a seat that nobody has holds the agent itself.
     """
 
-    neighbour: Int[np.ndarray, "N K"]
+    neighbor: Int[np.ndarray, "N K"]
 
     @property
     def taken(self) -> Bool[np.ndarray, "N K"]:
         """Which seats hold a neighbour."""
-        return self.neighbour != np.arange(len(self.neighbour))[:, None]
+        return self.neighbor != np.arange(len(self.neighbor))[:, None]
 
     def of(self, matrix: np.ndarray) -> np.ndarray:
         """Each agent's row of a matrix `[N, N]`, seat by seat, `[N, K]`."""
-        return np.take_along_axis(matrix, self.neighbour, axis=1)
+        return np.take_along_axis(matrix, self.neighbor, axis=1)
 
 
-class Plan(eqx.Module):
+class LinkPlan(eqx.Module):
     """The rounds as one agent lives them; all agents' plans are stacked on a leading agent axis."""
 
     @property
@@ -57,11 +57,11 @@ class Plan(eqx.Module):
         """Rounds until every link was up, all but surely."""
 
     @abc.abstractmethod
-    def turn(self, moment: Moment, hear: Hear) -> tuple[Turn, "Plan"]:
+    def turn(self, moment: Round, hear: Hear) -> tuple[ActiveLinks, "LinkPlan"]:
         """The round, and the plan after it."""
 
 
-class Recurring(Plan):
+class Recurring(LinkPlan):
     """`P` graphs that take turns: weights and links, `[P, K]`."""
 
     weight: Float[Array, "*N P K"]
@@ -72,14 +72,14 @@ class Recurring(Plan):
         """Rounds until every link was up, all but surely; here, until the graphs start again."""
         return self.weight.shape[-2]
 
-    def turn(self, moment: Moment, hear: Hear) -> tuple[Turn, "Recurring"]:
+    def turn(self, moment: Round, hear: Hear) -> tuple[ActiveLinks, "Recurring"]:
         """The round, and the plan after it."""
         now = moment.clock % self.turns
         linked = self.linked[now]
-        return Turn(self.weight[now], linked, linked), self
+        return ActiveLinks(self.weight[now], linked, linked), self
 
 
-class Random(Plan):
+class Random(LinkPlan):
     """Links that are up with a probability each, `[K]`; Metropolis weights of every round."""
 
     chance: Float[Array, "*N K"]
@@ -90,15 +90,15 @@ class Random(Plan):
         """Rounds until every link was up, all but surely."""
         return tries(self.least)
 
-    def turn(self, moment: Moment, hear: Hear) -> tuple[Turn, "Random"]:
+    def turn(self, moment: Round, hear: Hear) -> tuple[ActiveLinks, "Random"]:
         """The round, and the plan after it."""
         up = moment.chances() < self.chance
         degree = jnp.sum(up)
         weight = up / (1.0 + jnp.maximum(degree, hear(degree)))
-        return Turn(weight, up, up), self
+        return ActiveLinks(weight, up, up), self
 
 
-class Paced(Plan):
+class Asynchronous(LinkPlan):
     """A graph whose agents listen at intervals of their own.
 
     due: the round in which this agent listens next.
@@ -115,17 +115,17 @@ class Paced(Plan):
         """Rounds until everybody has listened, all but surely."""
         return math.ceil(self.mean + 3.0 * self.deviation)
 
-    def turn(self, moment: Moment, hear: Hear) -> tuple[Turn, "Paced"]:
+    def turn(self, moment: Round, hear: Hear) -> tuple[ActiveLinks, "Asynchronous"]:
         """The round, and the plan after it."""
         listens = moment.clock >= self.due
         own = jax.random.normal(moment.own)
         wait = jnp.maximum(jnp.round(self.mean + self.deviation * own), 1).astype(jnp.int32)
-        turn = Turn(self.weight, self.linked & listens, self.linked & hear(listens))
+        turn = ActiveLinks(self.weight, self.linked & listens, self.linked & hear(listens))
         due = jnp.where(listens, moment.clock + wait, self.due)
-        return turn, Paced(self.weight, self.linked, due, self.mean, self.deviation)
+        return turn, Asynchronous(self.weight, self.linked, due, self.mean, self.deviation)
 
 
-class OneByOne(Plan):
+class EdgeActivation(LinkPlan):
     """Links that take turns by `number`, `[K]` (-1 where there is none), of so many `numbers`."""
 
     number: Int[Array, "*N K"]
@@ -137,12 +137,12 @@ class OneByOne(Plan):
         """Rounds until every link was up, all but surely."""
         return tries(1.0 / self.numbers) if self.random else self.numbers
 
-    def turn(self, moment: Moment, hear: Hear) -> tuple[Turn, "OneByOne"]:
+    def turn(self, moment: Round, hear: Hear) -> tuple[ActiveLinks, "EdgeActivation"]:
         """The round, and the plan after it."""
         drawn = moment.number(self.numbers) if self.random else moment.clock % self.numbers
         up = self.number == drawn
         # Two agents that meet alone have Metropolis weights of a half.
-        return Turn(jnp.where(up, 0.5, 0.0), up, up), self
+        return ActiveLinks(jnp.where(up, 0.5, 0.0), up, up), self
 
 
 def tries(chance: float) -> int:

@@ -14,8 +14,8 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 from coterie.errors import ConfigError
 from coterie.graph import Graph
 from coterie.network.channels import Channel
-from coterie.network.link_schedule import Plan, Seats, tries
-from coterie.network.round import Moment
+from coterie.network.link_schedule import LinkPlan, Seats, tries
+from coterie.network.round import Round
 from coterie.network.schedules import Schedule, Static, union
 
 AGENTS = "agents"
@@ -43,18 +43,18 @@ class Traffic(NamedTuple):
         return self.carried.sum(axis=-1)
 
 
-class Heard(NamedTuple):
+class Inbox(NamedTuple):
     """One exchange.
 
-    values: what the neighbours sent, `[K, ...]`.
-    mask:   which of the `K` places hold a value, `[K]`.
-    said:   what this agent sent, which a channel may have changed.
+    received: what the neighbours sent, `[K, ...]`.
+    arrived: which of the `K` places hold a value, `[K]`.
+    sent:   what this agent sent, which a channel may have changed.
     weight: what each neighbour's value weighs in an average, `[K]`.
     """
 
-    values: PyTree
-    mask: Bool[Array, " K"]
-    said: PyTree
+    received: PyTree
+    arrived: Bool[Array, " K"]
+    sent: PyTree
     weight: Float[Array, " K"]
 
 
@@ -72,12 +72,12 @@ class Network(eqx.Module):
     past:      what the channels keep of each payload.
     traffic:   what was exchanged per payload since the counters were last cleared.
     channels:  what can happen to messages, in this order.
-    open:      whether what everybody sees and does is known to all.
+    joint_observable: whether what everybody sees and does is known to all.
     """
 
     index: Int[Array, ""]
-    neighbour: Int[Array, " K"]
-    plan: Plan
+    neighbor: Int[Array, " K"]
+    plan: LinkPlan
     key: Key[Array, ""]
     clock: Int[Array, ""]
     past: dict[str, tuple[PyTree, ...]]
@@ -85,15 +85,15 @@ class Network(eqx.Module):
     channels: tuple[Channel, ...] = eqx.field(static=True)
     size: int = eqx.field(static=True)
     axes: tuple[str, ...] = eqx.field(static=True)
-    open: bool = eqx.field(static=True, default=False)
+    joint_observable: bool = eqx.field(static=True, default=False)
 
     @property
     def degree(self) -> Int[Array, ""]:
         """How many neighbours this agent has, in whatever rounds."""
-        return jnp.sum(self.neighbour != self.index)
+        return jnp.sum(self.neighbor != self.index)
 
     @property
-    def repeats(self) -> int:
+    def rounds_to_deliver(self) -> int:
         """How often to say something until every neighbour has heard it, all but surely.
 
         For certain where links take turns; with a probability of 99 % where chance rules. What is
@@ -114,7 +114,7 @@ class Network(eqx.Module):
             if not jnp.issubdtype(leaf.dtype, jnp.inexact):
                 raise ConfigError(
                     f"payload {payload!r} holds {leaf.dtype} numbers, which have no average of "
-                    "their own kind: mix floating-point numbers, or use `neighbours`."
+                    "their own kind: mix floating-point numbers, or use `neighbors`."
                 )
         heard, network = self._exchange(value, payload)
         gain = 1.0
@@ -123,12 +123,12 @@ class Network(eqx.Module):
                 gain *= channel.gain
 
         def average(own: Array, said: Array, others: Array) -> Array:
-            present = like(heard.mask, others)
+            present = expand_mask(heard.arrived, others)
             differences = jnp.where(present, others - said, 0)
             change = jnp.tensordot(gain * heard.weight, differences, axes=1)
             return own + change.astype(own.dtype)
 
-        return jax.tree.map(average, value, heard.said, heard.values), network
+        return jax.tree.map(average, value, heard.sent, heard.received), network
 
     def gossip(self, value: PyTree, payload: str, rounds: int) -> tuple[PyTree, "Network"]:
         """`value` after so many rounds of `mix`: towards the mean of all agents."""
@@ -139,23 +139,23 @@ class Network(eqx.Module):
 
         return jax.lax.scan(once, (value, self), None, length=rounds)[0]
 
-    def neighbours(self, value: PyTree, payload: str) -> tuple[Heard, "Network"]:
+    def neighbors(self, value: PyTree, payload: str) -> tuple[Inbox, "Network"]:
         """Send `value` to every neighbour and hear theirs."""
         return self._exchange(jax.lax.stop_gradient(value), payload)
 
-    def public(self, value: PyTree) -> PyTree:
+    def gather_public(self, value: PyTree) -> PyTree:
         """Everybody's `value`, `[N, ...]`, of what is known to all anyway: no message, not counted.
 
         So that it need not be kept once for everybody who knows it: each agent keeps its own part.
         """
-        if not self.open:
+        if not self.joint_observable:
             raise ConfigError(
                 "what others saw or did is looked up but not declared: add it to the algorithm's "
                 'Information(state="observations") or Information(actions="joint").'
             )
         return jax.tree.map(self._gather, jax.lax.stop_gradient(value))
 
-    def common(self, number: Int[Array, ""]) -> Key[Array, ""]:
+    def shared_key(self, number: Int[Array, ""]) -> Key[Array, ""]:
         """A random key that everybody has, another for each number: what all should draw alike."""
         return jax.random.fold_in(jax.random.fold_in(self.key, COMMON), number)
 
@@ -164,11 +164,11 @@ class Network(eqx.Module):
         zero = jax.tree.map(jnp.zeros_like, self.traffic)
         return dataclasses.replace(self, traffic=zero)
 
-    def _exchange(self, value: PyTree, payload: str) -> tuple[Heard, "Network"]:
+    def _exchange(self, value: PyTree, payload: str) -> tuple[Inbox, "Network"]:
         """One round: everybody says something and hears what gets through."""
         self._require_declared(payload)
-        base = Moment(self.key, self.clock, self.index, self.neighbour, self.size)
-        turn, plan = self.plan.turn(base, self._of_neighbours)
+        base = Round(self.key, self.clock, self.index, self.neighbor, self.size)
+        turn, plan = self.plan.turn(base, self._of_neighbors)
         kept = self.past.get(payload)
         lost, after = jnp.zeros_like(turn.hears), []
         weight = _weight(value)
@@ -179,7 +179,7 @@ class Network(eqx.Module):
             value, past = channel.says(value, () if past is None else past, moment.own)
             after.append(past)
             weight = channel.weighs(value, weight)
-        values = self._of_neighbours(jax.lax.stop_gradient(value))
+        values = self._of_neighbors(jax.lax.stop_gradient(value))
         before = self.traffic[payload]
         traffic = Traffic(
             before.rounds + 1,
@@ -194,11 +194,11 @@ class Network(eqx.Module):
             past=self.past if kept is None else {**self.past, payload: tuple(after)},
             traffic={**self.traffic, payload: traffic},
         )
-        return Heard(values, turn.hears & ~lost, value, turn.weight), network
+        return Inbox(values, turn.hears & ~lost, value, turn.weight), network
 
-    def _of_neighbours(self, value: PyTree) -> PyTree:
+    def _of_neighbors(self, value: PyTree) -> PyTree:
         """Each neighbour's value, `[K, ...]`."""
-        return jax.tree.map(lambda x: self._gather(x)[self.neighbour], value)
+        return jax.tree.map(lambda x: self._gather(x)[self.neighbor], value)
 
     def _gather(self, value: Array) -> Array:
         """Every agent's value, `[N, ...]`: local agents first, then all devices' blocks."""
@@ -224,7 +224,7 @@ def networks(
     channels: Sequence[Channel] = (),
     shared: Mapping[str, PyTree] | None = None,
     key: Key[Array, ""] | None = None,
-    open: bool = False,
+    joint_observable: bool = False,
 ) -> Network:
     """Every agent's end of the network over `graph`, stacked on a leading agent axis.
 
@@ -235,18 +235,18 @@ def networks(
     shared:   the payloads that last from round to round, `[N, ...]` each, of which a channel may
               keep a past; any other payload is a fresh quantity at each step.
     key:      what chances are drawn with, the same for all agents.
-    open:     whether what everybody sees and does is known to all (see `Network.public`).
+    joint_observable: whether what everybody sees and does is known to all (see `Network.public`).
     """
     candidates = union(schedule, graph)
-    neighbour = _neighbours(candidates.adjacency)
-    places = neighbour.shape[1]
+    neighbor = _neighbors(candidates.adjacency)
+    places = neighbor.shape[1]
     key = jax.random.key(0) if key is None else key
 
-    def one(index: Array, neighbour: Array, plan: Plan, shared: Mapping[str, PyTree]) -> Network:
+    def one(index: Array, neighbor: Array, plan: LinkPlan, shared: Mapping[str, PyTree]) -> Network:
         zero, zeros = jnp.zeros((), jnp.int32), jnp.zeros(places, jnp.int32)
         return Network(
             index,
-            neighbour,
+            neighbor,
             plan,
             key=key,
             clock=zero,
@@ -255,25 +255,25 @@ def networks(
             channels=tuple(channels),
             size=graph.size,
             axes=(AGENTS,) if devices == 1 else (AGENTS, DEVICES),
-            open=open,
+            joint_observable=joint_observable,
         )
 
     return jax.vmap(one)(
         jnp.arange(graph.size),
-        jnp.asarray(neighbour),
-        schedule.plan(graph, Seats(neighbour)),
+        jnp.asarray(neighbor),
+        schedule.plan(graph, Seats(neighbor)),
         dict(shared or {}),
     )
 
 
-def _neighbours(adjacency: Bool[np.ndarray, "N N"]) -> Int[np.ndarray, "N K"]:
+def _neighbors(adjacency: Bool[np.ndarray, "N N"]) -> Int[np.ndarray, "N K"]:
     """Each agent's neighbours in order; the agent itself where a place holds nobody."""
     size, places = len(adjacency), max(int(adjacency.sum(axis=1).max()), 1)
-    neighbour = np.tile(np.arange(size, dtype=np.int32)[:, None], (1, places))
+    neighbor = np.tile(np.arange(size, dtype=np.int32)[:, None], (1, places))
     for agent in range(size):
         found = np.flatnonzero(adjacency[agent])
-        neighbour[agent, : found.size] = found
-    return neighbour
+        neighbor[agent, : found.size] = found
+    return neighbor
 
 
 def _weight(value: PyTree) -> int:
@@ -281,6 +281,6 @@ def _weight(value: PyTree) -> int:
     return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(value))
 
 
-def like(mask: Bool[Array, " K"], values: Array) -> Bool[Array, " K *ones"]:
+def expand_mask(mask: Bool[Array, " K"], values: Array) -> Bool[Array, " K *ones"]:
     """A mask of neighbours that goes with something of each of them, `[K, ...]`."""
     return mask.reshape(mask.shape + (1,) * (values.ndim - 1))

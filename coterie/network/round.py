@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
 
-class Moment(NamedTuple):
+class Round(NamedTuple):
     """A round of exchange.
 
     key:       random, the same for everybody and for all rounds.
@@ -20,13 +20,13 @@ class Moment(NamedTuple):
     key: Key[Array, ""]
     clock: Int[Array, ""]
     index: Int[Array, ""]
-    neighbour: Int[Array, " K"]
+    neighbor: Int[Array, " K"]
     size: int
 
     @property
     def link(self) -> Int[Array, " K"]:
         """A number for each link, the same at both ends."""
-        ends = jnp.minimum(self.index, self.neighbour), jnp.maximum(self.index, self.neighbour)
+        ends = jnp.minimum(self.index, self.neighbor), jnp.maximum(self.index, self.neighbor)
         return ends[0] * self.size + ends[1]
 
     @property
@@ -48,7 +48,7 @@ class Moment(NamedTuple):
 
         A pure function of the key, the round and the link: both ends find the same.
         """
-        keys = jnp.broadcast_to(self.now, self.neighbour.shape)
+        keys = jnp.broadcast_to(self.now, self.neighbor.shape)
         if period is not None:
             keys = jax.vmap(jax.random.fold_in, (None, 0))(self.key, period)
         return jax.vmap(lambda key, link: jax.random.uniform(jax.random.fold_in(key, link)))(

@@ -13,7 +13,14 @@ from jaxtyping import Int
 from coterie.errors import GraphError, require
 from coterie.graph import Complete, Family, Graph, from_adjacency, graph_of, read_family
 from coterie.internal.parse_spec import READ, require_value, spelled
-from coterie.network.link_schedule import OneByOne, Paced, Plan, Random, Seats, recurring
+from coterie.network.link_schedule import (
+    Asynchronous,
+    EdgeActivation,
+    LinkPlan,
+    Random,
+    Seats,
+    recurring,
+)
 
 
 class Schedule(abc.ABC):
@@ -26,7 +33,7 @@ class Schedule(abc.ABC):
         Agents can talk over the links of all of them, and over no others.
         """
 
-    def plan(self, graph: Graph, seats: Seats) -> Plan:
+    def plan(self, graph: Graph, seats: Seats) -> LinkPlan:
         """Every agent's plan of the rounds: here that the graphs take turns."""
         return recurring(self.graphs(graph), seats)
 
@@ -66,35 +73,35 @@ class Periodic(Schedule):
 
 
 @dataclass(frozen=True)
-class Extra(Schedule):
+class RandomLinks(Schedule):
     """The graph, and in each round every other link with a probability: fresh random graphs.
 
     Weights are Metropolis weights of the graph of the round. On a graph without links these are
     Erdős-Rényi graphs, drawn anew in each round.
     """
 
-    share: float
+    probability: float
     """The probability of a link that the graph does not have."""
 
     def __post_init__(self) -> None:
         require(
-            0.0 <= self.share <= 1.0,
-            f"the share of extra links must be in [0, 1], not {self.share}: try 0.2.",
+            0.0 <= self.probability <= 1.0,
+            f"the share of extra links must be in [0, 1], not {self.probability}: try 0.2.",
             GraphError,
         )
 
     def graphs(self, graph: Graph) -> tuple[Graph, ...]:
-        return (graph,) if self.share == 0.0 else (graph_of(Complete(), graph.size),)
+        return (graph,) if self.probability == 0.0 else (graph_of(Complete(), graph.size),)
 
-    def plan(self, graph: Graph, seats: Seats) -> Plan:
-        if self.share == 0.0:
+    def plan(self, graph: Graph, seats: Seats) -> LinkPlan:
+        if self.probability == 0.0:
             return recurring((graph,), seats)
-        chance = np.where(seats.of(graph.adjacency), 1.0, self.share) * seats.taken
-        return Random(jnp.asarray(chance, jnp.float32), self.share)
+        chance = np.where(seats.of(graph.adjacency), 1.0, self.probability) * seats.taken
+        return Random(jnp.asarray(chance, jnp.float32), self.probability)
 
 
 @dataclass(frozen=True)
-class Intervals(Schedule):
+class AsyncIntervals(Schedule):
     """Each agent listens to its neighbours, then waits for so many rounds, drawn anew each time.
 
     F2A2's table 5: intervals are drawn from N(mean, deviation^2), rounded, and at least 1. Who
@@ -122,10 +129,12 @@ class Intervals(Schedule):
     def graphs(self, graph: Graph) -> tuple[Graph, ...]:
         return (graph,)
 
-    def plan(self, graph: Graph, seats: Seats) -> Plan:
+    def plan(self, graph: Graph, seats: Seats) -> LinkPlan:
         always = recurring((graph,), seats)
         due = jnp.zeros(graph.size, jnp.int32)
-        return Paced(always.weight[:, 0], always.linked[:, 0], due, self.mean, self.deviation)
+        return Asynchronous(
+            always.weight[:, 0], always.linked[:, 0], due, self.mean, self.deviation
+        )
 
     @property
     def wait(self) -> float:
@@ -144,7 +153,7 @@ Order = Literal["random", "cyclic", "matched"]
 
 
 @dataclass(frozen=True)
-class Links(Schedule):
+class EdgeGossip(Schedule):
     """Few links at a time, as asynchronous methods activate them (MATRPO, Algorithm 1)."""
 
     order: Order = "random"
@@ -159,10 +168,10 @@ class Links(Schedule):
     def graphs(self, graph: Graph) -> tuple[Graph, ...]:
         return (graph,)
 
-    def plan(self, graph: Graph, seats: Seats) -> Plan:
+    def plan(self, graph: Graph, seats: Seats) -> LinkPlan:
         number = np.where(seats.taken, seats.of(self.turns(graph)), -1)
         turns = max(int(number.max()) + 1, 1)
-        return OneByOne(jnp.asarray(number, jnp.int32), turns, self.order == "random")
+        return EdgeActivation(jnp.asarray(number, jnp.int32), turns, self.order == "random")
 
     def turns(self, graph: Graph) -> Int[np.ndarray, "N N"]:
         """In which turn a link is up, from 0; -1 where there is none.
@@ -184,9 +193,9 @@ class Links(Schedule):
 SCHEDULES: dict[str, type[Schedule]] = {
     "static": Static,
     "periodic": Periodic,
-    "extra": Extra,
-    "intervals": Intervals,
-    "links": Links,
+    "extra": RandomLinks,
+    "intervals": AsyncIntervals,
+    "links": EdgeGossip,
 }
 """Every schedule that a name can stand for; `module:Class` stands for any other."""
 
@@ -215,7 +224,7 @@ def union(schedule: Schedule, graph: Graph) -> Graph:
     return from_adjacency(np.any([g.adjacency for g in (first, *others)], axis=0))
 
 
-def require_meeting(schedule: Schedule, graph: Graph) -> None:
+def require_connected_union(schedule: Schedule, graph: Graph) -> None:
     """Raise `GraphError` if some agents can never reach others, in however many rounds."""
     ever = union(schedule, graph)
     try:

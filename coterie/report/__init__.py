@@ -1,7 +1,8 @@
 """What came out of it: curves, their statistics, verdicts, tables and pictures.
 
 Knows nothing of training: it works on `Curve`s (one number per seed and evaluation) and on the
-`Scene`s of a game. Pictures are drawn by `report.plot` and `report.render`, which load matplotlib.
+`JointBatch`s of an environment. Pictures are drawn by `report.plot` and `report.render`, which load
+matplotlib.
 """
 
 from coterie.report.compare import Comparison as Comparison

@@ -15,18 +15,18 @@ import numpy as np
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from coterie.envs.game import Scene
-from coterie.errors import GameError, require
+from coterie.errors import EnvError, require
 from coterie.report.plot import PALETTE
 
 Point = tuple[float, float]
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
-WHITE: Colour = (255, 255, 255)
-FLOOR: Colour = (246, 247, 249)
-GREY: Colour = (120, 124, 132)
-MARK: Colour = (58, 62, 70)
-PALE: Colour = (206, 210, 216)
-DARK: Colour = (34, 34, 34)
+WHITE: Color = (255, 255, 255)
+FLOOR: Color = (246, 247, 249)
+GREY: Color = (120, 124, 132)
+MARK: Color = (58, 62, 70)
+PALE: Color = (206, 210, 216)
+DARK: Color = (34, 34, 34)
 _FINE = 3
 _HEADER = 38
 _FOOTER = 14
@@ -36,15 +36,14 @@ _CROSSED = ("target", "goal")
 _SOLID = ("obstacle", "wall")
 
 
-def blend(colour: Colour, share: float, ground: Colour = FLOOR) -> Colour:
+def blend(color: Color, share: float, ground: Color = FLOOR) -> Color:
     """`share` of `colour` on `ground`.
 
     >>> blend((0, 0, 0), 0.5, (200, 100, 0))
     (100, 50, 0)
     """
     red, green, blue = (
-        round(share * top + (1.0 - share) * under)
-        for top, under in zip(colour, ground, strict=True)
+        round(share * top + (1.0 - share) * under) for top, under in zip(color, ground, strict=True)
     )
     return red, green, blue
 
@@ -54,17 +53,17 @@ def agents(scene: Scene) -> list[int]:
     return [i for i, kind in enumerate(scene.kinds) if kind.startswith("agent")]
 
 
-def colour_of(agent: int) -> Colour:
+def color_of(agent: int) -> Color:
     """The colour of the agent with this number, the same in every picture."""
     return ImageColor.getrgb(PALETTE[agent % len(PALETTE)])[:3]
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Where the game's coordinates lie in a picture of `width` x `height` pixels.
+    """Where the environment's coordinates lie in a picture of `width` x `height` pixels.
 
-    low:   the game's coordinates `(x, y)` of the lower left corner of the floor.
-    scale: pixels per unit of the game.
+    low:   the environment's coordinates `(x, y)` of the lower left corner of the floor.
+    scale: pixels per unit of the environment.
     """
 
     low: Point
@@ -74,11 +73,12 @@ class Stage:
 
     @property
     def floor(self) -> tuple[int, int, int, int]:
-        """Left, top, right and bottom of what the game covers."""
+        """Left, top, right and bottom of what the environment covers."""
         return _MARGIN, _HEADER, self.width - _MARGIN, self.height - _FOOTER
 
     def pixel(self, point: np.ndarray) -> Point:
-        """Where a point `[2]` of the game lies in the picture (y points up in the game)."""
+        """Where a point `[2]` of the environment lies in the picture (y points up in the
+        environment)."""
         left, _, _, bottom = self.floor
         x, y = (point - np.asarray(self.low)) * self.scale
         return left + float(x), bottom - float(y)
@@ -87,14 +87,14 @@ class Stage:
 def fit(scenes: Sequence[Scene], width: int) -> Stage:
     """A stage that every disc of every scene fits onto, up to twice as high as wide or the reverse.
 
-    `GameError` if there is no scene, the discs differ between scenes, or one has no finite place.
+    `EnvError` if there is no scene, the discs differ between scenes, or one has no finite place.
     """
-    require(len(scenes) > 0, "there is no scene to draw: play at least one step.", GameError)
+    require(len(scenes) > 0, "there is no scene to draw: play at least one step.", EnvError)
     odd = next((i for i, scene in enumerate(scenes) if scene.kinds != scenes[0].kinds), None)
     require(
         odd is None,
-        f"scene {odd} shows other things than scene 0: draw one game at a time.",
-        GameError,
+        f"scene {odd} shows other things than scene 0: draw one environment at a time.",
+        EnvError,
     )
     places = np.array([scene.positions for scene in scenes], float)
     radii = np.array([scene.radii for scene in scenes], float)[..., None]
@@ -102,7 +102,7 @@ def fit(scenes: Sequence[Scene], width: int) -> Stage:
     require(
         bool(finite.all()),
         f"scene {int(np.argmin(finite))} has a position that is not finite.",
-        GameError,
+        EnvError,
     )
     low, high = (places - radii).min(axis=(0, 1)), (places + radii).max(axis=(0, 1))
     longest = max(float((high - low).max()), 1e-6)
@@ -114,7 +114,7 @@ def fit(scenes: Sequence[Scene], width: int) -> Stage:
 
 
 class Canvas:
-    """A picture in the making; positions and radii are the game's."""
+    """A picture in the making; positions and radii are the environment's."""
 
     def __init__(self, stage: Stage):
         self.stage = stage
@@ -123,26 +123,26 @@ class Canvas:
         self.draw = ImageDraw.Draw(self.image)
         self.draw.rounded_rectangle([_FINE * edge for edge in stage.floor], 6 * _FINE, FLOOR)
 
-    def disc(self, at: np.ndarray, radius: float, colour: Colour) -> None:
+    def disc(self, at: np.ndarray, radius: float, color: Color) -> None:
         """A filled disc with a thin pale rim, so that overlapping ones stay apart."""
-        self.draw.ellipse(self._around(at, radius, 4), colour, WHITE, _FINE)
+        self.draw.ellipse(self._around(at, radius, 4), color, WHITE, _FINE)
 
-    def ring(self, at: np.ndarray, radius: float, colour: Colour) -> None:
+    def ring(self, at: np.ndarray, radius: float, color: Color) -> None:
         """A hollow disc."""
-        self.draw.ellipse(self._around(at, radius, 4), None, colour, 2 * _FINE)
+        self.draw.ellipse(self._around(at, radius, 4), None, color, 2 * _FINE)
 
-    def cross(self, at: np.ndarray, radius: float, colour: Colour) -> None:
+    def cross(self, at: np.ndarray, radius: float, color: Color) -> None:
         """A small cross."""
         left, top, right, bottom = self._around(at, radius, 4)
-        self.draw.line([left, top, right, bottom], colour, 2 * _FINE)
-        self.draw.line([left, bottom, right, top], colour, 2 * _FINE)
+        self.draw.line([left, top, right, bottom], color, 2 * _FINE)
+        self.draw.line([left, bottom, right, top], color, 2 * _FINE)
 
-    def trail(self, points: np.ndarray, colour: Colour, width: float = 4.0) -> None:
+    def trail(self, points: np.ndarray, color: Color, width: float = 4.0) -> None:
         """A line through `points` `[K, 2]`, pale and thin where it is old."""
         places = [self._fine(point) for point in points]
         for i in range(1, len(places)):
             age = i / (len(places) - 1)
-            ink = blend(colour, 0.15 + 0.55 * age)
+            ink = blend(color, 0.15 + 0.55 * age)
             thick = max(1.0, width * (0.4 + 0.6 * age)) * _FINE
             self.draw.line([*places[i - 1], *places[i]], ink, round(thick))
             (x, y), half = places[i], thick / 2
@@ -164,7 +164,7 @@ class Canvas:
             if radius == 0:
                 continue
             if owned := _OWNED.fullmatch(kind):
-                self.disc(place, float(radius), colour_of(int(owned[1])))
+                self.disc(place, float(radius), color_of(int(owned[1])))
             elif kind in _CROSSED:
                 self.cross(place, float(radius), MARK)
             elif kind not in _SOLID and not kind.startswith("agent"):

@@ -14,7 +14,7 @@ class Curve:
     """One number per seed and evaluation.
 
     label:   what it is called in legends and tables.
-    steps:   where it was measured, `[T]`, never falling: game steps, or bytes sent.
+    steps:   where it was measured, `[T]`, never falling: environment steps, or bytes sent.
     values:  what was measured, `[S, T]` for `S` seeds; more is better.
     seconds: the wall time of one seed, if known.
     sent:    the bytes that one agent has sent at the end, on average, if known.

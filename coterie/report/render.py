@@ -1,7 +1,7 @@
 """Moving and still pictures of a team at play.
 
-Pictures are drawn from `Scene`s, or made from the frames that a host game paints itself. Files are
-written whole or not at all.
+Pictures are drawn from `JointBatch`s, or made from the frames that a host environment paints
+itself. Files are written whole or not at all.
 """
 
 from collections.abc import Sequence
@@ -12,13 +12,13 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from coterie.envs.game import Scene
-from coterie.errors import ConfigError, GameError, require
-from coterie.report.canvas import DARK, PALE, Canvas, Stage, agents, blend, colour_of, fit
+from coterie.errors import ConfigError, EnvError, require
+from coterie.report.canvas import DARK, PALE, Canvas, Stage, agents, blend, color_of, fit
 from coterie.report.files import picture
 
 TRAIL = 10  # steps that a moving agent's trail reaches back
 HOLD = 700  # milliseconds that the end of an episode stays
-COLOURS = 128
+COLORS = 128
 
 
 def animate(
@@ -36,7 +36,7 @@ def animate(
     starts:  the scenes at which episodes begin, the first being 0; the end of an episode is held
              for a moment, and a line at the bottom shows where in which episode one is.
 
-    `GameError` for scenes that cannot be drawn together, `ConfigError` for a wrong option.
+    `EnvError` for scenes that cannot be drawn together, `ConfigError` for a wrong option.
     """
     stage = fit(scenes, width)
     _check(len(scenes), starts, returns)
@@ -64,9 +64,9 @@ def still(
     canvas, first, last = Canvas(stage), scenes[0], scenes[-1]
     canvas.ground(last)
     for number, i in enumerate(agents(last)):
-        colour = colour_of(number)
-        canvas.ring(first.positions[i], float(first.radii[i]), blend(colour, 0.45))
-        canvas.trail(np.array([scene.positions[i] for scene in scenes]), colour)
+        color = color_of(number)
+        canvas.ring(first.positions[i], float(first.radii[i]), blend(color, 0.45))
+        canvas.trail(np.array([scene.positions[i] for scene in scenes]), color)
     _team(canvas, last)
     image = canvas.finish(title or "", f"{len(scenes) - 1} steps")
     with picture(path, [".png"]) as part:
@@ -77,14 +77,14 @@ def still(
 def animate_frames(
     frames: Sequence[np.ndarray], path: str | Path, fps: float = 10, width: int = 480
 ) -> Path:
-    """A GIF of frames `[H, W, 3]` (0 to 255) that a game painted, no wider than `width`."""
-    require(len(frames) > 0, "there is no frame to show: play at least one step.", GameError)
+    """A GIF of frames `[H, W, 3]` (0 to 255) that an environment painted, no wider than `width`."""
+    require(len(frames) > 0, "there is no frame to show: play at least one step.", EnvError)
     wait, shape = _wait(fps), np.shape(frames[0])
     for i, frame in enumerate(frames):
         require(
             np.shape(frame) == shape and len(shape) == 3 and shape[2] == 3,
             f"frame {i} is {list(np.shape(frame))}; all must be [H, W, 3] and of one size.",
-            GameError,
+            EnvError,
         )
     images = [Image.fromarray(np.asarray(frame, np.uint8)) for frame in frames]
     if shape[1] > width:
@@ -98,14 +98,14 @@ def _moving(stage: Stage, past: Sequence[Scene]) -> Canvas:
     canvas = Canvas(stage)
     canvas.ground(past[-1])
     for number, i in enumerate(agents(past[-1])):
-        canvas.trail(np.array([scene.positions[i] for scene in past]), colour_of(number))
+        canvas.trail(np.array([scene.positions[i] for scene in past]), color_of(number))
     _team(canvas, past[-1])
     return canvas
 
 
 def _team(canvas: Canvas, scene: Scene) -> None:
     for number, i in enumerate(agents(scene)):
-        canvas.disc(scene.positions[i], float(scene.radii[i]), colour_of(number))
+        canvas.disc(scene.positions[i], float(scene.radii[i]), color_of(number))
     canvas.marks(scene)
 
 
@@ -125,7 +125,7 @@ def _progress(image: Image.Image, now: int, bounds: Sequence[int]) -> Image.Imag
 
 def _save(images: Sequence[Image.Image], waits: Sequence[int], path: str | Path) -> Path:
     """A GIF with one palette for all frames, so that only what moves takes space."""
-    palette = _sheet(images).quantize(COLOURS, Image.Quantize.MEDIANCUT)
+    palette = _sheet(images).quantize(COLORS, Image.Quantize.MEDIANCUT)
     flat = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
     with picture(path, [".gif"]) as part:
         flat[0].save(

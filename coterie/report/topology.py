@@ -106,16 +106,16 @@ def _stroke(i: int, j: int, spots: Places, radius: float) -> Stroke:
 def _agents(axis: Axes, graph: Graph, spots: Places, radius: float) -> None:
     part_of = {agent: i for i, part in enumerate(graph.parts) for agent in part}
     for agent, spot in enumerate(spots):
-        colour = PALETTE[part_of[agent] % len(PALETTE)]
+        color = PALETTE[part_of[agent] % len(PALETTE)]
         axis.add_patch(
-            Circle(tuple(spot), radius, facecolor=colour, edgecolor="white", linewidth=1, zorder=2)
+            Circle(tuple(spot), radius, facecolor=color, edgecolor="white", linewidth=1, zorder=2)
         )
         if radius >= 4.5:
             axis.text(
                 spot[0],
                 spot[1],
                 str(agent),
-                color=_ink(colour),
+                color=_ink(color),
                 fontsize=min(9.0, 0.85 * radius),
                 fontweight="bold",
                 ha="center",
@@ -124,9 +124,9 @@ def _agents(axis: Axes, graph: Graph, spots: Places, radius: float) -> None:
             )
 
 
-def _ink(colour: str) -> str:
+def _ink(color: str) -> str:
     """White, or black on a light colour."""
-    return "black" if np.dot(to_rgb(colour), (0.3, 0.6, 0.1)) > 0.55 else "white"
+    return "black" if np.dot(to_rgb(color), (0.3, 0.6, 0.1)) > 0.55 else "white"
 
 
 def _words(axis: Axes, graph: Graph, title: str | None) -> None:

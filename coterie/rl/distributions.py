@@ -187,7 +187,7 @@ class Gaussian(NamedTuple):
         return True
 
     def encode(self, action: Float[Array, "*batch D"]) -> Float[Array, "*batch D"]:
-        """An action as critics see it: cut to [-1, 1], as the game does."""
+        """An action as critics see it: cut to [-1, 1], as the environment does."""
         return jnp.clip(action, -1.0, 1.0)
 
     @property
@@ -252,7 +252,7 @@ class Gaussian(NamedTuple):
         return jnp.sum(kept, axis=-1)
 
 
-class Squashed(NamedTuple):
+class TanhNormal(NamedTuple):
     """`tanh(u)` of a Gaussian `u`, so that actions lie within (-1, 1); see `Gaussian.real`.
 
     A ratio of two densities at one action is that of the Gaussians at its `u`: whoever keeps `u`
@@ -275,11 +275,11 @@ class Squashed(NamedTuple):
         return True
 
     def encode(self, action: Float[Array, "*batch D"]) -> Float[Array, "*batch D"]:
-        """An action as critics see it: cut to [-1, 1], as the game does."""
+        """An action as critics see it: cut to [-1, 1], as the environment does."""
         return jnp.clip(action, -1.0, 1.0)
 
     @property
-    def possible(self) -> "Squashed":
+    def possible(self) -> "TanhNormal":
         """The same: any number is possible."""
         return self
 
@@ -313,9 +313,9 @@ class Squashed(NamedTuple):
         """`KL(self || other)` to another squashed Gaussian, in nats: that of the Gaussians."""
         return self.inner.kl(other.inner)
 
-    def fisher(self, tangent: "Squashed") -> "Squashed":
+    def fisher(self, tangent: "TanhNormal") -> "TanhNormal":
         """Fisher's metric: the gradient of a small change's divergence, to second order."""
-        return Squashed(self.inner.fisher(tangent.inner))
+        return TanhNormal(self.inner.fisher(tangent.inner))
 
 
 def _log_slope(inner: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
@@ -327,4 +327,4 @@ def _flat(each: Float[Array, "*batch K A"]) -> Float[Array, "*batch KA"]:
     return each.reshape(*each.shape[:-2], -1)
 
 
-Distribution = Categorical | MultiCategorical | Gaussian | Squashed
+Distribution = Categorical | MultiCategorical | Gaussian | TanhNormal

@@ -9,7 +9,7 @@ from coterie.rl.masked_stats import mean
 def importance(
     log_weight: Float[Array, " *batch"],
     clip: float,
-    normalise: bool = False,
+    normalize: bool = False,
     where: Bool[Array, " *batch"] | None = None,
 ) -> Float[Array, " *batch"]:
     """Weights from their logarithms, which are cut to `[-clip, clip]`.
@@ -20,7 +20,7 @@ def importance(
     [1.0, 2.7200000286102295]
     """
     weight = jnp.exp(jnp.clip(log_weight, -clip, clip))
-    return weight / mean(weight, where) if normalise else weight
+    return weight / mean(weight, where) if normalize else weight
 
 
 def clipped_gain(
@@ -34,7 +34,7 @@ def clipped_gain(
     return jnp.minimum(ratio * advantage, jnp.clip(ratio, 1.0 - clip, 1.0 + clip) * advantage)
 
 
-def effective_share(
+def ess_fraction(
     weight: Float[Array, " *batch"], where: Bool[Array, " *batch"] | None = None
 ) -> Float[Array, ""]:
     """The effective sample size `(sum w)^2 / sum w^2` (Kish 1965) as a share of the samples.

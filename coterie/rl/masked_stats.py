@@ -17,13 +17,13 @@ def mean(
     return jnp.sum(jnp.where(where, values, 0.0)) / jnp.maximum(jnp.sum(where), 1)
 
 
-def standardise(
+def standardize(
     values: Float[Array, " *batch"], where: Bool[Array, " *batch"] | None = None
 ) -> Float[Array, " *batch"]:
     """Shift and scale to mean 0 and standard deviation 1 over the samples that count.
 
-    >>> standardise(jnp.array([1.0, 3.0])).round(3).tolist()
+    >>> standardize(jnp.array([1.0, 3.0])).round(3).tolist()
     [-1.0, 1.0]
     """
-    centred = values - mean(values, where)
-    return centred / (jnp.sqrt(mean(centred**2, where)) + 1e-8)
+    centered = values - mean(values, where)
+    return centered / (jnp.sqrt(mean(centered**2, where)) + 1e-8)

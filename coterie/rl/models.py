@@ -15,9 +15,9 @@ from coterie.rl.distributions import (
     Distribution,
     Gaussian,
     MultiCategorical,
-    Squashed,
+    TanhNormal,
 )
-from coterie.types import Space, View
+from coterie.types import Observation, Space
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "tanh": jnp.tanh,
@@ -29,7 +29,7 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 SMALL = 2**13
 """Numbers in a step of a sequence, of an agent, up to which it costs less than a loop's turn."""
 
-Memory = Float[Array, "*batch H"] | tuple[()]
+RecurrentState = Float[Array, "*batch H"] | tuple[()]
 
 
 class Dense(eqx.Module):
@@ -61,28 +61,29 @@ class Shape(NamedTuple):
     """What a network takes in, and the layers that lead to its head.
 
     inputs:   how many numbers it takes in; how many different ones if they are `numbered`.
-    hidden:   the widths of the dense layers. Without any the head is all there is, and on numbered
+    hidden_sizes: the widths of the dense layers. Without any the head is all there is, and on
+                  numbered
               observations its weights `[M, A]` are a table.
     recurrent: whether a gated recurrent unit, as wide as the last layer, comes after them.
     numbered: it takes in one number that says which observation this is.
     """
 
     inputs: int
-    hidden: tuple[int, ...]
+    hidden_sizes: tuple[int, ...]
     activation: str
     recurrent: bool
     numbered: bool = False
 
     @staticmethod
-    def of(spec: Any, hidden: tuple[int, ...], activation: str, recurrent: bool) -> "Shape":
+    def of(spec: Any, hidden_sizes: tuple[int, ...], activation: str, recurrent: bool) -> "Shape":
         """The shape for the observations of an `AgentSpec`, or of whatever describes them alike."""
         inputs = spec.states or spec.observation
-        return Shape(inputs, hidden, activation, recurrent, spec.states > 0)
+        return Shape(inputs, hidden_sizes, activation, recurrent, spec.states > 0)
 
     def head(self, key: Key[Array, ""], outputs: int, gain: float) -> Dense:
         """A fresh last layer."""
-        if self.hidden:
-            return Dense.init(key, self.hidden[-1], outputs, gain)
+        if self.hidden_sizes:
+            return Dense.init(key, self.hidden_sizes[-1], outputs, gain)
         return Dense.init(key, self.inputs, outputs, gain, self.numbered)
 
 
@@ -100,7 +101,7 @@ class Body(eqx.Module):
     @staticmethod
     def init(key: Key[Array, ""], shape: Shape) -> "Body":
         """Fresh layers."""
-        hidden = shape.hidden
+        hidden = shape.hidden_sizes
         keys = jax.random.split(key, len(hidden) + 1)
         sizes = zip(keys[1:], (shape.inputs, *hidden[:-1]), hidden, strict=bool(hidden))
         layers = tuple(
@@ -110,13 +111,13 @@ class Body(eqx.Module):
         cell = eqx.nn.GRUCell(hidden[-1], hidden[-1], key=keys[0]) if shape.recurrent else None
         return Body(layers, cell, shape.activation)
 
-    def start(self) -> Memory:
+    def start(self) -> RecurrentState:
         """The memory at the start of an episode."""
         return () if self.cell is None else jnp.zeros(self.cell.hidden_size)
 
     def step(
-        self, x: Float[Array, "*batch I"], memory: Memory
-    ) -> tuple[Float[Array, "*batch H"], Memory]:
+        self, x: Float[Array, "*batch I"], memory: RecurrentState
+    ) -> tuple[Float[Array, "*batch H"], RecurrentState]:
         """The features of one step, and the memory after it."""
         features = self._dense(x)
         if self.cell is None:
@@ -125,20 +126,23 @@ class Body(eqx.Module):
         return hidden, hidden
 
     def sequence(
-        self, x: Float[Array, "T *batch I"], memory: Memory, over: Bool[Array, "T *batch"]
+        self, x: Float[Array, "T *batch I"], memory: RecurrentState, over: Bool[Array, "T *batch"]
     ) -> Float[Array, "T *batch H"]:
         """The features of a stream that starts with `memory` and forgets after `over`."""
         features = self._dense(x)
         return features if self.cell is None else self._remembered(features, memory, over)[1]
 
     def end(
-        self, x: Float[Array, "T *batch I"], memory: Memory, over: Bool[Array, "T *batch"]
-    ) -> Memory:
+        self, x: Float[Array, "T *batch I"], memory: RecurrentState, over: Bool[Array, "T *batch"]
+    ) -> RecurrentState:
         """The memory after a stream that starts with `memory` and forgets after `over`."""
         return () if self.cell is None else self._remembered(self._dense(x), memory, over)[0]
 
     def _remembered(
-        self, features: Float[Array, "T *batch H"], memory: Memory, over: Bool[Array, "T *batch"]
+        self,
+        features: Float[Array, "T *batch H"],
+        memory: RecurrentState,
+        over: Bool[Array, "T *batch"],
     ) -> tuple[Float[Array, "*batch H"], Float[Array, "T *batch H"]]:
         """The unit's state after a stream, and after each of its steps before it forgets."""
         cell = self.cell
@@ -215,16 +219,18 @@ class Policy(eqx.Module):
         head = Dense(logits, jnp.zeros(logits.shape[-1]), numbered=True)
         return Policy(Body((), None, "tanh"), head, None)
 
-    def facing(self, view: View, memory: Memory = ()) -> Distribution:
+    def distribution(self, view: Observation, memory: RecurrentState = ()) -> Distribution:
         """The distribution over actions, given what is remembered, if anything."""
         return self.step(view, memory)[0]
 
-    def step(self, view: View, memory: Memory) -> tuple[Distribution, Memory]:
+    def step(
+        self, view: Observation, memory: RecurrentState
+    ) -> tuple[Distribution, RecurrentState]:
         """The distribution over actions, and what is remembered after it."""
         features, memory = self.body.step(view.observation, memory)
         return self.choices(features, view), memory
 
-    def choices(self, features: Float[Array, "*batch H"], view: View) -> Distribution:
+    def choices(self, features: Float[Array, "*batch H"], view: Observation) -> Distribution:
         """The distribution over actions, given the body's features of `view`."""
         output = self.head(features)
         if self.several:
@@ -234,7 +240,7 @@ class Policy(eqx.Module):
         if isinstance(self.log_std, Dense):
             low, high = map(math.log, self.deviations or (1.0, 1.0))
             share = 0.5 * (1.0 + jnp.tanh(self.log_std(features)))
-            return Squashed(Gaussian(output, low + (high - low) * share, view.action_mask))
+            return TanhNormal(Gaussian(output, low + (high - low) * share, view.action_mask))
         return Gaussian(output, jnp.broadcast_to(self.log_std, output.shape), view.action_mask)
 
 
@@ -268,7 +274,7 @@ class ActionCritic(eqx.Module):
     @staticmethod
     def init(keys: Key[Array, "2"], shape: Shape, actions: int) -> "ActionCritic":
         """A critic of `actions` numbers; its `shape` needs a hidden layer and no memory."""
-        first, *rest = shape.hidden
+        first, *rest = shape.hidden_sizes
         both = Dense.init(keys[0], shape.inputs + actions, first, 2.0**0.5).weight
         seen = Dense(both[: shape.inputs], jnp.zeros(first), shape.numbered)
         later = Shape(first, tuple(rest), shape.activation, False)
@@ -284,7 +290,7 @@ class ActionCritic(eqx.Module):
         return self.head(self.body.step(features, ())[0])[..., 0]
 
 
-def followed(target: PyTree, model: PyTree, rate: float | Float[Array, ""]) -> PyTree:
+def polyak_update(target: PyTree, model: PyTree, rate: float | Float[Array, ""]) -> PyTree:
     """A target network after one step towards a model: `(1 - rate) target + rate model`.
 
     >>> float(followed(jnp.array(1.0), jnp.array(3.0), 0.25))

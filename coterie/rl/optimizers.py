@@ -10,7 +10,7 @@ from jaxtyping import PyTree
 
 
 def clipped_adams(
-    rates: Mapping[str, float], labels: PyTree, clip: float, eps: float = 1e-8
+    rates: Mapping[str, float], labels: PyTree, max_grad_norm: float, eps: float = 1e-8
 ) -> optax.GradientTransformation:
     """An Adam for each label, with its own rate and its own norm of the gradient, at most `clip`.
 
@@ -24,7 +24,7 @@ def clipped_adams(
     [-0.1, -1.0]
     """
     rules: dict[Hashable, Any] = {
-        label: optax.chain(optax.clip_by_global_norm(clip), optax.adam(rate, eps=eps))
+        label: optax.chain(optax.clip_by_global_norm(max_grad_norm), optax.adam(rate, eps=eps))
         for label, rate in rates.items()
     }
     return optax.partition(rules, labels)

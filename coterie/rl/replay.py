@@ -16,13 +16,13 @@ class Replay(NamedTuple):
 
 
 def empty(item: PyTree, capacity: int) -> Replay:
-    """A memory for `capacity` items shaped like `item` (arrays or their shapes)."""
+    """A memory for `buffer_size` items shaped like `item` (arrays or their shapes)."""
     items = jax.tree.map(lambda x: jnp.zeros((capacity, *x.shape), x.dtype), item)
     return Replay(items, jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32))
 
 
 def add(replay: Replay, items: PyTree) -> Replay:
-    """Store `items` (`[B, ...]`, at most `capacity`) over the oldest ones."""
+    """Store `items` (`[B, ...]`, at most `buffer_size`) over the oldest ones."""
     count = jax.tree.leaves(items)[0].shape[0]
     capacity = jax.tree.leaves(replay.items)[0].shape[0]
     places = (replay.position + jnp.arange(count)) % capacity
@@ -48,8 +48,8 @@ def before(
 ) -> tuple[Int[Array, "L B"], Bool[Array, "L B"]]:
     """The places of the `length` items before each of these and of these, and which are kept.
 
-    stride: how many items are stored at a time, as where so many games are played side by side:
-            the one before is so many places back.
+    stride: how many items are stored at a time, as where so many environments are played side by
+            side: the one before is so many places back.
 
     >>> full = Replay(jnp.arange(4), jnp.array(1), jnp.array(4))  # the oldest is at 1
     >>> [x.tolist() for x in before(full, jnp.array([2]), 2, 1)]

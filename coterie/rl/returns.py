@@ -5,14 +5,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 
-def generalised_advantage(
+def generalized_advantage(
     reward: Float[Array, "T *batch"],
     value: Float[Array, "T *batch"],
     next_value: Float[Array, "T *batch"],
     terminated: Bool[Array, "T *batch"],
     truncated: Bool[Array, "T *batch"],
     discount: float,
-    trace: float,
+    gae_lambda: float,
 ) -> Float[Array, "T *batch"]:
     """Generalised advantage estimates (Schulman et al. 2016, eq. 16).
 
@@ -23,11 +23,11 @@ def generalised_advantage(
     next_value: the value of the state each step led to, before any reset.
 
     >>> one, no = jnp.ones(2), jnp.zeros(2, bool)
-    >>> generalised_advantage(one, 0 * one, 0 * one, no, no, 0.5, 1.0).tolist()
+    >>> generalized_advantage(one, 0 * one, 0 * one, no, no, 0.5, 1.0).tolist()
     [1.5, 1.0]
     """
     delta = reward + discount * jnp.where(terminated, 0.0, next_value) - value
-    decay = discount * trace * (1.0 - (terminated | truncated).astype(reward.dtype))
+    decay = discount * gae_lambda * (1.0 - (terminated | truncated).astype(reward.dtype))
 
     def back(later: Array, step: tuple[Array, Array]) -> tuple[Array, Array]:
         delta_t, decay_t = step

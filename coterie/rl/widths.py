@@ -25,10 +25,10 @@ Widths = Annotated[tuple[int, ...], Wide()]
 """The widths of dense layers, as an algorithm's option."""
 
 
-def require_layer(hidden: tuple[int, ...]) -> None:
+def require_layer(hidden_sizes: tuple[int, ...]) -> None:
     """Raise `ConfigError` unless there is a dense layer, for critics of actions."""
     require(
-        len(hidden) > 0,
+        len(hidden_sizes) > 0,
         "this method needs a hidden layer, where action and state come together: try 64 64.",
     )
 
@@ -37,5 +37,5 @@ def require_memory(hidden: tuple[int, ...], recurrent: bool) -> None:
     """Raise `ConfigError` unless a recurrent unit has a dense layer before it."""
     require(
         len(hidden) > 0 or not recurrent,
-        "a recurrent unit comes after a dense layer: give hidden a width, as 64.",
+        "a recurrent unit comes after a dense layer: give hidden_sizes a width, as 64.",
     )

@@ -18,7 +18,7 @@ from coterie.internal.files import (
     write_folder,
 )
 from coterie.training.run import Run
-from coterie.training.state import Team
+from coterie.training.state import TrainState
 
 KEPT = 2
 
@@ -33,7 +33,7 @@ class Parts(NamedTuple):
     world: PyTree
 
 
-def save_checkpoint(folder: Path, team: Team, progress: Progress, owner: Owner) -> Path:
+def save_checkpoint(folder: Path, team: TrainState, progress: Progress, owner: Owner) -> Path:
     """Write `folder/<iteration>`, whole or not at all, and keep the latest two.
 
     progress: numbers of the host that must continue, too; JSON.
@@ -64,14 +64,15 @@ def checkpoints(folder: Path) -> list[Path]:
 
 
 def kept_steps(run: Run, seed: int) -> int:
-    """The game steps after which a seed's latest checkpoint was written; -1 if there is none."""
+    """The environment steps after which a seed's latest checkpoint was written; -1 if there is
+    none."""
     found = checkpoints(run.checkpoints(seed)) if run.saved else []
     if not found:
         return -1
-    return (int(found[-1].name) - 1) * run.algorithm.horizon * run.settings.games
+    return (int(found[-1].name) - 1) * run.algorithm.rollout_length * run.settings.num_envs
 
 
-def load_checkpoint(path: Path, like: Team, owner: Owner) -> tuple[Team, Progress]:
+def load_checkpoint(path: Path, like: TrainState, owner: Owner) -> tuple[TrainState, Progress]:
     """The team in a checkpoint, and the host's progress.
 
     like: a fresh team of the same configuration.
@@ -103,12 +104,14 @@ def _of(owner: Owner, iteration: int, who: str) -> str:
     return f"{who} at update {iteration - 1} of {where}"
 
 
-def _cut(team: Team) -> Parts:
+def _cut(team: TrainState) -> Parts:
     private = (team.agents, team.start, team.keys, team.network, team.stage.memory)
-    return Parts(private, (team.stage._replace(memory=()), team.game_key, team.iteration))
+    return Parts(private, (team.stage._replace(memory=()), team.env_key, team.iteration))
 
 
-def _join(parts: Parts) -> Team:
+def _join(parts: Parts) -> TrainState:
     agents, start, keys, network, memory = parts.agents
-    stage, game_key, iteration = parts.world
-    return Team(agents, start, keys, network, stage._replace(memory=memory), game_key, iteration)
+    stage, env_key, iteration = parts.world
+    return TrainState(
+        agents, start, keys, network, stage._replace(memory=memory), env_key, iteration
+    )

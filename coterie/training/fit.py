@@ -3,12 +3,12 @@
 import jax
 
 from coterie.algorithms import Algorithm
-from coterie.errors import GameError, GraphError, require
+from coterie.errors import EnvError, GraphError, require
 from coterie.graph import Complete, Graph, uniform
-from coterie.network import Communication, require_meeting, union
+from coterie.network import Communication, require_connected_union, union
 from coterie.types import AgentSpec, kinds
 
-CENTRE = Communication(Complete(), uniform)
+CENTER = Communication(Complete(), uniform)
 """Everybody hears everybody, as where all data are in one place."""
 
 
@@ -20,7 +20,7 @@ def require_fit(
 ) -> None:
     """Raise a sentence if `algorithm` cannot be what it says with this communication."""
     graph, schedule = communication.among(len(specs)), communication.schedule
-    if algorithm.information.central or not algorithm.information.sends:
+    if algorithm.information.central or not algorithm.information.payloads:
         return
     require(
         len(specs) > 1,
@@ -28,14 +28,14 @@ def require_fit(
     )
     if not communication.allow_disconnected:
         try:
-            require_meeting(schedule, graph)
+            require_connected_union(schedule, graph)
         except GraphError as error:
             raise GraphError(f"{error} Or ask for it: --allow-disconnected.") from None
-    algorithm.check_meetings(graph.gaps, schedule.wait)
+    algorithm.check_communication(graph.gaps, schedule.wait)
     require(
-        not algorithm.information.to_all or _complete(union(schedule, graph)),
+        not algorithm.information.requires_complete_graph or _complete(union(schedule, graph)),
         "this method asks what everybody would do, and not all agents are linked: use --graph "
-        "complete, or --others estimates.",
+        "complete, or --opponent-actions estimates.",
         GraphError,
     )
     for channel in communication.channels:
@@ -63,7 +63,7 @@ def _require_equal(
             shapes = [[x.shape for x in jax.tree.leaves(tree)] for tree in (like, mine[payload])]
             unequal = [pair for pair in zip(*shapes, strict=True) if pair[0] != pair[1]]
             if unequal:
-                raise GameError(
+                raise EnvError(
                     f"payload {payload!r} of {names[0]} and of {names[agent]} have the shapes "
                     f"{unequal[0][0]} and {unequal[0][1]}, which have no average: share less "
                     "(f2a2-isac: --share inner), use a method whose agents judge by what all see "

@@ -6,7 +6,7 @@ import jax
 
 from coterie.internal.files import sweep
 from coterie.internal.memory import require_room
-from coterie.training.evaluate import explained
+from coterie.training.evaluate import reraise_env_error
 from coterie.training.loggers import Logger, made
 from coterie.training.loggers.table import Csv
 from coterie.training.memory import InMemory, MemoryRun
@@ -25,7 +25,7 @@ def train(run: Run, loggers: Sequence[Logger] = (), watcher: Watcher | None = No
     """
     run.require_new()
     trainer = _on_disk(run, loggers, watcher)
-    with explained(trainer.setup.vector, trainer.setup.judged):
+    with reraise_env_error(trainer.setup.vector, trainer.setup.judged):
         repetitions = [trainer.fresh(seed) for seed in run.seeds]
     run.create()
     return trainer.train(repetitions)
@@ -35,7 +35,7 @@ def resume(run: Run, loggers: Sequence[Logger] = (), watcher: Watcher | None = N
     """Continue a run from its latest checkpoints, bit for bit as if it had never stopped."""
     trainer = _on_disk(run, loggers, watcher)
     sweep(run.folder)
-    with explained(trainer.setup.vector, trainer.setup.judged):
+    with reraise_env_error(trainer.setup.vector, trainer.setup.judged):
         repetitions = [trainer.restored(seed) for seed in run.seeds]
     return trainer.train(repetitions)
 
@@ -48,13 +48,13 @@ def train_in_memory(
     keeper = InMemory(kept, programs)
     everybody = [keeper, *made(run.loggers), *loggers]
     trainer = _opened(run, programs, keeper, everybody, watcher)
-    with explained(trainer.setup.vector, trainer.setup.judged):
+    with reraise_env_error(trainer.setup.vector, trainer.setup.judged):
         repetitions = [trainer.fresh(seed) for seed in run.seeds]
     kept.finished = trainer.train(repetitions)
     return kept
 
 
-def rehearse(run: Run) -> None:
+def dry_run(run: Run) -> None:
     """Raise what `train` would raise of the configuration, at next to no cost."""
     made(run.loggers)
     _require_room(run, Programs(set_up(run)))
@@ -90,4 +90,4 @@ def _require_room(run: Run, programs: Programs) -> None:
     if jax.default_backend() == "cpu":
         agents, seeds = len(programs.setup.names), len(run.seeds)
         what = f"what {agents} agents learn and remember, with {seeds} seeds,"
-        require_room(held(run, programs), what, "lower --capacity, --seeds or --agents")
+        require_room(held(run, programs), what, "lower --buffer-size, --seeds or --agents")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from coterie.errors import RunError, require
-from coterie.policies import PolicyCard, TrainedPolicy
+from coterie.policies import PolicyMetadata, TrainedPolicy
 from coterie.rl.models import Policy
 from coterie.training.loggers.logger import Kind
 from coterie.training.loggers.table import require_columns
@@ -14,10 +14,10 @@ from coterie.training.metrics import Row
 from coterie.training.programs import Programs
 from coterie.training.recording import exported
 from coterie.training.run import Run
-from coterie.training.seeds import Repetition
-from coterie.training.state import Team
+from coterie.training.seeds import SeedRun
+from coterie.training.state import TrainState
 
-Policies = Mapping[str, tuple[Policy, PolicyCard]]
+Policies = Mapping[str, tuple[Policy, PolicyMetadata]]
 
 
 @dataclass
@@ -83,12 +83,12 @@ class InMemory:
     def finish(self) -> None:
         """Nothing is left to do."""
 
-    def keep(self, repetition: Repetition) -> None:
+    def keep(self, repetition: SeedRun) -> None:
         """Keep the policies, in place of those from before."""
-        repetition.kept = repetition.block
+        repetition.kept = repetition.blocks_done
         found = exported(self._kept.run, self._programs, repetition.team)
         self._kept._policies[repetition.seed] = {name: (mine, about) for name, mine, about in found}
 
-    def restore(self, repetition: Repetition) -> Team | None:
+    def restore(self, repetition: SeedRun) -> TrainState | None:
         """A run in memory is always a new one."""
         return None

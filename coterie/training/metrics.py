@@ -5,15 +5,15 @@ import numpy as np
 from coterie.errors import NonFiniteError
 from coterie.network import Traffic
 from coterie.training.evaluate import Scores
-from coterie.training.state import Report
+from coterie.training.state import IterationStats
 
 Row = dict[str, float]
 
-GAME = "run `coterie check` on the game"
-RATES = "lower --learning-rate or --gradient-clip"
+ENV = "run `coterie check` on the environment"
+RATES = "lower --actor-lr or --max-grad-norm"
 
 
-def training_row(report: Report, names: tuple[str, ...]) -> Row:
+def training_row(report: IterationStats, names: tuple[str, ...]) -> Row:
     """One row for a block: means over its iterations, for the team and for every agent.
 
     The team's return is the mean of its agents' returns; it is blank (NaN) when no episode ended.
@@ -21,8 +21,8 @@ def training_row(report: Report, names: tuple[str, ...]) -> Row:
     episodes = report.episodes
     count = int(np.sum(episodes.count))
     per = 1.0 / count if count else np.nan
-    row = {"episodes": float(count), "length": float(np.sum(episodes.length)) * per}
-    row |= _for_all("return", np.sum(episodes.returns, axis=0) * per, names)
+    row = {"episodes": float(count), "episode_length": float(np.sum(episodes.length)) * per}
+    row |= _for_all("episode_return", np.sum(episodes.returns, axis=0) * per, names)
     for name, values in episodes.info.items():
         row[name] = float(np.mean(np.sum(values, axis=0)) * per)
     for name, values in sorted(report.metrics.items()):
@@ -31,8 +31,8 @@ def training_row(report: Report, names: tuple[str, ...]) -> Row:
     row["rounds"] = float(np.max(np.sum(report.rounds, axis=0)))
     for payload, traffic in report.traffic.items():
         row |= _payload_row(payload, traffic)
-    for payload, distance in report.apart.items():
-        row[f"{payload}.apart"] = float(np.mean(distance))
+    for payload, distance in report.consensus_error.items():
+        row[f"{payload}/consensus_error"] = float(np.mean(distance))
     return row
 
 
@@ -40,9 +40,9 @@ def _payload_row(payload: str, traffic: Traffic) -> Row:
     """What one payload cost in a block: an agent's mean bytes, its rounds, and the share lost."""
     sent, lost = int(np.sum(traffic.sent)), int(np.sum(traffic.lost))
     return {
-        f"{payload}.bytes": float(np.mean(np.sum(traffic.carried, axis=(0, -1)))),
-        f"{payload}.rounds": float(np.max(np.sum(traffic.rounds, axis=0))),
-        f"{payload}.lost": lost / sent if sent else 0.0,
+        f"{payload}/bytes": float(np.mean(np.sum(traffic.carried, axis=(0, -1)))),
+        f"{payload}/rounds": float(np.max(np.sum(traffic.rounds, axis=0))),
+        f"{payload}/lost": lost / sent if sent else 0.0,
     }
 
 
@@ -51,21 +51,21 @@ def evaluation_row(scores: Scores, names: tuple[str, ...], sent: np.ndarray) -> 
 
     sent: the bytes that each agent has sent so far, `[N]`; the row has their mean.
     """
-    row = _for_all("return", np.mean(scores.returns, axis=0), names)
+    row = _for_all("episode_return", np.mean(scores.returns, axis=0), names)
     row["bytes"] = float(np.mean(sent))
-    row["length"] = float(np.mean(scores.lengths))
+    row["episode_length"] = float(np.mean(scores.lengths))
     for name, values in scores.info.items():
         row[name] = float(np.mean(values))
     return row
 
 
-def require_sound(report: Report, names: tuple[str, ...], first: int) -> None:
+def require_sound(report: IterationStats, names: tuple[str, ...], first: int) -> None:
     """Raise `NonFiniteError` naming the agent and the quantity that is no longer finite.
 
     first: the number of the report's first iteration.
     """
     for name, flags in report.sound.items():
-        _require_finite(np.where(flags, 0.0, np.nan), name, names, first, GAME)
+        _require_finite(np.where(flags, 0.0, np.nan), name, names, first, ENV)
     for name, values in report.metrics.items():
         _require_finite(np.asarray(values), name, names, first, RATES)
 

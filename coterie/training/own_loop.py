@@ -6,37 +6,40 @@ import jax
 from jaxtyping import Array, Key
 
 from coterie.algorithms import Algorithm
-from coterie.envs.game import Game
+from coterie.envs.game import Env
 from coterie.training.programs import Programs
 from coterie.training.run import MEMORY, new_run
 from coterie.training.settings import Settings
 from coterie.training.setup import set_up
-from coterie.training.state import Report, Team, iteration
+from coterie.training.state import IterationStats, TrainState, iteration
 
 
 def make_update(
     algorithm: str | Algorithm,
-    game: str | Game,
+    env: str | Env,
     settings: Settings = Settings(),  # noqa: B008 (frozen)
-) -> tuple[Callable[[Key[Array, ""]], Team], Callable[[Team], tuple[Team, Report]]]:
+) -> tuple[
+    Callable[[Key[Array, ""]], TrainState],
+    Callable[[TrainState], tuple[TrainState, IterationStats]],
+]:
     """The start of a team, and one iteration of its training, both compiled.
 
-    An iteration plays `horizon` steps in each of `settings.games` games and learns from them. Team
-    and report are trees of arrays, so that both functions may be mapped over seeds, scanned, or
-    transformed otherwise. With the key `jax.random.key(seed)`, a team learns what that seed learns
-    in `train`. `jax.vmap(algorithm.policy)(team.agents)` are its policies.
+    An iteration plays `rollout_length` steps in each of `settings.games` environments and learns
+    from them. Team and report are trees of arrays, so that both functions may be mapped over seeds,
+    scanned, or transformed otherwise. With the key `jax.random.key(seed)`, a team learns what that
+    seed learns in `train`. `jax.vmap(algorithm.policy)(team.agents)` are its policies.
 
-    algorithm, game: names (`coterie list`) or values.
-    settings:        the number of games, and who talks to whom; budgets are the loop's own.
+    algorithm, environment: names (`coterie list`) or values.
+    settings:        the number of environments, and who talks to whom; budgets are the loop's own.
 
-    Raises `ConfigError`, `GameError` or `GraphError` with one sentence if these do not fit.
+    Raises `ConfigError`, `EnvError` or `GraphError` with one sentence if these do not fit.
 
-    >>> start, update = make_update("ippo", "spread", Settings(games=4))
+    >>> start, update = make_update("ippo", "spread", Settings(envs=4))
     >>> team = start(jax.random.key(0))
     >>> team, report = update(team)
     >>> int(team.iteration), report.metrics["entropy"].shape
     (2, (3,))
     """
-    setup = set_up(new_run(algorithm, game, settings, MEMORY))
-    update = iteration(setup.algorithm, setup.game, setup.vector)
+    setup = set_up(new_run(algorithm, env, settings, MEMORY))
+    update = iteration(setup.algorithm, setup.env, setup.vector)
     return Programs(setup).start, jax.jit(update)

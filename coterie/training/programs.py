@@ -8,12 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Key, PyTree
 
-from coterie.training.action_scaling import units
+from coterie.training.action_scaling import action_scaling
 from coterie.training.batch_seeds import side_by_side
 from coterie.training.evaluate import Scores, evaluator
-from coterie.training.rollout import open_stage
+from coterie.training.rollout import init_env_state
 from coterie.training.setup import Setup
-from coterie.training.state import Report, Team, assemble, iterations
+from coterie.training.state import IterationStats, TrainState, init_state, iterations
 
 
 class Programs:
@@ -21,14 +21,14 @@ class Programs:
 
     start:    a key to a fresh team.
     advance:  teams and their worlds to the teams after a block, and the reports of it.
-    evaluate: a team, a key and a world to the scores of one episode in each game.
+    evaluate: a team, a key and a world to the scores of one episode in each environment.
     sound:    the agents' states to whether each array is finite, `[N]` each.
     """
 
     def __init__(self, setup: Setup):
         self.setup = setup
-        parts = (setup.algorithm, setup.game, setup.vector, setup.communication)
-        self.start = jax.jit(partial(assemble, *parts))
+        parts = (setup.algorithm, setup.env, setup.vector, setup.communication)
+        self.start = jax.jit(partial(init_state, *parts))
         self.advance = jax.jit(self._block, donate_argnums=0)
         self.evaluate = jax.jit(self._play)
         self.sound = jax.jit(_sound)
@@ -39,36 +39,44 @@ class Programs:
         team = jax.eval_shape(self.start, jax.random.key(0))
         return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(team))
 
-    def policies(self, team: Team) -> Any:
+    def policies(self, team: TrainState) -> Any:
         """What the agents play when they no longer learn, `[N, ...]`."""
         return jax.vmap(self.setup.algorithm.policy)(team.agents)
 
-    def restaged(self, team: Team) -> Team:
-        """Games that a checkpoint cannot hold start afresh there, stopped or not."""
+    def restaged(self, team: TrainState) -> TrainState:
+        """Environments that a checkpoint cannot hold start afresh there, stopped or not."""
         if self.setup.vector.resumable:
             return team
-        key = jax.random.fold_in(team.game_key, np.uint32(2**31 + int(team.iteration)))
-        return team._replace(stage=open_stage(self.setup.vector, team.start, key))
+        key = jax.random.fold_in(team.env_key, np.uint32(2**31 + int(team.iteration)))
+        return team._replace(stage=init_env_state(self.setup.vector, team.start, key))
 
-    def savable(self, team: Team) -> Team:
+    def savable(self, team: TrainState) -> TrainState:
         """A team without what only this process understands."""
         known = self.setup.vector.resumable
-        return team if known else team._replace(stage=team.stage._replace(games=()))
+        return team if known else team._replace(stage=team.stage._replace(num_envs=()))
 
-    def _block(self, teams: list[Team], worlds: list[PyTree]) -> tuple[list[Team], list[Report]]:
+    def _block(
+        self, teams: list[TrainState], worlds: list[PyTree]
+    ) -> tuple[list[TrainState], list[IterationStats]]:
         """A block of iterations of every team, in the world that they share or in their own."""
-        algorithm, game = self.setup.algorithm, self.setup.game
+        algorithm, env = self.setup.algorithm, self.setup.env
 
-        def block(team: Team, world: PyTree) -> tuple[Team, Report]:
-            vector, updates = self.setup.vector.within(world), self.setup.settings.block
-            return iterations(algorithm, game, vector, updates)(team)
+        def block(team: TrainState, world: PyTree) -> tuple[TrainState, IterationStats]:
+            vector, updates = (
+                self.setup.vector.with_constants(world),
+                self.setup.settings.updates_per_block,
+            )
+            return iterations(algorithm, env, vector, updates)(team)
 
         return side_by_side(block, teams, worlds)
 
-    def _play(self, team: Team, key: Key[Array, ""], world: PyTree) -> Scores:
-        """One episode in each of the games that the team is judged by."""
-        judged, scale = self.setup.judged.within(world), units(self.setup.game.specs)
-        play = evaluator(judged, scale, self.setup.algorithm.plays_mode)
+    def _play(self, team: TrainState, key: Key[Array, ""], world: PyTree) -> Scores:
+        """One episode in each of the environments that the team is judged by."""
+        judged, scale = (
+            self.setup.judged.with_constants(world),
+            action_scaling(self.setup.env.specs),
+        )
+        play = evaluator(judged, scale, self.setup.algorithm.deterministic_eval)
         return play(self.policies(team), key)
 
 

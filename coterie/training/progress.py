@@ -17,7 +17,7 @@ STOPS = (signal.SIGINT, signal.SIGTERM)
 MUCH = 100_000_000
 
 
-class Bar:
+class ProgressBar:
     """A bar in a terminal; it asks the run to stop, cleanly, at Ctrl-C or SIGTERM.
 
     Use it as a context; a second Ctrl-C interrupts at once.
@@ -40,7 +40,7 @@ class Bar:
             console=self.console,
         )
 
-    def __enter__(self) -> "Bar":
+    def __enter__(self) -> "ProgressBar":
         self._task = self._bar.add_task(
             self._run.title, total=self._run.steps * len(self._run.seeds), facts="compiling ..."
         )
@@ -72,7 +72,10 @@ class Bar:
         if kind == "training":
             self._move(seed, steps, row)
         elif not self.console.is_terminal:
-            self.say(f"{self._run.title}, seed {seed}: {steps:,} steps, return {row['return']:.2f}")
+            self.say(
+                f"{self._run.title}, seed {seed}: {steps:,} steps, return "
+                f"{row['episode_return']:.2f}"
+            )
 
     def finish(self) -> None:
         """The bar is there as long as its context."""
@@ -87,8 +90,8 @@ class Bar:
 
     def _move(self, seed: int, steps: int, row: Row) -> None:
         self._steps[seed] = steps
-        if row["return"] == row["return"]:
-            self._returns[seed] = row["return"]
+        if row["episode_return"] == row["episode_return"]:
+            self._returns[seed] = row["episode_return"]
         self._bar.update(self._task, completed=sum(self._steps.values()), facts=self._facts())
 
     def _facts(self) -> str:

@@ -6,13 +6,13 @@ from typing import Protocol, runtime_checkable
 import jax
 
 from coterie.network import unstack
-from coterie.policies import PolicyCard, card, save_policy
+from coterie.policies import PolicyMetadata, policy_metadata, save_policy
 from coterie.rl.models import Policy
 from coterie.training.checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from coterie.training.programs import Programs
 from coterie.training.run import Run
-from coterie.training.seeds import Repetition
-from coterie.training.state import Team
+from coterie.training.seeds import SeedRun
+from coterie.training.state import TrainState
 from coterie.types import kinds
 
 
@@ -20,10 +20,10 @@ from coterie.types import kinds
 class Recorder(Protocol):
     """Who keeps the teams of a run."""
 
-    def keep(self, repetition: Repetition) -> None:
+    def keep(self, repetition: SeedRun) -> None:
         """Keep a repetition as it is now."""
 
-    def restore(self, repetition: Repetition) -> Team | None:
+    def restore(self, repetition: SeedRun) -> TrainState | None:
         """The team that was kept last, if any; the repetition goes on from there."""
         ...
 
@@ -34,20 +34,20 @@ class OnDisk:
     def __init__(self, run: Run, programs: Programs):
         self._run, self._programs = run, programs
 
-    def keep(self, repetition: Repetition) -> None:
+    def keep(self, repetition: SeedRun) -> None:
         """Write a checkpoint first: policies can be made from it again."""
         team, seed = self._programs.savable(repetition.team), repetition.seed
         progress = {
-            "block": repetition.block,
+            "updates_per_block": repetition.blocks_done,
             "seconds": repetition.seconds,
             "sent": repetition.ledger.saved(),
         }
         save_checkpoint(self._run.checkpoints(seed), team, progress, self._run.owner(seed))
-        repetition.kept = repetition.block
+        repetition.kept = repetition.blocks_done
         repetition.ledger.write(self._run.traffic(seed))
         self.export(seed, repetition.team)
 
-    def restore(self, repetition: Repetition) -> Team | None:
+    def restore(self, repetition: SeedRun) -> TrainState | None:
         """Read the latest checkpoint, and write the policies that belong to it."""
         seed = repetition.seed
         found = checkpoints(self._run.checkpoints(seed))
@@ -55,19 +55,21 @@ class OnDisk:
             return None
         like = self._programs.savable(repetition.team)
         team, progress = load_checkpoint(found[-1], like, self._run.owner(seed))
-        repetition.block = repetition.kept = int(progress["block"])
+        repetition.blocks_done = repetition.kept = int(progress["block"])
         repetition.seconds = progress["seconds"]
         repetition.ledger.restore(progress["sent"])
         self.export(seed, team)
         return team
 
-    def export(self, seed: int, team: Team) -> None:
+    def export(self, seed: int, team: TrainState) -> None:
         """Write every agent's policy file."""
         for name, policy, about in exported(self._run, self._programs, team):
             save_policy(self._run.policy_file(seed, name), policy, about)
 
 
-def exported(run: Run, programs: Programs, team: Team) -> Iterator[tuple[str, Policy, PolicyCard]]:
+def exported(
+    run: Run, programs: Programs, team: TrainState
+) -> Iterator[tuple[str, Policy, PolicyMetadata]]:
     """Every agent's name, its policy without the others' padding, and what is said of it."""
     algorithm, specs = run.algorithm, programs.setup.specs
     policies = jax.device_get(programs.policies(team))
@@ -79,4 +81,8 @@ def exported(run: Run, programs: Programs, team: Team) -> Iterator[tuple[str, Po
     }
     for agent, (name, spec) in enumerate(zip(run.played.names, specs, strict=True)):
         mine = unstack(policies, agent, shapes[spec])
-        yield name, mine, card(name, run.world, spec, mine, algorithm.plays_mode)
+        yield (
+            name,
+            mine,
+            policy_metadata(name, run.env_name, spec, mine, algorithm.deterministic_eval),
+        )

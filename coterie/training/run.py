@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from coterie.algorithms import Algorithm
-from coterie.catalogue import algorithm_name, changed, game_name, make_algorithm, make_game
-from coterie.envs.game import Game
+from coterie.catalogue import algorithm_name, changed, env_name, make_algorithm, make_env
+from coterie.envs.game import Env
 from coterie.envs.joint_agent import as_one
 from coterie.errors import CoterieError, RunError, require
 from coterie.internal.files import read_json, write_whole
@@ -35,8 +35,8 @@ class Run:
     folder: Path
     method: str
     algorithm: Algorithm
-    world: str
-    game: Game
+    env_name: str
+    env: Env
     settings: Settings
     loggers: tuple[str, ...] = ()
     """The names of those who are told what happens, besides the run's own tables."""
@@ -49,12 +49,13 @@ class Run:
     @property
     def title(self) -> str:
         """A short name for plots."""
-        return f"{self.method} on {self.world}"
+        return f"{self.method} on {self.env_name}"
 
     @property
-    def played(self) -> Game:
-        """The game as it is played: by the team as one agent, if the method acts at a centre."""
-        return as_one(self.game) if self.algorithm.information.together else self.game
+    def played(self) -> Env:
+        """The environment as it is played: by the team as one agent, if the method acts at a
+        centre."""
+        return as_one(self.env) if self.algorithm.information.joint_control else self.env
 
     @property
     def seeds(self) -> range:
@@ -87,21 +88,21 @@ class Run:
 
     def owner(self, seed: int) -> dict[str, Any]:
         """What tells the files of one repetition from those of any other."""
-        described = {key: self.describe()[key] for key in ("algorithm", "game", "settings")}
+        described = {key: self.describe()[key] for key in ("algorithm", "env", "settings")}
         text = json.dumps(described, sort_keys=True)
         return {"seed": seed, "run": hashlib.sha256(text.encode()).hexdigest()[:16]}
 
     @property
     def finished(self) -> bool:
         """Whether every repetition has been trained to the end."""
-        settings, horizon = self.settings, self.algorithm.horizon
-        last = f"{settings.blocks(horizon) * settings.block + 1:09d}"
+        settings, horizon = self.settings, self.algorithm.rollout_length
+        last = f"{settings.blocks(horizon) * settings.updates_per_block + 1:09d}"
         return all((self.checkpoints(seed) / last).is_dir() for seed in self.seeds)
 
     @property
     def steps(self) -> int:
-        """The game steps of one repetition, rounded up to whole blocks."""
-        horizon = self.algorithm.horizon
+        """The environment steps of one repetition, rounded up to whole blocks."""
+        horizon = self.algorithm.rollout_length
         return self.settings.blocks(horizon) * self.settings.block_steps(horizon)
 
     def require_new(self) -> None:
@@ -122,7 +123,7 @@ class Run:
         return {
             "format": FORMAT,
             "algorithm": {"name": self.method, **options(self.algorithm)},
-            "game": {"name": self.world, **options(self.game)},
+            "env": {"name": self.env_name, **options(self.env)},
             "settings": {
                 **options(self.settings),
                 "communication": self.settings.communication.describe(),
@@ -138,16 +139,16 @@ class Run:
 
 def new_run(
     algorithm: str | Algorithm,
-    game: str | Game,
+    env: str | Env,
     settings: Settings,
     folder: str | Path | None = None,
     loggers: tuple[str, ...] = (),
 ) -> Run:
-    """A run that is not yet on disk; by default in `runs/<algorithm>-<game>-<time>`."""
+    """A run that is not yet on disk; by default in `runs/<algorithm>-<environment>-<time>`."""
     method = algorithm if isinstance(algorithm, str) else algorithm_name(algorithm)
-    world = game if isinstance(game, str) else game_name(game)
+    world = env if isinstance(env, str) else env_name(env)
     rule = make_algorithm(algorithm) if isinstance(algorithm, str) else algorithm
-    played = make_game(game) if isinstance(game, str) else game
+    played = make_env(env) if isinstance(env, str) else env
     if folder is None:
         plain = file_name(f"{method}-{world}")
         folder = Path("runs") / f"{plain}-{time.strftime('%Y%m%d-%H%M%S')}"
@@ -167,14 +168,14 @@ def open_run(folder: str | Path) -> Run:
             f"{folder} was written in format {described['format']}; this version reads {FORMAT}.",
             RunError,
         )
-        algorithm, game = dict(described["algorithm"]), dict(described["game"])
-        method, world = algorithm.pop("name"), game.pop("name")
+        algorithm, env = dict(described["algorithm"]), dict(described["env"])
+        method, world = algorithm.pop("name"), env.pop("name")
         return Run(
             folder,
             method,
             make_algorithm(method, **algorithm),
             world,
-            make_game(world, **game),
+            make_env(world, **env),
             _settings(described["settings"]),
             tuple(map(str, described.get("loggers", ()))),
         )

@@ -9,12 +9,12 @@ from jaxtyping import PyTree
 
 from coterie.training.run import Run
 from coterie.training.setup import Setup
-from coterie.training.state import Team
+from coterie.training.state import TrainState
 from coterie.training.traffic_log import Ledger
 
 
 @dataclass
-class Repetition:
+class SeedRun:
     """One seed of a run while it trains.
 
     kept:   the block after which its latest checkpoint was written.
@@ -22,16 +22,16 @@ class Repetition:
     """
 
     seed: int
-    team: Team
+    team: TrainState
     ledger: Ledger
-    block: int = 0
+    blocks_done: int = 0
     seconds: float = 0.0
     kept: int = 0
 
     @staticmethod
-    def of(seed: int, team: Team, names: tuple[str, ...]) -> "Repetition":
+    def of(seed: int, team: TrainState, names: tuple[str, ...]) -> "SeedRun":
         """A repetition before its first block."""
-        return Repetition(seed, team, Ledger(np.asarray(team.network.neighbour), names))
+        return SeedRun(seed, team, Ledger(np.asarray(team.network.neighbor), names))
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Places:
     setup: Setup
     _worlds: dict[tuple[Any, Any], PyTree] = field(default_factory=dict)
 
-    def groups(self, repetitions: list[Repetition]) -> list[list[Repetition]]:
+    def groups(self, repetitions: list[SeedRun]) -> list[list[SeedRun]]:
         """Repetitions that advance as one program: those of a device, if that is faster.
 
         It is on an accelerator, which one team of small networks leaves idle.
@@ -50,26 +50,27 @@ class Places:
         idle = jax.default_backend() != "cpu" and self.setup.vector.resumable
         if not (idle or self.run.algorithm.batches_seeds):
             return [[repetition] for repetition in repetitions]
-        groups: dict[Any, list[Repetition]] = {}
+        groups: dict[Any, list[SeedRun]] = {}
         for repetition in repetitions:
             groups.setdefault(self._device(repetition.seed), []).append(repetition)
         return list(groups.values())
 
     def world(self, seed: int) -> PyTree:
-        """What the games of a repetition never change, on its device; equal games share it."""
-        game, device = self.run.played.for_seed(seed), self._device(seed)
-        if (game, device) not in self._worlds:
-            same = game == self.run.played
-            vector = self.setup.vector if same else game.vectorize(self.run.settings.games)
-            self._worlds[game, device] = jax.device_put(vector.world, device)
-        return self._worlds[game, device]
+        """What the environments of a repetition never change, on its device; equal environments
+        share it."""
+        env, device = self.run.played.for_seed(seed), self._device(seed)
+        if (env, device) not in self._worlds:
+            same = env == self.run.played
+            vector = self.setup.vector if same else env.vectorize(self.run.settings.num_envs)
+            self._worlds[env, device] = jax.device_put(vector.constants, device)
+        return self._worlds[env, device]
 
-    def worlds(self, group: list[Repetition]) -> list[PyTree]:
+    def worlds(self, group: list[SeedRun]) -> list[PyTree]:
         """The worlds of several repetitions, every one once."""
         found = [self.world(repetition.seed) for repetition in group]
         return list({id(world): world for world in found}.values())
 
-    def place(self, seed: int, team: Team) -> Team:
+    def place(self, seed: int, team: TrainState) -> TrainState:
         """A team on its device."""
         return jax.device_put(team, self._device(seed))
 

@@ -10,26 +10,27 @@ from coterie.network import Communication
 
 @dataclass(frozen=True)
 class Settings:
-    """The options of a run that are neither the algorithm's nor the game's."""
+    """The options of a run that are neither the algorithm's nor the environment's."""
 
     steps: Annotated[int, AtLeast(1)] = 1_000_000
-    """Game steps to train for, summed over the parallel games; rounded up to whole blocks."""
-    games: Annotated[int, AtLeast(1)] = 64
-    """Games played side by side."""
+    """Environment steps to train for, summed over the parallel environments; rounded up to whole
+    blocks."""
+    num_envs: Annotated[int, AtLeast(1)] = 64
+    """Environments played side by side."""
     seeds: Annotated[int, AtLeast(1)] = 1
     """Independent repetitions: seeds `seed`, `seed + 1`, ..."""
     seed: int = 0
     """The first seed; a seed decides every random number of its repetition."""
     communication: Communication = Communication()  # noqa: RUF009 (frozen)
     """Who may talk to whom, when, and what can happen to messages."""
-    block: Annotated[int, AtLeast(1)] = 10
+    updates_per_block: Annotated[int, AtLeast(1)] = 10
     """Updates compiled into one block; the host looks in between blocks."""
-    evaluations: Annotated[int, AtLeast(1, "the end counts")] = 20
+    num_evals: Annotated[int, AtLeast(1, "the end counts")] = 20
     """How often the team is evaluated: evenly spread over the run, the end included, and once
     more before it learns."""
-    evaluation_games: Annotated[int, AtLeast(1)] = 64
-    """Episodes in one evaluation, in games and with random numbers of their own."""
-    checkpoints: Annotated[int, AtLeast(1, "the end counts")] = 5
+    eval_episodes: Annotated[int, AtLeast(1)] = 64
+    """Episodes in one evaluation, in environments and with random numbers of their own."""
+    num_checkpoints: Annotated[int, AtLeast(1, "the end counts")] = 5
     """How many checkpoints are written, evenly spread over the run, the end included."""
 
     def __post_init__(self) -> None:
@@ -44,17 +45,17 @@ class Settings:
             f"seeds must be in [0, 2^31), not {self.seed} to {last}.",
         )
 
-    def blocks(self, horizon: int) -> int:
-        """Blocks in the run, for an algorithm that learns every `horizon` steps.
+    def blocks(self, rollout_length: int) -> int:
+        """Blocks in the run, for an algorithm that learns every `rollout_length` steps.
 
-        >>> Settings(steps=100_000, games=10, block=10).blocks(horizon=100)
+        >>> Settings(steps=100_000, envs=10, block=10).blocks(horizon=100)
         10
         """
-        return -(-self.steps // (horizon * self.games * self.block))
+        return -(-self.steps // (rollout_length * self.num_envs * self.updates_per_block))
 
-    def block_steps(self, horizon: int) -> int:
-        """Game steps in one block."""
-        return horizon * self.games * self.block
+    def block_steps(self, rollout_length: int) -> int:
+        """Environment steps in one block."""
+        return rollout_length * self.num_envs * self.updates_per_block
 
 
 def is_due(times: int, block: int, blocks: int) -> bool:

@@ -3,64 +3,64 @@
 from typing import NamedTuple
 
 from coterie.algorithms import Algorithm
-from coterie.envs.game import Game, VectorGame
-from coterie.errors import GameError, require
+from coterie.envs.game import Env, VectorEnv
+from coterie.errors import EnvError, require
 from coterie.network import Communication
-from coterie.training.fit import CENTRE, require_fit
+from coterie.training.fit import CENTER, require_fit
 from coterie.training.run import Run, file_name
 from coterie.training.settings import Settings
-from coterie.training.state import known_specs
+from coterie.training.state import resolve_specs
 from coterie.types import AgentSpec
 
 
 class Setup(NamedTuple):
     """A run's parts, made from its configuration; they do not depend on its folder.
 
-    game:   the game as it is played.
+    environment:   the environment as it is played.
     communication: who talks to whom.
-    vector: the games that are played side by side.
-    judged: the games of an evaluation.
+    vector: the environments that are played side by side.
+    judged: the environments of an evaluation.
     specs:  the agents' specs, with all that they will really be shown.
     """
 
     algorithm: Algorithm
-    game: Game
+    env: Env
     settings: Settings
     communication: Communication
-    vector: VectorGame
-    judged: VectorGame
+    vector: VectorEnv
+    judged: VectorEnv
     specs: tuple[AgentSpec, ...]
 
     @property
     def names(self) -> tuple[str, ...]:
         """The agents' names."""
-        return self.game.names
+        return self.env.names
 
     @property
     def blocks(self) -> int:
         """How many blocks a run has."""
-        return self.settings.blocks(self.algorithm.horizon)
+        return self.settings.blocks(self.algorithm.rollout_length)
 
     @property
     def block_steps(self) -> int:
-        """Game steps in one block."""
-        return self.settings.block_steps(self.algorithm.horizon)
+        """Environment steps in one block."""
+        return self.settings.block_steps(self.algorithm.rollout_length)
 
 
 def set_up(run: Run) -> Setup:
     """The parts of a run.
 
-    Raises `ConfigError`, `GameError` or `GraphError` with one sentence if they do not fit.
+    Raises `ConfigError`, `EnvError` or `GraphError` with one sentence if they do not fit.
     """
-    algorithm, game, settings = run.algorithm, run.played, run.settings
-    algorithm.check(settings.games)
-    _require_files(game.names)
-    communication = CENTRE if algorithm.information.central else settings.communication
-    vector = game.vectorize(settings.games)
-    specs = known_specs(game, vector, algorithm.information)
-    require_fit(communication, algorithm, specs, game.names)
-    judged = game.vectorize(settings.evaluation_games)
-    return Setup(algorithm, game, settings, communication, vector, judged, specs)
+    algorithm, env, settings = run.algorithm, run.played, run.settings
+    algorithm.check(settings.num_envs)
+    _require_files(env.names)
+    communication = CENTER if algorithm.information.central else settings.communication
+    vector = env.vectorize(settings.num_envs)
+    specs = resolve_specs(env, vector, algorithm.information)
+    require_fit(communication, algorithm, specs, env.names)
+    judged = env.vectorize(settings.eval_episodes)
+    return Setup(algorithm, env, settings, communication, vector, judged, specs)
 
 
 def _require_files(names: tuple[str, ...]) -> None:
@@ -68,5 +68,5 @@ def _require_files(names: tuple[str, ...]) -> None:
     require(
         len({file_name(name) for name in names}) == len(names),
         f"agents need different names for their files, not {', '.join(names)}.",
-        GameError,
+        EnvError,
     )

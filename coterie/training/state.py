@@ -12,22 +12,22 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from coterie.algorithms import Algorithm, Information
-from coterie.envs.game import Game, VectorGame
-from coterie.errors import GameError, require
+from coterie.envs.game import Env, VectorEnv
+from coterie.errors import EnvError, require
 from coterie.network import Communication, Network, Traffic, joined, lift, networks
-from coterie.training.action_scaling import units
-from coterie.training.rollout import Episodes, Stage, open_stage, rollout
+from coterie.training.action_scaling import action_scaling
+from coterie.training.rollout import EnvState, EpisodeStats, init_env_state, rollout
 from coterie.types import AgentSpec, kinds
 
 
-class Team(NamedTuple):
+class TrainState(NamedTuple):
     """All that changes while one seed trains; checkpoints hold exactly this.
 
     agents, start: the agents' states and first memories, `[N, ...]`.
     keys:      each agent's own random stream, `[N]`.
     network:   each agent's end of the network, `[N, ...]`.
-    stage:     the games in progress.
-    game_key:  the games' random stream.
+    stage:     the environments in progress.
+    game_key:  the environments' random stream.
     iteration: updates so far.
     """
 
@@ -35,19 +35,20 @@ class Team(NamedTuple):
     start: PyTree
     keys: Key[Array, " N"]
     network: Network
-    stage: Stage
-    game_key: Key[Array, ""]
+    stage: EnvState
+    env_key: Key[Array, ""]
     iteration: Int[Array, ""]
 
 
-class Report(NamedTuple):
+class IterationStats(NamedTuple):
     """What one iteration tells the host.
 
     metrics:  the algorithm's numbers, one per agent, `[N]`.
     bytes:    what each agent sent, over links, to a centre and to everybody, `[N]`.
     rounds:   its rounds of exchange, `[N]`.
     traffic:  what crossed the links, per payload.
-    apart:    how far the team is from agreeing, per payload that it is to agree on: the root of the
+    consensus_error: how far the team is from agreeing, per payload that it is to agree on: the root
+                     of the
               mean squared distance of a number from its mean over the agents.
     episodes: sums over the episodes that ended.
     sound:    whether each agent's observations and rewards were finite, `[N]` each.
@@ -57,24 +58,24 @@ class Report(NamedTuple):
     bytes: Int[Array, " N"]
     rounds: Int[Array, " N"]
     traffic: dict[str, Traffic]
-    apart: dict[str, Float[Array, ""]]
-    episodes: Episodes
+    consensus_error: dict[str, Float[Array, ""]]
+    episodes: EpisodeStats
     sound: dict[str, Bool[Array, " N"]]
 
 
-def known_specs(game: Game, vector: VectorGame, information: Information) -> tuple[AgentSpec, ...]:
+def resolve_specs(env: Env, vector: VectorEnv, information: Information) -> tuple[AgentSpec, ...]:
     """The agents' specs, with the global state and the masks that they will really be shown."""
-    games, view = jax.eval_shape(vector.reset, jax.random.key(0))
-    state, sizes = 0, tuple(spec.action.size for spec in game.specs)
+    envs, view = jax.eval_shape(vector.reset, jax.random.key(0))
+    state, sizes = 0, tuple(spec.action.size for spec in env.specs)
     if information.state == "observations":
         state = math.prod(view.observation.shape[1:])
     elif information.state:
-        state = jax.eval_shape(vector.global_state, games, view).shape[-1]
+        state = jax.eval_shape(vector.global_state, envs, view).shape[-1]
     require(
         len(set(sizes)) == 1 or view.action_mask is not None,
         f"agents have actions of different sizes, {min(sizes)} to {max(sizes)}, and no mask says "
         "which entries are whose: give View.action_mask (`coterie check` looks at the rest).",
-        GameError,
+        EnvError,
     )
     seen = {"own": (), "mean": (max(sizes),), "joint": sizes}[information.actions]
     return tuple(
@@ -82,43 +83,43 @@ def known_specs(game: Game, vector: VectorGame, information: Information) -> tup
             spec,
             state=state,
             masked=view.action_mask is not None,
-            leaves=view.present is not None,
+            leaves=view.alive is not None,
             sizes=seen,
-            games=vector.copies,
-            agents=len(game.specs),
+            num_envs=vector.copies,
+            agents=len(env.specs),
             widest=(view.observation.shape[-1], max(sizes)),
         )
-        for spec in game.specs
+        for spec in env.specs
     )
 
 
-def assemble(
+def init_state(
     algorithm: Algorithm,
-    game: Game,
-    vector: VectorGame,
+    env: Env,
+    vector: VectorEnv,
     communication: Communication,
     key: Key[Array, ""],
-) -> Team:
+) -> TrainState:
     """A fresh team: every agent its own parameters, optimiser, memory and random stream."""
-    specs = known_specs(game, vector, algorithm.information)
-    agents_key, game_key, stage_key = jax.random.split(key, 3)
+    specs = resolve_specs(env, vector, algorithm.information)
+    agents_key, env_key, stage_key = jax.random.split(key, 3)
     keys = jax.vmap(jax.random.fold_in, (None, 0))(agents_key, jnp.arange(len(specs)))
     agents, start = _started(algorithm, specs, keys)
-    return Team(
+    return TrainState(
         agents,
         start,
         keys,
         networks(
             communication.among(len(specs)),
-            algorithm.information.sends,
+            algorithm.information.payloads,
             schedule=communication.schedule,
             channels=communication.channels,
             shared=jax.vmap(algorithm.shared)(agents),
             key=jax.random.fold_in(key, 1),
-            open=algorithm.information.open,
+            joint_observable=algorithm.information.joint_observable,
         ),
-        open_stage(vector, start, stage_key),
-        game_key,
+        init_env_state(vector, start, stage_key),
+        env_key,
         jnp.ones((), jnp.int32),
     )
 
@@ -141,45 +142,50 @@ def _started(
 
 
 def iteration(
-    algorithm: Algorithm, game: Game, vector: VectorGame
-) -> Callable[[Team], tuple[Team, Report]]:
-    """One round of the data: play `horizon` steps, cut the experience, learn."""
-    turn = _turn(algorithm, game, vector)
-    return lambda team: turn(team, _keys(team, algorithm.horizon, 1)[0])
+    algorithm: Algorithm, env: Env, vector: VectorEnv
+) -> Callable[[TrainState], tuple[TrainState, IterationStats]]:
+    """One round of the data: play `rollout_length` steps, cut the experience, learn."""
+    turn = _turn(algorithm, env, vector)
+    return lambda team: turn(team, _keys(team, algorithm.rollout_length, 1)[0])
 
 
 def iterations(
-    algorithm: Algorithm, game: Game, vector: VectorGame, updates: int
-) -> Callable[[Team], tuple[Team, Report]]:
+    algorithm: Algorithm, env: Env, vector: VectorEnv, updates: int
+) -> Callable[[TrainState], tuple[TrainState, IterationStats]]:
     """So many iterations in a row; the report is stacked, `[updates, ...]`."""
-    turn = _turn(algorithm, game, vector)
-    return lambda team: jax.lax.scan(turn, team, _keys(team, algorithm.horizon, updates))
+    turn = _turn(algorithm, env, vector)
+    return lambda team: jax.lax.scan(turn, team, _keys(team, algorithm.rollout_length, updates))
 
 
-def _keys(team: Team, horizon: int, updates: int) -> Key[Array, "updates steps streams"]:
-    """The keys of the next updates: every agent's and the games', to learn and for each step.
+def _keys(
+    team: TrainState, rollout_length: int, updates: int
+) -> Key[Array, "updates steps streams"]:
+    """The keys of the next updates: every agent's and the environments', to learn and for each
+    step.
 
     They are made at once: where a step is mostly overhead, to make them in it takes a fifth of it.
     And each stream's lie side by side while they are made, so that they are hashed as vectors.
     """
-    steps = updates * (horizon + 1)
-    numbers = team.iteration * (horizon + 1) + jnp.arange(steps)
-    everybody = jnp.concatenate([team.keys, team.game_key[None]])
+    steps = updates * (rollout_length + 1)
+    numbers = team.iteration * (rollout_length + 1) + jnp.arange(steps)
+    everybody = jnp.concatenate([team.keys, team.env_key[None]])
     fold = jax.vmap(jax.random.fold_in, (None, 0))
     keys = jax.vmap(fold, (0, None))(everybody, numbers)
-    return keys.T.reshape(updates, horizon + 1, -1)
+    return keys.T.reshape(updates, rollout_length + 1, -1)
 
 
 def _turn(
-    algorithm: Algorithm, game: Game, vector: VectorGame
-) -> Callable[[Team, Key[Array, "steps streams"]], tuple[Team, Report]]:
+    algorithm: Algorithm, env: Env, vector: VectorEnv
+) -> Callable[[TrainState, Key[Array, "steps streams"]], tuple[TrainState, IterationStats]]:
     """An iteration, given its keys."""
-    information, scale = algorithm.information, units(game.specs)
-    steps = algorithm.horizon * vector.copies
-    central = _central_bytes(information, game) * steps
+    information, scale = algorithm.information, action_scaling(env.specs)
+    steps = algorithm.rollout_length * vector.copies
+    central = _central_bytes(information, env) * steps
 
-    def turn(team: Team, keys: Key[Array, "steps streams"]) -> tuple[Team, Report]:
-        stage, experience, episodes = rollout(
+    def turn(
+        team: TrainState, keys: Key[Array, "steps streams"]
+    ) -> tuple[TrainState, IterationStats]:
+        stage, trajectory, episodes = rollout(
             algorithm.act,
             information,
             vector,
@@ -191,15 +197,15 @@ def _turn(
             keys[1:, -1],
         )
         agents, network, metrics = lift(algorithm.learn)(
-            team.agents, experience, jax.vmap(Network.cleared)(team.network), keys[0, :-1]
+            team.agents, trajectory, jax.vmap(Network.cleared)(team.network), keys[0, :-1]
         )
         team = team._replace(
             agents=agents, network=network, stage=stage, iteration=team.iteration + 1
         )
         traffic = {} if information.central else network.traffic  # a centre need not send
         sent = traffic.values()
-        public = central + _shown_bytes(experience.shown, len(game.specs)) * steps
-        report = Report(
+        public = central + _shown_bytes(trajectory.shown, len(env.specs)) * steps
+        report = IterationStats(
             metrics,
             sum((t.bytes for t in sent), jnp.asarray(public, jnp.int32)),
             sum((t.rounds for t in sent), jnp.zeros_like(network.index)),
@@ -207,8 +213,8 @@ def _turn(
             {name: _apart(value) for name, value in jax.vmap(algorithm.shared)(agents).items()},
             episodes,
             {
-                "observation": _sound(experience.view.observation),
-                "reward": _sound(experience.reward),
+                "observation": _sound(trajectory.view.observation),
+                "reward": _sound(trajectory.reward),
             },
         )
         return team, report
@@ -233,11 +239,11 @@ def _shown_bytes(shown: dict[str, PyTree] | None, agents: int) -> int:
     return (agents - 1) * sum(each)
 
 
-def _central_bytes(information: Information, game: Game) -> np.ndarray:
+def _central_bytes(information: Information, env: Env) -> np.ndarray:
     """What is sent to a centre at each step, `[N]`: everybody's observation, action and reward."""
     if not information.central:
-        return np.zeros(len(game.specs), np.int32)
-    return np.array([4 * sum(map(_numbers, members)) for members in game.members])
+        return np.zeros(len(env.specs), np.int32)
+    return np.array([4 * sum(map(_numbers, members)) for members in env.members])
 
 
 def _numbers(spec: AgentSpec) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 
 from coterie.internal.files import write_whole
 from coterie.network import Traffic
-from coterie.training.state import Report
+from coterie.training.state import IterationStats
 
 HEADINGS = ("payload", "from", "to", "messages", "bytes", "lost")
 
@@ -21,12 +21,12 @@ class Ledger:
     bytes:     what each agent has sent in all, `[N]`: over its links, to a centre, to everybody.
     """
 
-    def __init__(self, neighbour: np.ndarray, names: tuple[str, ...]):
-        self._neighbour, self._names = neighbour, names
+    def __init__(self, neighbor: np.ndarray, names: tuple[str, ...]):
+        self._neighbor, self._names = neighbor, names
         self._counts: dict[str, np.ndarray] = {}
         self.bytes = np.zeros(len(names), np.int64)
 
-    def add(self, report: Report) -> None:
+    def add(self, report: IterationStats) -> None:
         """Count the iterations of a block, `[B, N, ...]`."""
         self.bytes += np.sum(report.bytes, axis=0, dtype=np.int64)
         for payload, traffic in report.traffic.items():
@@ -51,9 +51,9 @@ class Ledger:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(HEADINGS)
         for payload, (messages, carried, lost) in self._counts.items():
-            for sender, place in np.argwhere(self._neighbour != _own(self._neighbour)):
-                receiver = self._neighbour[sender, place]
-                back = int(np.flatnonzero(self._neighbour[receiver] == sender)[0])
+            for sender, place in np.argwhere(self._neighbor != _own(self._neighbor)):
+                receiver = self._neighbor[sender, place]
+                back = int(np.flatnonzero(self._neighbor[receiver] == sender)[0])
                 ends = self._names[sender], self._names[receiver]
                 counts = messages[sender, place], carried[sender, place], lost[receiver, back]
                 writer.writerow((payload, *ends, *counts))
@@ -68,5 +68,5 @@ def _total(counts: np.ndarray) -> np.ndarray:
     return counts.sum(axis=0, dtype=np.int64)
 
 
-def _own(neighbour: np.ndarray) -> np.ndarray:
-    return np.arange(len(neighbour))[:, None]
+def _own(neighbor: np.ndarray) -> np.ndarray:
+    return np.arange(len(neighbor))[:, None]

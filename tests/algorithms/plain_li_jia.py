@@ -49,8 +49,8 @@ def algorithm_1(method, transition, reward, chances, first=0):
         paid = reward[(state, *joint)]
         for i in range(agents):
             a, before = joint[i], critic[i, state].copy()
-            alpha = method.critic_step / (1 + visits[i, state, a]) ** method.critic_decay
-            beta = method.actor_step / (1 + visits[i, state].sum()) ** method.actor_decay
+            alpha = method.critic_lr / (1 + visits[i, state, a]) ** method.critic_lr_decay
+            beta = method.actor_lr / (1 + visits[i, state].sum()) ** method.actor_lr_decay
             then = pick(softmax(preference[i, following]), chances.follow[t, i])
             target = paid + method.discount * critic[i, following, then]
             critic[i, state, a] += alpha * (target - before[a])
@@ -58,8 +58,8 @@ def algorithm_1(method, transition, reward, chances, first=0):
                 slope = policies[i] * (before - policies[i] @ before)
                 preference[i, state] = np.clip(
                     preference[i, state] + beta * slope,
-                    method.preference_min,
-                    method.preference_max,
+                    method.logit_min,
+                    method.logit_max,
                 )
             visits[i, state, a] += 1
         state = following

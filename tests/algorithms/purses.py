@@ -1,4 +1,4 @@
-"""A game in which agents are paid in very different numbers for what all do."""
+"""An environment in which agents are paid in very different numbers for what all do."""
 
 import dataclasses
 
@@ -6,14 +6,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from coterie.envs.game import AgentSpec, Discrete, JaxGame, Timestep, View
+from coterie.envs.game import AgentSpec, Discrete, JaxEnv, Observation, Timestep
 
 STAKES = np.array([8.0, -2.0, 1.0, -0.5])
 MEAN = STAKES.mean()
 
 
 @dataclasses.dataclass(frozen=True)
-class Purses(JaxGame):
+class Purses(JaxEnv):
     """Every agent is paid, or pays, its stake times the share that helps, and that with noise."""
 
     @property
@@ -21,14 +21,14 @@ class Purses(JaxGame):
         return (AgentSpec(1, Discrete(2)),) * 4
 
     def reset(self, key):
-        return key, View(jnp.ones((4, 1)))
+        return key, Observation(jnp.ones((4, 1)))
 
     def step(self, state, action):
         key, now = jax.random.split(state)
         luck = 0.3 * jax.random.normal(now, (4,))
         paid = STAKES * (jnp.mean(action.astype(jnp.float32)) + luck)
         over = jnp.ones(4, bool)
-        return key, Timestep(View(jnp.ones((4, 1))), paid, over, ~over, {})
+        return key, Timestep(Observation(jnp.ones((4, 1))), paid, over, ~over, {})
 
     def global_state(self, state, view):
         return jnp.ones(1)

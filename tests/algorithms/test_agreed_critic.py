@@ -10,44 +10,44 @@ import optax
 import pytest
 
 from coterie.algorithms import NetworkedAC, NetworkedQAC
-from coterie.algorithms.networked.base import beside
-from coterie.algorithms.networked.networked_ac import Judges, worth
+from coterie.algorithms.networked.base import observation_actions
+from coterie.algorithms.networked.networked_ac import Critics, critic_value
 from coterie.centralized import CentralAC
 from coterie.graph import family, uniform
-from coterie.network import Communication, Delay, Noise, Quantise
+from coterie.network import Communication, Delay, Noise, Quantization
 from coterie.rl.optimizers import rescaled, scales
-from coterie.training.state import assemble, iteration
+from coterie.training.state import init_state, iteration
 from tests.algorithms.purses import MEAN, Purses
 
 
 def helped(critic):
     """What it is worth, to a critic, that all help and not none."""
-    inputs = beside(jnp.ones((2, 1)), jnp.eye(2)[:, None])
-    none, everybody = worth(critic.reward if isinstance(critic, Judges) else critic, inputs)
+    inputs = observation_actions(jnp.ones((2, 1)), jnp.eye(2)[:, None])
+    none, everybody = critic_value(critic.reward if isinstance(critic, Critics) else critic, inputs)
     return everybody - none
 
 
 LINEAR = {
-    "horizon": 4,
-    "crowd": "mean",
-    "hidden": (),
-    "critic_hidden": (),
-    "actor_rate": 1e-12,  # the policies stay as they are
-    "critic_rate": 0.05,
-    "gradient_clip": 1e6,
+    "rollout_length": 4,
+    "critic_actions": "mean",
+    "hidden_sizes": (),
+    "critic_hidden_sizes": (),
+    "actor_lr": 1e-12,  # the policies stay as they are
+    "critic_lr": 0.05,
+    "max_grad_norm": 1e6,
 }
 
 
 @functools.cache
 def found(algorithm, graph="complete", channels=()):
     """What helping is worth to every agent in the end, and the scales then, `[N]` each."""
-    game = Purses()
-    vector = game.vectorize(16)
+    env = Purses()
+    vector = env.vectorize(16)
     links = family(graph, 4, uniform) if graph == "complete" else family(graph, 4)
-    team = assemble(
-        algorithm, game, vector, Communication(links, channels=channels), jax.random.key(0)
+    team = init_state(
+        algorithm, env, vector, Communication(links, channels=channels), jax.random.key(0)
     )
-    round_ = iteration(algorithm, game, vector)
+    round_ = iteration(algorithm, env, vector)
 
     def step(team, _):
         team = round_(team)[0]
@@ -63,7 +63,7 @@ class OwnScale(NetworkedAC):
     """Critics are averaged, and what divides their gradients is each agent's own."""
 
     def agree(self, mine, network):
-        critic, network = network.gossip(mine.critic, "critic", self.rounds)
+        critic, network = network.gossip(mine.critic, "critic", self.consensus_rounds)
         return mine._replace(critic=critic), network
 
     def shared(self, state):
@@ -85,7 +85,7 @@ def test_divided_by_their_own_scale_critics_agree_on_something_else():
 
 @pytest.mark.parametrize(("rounds", "apart"), [(1, 0.1), (5, 0.01)])
 def test_on_a_ring_the_mean_of_the_critics_is_that_of_the_mean_reward(rounds, apart):
-    worths, moments = found(NetworkedAC(**LINEAR, rounds=rounds), "ring")
+    worths, moments = found(NetworkedAC(**LINEAR, consensus_rounds=rounds), "ring")
     np.testing.assert_allclose(worths.mean(), MEAN, rtol=0.05)
     assert np.std(worths) < apart * MEAN
     for moment in moments:
@@ -97,7 +97,7 @@ def test_several_steps_between_two_averages_change_little():
     np.testing.assert_allclose(worths, MEAN, rtol=0.05)
 
 
-@pytest.mark.parametrize("channel", [Quantise(4), Delay(10), Noise(0.01)], ids=repr)
+@pytest.mark.parametrize("channel", [Quantization(4), Delay(10), Noise(0.01)], ids=repr)
 def test_what_happens_to_messages_does_not_turn_scales_into_nonsense(channel):
     worths, moments = found(NetworkedAC(**LINEAR), "ring", (channel,))
     np.testing.assert_allclose(worths.mean(), MEAN, rtol=0.2)

@@ -10,21 +10,21 @@ import numpy as np
 import pytest
 
 from coterie.algorithms import DeterministicOff, DeterministicOn
-from coterie.envs.game import AgentSpec, Box, Discrete, JaxGame, Timestep, View
+from coterie.envs.game import AgentSpec, Box, Discrete, JaxEnv, Observation, Timestep
 from coterie.errors import ConfigError
 from coterie.graph import family
 from coterie.network import Communication, lift
-from coterie.training.state import assemble, iteration
+from coterie.training.state import init_state, iteration
 from tests.exact import deterministic as exact
 from tests.support import assert_same, taught, touched
 
 ON, OFF = DeterministicOn, DeterministicOff
-SCALE = 4.0  # the game's units are so many of the agents'
+SCALE = 4.0  # the environment's units are so many of the agents'
 
 
 @dataclasses.dataclass(frozen=True)
-class Drift(JaxGame):
-    """The game of `tests.exact.deterministic`, without an end."""
+class Drift(JaxEnv):
+    """The environment of `tests.exact.deterministic`, without an end."""
 
     @property
     def specs(self):
@@ -43,14 +43,14 @@ class Drift(JaxGame):
         return (key, there), Timestep(self.view(there), paid, never, never, {})
 
     def view(self, state):
-        return View(jnp.broadcast_to(jnp.float32(exact.SEEN)[state], (2, 2)))
+        return Observation(jnp.broadcast_to(jnp.float32(exact.SEEN)[state], (2, 2)))
 
     def global_state(self, state, view):
         return view.observation[0]
 
 
 @dataclasses.dataclass(frozen=True)
-class Tug(JaxGame):
+class Tug(JaxEnv):
     """One move; agent `i` loses the squared distance of the joint action from its own target."""
 
     targets = (
@@ -64,22 +64,22 @@ class Tug(JaxGame):
         return (AgentSpec(1, Box(1)),) * 3
 
     def reset(self, key):
-        return jnp.zeros(()), View(jnp.ones((3, 1)))
+        return jnp.zeros(()), Observation(jnp.ones((3, 1)))
 
     def step(self, state, action):
         paid = -jnp.sum((action[:, 0] - jnp.array(self.targets)) ** 2, axis=1)
         over = jnp.ones(3, bool)
-        return state, Timestep(View(jnp.ones((3, 1))), paid, over, ~over, {})
+        return state, Timestep(Observation(jnp.ones((3, 1))), paid, over, ~over, {})
 
 
-def after(algorithm, game, graph, updates, games, change=lambda agents: agents):
+def after(algorithm, env, graph, updates, envs, change=lambda agents: agents):
     """The team after so many updates, compiled as one scan."""
-    vector = game.vectorize(games)
-    team = assemble(
-        algorithm, game, vector, Communication(family(graph, len(game.specs))), jax.random.key(0)
+    vector = env.vectorize(envs)
+    team = init_state(
+        algorithm, env, vector, Communication(family(graph, len(env.specs))), jax.random.key(0)
     )
     team = team._replace(agents=change(team.agents))
-    round_ = iteration(algorithm, game, vector)
+    round_ = iteration(algorithm, env, vector)
     scan = jax.jit(lambda t: jax.lax.scan(lambda t, _: (round_(t)[0], None), t, length=updates)[0])
     return jax.device_get(scan(team).agents)
 
@@ -89,11 +89,11 @@ SIGMA = 1.2
 
 @functools.cache
 def critics(kind, graph):
-    """Both agents' critics after learning under a fixed policy, in the game's units."""
+    """Both agents' critics after learning under a fixed policy, in the environment's units."""
     algorithm = kind(
-        exploration=SIGMA / SCALE,
-        critic_step=0.5,  # constant: what is left is noise, which many games make small
-        actor_step=1e-30,
+        action_noise_std=SIGMA / SCALE,
+        critic_lr=0.5,  # constant: what is left is noise, which many environments make small
+        actor_lr=1e-30,
     )
     theta = jnp.float32(exact.THETA) / SCALE
 
@@ -123,7 +123,7 @@ def test_critics_converge_to_the_fixed_point_and_agree(kind):
 @pytest.mark.parametrize("kind", [ON, OFF])
 def test_a_team_finds_its_optimum_where_everybody_wants_something_else(kind):
     """Each number ends at the mean of the targets; alone, an agent goes to its own."""
-    algorithm = kind(exploration=0.2, critic_step=0.2, actor_step=0.0005)
+    algorithm = kind(action_noise_std=0.2, critic_lr=0.2, actor_lr=0.0005)
     targets = np.array(Tug.targets)
 
     def actions(graph):
@@ -137,8 +137,8 @@ def test_a_team_finds_its_optimum_where_everybody_wants_something_else(kind):
 def test_without_noise_nothing_is_learned():
     """Features vanish with it: the policy is where it began, however much is paid."""
     with pytest.raises(ConfigError, match=r"exploration must be greater than 0, not 0.0: without"):
-        ON(exploration=0.0)
-    still = ON(exploration=1e-6)
+        ON(action_noise_std=0.0)
+    still = ON(action_noise_std=1e-6)
     head = after(still, Tug(), "line", 50, 4).policy.head
     begun = after(still, Tug(), "line", 0, 4).policy.head
     np.testing.assert_allclose(head.weight, begun.weight, atol=1e-7)
@@ -148,13 +148,13 @@ def test_without_noise_nothing_is_learned():
 
 @pytest.mark.parametrize("kind", [ON, OFF])
 def test_one_step_is_the_papers_formulas(kind):
-    """A linear policy in a game of two agents, written out."""
-    algorithm = kind(exploration=0.3, critic_step=0.2, actor_step=0.1, bound=0.5)
-    (agents, experience, network, keys), learn, _ = taught(algorithm, Drift(), family("line", 2))
-    new, _, metrics = learn(agents, experience, network, keys)
-    state, following = experience.view.state[:, 0], experience.next_view.state[:, 0]
+    """A linear policy in an environment of two agents, written out."""
+    algorithm = kind(action_noise_std=0.3, critic_lr=0.2, actor_lr=0.1, parameter_bound=0.5)
+    (agents, trajectory, network, keys), learn, _ = taught(algorithm, Drift(), family("line", 2))
+    new, _, metrics = learn(agents, trajectory, network, keys)
+    state, following = trajectory.view.state[:, 0], trajectory.next_view.state[:, 0]
     inputs = np.concatenate([state, np.ones((2, 4, 1))], axis=2)
-    action = experience.decision.action[:, 0, :, 0]  # [N, G]
+    action = trajectory.decision.action[:, 0, :, 0]  # [N, G]
     heads, slopes = agents.policy.head, agents.critic.slopes[1]
     theta = np.concatenate([heads.weight[..., 0], heads.bias], axis=1)
     played = jnp.float32(heads_at_play(algorithm))
@@ -164,7 +164,7 @@ def test_one_step_is_the_papers_formulas(kind):
         omega = np.concatenate([slopes.weight[i, ..., 0], slopes.bias[i]], axis=1)  # [N, 3]
         weights, constant = agents.critic.value[0][i], agents.critic.value[1][i]
         judged = np.einsum("ngk,nk->g", phi, omega) + state[i] @ weights + constant
-        target = experience.reward[i, 0]
+        target = trajectory.reward[i, 0]
         if kind is ON:
             target = target - agents.average[i] + following[i] @ weights + constant
         delta = target - judged
@@ -172,7 +172,7 @@ def test_one_step_is_the_papers_formulas(kind):
         gram = np.einsum("gk,gl->kl", inputs[i], inputs[i]) / 4
         climbed.append(np.clip(theta[i] + 0.1 * gram @ omega[i], -0.5, 0.5))
         np.testing.assert_allclose(metrics["critic_loss"][i], np.mean(delta**2), rtol=1e-4)
-        paid = experience.reward[i, 0].mean()
+        paid = trajectory.reward[i, 0].mean()
         average = agents.average[i] + 0.2 * (paid - agents.average[i])
         np.testing.assert_allclose(new.average[i], average, rtol=1e-5)
     agreed = (moved[0] + moved[1]) / 2
@@ -185,7 +185,7 @@ def test_one_step_is_the_papers_formulas(kind):
 
 def test_steps_fall_and_gradients_are_cut():
     """At the third update, from the same lesson."""
-    plain = ON(exploration=0.3, actor_step=0.1)
+    plain = ON(action_noise_std=0.3, actor_lr=0.1)
     lesson, _, _ = taught(plain, Drift(), family("line", 2))
 
     def change(**options):
@@ -193,25 +193,25 @@ def test_steps_fall_and_gradients_are_cut():
         new, old = learn(*lesson)[0].policy.head, lesson.agents.policy.head
         return np.concatenate([new.weight - old.weight, (new.bias - old.bias)[:, None]], axis=1)
 
-    np.testing.assert_allclose(change(actor_decay=0.9), change() / 3**0.9, rtol=1e-3, atol=1e-7)
-    norms = np.linalg.norm(change(gradient_clip=1e-3), axis=(1, 2))
+    np.testing.assert_allclose(change(actor_lr_decay=0.9), change() / 3**0.9, rtol=1e-3, atol=1e-7)
+    norms = np.linalg.norm(change(max_grad_norm=1e-3), axis=(1, 2))
     np.testing.assert_allclose(norms, 0.1 * 1e-3, rtol=0.02)
 
 
 def test_nothing_follows_an_end_and_only_real_numbers_are_pushed():
-    (agents, experience, network, keys), learn, _ = taught(ON(horizon=6))
-    before = learn(agents, experience, network, keys)[0].critic
+    (agents, trajectory, network, keys), learn, _ = taught(ON(rollout_length=6))
+    before = learn(agents, trajectory, network, keys)[0].critic
 
     def after(where):
-        state = experience.next_view.state + 9.0 * where[..., None].astype(np.float32)
-        moved = experience._replace(next_view=experience.next_view._replace(state=state))
+        state = trajectory.next_view.state + 9.0 * where[..., None].astype(np.float32)
+        moved = trajectory._replace(next_view=trajectory.next_view._replace(state=state))
         return learn(agents, moved, network, keys)[0].critic
 
-    ends = experience.terminated & experience.view.present
+    ends = trajectory.terminated & trajectory.view.alive
     assert ends.any()
     assert_same(after(ends), before)
-    assert touched(before, after(~ends & experience.view.present)) == {0, 1, 2, 3}
-    pushed = np.abs(experience.shown["features"][1].bias[0]).max(axis=(0, 1))  # [N, D]
+    assert touched(before, after(~ends & trajectory.view.alive)) == {0, 1, 2, 3}
+    pushed = np.abs(trajectory.shown["features"][1].bias[0]).max(axis=(0, 1))  # [N, D]
     assert ((pushed > 0) == (np.arange(4) < np.array([2, 4, 3, 2])[:, None])).all()
 
 
@@ -222,7 +222,11 @@ def heads_at_play(algorithm):
 
 
 def test_what_does_not_fit_gets_its_sentence():
-    with pytest.raises(ConfigError, match=r"continuous actions, but this game's are discrete"):
+    with pytest.raises(
+        ConfigError, match=r"continuous actions, but this environment's are discrete"
+    ):
         ON().init(jax.random.key(0), AgentSpec(2, Discrete(3)))
-    with pytest.raises(ConfigError, match=r"actor_decay must be at least critic_decay, not 0.0"):
-        ON(critic_decay=0.6).check(1)
+    with pytest.raises(
+        ConfigError, match=r"actor_lr_decay must be at least critic_lr_decay, not 0.0"
+    ):
+        ON(critic_lr_decay=0.6).check(1)

@@ -10,7 +10,7 @@ from coterie.algorithms.ppo.base import Choice, Sample
 from coterie.algorithms.ppo.dpo import Penalties, smooth_root
 from coterie.catalogue import ALGORITHMS
 from coterie.rl.distributions import Categorical, Gaussian
-from coterie.types import View
+from coterie.types import Observation
 
 TEAM = 4
 random = np.random.default_rng(0)
@@ -46,7 +46,7 @@ def by_hand(logits):
 FORMS = {
     "paper": (DPO(), lambda g, h, d: (g + 0.01 * h) / 4 - 0.01 * d.mean() ** 0.5 - 0.01 * d.mean()),
     "per state": (
-        DPO(root_of="state", entropy=0.0, root_penalty=2.0, penalty=3.0),
+        DPO(sqrt_kl_per_state=True, entropy_coef=0.0, sqrt_kl_coef=2.0, kl_coef=3.0),
         lambda g, h, d: g / 4 - 2 * (d**0.5).mean() - 3 * d.mean(),
     ),
     "ippo-kl": (ALGORITHMS["ippo-kl"], lambda g, h, d: (g + 0.01 * h) / 4 - 0.01 * d.mean()),
@@ -69,7 +69,7 @@ def test_the_surrogate_is_what_is_written(form, jit):
     wrap = jax.jit if jit else lambda function: function
     found = wrap(lambda logits: surrogate(algorithm, logits))(jnp.array(NEW))
     # The smoothed root lies below the root by 1e-4 at most.
-    slack = 1e-4 * algorithm.root_penalty + 1e-6
+    slack = 1e-4 * algorithm.sqrt_kl_coef + 1e-6
     assert float(found) == pytest.approx(formula(*by_hand(NEW)), abs=slack, rel=1e-5)
 
 
@@ -86,7 +86,7 @@ def test_only_samples_of_a_present_agent_count():
 def test_at_the_old_policy_the_gradient_is_the_policy_gradient(name):
     """Where every update starts: finite, and no penalty has a slope (E.2-2)."""
     algorithm = ALGORITHMS[name]
-    share = 1 / TEAM if algorithm.share_of_team else 1.0
+    share = 1 / TEAM if algorithm.scale_by_num_agents else 1.0
     slope = jax.jit(jax.grad(lambda x: surrogate(algorithm, x)))(jnp.array(OLD))
 
     def plain(logits):
@@ -96,7 +96,7 @@ def test_at_the_old_policy_the_gradient_is_the_policy_gradient(name):
     assert np.isfinite(slope).all()
     # A divergence of 0 is rounded to about 1e-8, on which the smoothed root has a small slope.
     expected = share * jax.grad(plain)(jnp.array(OLD))
-    np.testing.assert_allclose(slope, expected, atol=1e-6 + 3e-5 * algorithm.root_penalty)
+    np.testing.assert_allclose(slope, expected, atol=1e-6 + 3e-5 * algorithm.sqrt_kl_coef)
 
 
 def test_the_same_holds_for_a_gaussian_policy():
@@ -105,7 +105,7 @@ def test_the_same_holds_for_a_gaussian_policy():
     def objective(mean, log_std):
         old = Choice(action, Gaussian(jnp.array(OLD[..., :2]), jnp.zeros((3, 4, 2))))
         new = Gaussian(mean, log_std)
-        algorithm = DPO(entropy=0.0, root_penalty=1.0, penalty=1.0)
+        algorithm = DPO(entropy_coef=0.0, sqrt_kl_coef=1.0, kl_coef=1.0)
         return algorithm.surrogate(new, old, jnp.array(ADVANTAGE), None, penalties(1, 1), TEAM)
 
     slope = jax.grad(objective)(mean, jnp.zeros((3, 4, 2)))
@@ -143,15 +143,15 @@ def test_the_optimum_near_the_old_policy_has_a_dead_zone(root_penalty):
     """
     old = np.array([0.5, 0.25, 0.25])
     action, value = np.array([[0, 0, 1, 2]]), np.array([0.1, -0.3, 0.1])
-    centred = (value - old @ value) / TEAM
-    s = (old @ centred**2) ** 0.5
+    centered = (value - old @ value) / TEAM
+    s = (old @ centered**2) ** 0.5
     linear = 1.0
     shrink = max(0.0, 1 - root_penalty / (2**0.5 * s))
-    expected = centred / linear * shrink
+    expected = centered / linear * shrink
     assert (shrink == 0.0) == (root_penalty > 0.0613)
 
     spread = jnp.broadcast_to(jnp.log(jnp.array(old)), (1, 4, 3))
-    algorithm = DPO(entropy=0.0)
+    algorithm = DPO(entropy_coef=0.0)
 
     def objective(x):
         return algorithm.surrogate(
@@ -170,7 +170,7 @@ def test_the_optimum_near_the_old_policy_has_a_dead_zone(root_penalty):
     moved = np.asarray(x - old @ x)  # a constant on all logits is no change
     # Second order in the step; and the smoothing of the root lets 1 % through in the dead zone.
     np.testing.assert_allclose(
-        moved, expected, atol=0.01 * abs(centred).max() + 0.05 * abs(expected).max()
+        moved, expected, atol=0.01 * abs(centered).max() + 0.05 * abs(expected).max()
     )
 
 
@@ -201,22 +201,24 @@ def adapted(algorithm, divergences, before, present=None):
     old = Gaussian(zeros, zeros)
     new = Gaussian(jnp.sqrt(2 * jnp.array(divergences))[None, :, None], zeros)
     blank = zeros[..., 0]
-    sample = Sample(View(zeros, None, present), blank > 0, Choice(zeros, old), blank, blank, blank)
+    sample = Sample(
+        Observation(zeros, None, present), blank > 0, Choice(zeros, old), blank, blank, blank
+    )
     return algorithm.adapt(before, sample, lambda: new)
 
 
 @pytest.mark.parametrize(("rule", "divergences", "root", "linear"), ADAPTATIONS)
 def test_adaptation(rule, divergences, root, linear):
-    after, metrics = adapted(DPO(adapt_by=rule), divergences, penalties(0.3, 0.7))
+    after, metrics = adapted(DPO(adapt_coefs=rule), divergences, penalties(0.3, 0.7))
     assert (float(after.root), float(after.linear)) == pytest.approx((0.3 * root, 0.7 * linear))
     assert float(metrics["kl"]) == pytest.approx(np.mean(divergences), rel=1e-5)
-    assert (metrics["root_penalty"], metrics["penalty"]) == tuple(after)
+    assert (metrics["sqrt_kl_coef"], metrics["kl_coef"]) == tuple(after)
 
 
 @pytest.mark.parametrize("rule", ["joint", "separate"])
 @pytest.mark.parametrize("divergence", [0.0, 1e-4, 0.01, 1.0])
 def test_a_penalty_of_zero_stays_zero_and_the_others_stay_within_bounds(rule, divergence):
-    algorithm = DPO(adapt_by=rule)
+    algorithm = DPO(adapt_coefs=rule)
     assert adapted(algorithm, [divergence], penalties(0, 0))[0] == (0.0, 0.0)
     after, _ = adapted(algorithm, [divergence], penalties(1e6, 1e-6))
     assert after.root <= 1e6

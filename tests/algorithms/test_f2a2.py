@@ -11,25 +11,32 @@ import pytest
 
 from coterie.algorithms import F2A2DDPG, F2A2ISAC, F2A2SAC, F2A2TD3
 from coterie.algorithms.f2a2.attention import AttentionCritic
-from coterie.algorithms.f2a2.f2a2_off import Others
-from coterie.algorithms.f2a2.joint_batch import Drawn, Memory, Scene
-from coterie.algorithms.f2a2.other_actions import POLICIES, Known
-from coterie.algorithms.f2a2.primal_dual import Pact
-from coterie.catalogue import make_game
+from coterie.algorithms.f2a2.f2a2_off import OtherActions
+from coterie.algorithms.f2a2.joint_batch import JointBatch, SampledSequence, Transition
+from coterie.algorithms.f2a2.other_actions import POLICIES, OpponentModelState
+from coterie.algorithms.f2a2.primal_dual import DualState
+from coterie.catalogue import make_env
 from coterie.errors import ConfigError, CoterieWarning, GraphError
 from coterie.graph import Complete, family
-from coterie.network import Communication, Intervals, lift, networks
+from coterie.network import AsyncIntervals, Communication, lift, networks
 from coterie.rl import replay
-from coterie.training.loop import rehearse
+from coterie.training.loop import dry_run
 from coterie.training.run import new_run
 from coterie.training.settings import Settings
 from coterie.training.state import iteration
-from coterie.types import AgentSpec, Box, Discrete, View
+from coterie.types import AgentSpec, Box, Discrete, Observation
 from tests.support import SMALL, assembled, assert_same, noise, taught, touched, with_options
 
 TEAM, BATCH, WIDTH, SEEN = 3, 8, 2, 2
-LITTLE = {**SMALL, "batch": BATCH, "discount": 0.5, "mind_width": 4, "width": 4, "heads": 2}
-LITTLE |= {"critic_optimizer": "sgd", "penalty": 1.0, "gradient_clip": 1e9}
+LITTLE = {
+    **SMALL,
+    "batch_size": BATCH,
+    "discount": 0.5,
+    "opponent_hidden_size": 4,
+    "attention_dim": 4,
+    "num_heads": 2,
+}
+LITTLE |= {"critic_optimizer": "sgd", "penalty": 1.0, "max_grad_norm": 1e9}
 METHODS = {
     "ddpg": (F2A2DDPG, Discrete),
     "ddpg-box": (F2A2DDPG, Box),
@@ -60,22 +67,22 @@ def one(name):
         return jax.tree.map(lambda x: x + 0.3 * numbers(*x.shape), tree)
 
     everybody = numbers(2, BATCH, TEAM, SEEN)
-    seen, after = (View(x[:, 1]) for x in everybody)
-    models = moved(learner.student.models)
+    seen, after = (Observation(x[:, 1]) for x in everybody)
+    models = moved(learner.actor_critic.models)
     older = moved(models.policy)
-    choices = older.facing(seen)
-    drawn = choices.sample(KEY), models.policy.facing(seen).sample(KEY)
+    choices = older.distribution(seen)
+    drawn = choices.sample(KEY), models.policy.distribution(seen).sample(KEY)
     action = jnp.concatenate([drawn[0][: BATCH // 2], drawn[1][BATCH // 2 :]])
     joint = jnp.tanh(numbers(BATCH, TEAM, WIDTH))
     if space is Discrete:
         joint = jax.nn.one_hot(jnp.argmax(joint, -1), WIDTH)
     mine = jax.nn.one_hot(action, WIDTH) if space is Discrete else action
     ends = jnp.arange(BATCH) % 2 == 0
-    step = Memory(seen, action, choices, (), numbers(BATCH), ends, ends, after)
+    step = Transition(seen, action, choices, (), numbers(BATCH), ends, ends, after)
     acted, real = joint.at[:, 1].set(mine), jnp.ones((1, BATCH), bool)
-    drawn = Drawn(jax.tree.map(lambda x: x[None], step), real)
-    scene = Scene(drawn, everybody[:1], acted[None], everybody[1])
-    return learner.student._replace(models=models, target=moved(models)), scene
+    drawn = SampledSequence(jax.tree.map(lambda x: x[None], step), real)
+    scene = JointBatch(drawn, everybody[:1], acted[None], everybody[1])
+    return learner.actor_critic._replace(models=models, target=moved(models)), scene
 
 
 def flat(critic, view, joint):
@@ -87,15 +94,19 @@ def flat(critic, view, joint):
 def test_targets_are_the_least_critics_of_what_all_would_do_next(method):
     algorithm, (student, scene) = method_of(method), one(method)
     others, index = scene.actions * 0.5, jnp.int32(1)
-    target = algorithm._target(student.target, scene, Others(scene.actions, others, index), KEY)
-    mine, bonus = algorithm.following(scene.next(student.target.policy), KEY)
+    target = algorithm._target(
+        student.target, scene, OtherActions(scene.actions, others, index), KEY
+    )
+    mine, bonus = algorithm.next_action(scene.next(student.target.policy), KEY)
     joint = others.at[:, 1].set(mine)
     if method == "sac":
         later = [
             jnp.sum(critic.values(scene.next_view.state, joint, index) * mine, -1)
             for critic in student.target.critic
         ]
-        log_prob = student.target.policy.facing(scene.next_view).log_prob(jnp.argmax(mine, -1))
+        log_prob = student.target.policy.distribution(scene.next_view).log_prob(
+            jnp.argmax(mine, -1)
+        )
         np.testing.assert_allclose(bonus, -0.01 * log_prob, rtol=1e-5)
     else:
         later = [flat(critic, scene.next_view, joint) for critic in student.target.critic]
@@ -106,14 +117,14 @@ def test_targets_are_the_least_critics_of_what_all_would_do_next(method):
 
 
 def test_noise_on_target_actions_is_cut():
-    algorithm, (student, scene) = method_of("td3-box", smoothing_bound=0.1), one("td3-box")
-    mine, _ = algorithm.following(scene.next(student.target.policy), KEY)
-    mean = student.target.policy.facing(scene.next_view).inner.mean
+    algorithm, (student, scene) = method_of("td3-box", target_noise_clip=0.1), one("td3-box")
+    mine, _ = algorithm.next_action(scene.next(student.target.policy), KEY)
+    mean = student.target.policy.distribution(scene.next_view).inner.mean
     noise = np.arctanh(mine) - mean
     assert np.abs(noise).max() == pytest.approx(0.1, abs=1e-4) and np.abs(noise).min() < 0.09
-    wide = method_of("td3-box", smoothing_bound=9.0, smoothing=0.2)
+    wide = method_of("td3-box", target_noise_clip=9.0, target_noise=0.2)
     many = jax.tree.map(lambda x: jnp.repeat(x, 400, axis=0), scene.next_view)
-    drawn, _ = wide.following(student.target.policy.facing(many), KEY)
+    drawn, _ = wide.following(student.target.policy.distribution(many), KEY)
     deviation = (np.arctanh(drawn) - np.repeat(mean, 400, axis=0)).std()
     assert deviation == pytest.approx(0.2, rel=0.05)
 
@@ -122,7 +133,7 @@ def losses(method, **options):
     """The gradient of an agent's loss, and what it is made of."""
     algorithm, (student, scene) = method_of(method, **options), one(method)
     others = scene.actions[::-1]
-    known = Others(others, others, jnp.int32(1))
+    known = OtherActions(others, others, jnp.int32(1))
     target = algorithm._target(student.target, scene, known, KEY)
 
     def loss(models):
@@ -141,8 +152,8 @@ def test_alternating_steps_are_plain_temporal_differences_and_plain_ascent(metho
         return jnp.mean(jnp.sum(0.5 * (values - target) ** 2, axis=0))
 
     def gain(policy):
-        choices = policy.facing(scene.view)
-        mine = algorithm.afresh(choices, KEY)
+        choices = policy.distribution(scene.view)
+        mine = algorithm.sample_action(choices, KEY)
         joint = others.at[:, 1].set(mine)
         if method != "sac":
             outputs = choices.log_probs if scene.step.discrete else choices.inner.mean
@@ -172,8 +183,8 @@ def test_the_joint_objective_adds_its_two_terms(method):
     """To the first critic what it says of the policy's actions; to the policy, its surprise."""
     index = jnp.int32(1)
     plain, algorithm, student, scene, _, target = losses(method, objective="alternating")
-    joint, *_ = losses(method, optimism=0.4, caution=0.7)
-    choices = student.models.policy.facing(scene.view)
+    joint, *_ = losses(method, actor_weight_in_critic=0.4, td_weight_in_actor=0.7)
+    choices = student.models.policy.distribution(scene.view)
     ratio = jnp.exp(
         choices.log_prob(scene.step.action) - scene.step.choices.log_prob(scene.step.action)
     )
@@ -190,7 +201,7 @@ def test_the_joint_objective_adds_its_two_terms(method):
 
     def wary(policy):
         return 0.7 * jnp.mean(
-            weight * surprise * policy.facing(scene.view).log_prob(scene.step.action)
+            weight * surprise * policy.distribution(scene.view).log_prob(scene.step.action)
         )
 
     added = jax.tree.map(lambda x, y: x - y, joint, plain)
@@ -206,7 +217,7 @@ def test_the_joint_objective_adds_its_two_terms(method):
 @each
 def test_as_printed_both_expectations_are_finite_and_differ(method):
     stored, *_ = losses(method)
-    both, *_ = losses(method, expectations="both")
+    both, *_ = losses(method, td_terms="both")
     assert all(np.isfinite(x).all() for x in jax.tree.leaves(both))
     for block in ("policy", "critic"):
         pair = (jax.tree.leaves(getattr(x, block)) for x in (stored, both))
@@ -248,19 +259,21 @@ def test_attention_looks_at_the_others_alone():
 def test_what_is_shared_is_pulled_together_and_nothing_else(name):
     from coterie.catalogue import ALGORITHMS
 
-    algorithm = with_options(ALGORITHMS[name], **(LITTLE | {"updates": 8, "warmup": 1}))
+    algorithm = with_options(
+        ALGORITHMS[name], **(LITTLE | {"updates_per_rollout": 8, "learning_starts": 1})
+    )
     lesson, _, _ = taught(algorithm)
-    network = networks(family("complete", 4), algorithm.information.sends, open=True)
+    network = networks(family("complete", 4), algorithm.information.payloads, joint_observable=True)
     learn = jax.jit(lift(algorithm.learn))
     agents = jax.tree.map(jnp.asarray, lesson.agents)
     apart = []
     for key in jax.random.split(KEY, 30):
         keys = jax.random.split(key, 4)
-        agents, network, _ = learn(agents, lesson.experience, network, keys)
+        agents, network, _ = learn(agents, lesson.trajectory, network, keys)
         shared = jax.tree.leaves(jax.vmap(algorithm.shared)(agents))
         apart.append(np.mean([float(np.std(x, axis=0).mean()) for x in shared]))
     assert apart[-1] < 0.3 * apart[0]
-    pact: Pact = agents.student.beside.pact
+    pact: DualState = agents.student.extras.pact
     for dual in jax.tree.leaves(pact.dual):
         np.testing.assert_allclose(dual.sum(axis=0), 0.0, atol=1e-3)
     policies = agents.student.models.policy.body.layers[0].weight
@@ -268,11 +281,11 @@ def test_what_is_shared_is_pulled_together_and_nothing_else(name):
 
 
 def test_what_the_others_say_is_taken_in_place_of_a_guess():
-    algorithm, (_, scene) = method_of("sac", others="policies"), one("sac")
+    algorithm, (_, scene) = method_of("sac", opponent_actions="policies"), one("sac")
 
     def mine(network):
         told = jnp.full((BATCH, WIDTH), 1.0 + network.index)
-        return algorithm._company.would(Known(), scene, network, (told, told), KEY)
+        return algorithm._opponents.predict(OpponentModelState(), scene, network, (told, told), KEY)
 
     network = networks(family("complete", TEAM), (algorithm.payload, POLICIES))
     would, after = lift(mine)(network)
@@ -284,7 +297,7 @@ def test_what_the_others_say_is_taken_in_place_of_a_guess():
 
 def test_models_of_others_learn_what_they_did_and_guess_what_they_will():
     """Agent 1 does what it saw a step ago, the others what they see: now, and after the step."""
-    company = method_of("sac", mind_width=16, critic_learning_rate=0.02)._company
+    company = method_of("sac", opponent_hidden_size=16, critic_lr=0.02)._opponents
     spec = AgentSpec(SEEN, Discrete(WIDTH), sizes=(WIDTH,) * TEAM, agents=TEAM)
     random, count = np.random.default_rng(1), 800
     seen = random.normal(size=(4, count, TEAM, SEEN)).astype(np.float32)  # the last is what is next
@@ -292,18 +305,20 @@ def test_models_of_others_learn_what_they_did_and_guess_what_they_will():
     wanted[1:, :, 1] = wanted[:-1, :, 1].copy()
     acted = np.eye(WIDTH, dtype=np.float32)[wanted]
     scene = one("sac")[1]
-    drawn = scene.drawn._replace(real=jnp.ones((3, count), bool))
-    scene = Scene(drawn, *map(jnp.asarray, (seen[:3], acted[:3], seen[3])))
+    drawn = scene.sequence._replace(real=jnp.ones((3, count), bool))
+    scene = JointBatch(drawn, *map(jnp.asarray, (seen[:3], acted[:3], seen[3])))
 
     def observer(network):
         def once(known, _):
             known, said = company.study(known, scene, network)
-            return known, said["others_accuracy"]
+            return known, said["opponent_model/accuracy"]
 
         known, right = jax.lax.scan(once, company.init(KEY, spec, 5), None, length=200)
-        return company.would(known, scene, network, None, KEY)[0], right
+        return company.predict(known, scene, network, None, KEY)[0], right
 
-    would, right = jax.jit(lift(observer))(networks(family("complete", TEAM), open=True))
+    would, right = jax.jit(lift(observer))(
+        networks(family("complete", TEAM), joint_observable=True)
+    )
     assert np.all(right[:, 0] < 0.75) and np.all(right[:, -1] > 0.95)
     for i in range(TEAM):
         for j in set(range(TEAM)) - {i}:
@@ -321,12 +336,12 @@ class Blind(F2A2DDPG):
 
 REFUSED = {
     "penalty": (F2A2DDPG(penalty=0.0), r"penalty \(beta\) must be above 0, not 0"),
-    "places": (F2A2DDPG(capacity=2**31), "has more places than can be numbered"),
-    "heads": (F2A2SAC(width=10), "width 10 cannot be dealt to 4 heads"),
-    "alone": (F2A2SAC(others="none"), "attends to the others has to know of them"),
-    "unseen": (F2A2ISAC(others="estimates"), "does not observe the others' actions"),
+    "places": (F2A2DDPG(buffer_size=2**31), "has more places than can be numbered"),
+    "num_heads": (F2A2SAC(attention_dim=10), "width 10 cannot be dealt to 4 heads"),
+    "alone": (F2A2SAC(opponent_actions="none"), "attends to the others has to know of them"),
+    "unseen": (F2A2ISAC(opponent_actions="estimates"), "does not observe the others' actions"),
     "blind": (Blind(), "does not observe the others' actions and cannot have others=estimates"),
-    "inner": (F2A2ISAC(share="inner", hidden=(64,)), "needs two hidden layers, not 1"),
+    "inner": (F2A2ISAC(share="inner", hidden_sizes=(64,)), "needs two hidden layers, not 1"),
 }
 
 
@@ -338,33 +353,33 @@ def test_what_makes_no_sense_is_refused(case):
 
 
 def test_a_penalty_too_strong_is_told():
-    game, method = make_game("spread", agents=4), F2A2DDPG(penalty=1.2e3)
+    env, method = make_env("spread", agents=4), F2A2DDPG(penalty=1.2e3)
     with pytest.warns(CoterieWarning, match="drives the shared parameters apart"):
-        rehearse(new_run(method, game, Settings(), "unused"))
+        dry_run(new_run(method, env, Settings(), "unused"))
     with warnings.catch_warnings(action="error"):
-        rehearse(new_run(method, game, Settings(communication=Communication(Complete())), "unused"))
+        dry_run(new_run(method, env, Settings(communication=Communication(Complete())), "unused"))
 
 
 def test_who_waits_longer_than_the_mean_says_is_told():
     """Drawn from N(1, 50^2), and at least 1: 20.9 rounds in the mean."""
-    game, settings = (
-        make_game("spread"),
-        Settings(communication=Communication(Complete(), schedule=Intervals(1, 50))),
+    env, settings = (
+        make_env("spread"),
+        Settings(communication=Communication(Complete(), schedule=AsyncIntervals(1, 50))),
     )
     with pytest.warns(CoterieWarning, match=r"listen every 20\.9\d* rounds.* drift"):
-        rehearse(new_run(F2A2DDPG(penalty=10.0), game, settings, "unused"))
+        dry_run(new_run(F2A2DDPG(penalty=10.0), env, settings, "unused"))
 
 
 def test_games_that_do_not_fit_get_their_sentence():
-    continuous = make_game("spread", continuous=True)
+    continuous = make_env("spread", continuous=True)
     with pytest.raises(ConfigError, match="chooses among discrete actions"):
-        rehearse(
+        dry_run(
             new_run(
                 F2A2SAC(), continuous, Settings(communication=Communication(Complete())), "unused"
             )
         )
-    with pytest.raises(ConfigError, match="this game's are numbered states"):
-        rehearse(
+    with pytest.raises(ConfigError, match="this environment's are numbered states"):
+        dry_run(
             new_run(
                 F2A2DDPG(),
                 "random-mdp",
@@ -372,34 +387,34 @@ def test_games_that_do_not_fit_get_their_sentence():
                 "unused",
             )
         )
-    asking = dataclasses.replace(F2A2SAC(), others="policies")
+    asking = dataclasses.replace(F2A2SAC(), opponent_actions="policies")
     with pytest.raises(GraphError, match=r"asks what everybody would do, and not all .* linked"):
-        rehearse(new_run(asking, "treasure", Settings(), "unused"))
-    rehearse(
+        dry_run(new_run(asking, "treasure", Settings(), "unused"))
+    dry_run(
         new_run(asking, "treasure", Settings(communication=Communication(Complete())), "unused")
     )
-    assert asking.information.sends == (
+    assert asking.information.payloads == (
         "attention",
         POLICIES,
     )
 
 
 def test_the_past_of_a_step_stays_within_its_episode():
-    """Two games side by side, whose episodes end with the third of six steps."""
-    algorithm, (_, scene) = method_of("sac", mental_steps=3, batch=64), one("sac")
+    """Two environments side by side, whose episodes end with the third of six steps."""
+    algorithm, (_, scene) = method_of("sac", opponent_history=3, batch_size=64), one("sac")
 
     def recalled(agent, network):
         """What agent 100, 200, ... sees at step t is 100 + t, ..., and the first number of it."""
         memory = replay.empty(jax.tree.map(lambda x: x[0], scene.step), 12)
         for t in range(6):
             two = jax.tree.map(lambda x: x[:2], scene.step)
-            seen = View(two.view.observation * 0 + agent + t)
+            seen = Observation(two.view.observation * 0 + agent + t)
             two = two._replace(view=seen, over=jnp.array([t == 2, t == 2]))
             memory = replay.add(memory, two)
         drawn = algorithm.draw(memory, KEY, 2).drawn
-        return Scene.of(drawn, network, algorithm.information)
+        return JointBatch.of(drawn, network, algorithm.information)
 
-    network = networks(family("none", TEAM), open=True)
+    network = networks(family("none", TEAM), joint_observable=True)
     scenes = lift(recalled)(100 * jnp.arange(TEAM), network)
     for agent in range(TEAM):
         mine = jax.tree.map(lambda x, agent=agent: x[agent], scenes)
@@ -424,40 +439,44 @@ def test_the_past_of_a_step_stays_within_its_episode():
 
 def test_a_recurrent_policy_is_taken_through_the_steps_before():
     """From what it remembered where they begin: of those after an end, what it did then."""
-    algorithm, (_, scene) = method_of("ddpg", recurrent=True, mental_steps=3), one("ddpg")
+    algorithm, (_, scene) = method_of("ddpg", recurrent=True, opponent_history=3), one("ddpg")
     spec = AgentSpec(SEEN, Discrete(WIDTH), state=TEAM * SEEN, sizes=(WIDTH,) * TEAM, agents=TEAM)
     policy = algorithm.init(jax.random.key(0), spec)[0].student.models.policy
-    length = algorithm.mental_steps + 1
+    length = algorithm.opponent_history + 1
     random = np.random.default_rng(1)
     seen = jnp.asarray(random.normal(size=(length, BATCH, SEEN)), jnp.float32)
     stored = jnp.asarray(random.normal(size=(length, BATCH, policy.body.start().size)), jnp.float32)
     starts = np.arange(BATCH) % length  # the first step of the episode, or of what is known of it
     real = jnp.asarray(np.arange(length)[:, None] >= starts)
     steps = jax.tree.map(lambda x: jnp.broadcast_to(x, (length, *x.shape)), scene.step)
-    steps = steps._replace(view=View(seen), memory=stored)
-    long = Scene(Drawn(steps, real), seen[:, :, None], seen[:, :, None], seen[0, :, None])
+    steps = steps._replace(view=Observation(seen), memory=stored)
+    long = JointBatch(
+        SampledSequence(steps, real), seen[:, :, None], seen[:, :, None], seen[0, :, None]
+    )
     now, then = long.now(policy), long.next(policy)
     for b, first in enumerate(starts):
         memory = stored[first, b]
         for t in range(first, length):
             features, memory = policy.body.step(seen[t, b], memory)
         np.testing.assert_allclose(
-            now.log_probs[b], policy.choices(features, View(seen[-1, b])).log_probs, atol=1e-5
+            now.log_probs[b],
+            policy.choices(features, Observation(seen[-1, b])).log_probs,
+            atol=1e-5,
         )
         after = steps.next_view.observation[-1, b]
         features, _ = policy.body.step(after, memory)
         np.testing.assert_allclose(
-            then.log_probs[b], policy.choices(features, View(after)).log_probs, atol=1e-5
+            then.log_probs[b], policy.choices(features, Observation(after)).log_probs, atol=1e-5
         )
 
 
 def test_before_the_warmup_nothing_is_learned_and_nothing_is_said():
     """Eight steps in a round, of the 24 that are waited for."""
-    early = with_options(F2A2DDPG(), **(SMALL | {"warmup": 24, "horizon": 2}))
-    game = noise(early)
-    team = assembled(early, game, game.vectorize(4), Communication(family("line", 4)), KEY)
-    models, round_ = team.agents.student.models, jax.jit(iteration(early, game, game.vectorize(4)))
-    for rounds in (0, 0, early.updates):
+    early = with_options(F2A2DDPG(), **(SMALL | {"learning_starts": 24, "rollout_length": 2}))
+    env = noise(early)
+    team = assembled(early, env, env.vectorize(4), Communication(family("line", 4)), KEY)
+    models, round_ = team.agents.student.models, jax.jit(iteration(early, env, env.vectorize(4)))
+    for rounds in (0, 0, early.updates_per_rollout):
         assert_same(team.agents.student.models, models)
         team, report = round_(team)
         assert report.rounds.tolist() == [rounds] * 4

@@ -8,27 +8,33 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coterie.algorithms import F2A2COMA, Experience
+from coterie.algorithms import F2A2COMA, Trajectory
 from coterie.algorithms.ppo.base import Choice
-from coterie.catalogue import make_game
+from coterie.catalogue import make_env
 from coterie.centralized import COMA
 from coterie.errors import ConfigError
 from coterie.graph import Complete, family
 from coterie.network import Communication, lift, networks
-from coterie.training.loop import rehearse
+from coterie.training.loop import dry_run
 from coterie.training.run import new_run
 from coterie.training.settings import Settings
-from coterie.training.state import assemble, iteration
-from coterie.types import AgentSpec, Discrete, View
+from coterie.training.state import init_state, iteration
+from coterie.types import AgentSpec, Discrete, Observation
 from tests.algorithms.purses import MEAN, Purses
 from tests.support import SMALL, taught, with_options
 
-TEAM, STEPS, GAMES, WIDTH, SEEN = 3, 5, 4, 3, 2
+TEAM, STEPS, NUM_ENVS, WIDTH, SEEN = 3, 5, 4, 3, 2
 MINE = 1  # the agent in question
 OPTIMISM, CAUTION = 0.4, 0.7
-SGD = {"critic_optimizer": "sgd", "penalty": 2.0, "gradient_clip": 1e9, "critic_learning_rate": 0.1}
+SGD = {"critic_optimizer": "sgd", "penalty": 2.0, "max_grad_norm": 1e9, "critic_lr": 0.1}
 LITTLE = F2A2COMA(
-    hidden=(4,), discount=0.5, optimism=OPTIMISM, caution=CAUTION, entropy=0.0, updates=1, **SGD
+    hidden_sizes=(4,),
+    discount=0.5,
+    actor_weight_in_critic=OPTIMISM,
+    td_weight_in_actor=CAUTION,
+    entropy_coef=0.0,
+    updates_per_rollout=1,
+    **SGD,
 )
 RANDOM = np.random.default_rng(0)
 held = jax.lax.stop_gradient
@@ -44,7 +50,7 @@ def moved(tree):
 
 def view(*shape):
     seen = numbers(*shape, TEAM * SEEN)
-    return View(seen[..., MINE * SEEN : (MINE + 1) * SEEN], state=seen)
+    return Observation(seen[..., MINE * SEEN : (MINE + 1) * SEEN], state=seen)
 
 
 SPEC = AgentSpec(SEEN, Discrete(WIDTH), state=TEAM * SEEN, sizes=(WIDTH,) * TEAM, agents=TEAM)
@@ -53,11 +59,11 @@ MODELS = moved(LITTLE.models(KEY, SPEC))
 OLDER = moved(MODELS.policy)
 
 
-def experience(policy=OLDER):
+def trajectory(policy=OLDER):
     """Steps of episodes that end, or are cut off, after some of them; of this policy."""
-    shape = STEPS, GAMES
+    shape = STEPS, NUM_ENVS
     seen = view(*shape)
-    choices = policy.facing(seen)
+    choices = policy.distribution(seen)
     action = choices.sample(jax.random.key(1))
     joint = jax.nn.one_hot(RANDOM.integers(WIDTH, size=(*shape, TEAM)), WIDTH)
     joint = joint.at[..., MINE, :].set(jax.nn.one_hot(action, WIDTH))
@@ -70,10 +76,10 @@ def experience(policy=OLDER):
         return jnp.where(flags[2][..., None], final, later)
 
     after = jax.tree.map(following, seen, view(*shape))
-    return Experience(seen, Choice(action, choices), numbers(*shape), *flags, after, (), joint)
+    return Trajectory(seen, Choice(action, choices), numbers(*shape), *flags, after, (), joint)
 
 
-PLAYED = experience()
+PLAYED = trajectory()
 
 
 def q(critics, view, joint):
@@ -89,7 +95,7 @@ def test_targets_are_lambda_returns_with_v():
     found = LITTLE._target(MODELS.critic.state, PLAYED)
     later = np.asarray(v(MODELS.critic, PLAYED.next_view))
     ends, over = np.asarray(PLAYED.terminated), np.asarray(PLAYED.over)
-    for t, g in itertools.product(range(STEPS), range(GAMES)):
+    for t, g in itertools.product(range(STEPS), range(NUM_ENVS)):
         last = next((s for s in range(t, STEPS) if over[s, g]), STEPS - 1)
         returns = []
         for n in range(1, last - t + 2):
@@ -135,7 +141,9 @@ def test_the_loss_is_the_stated_objective():
     action = jnp.argmax(every[..., MINE, :], axis=-1)
     flags = [jnp.zeros((1, count), bool)] * 3
     target = numbers(1, count)
-    played = Experience(seen, Choice(action, policy.facing(seen)), target, *flags, seen, (), every)
+    played = Trajectory(
+        seen, Choice(action, policy.distribution(seen)), target, *flags, seen, (), every
+    )
     algorithm = dataclasses.replace(LITTLE, discount=0.0)  # what is paid is the target
     coded = gradient(algorithm, models, played)
 
@@ -143,7 +151,7 @@ def test_the_loss_is_the_stated_objective():
 
     def stated(models, critics):
         """In costs: `alpha_1 E(Q - B) + alpha_2 E(Q - y)^2`, with `B` held fixed."""
-        chances = jnp.exp(models.policy.facing(seen).log_prob(action)) * others
+        chances = jnp.exp(models.policy.distribution(seen).log_prob(action)) * others
         cost, wanted = -q(critics, seen, every), -target
         own = q(held(critics), seen, every).reshape(WIDTH, WIDTH, WIDTH)
         base = -jnp.broadcast_to(own.mean(axis=MINE, keepdims=True), own.shape).reshape(1, -1)
@@ -173,7 +181,7 @@ def test_gradients_are_the_printed_ones(fresh):
 
     Where the policy has moved since, each weighed by the ratio of what it now does, at most 1.
     """
-    played = experience(MODELS.policy) if fresh else PLAYED
+    played = trajectory(MODELS.policy) if fresh else PLAYED
     target = LITTLE._target(MODELS.critic.state, played)
     case = LITTLE._case(MODELS.policy, played, target, jnp.int32(MINE))
     weight = np.minimum(1.0, np.exp(case.moved))
@@ -184,7 +192,7 @@ def test_gradients_are_the_printed_ones(fresh):
     score = weight * (advantage - CAUTION * np.minimum(1.0, delta**2))
 
     def climbed(policy):
-        return jnp.mean(score * policy.facing(played.view).log_prob(played.decision.action))
+        return jnp.mean(score * policy.distribution(played.view).log_prob(played.decision.action))
 
     def descended(critics):
         lift = (delta - 0.5 * OPTIMISM * weight) * q(critics, played.view, played.actions)
@@ -201,11 +209,11 @@ def test_gradients_are_the_printed_ones(fresh):
 
 def test_one_update_is_a_step_a_force_and_a_meeting():
     """(5.4) for a whole team that has met before, with plain steps for the critics."""
-    network = networks(family("complete", TEAM), LITTLE.information.sends)
+    network = networks(family("complete", TEAM), LITTLE.information.payloads)
     team = jax.vmap(lambda key: LITTLE.init(key, SPEC)[0])(jax.random.split(KEY, TEAM))
-    team = team._replace(models=moved(team.models), pact=moved(team.pact))
+    team = team._replace(models=moved(team.models), dual=moved(team.dual))
     played = jax.tree.map(lambda x: jnp.broadcast_to(x, (TEAM, *x.shape)), PLAYED)
-    played = played._replace(reward=numbers(TEAM, STEPS, GAMES))
+    played = played._replace(reward=numbers(TEAM, STEPS, NUM_ENVS))
     keys = jax.random.split(KEY, TEAM)
     after, network, _ = jax.jit(lift(LITTLE.learn))(team, played, network, keys)
 
@@ -226,7 +234,7 @@ def test_one_update_is_a_step_a_force_and_a_meeting():
     average = jax.tree.map(lambda x: jnp.broadcast_to(x.mean(axis=0), x.shape), everybody)
     same(after.models.critic, everybody)
     same(after.pact.mean.critic, average)
-    before = team.pact.dual.critic
+    before = team.dual.dual.critic
     dual = jax.tree.map(lambda old, w, x: old - beta * (w - x), before, average, everybody)
     same(after.pact.dual.critic, dual)
     assert network.traffic["critic"].rounds.tolist() == [1] * TEAM
@@ -236,28 +244,28 @@ def test_a_memory_is_followed_through_the_ends_of_episodes():
     """What the policy would do, unrolled, is what it did while it played."""
     algorithm = with_options(F2A2COMA(recurrent=True), **SMALL)
     lesson, _, team = taught(algorithm)
-    assert lesson.experience.over[:, :-1].any()
+    assert lesson.trajectory.over[:, :-1].any()
 
     def asked(agent, played, index):
         case = algorithm._case(agent.models.policy, played, played.reward, index)
         return case.moved
 
-    away = jax.vmap(asked)(team.agents, lesson.experience, jnp.arange(4))
+    away = jax.vmap(asked)(team.agents, lesson.trajectory, jnp.arange(4))
     np.testing.assert_allclose(away, 0.0, atol=1e-5)
-    forgetful = lesson.experience._replace(over=np.zeros_like(lesson.experience.over))
+    forgetful = lesson.trajectory._replace(over=np.zeros_like(lesson.trajectory.over))
     assert np.abs(jax.vmap(asked)(team.agents, forgetful, jnp.arange(4))).max() > 1e-5
 
 
 def believed(algorithm, links="complete"):
     """What every agent's critics think, in the end, of nobody and of all helping, `[N]` each."""
-    game = Purses()
-    vector = game.vectorize(16)
-    team = assemble(algorithm, game, vector, Communication(family(links, 4)), jax.random.key(0))
-    round_ = iteration(algorithm, game, vector)
+    env = Purses()
+    vector = env.vectorize(16)
+    team = init_state(algorithm, env, vector, Communication(family(links, 4)), jax.random.key(0))
+    round_ = iteration(algorithm, env, vector)
 
     def worth(agents):
         same = jnp.broadcast_to(jnp.eye(2)[:, None], (2, 4, 2))
-        seen = View(jnp.ones((2, 1)), state=jnp.ones((2, 4)))
+        seen = Observation(jnp.ones((2, 1)), state=jnp.ones((2, 4)))
         values = jax.vmap(lambda a: q(a.models.critic, seen, same))(agents)
         return values, jax.vmap(lambda a: v(a.models.critic, seen)[0])(agents)
 
@@ -271,14 +279,14 @@ def believed(algorithm, links="complete"):
 
 
 BELIEVERS = {
-    "horizon": 4,
-    "hidden": (8,),
-    "learning_rate": 1e-9,
-    "critic_learning_rate": 0.02,
+    "rollout_length": 4,
+    "hidden_sizes": (8,),
+    "actor_lr": 1e-9,
+    "critic_lr": 0.02,
     "critic_optimizer": "sgd",
     "penalty": 10.0,
-    "gradient_clip": 1e6,
-    "optimism": 0.0,
+    "max_grad_norm": 1e6,
+    "actor_weight_in_critic": 0.0,
 }
 
 
@@ -289,7 +297,7 @@ def test_critics_agree_on_the_mean_reward(links):
     np.testing.assert_allclose(expected, MEAN / 2, rtol=0.1)
 
 
-def test_at_a_centre_all_are_told_the_mean_reward():
+def test_at_a_center_all_are_told_the_mean_reward():
     difference, expected = believed(COMA(**BELIEVERS), "none")
     np.testing.assert_allclose(difference, MEAN, rtol=0.1)
     np.testing.assert_allclose(expected, MEAN / 2, rtol=0.1)
@@ -299,15 +307,15 @@ def test_what_makes_no_sense_is_refused():
     with pytest.raises(ConfigError, match=r"penalty \(beta\) must be above 0, not 0"):
         F2A2COMA(penalty=0.0).check(4)
     with pytest.raises(ConfigError, match="needs a hidden layer"):
-        F2A2COMA(hidden=()).check(4)
+        F2A2COMA(hidden_sizes=()).check(4)
     for kind in (F2A2COMA, COMA):
-        for game, sentence in (
-            (make_game("spread", continuous=True), "choose among discrete actions"),
-            ("random-mdp", "this game's are numbered states"),
+        for env, sentence in (
+            (make_env("spread", continuous=True), "choose among discrete actions"),
+            ("random-mdp", "this environment's are numbered states"),
         ):
             with pytest.raises(ConfigError, match=sentence):
-                rehearse(
+                dry_run(
                     new_run(
-                        kind(), game, Settings(communication=Communication(Complete())), "unused"
+                        kind(), env, Settings(communication=Communication(Complete())), "unused"
                     )
                 )

@@ -10,38 +10,40 @@ import jax.numpy as jnp
 import numpy as np
 
 import examples.f2a2_ppo as example
-from coterie.algorithms.f2a2.f2a2_on import Case
+from coterie.algorithms.f2a2.f2a2_on import PolicyBatch
 from coterie.catalogue import make_algorithm
 from coterie.rl.distributions import Categorical
 from coterie.training.run import new_run, open_run
 from coterie.training.settings import Settings
-from coterie.types import AgentSpec, Discrete, View
+from coterie.types import AgentSpec, Discrete, Observation
 from examples.f2a2_ppo import F2A2PPO
 
 
 def test_it_is_short_and_found_by_its_path(tmp_path):
     assert len(inspect.getsource(example).splitlines()) < 100
-    made = make_algorithm("examples.f2a2_ppo:F2A2PPO", clip=0.1)
-    assert made == F2A2PPO(clip=0.1)
+    made = make_algorithm("examples.f2a2_ppo:F2A2PPO", clip_eps=0.1)
+    assert made == F2A2PPO(clip_eps=0.1)
     run = new_run(made, "spread", Settings(), tmp_path / "run")
     run.create()
     assert open_run(tmp_path / "run").algorithm == made
 
 
 def test_ratios_are_clipped_and_advantages_are_of_both_critics():
-    algorithm = F2A2PPO(hidden=(4,), clip=0.2)
+    algorithm = F2A2PPO(hidden_sizes=(4,), clip_eps=0.2)
     spec = AgentSpec(2, Discrete(3), state=4, sizes=(3, 3), agents=2)
     critics = algorithm.critics(jax.random.key(4), spec)
     random = np.random.default_rng(0)
-    seen = View(jnp.zeros((1, 6, 2)), state=jnp.asarray(random.normal(size=(1, 6, 4)), jnp.float32))
+    seen = Observation(
+        jnp.zeros((1, 6, 2)), state=jnp.asarray(random.normal(size=(1, 6, 4)), jnp.float32)
+    )
     actions = jax.nn.one_hot(random.integers(3, size=(1, 6, 2)), 3)
     before = jnp.log(jnp.full((1, 6), 0.2))
     ratio = jnp.array([[0.5, 0.9, 1.0, 1.1, 1.5, 3.0]])
 
     def gain(log_prob):
         choices = Categorical.of(jnp.zeros((1, 6, 3)))
-        case = Case(seen, choices, actions, log_prob, before, before, jnp.int32(0))
-        return algorithm.gain(critics, case)
+        case = PolicyBatch(seen, choices, actions, log_prob, before, before, jnp.int32(0))
+        return algorithm.actor_objective(critics, case)
 
     value = critics.joint.value(seen.state, actions.reshape(1, 6, 6))
     base = critics.state.value(critics.state.body.step(seen.state, ())[0])

@@ -29,7 +29,7 @@ def test_the_clipped_surrogate(ratio, advantage, gain, slope):
         old = Categorical(jnp.log(jnp.array([[[chance, 1 - chance]]])))
         choice = Choice(jnp.zeros((1, 1), jnp.int32), old)
         scores = jnp.full((1, 1), advantage)
-        return IPPO(entropy=0.0).surrogate(Categorical(new), choice, scores, None, (), 3)
+        return IPPO(entropy_coef=0.0).surrogate(Categorical(new), choice, scores, None, (), 3)
 
     for wrap in (jax.jit, lambda function: function):
         value, gradient = wrap(jax.value_and_grad(objective))(jnp.float32(ratio))
@@ -41,7 +41,7 @@ def test_entropy_is_added_and_absent_samples_are_not():
     policy = Categorical.of(jnp.log(jnp.array([[[0.5, 0.5], [0.9, 0.1]]])))
     choice = Choice(jnp.zeros((1, 2), jnp.int32), policy)
     present = jnp.array([[True, False]])
-    gain = IPPO(entropy=0.1).surrogate(policy, choice, jnp.full((1, 2), 3.0), present, (), 3)
+    gain = IPPO(entropy_coef=0.1).surrogate(policy, choice, jnp.full((1, 2), 3.0), present, (), 3)
     assert float(gain) == pytest.approx(3.0 + 0.1 * np.log(2))
 
 

@@ -7,17 +7,24 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coterie.algorithms import IQL, Experience
+from coterie.algorithms import IQL, Trajectory
 from coterie.algorithms.base.algorithm import Action
 from coterie.graph import family
 from coterie.network import lift, networks
 from coterie.rl.models import Body, Dense, Policy
-from coterie.types import AgentSpec, Discrete, View
+from coterie.types import AgentSpec, Discrete, Observation
 
 Q = np.array([[2.0, 1.0], [3.0, 5.0]])  # of two states; best: action 0, action 1
 TARGET = np.array([[10.0, 20.0], [30.0, 40.0]])
 IQL_BY_HAND = IQL(
-    horizon=3, updates=1, batch=1, capacity=1, warmup=1, hidden=(2,), discount=0.5, target_every=2
+    rollout_length=3,
+    updates_per_rollout=1,
+    batch_size=1,
+    buffer_size=1,
+    learning_starts=1,
+    hidden_sizes=(2,),
+    discount=0.5,
+    target_update_interval=2,
 )
 
 
@@ -29,8 +36,8 @@ def table(values):
 
 def learner(algorithm, **about):
     state, _ = algorithm.init(jax.random.key(0), AgentSpec(2, Discrete(2), **about))
-    student = state.student._replace(values=table(Q), target=table(TARGET))
-    return state._replace(student=student)
+    student = state.q_network._replace(values=table(Q), target=table(TARGET))
+    return state._replace(q_network=student)
 
 
 def stream(mask=None, present=None):
@@ -40,14 +47,14 @@ def stream(mask=None, present=None):
     allowed = None if mask is None else jnp.array(mask, bool)[:, None]
     here = None if present is None else jnp.array(present)[:, None]
     free = None if mask is None else jnp.ones((3, 1, 2), bool)
-    return Experience(
-        View(one_hot[jnp.array([0, 1, 1])][:, None], free, here),
+    return Trajectory(
+        Observation(one_hot[jnp.array([0, 1, 1])][:, None], free, here),
         Action(jnp.array([[1], [0], [1]])),
         jnp.array([[1.0], [2.0], [3.0]]),
         flags[1],
         flags[2],
         flags[3],
-        View(one_hot[jnp.array([1, 0, 0])][:, None], allowed, here),
+        Observation(one_hot[jnp.array([1, 0, 0])][:, None], allowed, here),
         (),
     )
 
@@ -57,11 +64,11 @@ def team_of_one(algorithm):
     return jax.jit(lift(algorithm.learn))
 
 
-def learn(algorithm, state, experience, times=1):
+def learn(algorithm, state, trajectory, times=1):
     """`learn` for a team of one."""
     team = team_of_one(algorithm)
     network, key = networks(family("none", 1)), jax.random.split(jax.random.key(0), 1)
-    one = jax.tree.map(lambda x: x[None], (state, experience))
+    one = jax.tree.map(lambda x: x[None], (state, trajectory))
     for _ in range(times):
         state, network, metrics = team(*one, network, key)
         one = state, one[1]
@@ -83,43 +90,43 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_double_q_target(case):
-    experience, about, errors = CASES[case]
-    _, metrics = learn(IQL_BY_HAND, learner(IQL_BY_HAND, **about), experience)
+    trajectory, about, errors = CASES[case]
+    _, metrics = learn(IQL_BY_HAND, learner(IQL_BY_HAND, **about), trajectory)
     assert float(metrics["critic_loss"]) == pytest.approx(np.mean(np.square(errors)))
     assert float(metrics["value"]) == pytest.approx(np.mean([1, 3, 5][: len(errors)]))
 
 
 def test_the_gradient_moves_the_values_towards_the_targets_and_not_the_targets():
     state, _ = learn(IQL_BY_HAND, learner(IQL_BY_HAND), stream())
-    moved = state.student.values.head.weight - Q
+    moved = state.q_network.values.head.weight - Q
     assert np.sign(moved).tolist() == [[0, 1], [-1, 1]]  # 21 > 1, 2 < 3, 8 > 5
-    np.testing.assert_array_equal(state.student.target.head.weight, TARGET)
+    np.testing.assert_array_equal(state.q_network.target.head.weight, TARGET)
 
 
 def test_the_target_is_copied_every_so_many_updates():
     state, _ = learn(IQL_BY_HAND, learner(IQL_BY_HAND), stream(), times=2)
-    assert int(state.student.updates) == 2
+    assert int(state.q_network.updates) == 2
     np.testing.assert_array_equal(
-        state.student.target.head.weight, state.student.values.head.weight
+        state.q_network.target.head.weight, state.q_network.values.head.weight
     )
 
 
 def test_nothing_is_learned_before_the_warm_up_is_over():
-    algorithm = IQL(**{**vars(IQL_BY_HAND), "capacity": 3, "warmup": 3})
+    algorithm = IQL(**{**vars(IQL_BY_HAND), "buffer_size": 3, "learning_starts": 3})
     state, _ = learn(algorithm, learner(algorithm), stream(), times=2)
-    np.testing.assert_array_equal(state.student.values.head.weight, Q)
-    assert int(state.student.updates) == 0
+    np.testing.assert_array_equal(state.q_network.values.head.weight, Q)
+    assert int(state.q_network.updates) == 0
     state, _ = learn(algorithm, learner(algorithm), stream(), times=3)
-    assert int(state.student.updates) == 1
+    assert int(state.q_network.updates) == 1
     assert int(state.replay.size) == 3
 
 
 @pytest.mark.parametrize(("steps", "chance"), [(0, 1.0), (50, 0.525), (100, 0.05), (1000, 0.05)])
 def test_exploration_falls_in_a_line(steps, chance):
-    algorithm = IQL(hidden=(2,), exploration_steps=100, capacity=1)
+    algorithm = IQL(hidden_sizes=(2,), epsilon_decay_steps=100, buffer_size=1)
     state = learner(algorithm, masked=True)._replace(steps=jnp.int32(steps))
     mask = jnp.tile(jnp.array([[True, True], [False, True]]), (10_000, 1))
-    view = View(jnp.tile(jnp.eye(2), (10_000, 1)), mask)
+    view = Observation(jnp.tile(jnp.eye(2), (10_000, 1)), mask)
     decision, _ = jax.jit(algorithm.act)(state, (), view, jax.random.key(0))
     free, forced = decision.action[::2], decision.action[1::2]
     # In state 0 action 0 is the best, and half of the random ones.
@@ -129,4 +136,4 @@ def test_exploration_falls_in_a_line(steps, chance):
 
 def test_exploration_is_reported_for_the_steps_played():
     _, metrics = learn(IQL_BY_HAND, learner(IQL_BY_HAND), stream())
-    assert float(metrics["exploration"]) == pytest.approx(1 - 0.95 * 3 / 50_000)
+    assert float(metrics["epsilon"]) == pytest.approx(1 - 0.95 * 3 / 50_000)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coterie.algorithms.f2a2.joint_objective import Joint, truncated
+from coterie.algorithms.f2a2.joint_objective import JointObjective, truncated
 
 S, A = 3, 4
 A1, A2, TEMPERATURE = 0.7, 1.6, 0.3
@@ -56,7 +56,7 @@ def same(one, other):
 
 
 def rule(most=1.0):
-    return Joint(A1 / A2, A2 / A1, most)
+    return JointObjective(A1 / A2, A2 / A1, most)
 
 
 def baseline(logits, costs):
@@ -81,7 +81,7 @@ def test_proposition_3_is_the_gradient_of_its_objective():
 
     def policy(values, target, log_prob, _):
         gain = -advantage.reshape(-1)
-        return rule().scored(log_prob, gain, values[:1], target, jnp.zeros(S * A))
+        return rule().score_term(log_prob, gain, values[:1], target, jnp.zeros(S * A))
 
     def judge(values, target, *_):
         return rule().critic_stored(values[:1], target, jnp.zeros(S * A))
@@ -137,7 +137,9 @@ def test_the_actor_of_propositions_4_and_5(critics, most):
         lambda mu: jnp.sum(A1 * costs(mu)[0] + A2 * back * jnp.sum((costs(mu) - target) ** 2, 0))
     )(start)
     same(stated, printed)
-    climbed = jax.grad(lambda mu: jnp.sum(rule(most).climbed(-costs(mu), -target, moved)))(start)
+    climbed = jax.grad(lambda mu: jnp.sum(rule(most).pathwise_term(-costs(mu), -target, moved)))(
+        start
+    )
     same(climbed, -printed / A1)
 
 
@@ -151,9 +153,9 @@ def test_the_actor_of_proposition_6(most):
     line_3 = score(A2 * cim(THEN, NOW, most) * jnp.sum(delta**2, axis=0), NOW)
     gain = -advantage.reshape(-1)
     terms = {
-        "stored": (lambda v, y, p, m: rule(most).scored_stored(p, gain, m), THEN, line_1),
-        "fresh": (lambda v, y, p, m: rule(most).scored(p, gain, v, y, m), NOW, line_2 + line_3),
-        "wary": (lambda v, y, p, m: rule(most).wary(p, v, y, m), THEN, line_3),
+        "stored": (lambda v, y, p, m: rule(most).stored_score_term(p, gain, m), THEN, line_1),
+        "fresh": (lambda v, y, p, m: rule(most).score_term(p, gain, v, y, m), NOW, line_2 + line_3),
+        "wary": (lambda v, y, p, m: rule(most).stored_td_term(p, v, y, m), THEN, line_3),
     }
     for term, weights, printed in terms.values():
         policy, critics = coded(term, weights)
@@ -187,7 +189,7 @@ def test_with_the_printed_sign_entropy_would_fall():
 def test_where_a_joint_critic_rests(preferred):
     """Above its target by optimism / 2 for each lift: as printed twice, unequally for actions."""
     then, optimism, target = 0.5, 0.2, jnp.array([1.0])
-    joint = Joint(optimism)
+    joint = JointObjective(optimism)
 
     def rest(*terms):
         value = jnp.array([[0.0]])
@@ -206,9 +208,9 @@ def test_where_a_joint_critic_rests(preferred):
 
 
 def test_alternating_steps_are_what_is_left_without_either():
-    plain, zero = Joint(), jnp.zeros(2)
+    plain, zero = JointObjective(), jnp.zeros(2)
     values, target = jnp.array([[1.0, 3.0]]), jnp.array([0.0, 1.0])
     np.testing.assert_allclose(plain.critic_stored(values, target, zero + 9), [0.5, 2.0])
-    np.testing.assert_allclose(plain.climbed(values, target, zero), values[0])
-    np.testing.assert_array_equal(plain.wary(zero + 1, values, target, zero), 0.0)
+    np.testing.assert_allclose(plain.pathwise_term(values, target, zero), values[0])
+    np.testing.assert_array_equal(plain.stored_td_term(zero + 1, values, target, zero), 0.0)
     np.testing.assert_allclose(truncated(jnp.log(jnp.array([0.5, 4.0])), 2.0), [0.5, 2.0])

@@ -7,19 +7,32 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coterie.algorithms import Experience, LiJia
+from coterie.algorithms import LiJia, Trajectory
 from coterie.algorithms.base.off_policy import Models
-from coterie.algorithms.li_jia.li_jia import Memory, Throw
-from coterie.algorithms.li_jia.others_log_ratio import PAYLOAD, Afresh, Drift, Tracked
+from coterie.algorithms.li_jia.li_jia import Throw, Transition
+from coterie.algorithms.li_jia.others_log_ratio import (
+    PAYLOAD,
+    GossipEstimate,
+    LogRatioState,
+    TrackingEstimate,
+)
 from coterie.errors import ConfigError
 from coterie.graph import family
-from coterie.network import Loss, lift, networks
-from coterie.rl.importance import effective_share, importance
+from coterie.network import LinkDropout, lift, networks
+from coterie.rl.importance import ess_fraction, importance
 from coterie.rl.models import ActionCritic, Dense
-from coterie.types import AgentSpec, Box, View
+from coterie.types import AgentSpec, Box, Observation
 from tests.support import taught, touched
 
-SMALL = LiJia(horizon=2, updates=1, batch=8, capacity=16, warmup=1, hidden=(4,), discount=0.5)
+SMALL = LiJia(
+    rollout_length=2,
+    updates_per_rollout=1,
+    batch_size=8,
+    buffer_size=16,
+    learning_starts=1,
+    hidden_sizes=(4,),
+    discount=0.5,
+)
 RING = family("ring", 5)
 BETA = np.random.default_rng(0).normal(size=(5, 7)).astype(np.float32)
 
@@ -31,7 +44,7 @@ def others_of(beta):
 @functools.partial(jax.jit, static_argnames="rounds")
 def estimated(network, rounds):
     def mine(own, network):
-        return Afresh(rounds).others(None, own, network)[0]
+        return GossipEstimate(rounds).others_log_ratio(None, own, network)[0]
 
     return lift(mine)(BETA, network)
 
@@ -40,7 +53,7 @@ def estimated(network, rounds):
 @pytest.mark.parametrize("rounds", [1, 4])
 def test_gossip_keeps_the_sum_of_all(rounds, loss):
     """`sum x = sum beta` after every round, also where links fail: so `c` is right on average."""
-    network = networks(RING, (PAYLOAD,), channels=(Loss(loss),))
+    network = networks(RING, (PAYLOAD,), channels=(LinkDropout(loss),))
     mean = (np.asarray(estimated(network, rounds)) + BETA) / 5
     np.testing.assert_allclose(mean.sum(axis=0), BETA.sum(axis=0), rtol=1e-4, atol=1e-5)
     assert np.abs(mean - mean[0]).max() > 1e-3  # nobody knows it yet
@@ -58,17 +71,17 @@ def test_what_is_tracked_follows_moving_policies(loss):
     def mine(own, network):
         def once(carry, beta):
             drift, network = carry
-            drift, network = Tracked().follow(drift, beta, network)
+            drift, network = TrackingEstimate().updated(drift, beta, network)
             return (drift, network), drift
 
         steps = jnp.stack([own, 3 * own, own**2] + [2 * own] * 80)
-        return jax.lax.scan(once, (Tracked().start(7), network), steps)
+        return jax.lax.scan(once, (TrackingEstimate().start(7), network), steps)
 
-    network = networks(RING, (PAYLOAD,), channels=(Loss(loss),))
+    network = networks(RING, (PAYLOAD,), channels=(LinkDropout(loss),))
     (last, network), history = jax.jit(lift(mine))(BETA, network)
     sums = history.mean.sum(axis=0), history.own.sum(axis=0)
     np.testing.assert_allclose(*sums, rtol=1e-4, atol=1e-4)
-    others, _ = lift(lambda d, n: Tracked().others(d, d.own, n))(last, network)
+    others, _ = lift(lambda d, n: TrackingEstimate().others_log_ratio(d, d.own, n))(last, network)
     np.testing.assert_allclose(others, others_of(2 * BETA), atol=1e-3 if loss == 0.0 else 0.3)
 
 
@@ -77,10 +90,10 @@ def test_weights_by_hand():
     weight = importance(log_weight, clip=np.log(6.0))
     np.testing.assert_allclose(weight, [1, 3, 6], rtol=1e-5)
     np.testing.assert_allclose(importance(-log_weight, clip=np.log(6.0)), 1 / weight, rtol=1e-5)
-    assert float(effective_share(weight)) == pytest.approx(100 / 46 / 3, rel=1e-5)
+    assert float(ess_fraction(weight)) == pytest.approx(100 / 46 / 3, rel=1e-5)
     here = jnp.array([True, True, False])
     np.testing.assert_allclose(importance(log_weight, 9.0, True, here)[:2], [0.5, 1.5], rtol=1e-5)
-    assert float(effective_share(weight, here)) == pytest.approx(16 / 10 / 2, rel=1e-5)
+    assert float(ess_fraction(weight, here)) == pytest.approx(16 / 10 / 2, rel=1e-5)
 
 
 HERE = np.ones((2, 8), bool)
@@ -94,9 +107,9 @@ def lesson_of(algorithm, change, others=jnp.zeros(8), present=HERE):  # noqa: B0
     """
     spec = AgentSpec(2, Box(2))
     learner, _ = algorithm.init(jax.random.key(0), spec)
-    view = View(jax.random.normal(jax.random.key(1), (8, 2)))
+    view = Observation(jax.random.normal(jax.random.key(1), (8, 2)))
     thrown, _ = algorithm.act(learner, (), view, jax.random.key(2))
-    sample = Memory(
+    sample = Transition(
         view,
         thrown.inner,
         thrown.log_prob,
@@ -105,13 +118,13 @@ def lesson_of(algorithm, change, others=jnp.zeros(8), present=HERE):  # noqa: B0
         view,
         None,
     )
-    student = learner.student
+    student = learner.actor_critic
     target = jax.tree.map(lambda x: x + 0.1, student.target)
     student = student._replace(models=change(student.models), target=target)
 
     def mine(log_prob, present, network):
-        moved = sample._replace(log_prob=log_prob, view=view._replace(present=present))
-        return algorithm.lesson(student, moved, network, jax.random.key(3))
+        moved = sample._replace(log_prob=log_prob, view=view._replace(alive=present))
+        return algorithm.critic_targets(student, moved, network, jax.random.key(3))
 
     log_probs = jnp.stack([thrown.log_prob, thrown.log_prob - others])
     graph = family("complete", 2)
@@ -131,7 +144,7 @@ def test_with_resting_policies_it_is_expected_sarsa():
     """Weights of 1; the target looks at what follows unless nothing does."""
     (lesson, metrics), sample, student = lesson_of(SMALL, lambda models: models)
     np.testing.assert_allclose(lesson.weight, 1.0, atol=1e-5)
-    assert float(metrics["effective_share"]) == pytest.approx(1.0, abs=1e-5)
+    assert float(metrics["ess_fraction"]) == pytest.approx(1.0, abs=1e-5)
     np.testing.assert_allclose(lesson.target[::2], sample.reward[::2])
     np.testing.assert_allclose(lesson.action, np.tanh(sample.inner), rtol=1e-6)
     policy = student.models.policy
@@ -151,7 +164,7 @@ def test_only_the_others_moves_are_weighed():
     np.testing.assert_allclose(
         jnp.log(both.weight / alone.weight), np.linspace(-1, 1, 8), atol=1e-4
     )
-    assert float(metrics["log_weight"]) == pytest.approx(
+    assert float(metrics["mean_log_importance_weight"]) == pytest.approx(
         float(jnp.mean(jnp.log(both.weight))), 1e-3
     )
 
@@ -176,31 +189,31 @@ def test_a_weighted_gradient_is_that_of_the_policy_of_now():
     assert slope == pytest.approx(value - now @ reward, rel=1e-5)
 
 
-def experience(shape=(2, 4)):
-    view = View(jnp.ones((*shape, 2)))
+def trajectory(shape=(2, 4)):
+    view = Observation(jnp.ones((*shape, 2)))
     no, zeros = jnp.zeros(shape, bool), jnp.zeros(shape)
     thrown = Throw(jnp.zeros((*shape, 2)), jnp.zeros((*shape, 2)), zeros)
-    return Experience(view, thrown, zeros + 1.0, no, ~no, ~no, view, ())
+    return Trajectory(view, thrown, zeros + 1.0, no, ~no, ~no, view, ())
 
 
 def test_every_step_is_remembered_as_it_was():
-    algorithm = LiJia(**{**vars(SMALL), "refresh": "all"})
+    algorithm = LiJia(**{**vars(SMALL), "weight_estimation": "all"})
     numbers = jnp.arange(8.0).reshape(2, 4)
-    steps = algorithm.steps(experience()._replace(reward=numbers))
-    assert isinstance(steps.drift, Drift)
+    steps = algorithm.steps(trajectory()._replace(reward=numbers))
+    assert isinstance(steps.drift, LogRatioState)
     assert steps.drift.mean.shape == steps.reward.shape == (2, 4)
-    assert SMALL.steps(experience()).drift is None
+    assert SMALL.steps(trajectory()).drift is None
     np.testing.assert_array_equal(steps.reward, numbers)
 
 
 def test_as_printed_new_steps_start_at_zero_and_lag_one_update():
     """Stored estimates change only after the gradient steps, and the sums stay equal."""
-    algorithm = LiJia(**{**vars(SMALL), "refresh": "all", "learning_rate": 0.1})
+    algorithm = LiJia(**{**vars(SMALL), "weight_estimation": "all", "actor_lr": 0.1})
     spec = AgentSpec(2, Box(2))
     keys = jax.random.split(jax.random.key(0), 5)
     agents = jax.vmap(lambda key: algorithm.init(key, spec)[0])(keys)
     network, learn = networks(RING, (PAYLOAD,)), jax.jit(lift(algorithm.learn))
-    told = jax.tree.map(lambda x: jnp.broadcast_to(x, (5, *x.shape)), experience())
+    told = jax.tree.map(lambda x: jnp.broadcast_to(x, (5, *x.shape)), trajectory())
     for _ in range(3):
         agents, network, _ = learn(agents, told, network, keys)
         drift = agents.replay.items.drift
@@ -214,45 +227,47 @@ def test_as_printed_new_steps_start_at_zero_and_lag_one_update():
 
 def test_all_draw_the_same_steps_and_only_log_ratios_travel():
     """After `K` rounds an agent has heard of `K` hops, and never of a reward."""
-    options = {**vars(SMALL), "gossip_rounds": 1, "horizon": 6, "capacity": 24}
+    options = {**vars(SMALL), "gossip_rounds": 1, "rollout_length": 6, "buffer_size": 24}
     lesson, learn, _ = taught(LiJia(**options))
     before = learn(*lesson)[0].student
-    paid = lesson.experience.reward.copy()
+    paid = lesson.trajectory.reward.copy()
     paid[0] += 1.0
-    other = learn(*lesson._replace(experience=lesson.experience._replace(reward=paid)))[0].student
+    other = learn(*lesson._replace(trajectory=lesson.trajectory._replace(reward=paid)))[0].student
     assert touched(before, other) == {0}
-    thrown = lesson.experience.decision
+    thrown = lesson.trajectory.decision
     log_prob = thrown.log_prob.copy()
     log_prob[0] += 1.0
-    told = lesson.experience._replace(decision=thrown._replace(log_prob=log_prob))
-    other = learn(*lesson._replace(experience=told))[0].student
+    told = lesson.trajectory._replace(decision=thrown._replace(log_prob=log_prob))
+    other = learn(*lesson._replace(trajectory=told))[0].student
     assert touched(before.models.critic, other.models.critic) == {0, 1}
 
 
 def test_critics_see_the_state_if_asked():
-    lesson, learn, _ = taught(LiJia(**{**vars(SMALL), "see_state": True}))
-    before, view = learn(*lesson)[0].student.models, lesson.experience.view
-    moved = lesson.experience._replace(view=view._replace(state=view.state + 1.0))
-    after = learn(*lesson._replace(experience=moved))[0].student.models
+    lesson, learn, _ = taught(LiJia(**{**vars(SMALL), "critic_uses_state": True}))
+    before, view = learn(*lesson)[0].student.models, lesson.trajectory.view
+    moved = lesson.trajectory._replace(view=view._replace(state=view.state + 1.0))
+    after = learn(*lesson._replace(trajectory=moved))[0].student.models
     assert touched(before.critic, after.critic) == {0, 1, 2, 3}
     assert before.critic.seen.weight.shape[1] == view.state.shape[-1] == 3
     blind, *_ = taught(LiJia(**vars(SMALL)))
-    assert blind.experience.view.state is None
+    assert blind.trajectory.view.state is None
 
 
 def test_the_policy_climbs_its_critic():
     """Of a critic that is `16 a` for positive features, the mean action has a positive slope."""
     learner, _ = SMALL.init(jax.random.key(0), AgentSpec(2, Box(1)))
-    policy, critic = learner.student.models
+    policy, critic = learner.actor_critic.models
     seen = Dense(jnp.zeros((2, 4)), 9.0 * jnp.ones(4))
     head = Dense(jnp.ones((4, 1)), jnp.zeros(1))
     critic = ActionCritic(seen, 4.0 * jnp.ones((1, 4)), critic.body, head)
-    view, zeros = View(jnp.ones((8, 2))), jnp.zeros(8)
-    sample = Memory(view, zeros[:, None], zeros, zeros, zeros > 0, view, None)
+    view, zeros = Observation(jnp.ones((8, 2))), jnp.zeros(8)
+    sample = Transition(view, zeros[:, None], zeros, zeros, zeros > 0, view, None)
 
     def climbed(policy):
         return jnp.mean(
-            SMALL.worth(Models(policy, critic), sample, jnp.array(0), jax.random.key(0))[0]
+            SMALL.actor_objective(Models(policy, critic), sample, jnp.array(0), jax.random.key(0))[
+                0
+            ]
         )
 
     slope = jax.grad(climbed)(policy).head.bias
@@ -263,13 +278,13 @@ def test_the_policy_climbs_its_critic():
 
 WRONG = {
     "gossip_rounds": (0, "gossip_rounds must be at least 1, not 0"),
-    "weight_clip": (-1.0, "weight_clip must be at least 0, not -1.0"),
-    "deviation_min": (2.0, "deviation_min 2.0 is above deviation_max 1.0"),
-    "follow": (0.0, "follow must be greater than 0 and at most 1, not 0.0"),
-    "hidden": ((), "needs a hidden layer"),
-    "warmup": (17, "memory of 16 never holds a warmup of 17"),
-    "batch": (17, "a batch of 17 is more than a replay memory of 16 holds"),
-    "capacity": (7, "4 games bring 8 steps at once, more than a replay memory of 7"),
+    "log_weight_clip": (-1.0, "log_weight_clip must be at least 0, not -1.0"),
+    "std_min": (2.0, "std_min 2.0 is above std_max 1.0"),
+    "tau": (0.0, "follow must be greater than 0 and at most 1, not 0.0"),
+    "hidden_sizes": ((), "needs a hidden layer"),
+    "learning_starts": (17, "memory of 16 never holds learning_starts of 17"),
+    "batch_size": (17, "a batch of 17 is more than a replay memory of 16 holds"),
+    "buffer_size": (7, "4 environments bring 8 steps at once, more than a replay memory of 7"),
 }
 
 

@@ -7,12 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coterie.algorithms import Experience, LiJiaTabular
+from coterie.algorithms import LiJiaTabular, Trajectory
 from coterie.algorithms.base.algorithm import Action
 from coterie.errors import ConfigError
 from coterie.graph import family
 from coterie.network import lift, networks
-from coterie.types import AgentSpec, Discrete, View
+from coterie.types import AgentSpec, Discrete, Observation
 from tests.algorithms.plain_li_jia import Chances, algorithm_1
 from tests.algorithms.tables import taught, told
 
@@ -29,7 +29,7 @@ def uniform(keys):
 
 @functools.partial(jax.jit, static_argnums=0)
 def in_coterie(method, keys):
-    """The same game with the method's own `act` and `learn`; keys `[T, 2, N]`."""
+    """The same environment with the method's own `act` and `learn`; keys `[T, 2, N]`."""
     sums = jnp.cumsum(jnp.asarray(TRANSITION, jnp.float32), axis=-1)
     spec = AgentSpec(1, Discrete(ACTIONS), states=STATES)
     blank, _ = method.init(jax.random.key(0), spec)
@@ -38,7 +38,7 @@ def in_coterie(method, keys):
     never = jnp.zeros((AGENTS, 1, 1), bool)
 
     def seen(state):
-        return View(jnp.full((AGENTS, 1, 1), state, jnp.float32))
+        return Observation(jnp.full((AGENTS, 1, 1), state, jnp.float32))
 
     def step(carry, chance):
         agents, state = carry
@@ -47,14 +47,14 @@ def in_coterie(method, keys):
         joint = decision.action[:, 0]
         paid = jnp.asarray(REWARD, jnp.float32)[(state, *joint)]
         following = jnp.sum(sums[(state, *joint)] <= fate)
-        record = Experience(
-            View(seen(state).observation[:, None]),
+        record = Trajectory(
+            Observation(seen(state).observation[:, None]),
             Action(decision.action[:, None]),
             jnp.full((AGENTS, 1, 1), paid),
             never,
             never,
             never,
-            View(seen(following).observation[:, None]),
+            Observation(seen(following).observation[:, None]),
             (),
         )
         agents, _, _ = lift(method.learn)(agents, record, network, keys[1])
@@ -67,10 +67,10 @@ def in_coterie(method, keys):
 
 METHODS = {
     "as it is": LiJiaTabular(),
-    "steps that fall": LiJiaTabular(critic_step=0.5, critic_decay=1.0, actor_decay=0.5),
+    "steps that fall": LiJiaTabular(critic_lr=0.5, critic_lr_decay=1.0, actor_lr_decay=0.5),
     "one after the other": LiJiaTabular(update="cyclic", period=7),
-    "clipped": LiJiaTabular(preference_min=-0.3, preference_max=0.2),
-    "short-sighted": LiJiaTabular(discount=0.0, critic_decay=0.0, critic_step=0.3),
+    "clipped": LiJiaTabular(logit_min=-0.3, logit_max=0.2),
+    "short-sighted": LiJiaTabular(discount=0.0, critic_lr_decay=0.0, critic_lr=0.3),
 }
 
 
@@ -92,7 +92,7 @@ def test_step_for_step_as_in_plain_numpy(method):
 LOG3 = np.log(3.0)
 ROWS = np.array([[[2.0, 6.0], [0.0, LOG3], [1.0, 8.0]], [[0.0, 4.0], [-10.0, 10.0], [0.0, 0.0]]])
 BY_HAND = LiJiaTabular(
-    critic_step=0.5, critic_decay=1.0, actor_step=0.8, actor_decay=0.0, discount=0.5
+    critic_lr=0.5, critic_lr_decay=1.0, actor_lr=0.8, actor_lr_decay=0.0, discount=0.5
 )
 SLOPE = np.array([0.25 * (2 - 5), 0.75 * (6 - 5)])
 ONE_STEP = {
@@ -123,7 +123,8 @@ def test_one_step_by_hand(case):
 
 
 def test_games_side_by_side_are_as_many_steps_of_one():
-    """In the order of time, and within a step from game to game; with the same random numbers."""
+    """In the order of time, and within a step from environment to environment; with the same random
+    numbers."""
     here, action, there = [[0, 1], [0, 0]], [[0, 1], [1, 1]], [[0, 1], [1, 0]]
     reward = [[1.0, 12.0], [-3.0, 4.0]]
     wide = taught(BY_HAND, ROWS, told(here, action, reward, there))
@@ -144,24 +145,26 @@ def test_who_is_absent_learns_nothing():
 
 def test_actions_are_drawn_as_often_as_the_policy_says():
     state = taught(BY_HAND, ROWS, told([[1]], [[1]], [[0.0]], [[1]]))[2]
-    view = View(jnp.zeros((4000, 1)), jnp.ones((4000, 2), bool).at[2000:, 1].set(False))
+    view = Observation(jnp.zeros((4000, 1)), jnp.ones((4000, 2), bool).at[2000:, 1].set(False))
     decision, _ = jax.jit(BY_HAND.act)(state, (), view, jax.random.key(0))
     assert float(jnp.mean(decision.action[:2000])) == pytest.approx(0.75, abs=0.03)
     assert decision.action[2000:].max() == 0
     policy = BY_HAND.policy(state)
-    choices = policy.choices(policy.body.step(view.observation[:1], ())[0], View(view.observation))
+    choices = policy.choices(
+        policy.body.step(view.observation[:1], ())[0], Observation(view.observation)
+    )
     np.testing.assert_allclose(choices.log_prob(jnp.array([1])), np.log(0.75), rtol=1e-5)
 
 
 REFUSED = {
-    "no room": ({"preference_min": 3.0, "preference_max": 3.0}, "must be below preference_max"),
-    "too wide": ({"preference_max": 90.0}, r"lie 100 apart, .* rounded to 0, .* at most 80"),
+    "no room": ({"logit_min": 3.0, "logit_max": 3.0}, "must be below logit_max"),
+    "too wide": ({"logit_max": 90.0}, r"lie 100 apart, .* rounded to 0, .* at most 80"),
     "steps too large": (
-        {"update": "cyclic", "critic_decay": 0.5},
-        r"critic_decay must be above 0.5 and at most 1 .* eqs. 9 and 10\), not 0.5",
+        {"update": "cyclic", "critic_lr_decay": 0.5},
+        r"critic_lr_decay must be above 0.5 and at most 1 .* eqs. 9 and 10\), not 0.5",
     ),
-    "steps that grow": ({"critic_decay": -0.1}, "critic_decay must lie between 0 and 1"),
-    "more than all": ({"critic_step": 1.5}, "critic_step must be greater than 0 and at most 1"),
+    "steps that grow": ({"critic_lr_decay": -0.1}, "critic_lr_decay must lie between 0 and 1"),
+    "more than all": ({"critic_lr": 1.5}, "critic_lr must be greater than 0 and at most 1"),
     "no turn": ({"update": "cyclic", "period": 0}, "period must be at least 1, not 0"),
 }
 
@@ -174,5 +177,5 @@ def test_numbers_that_make_no_sense_are_refused(case):
 
 
 def test_constant_steps_are_refused_only_where_the_theorem_is_invoked():
-    LiJiaTabular(critic_decay=0.0).check(1)
-    LiJiaTabular(update="cyclic", critic_decay=0.7).check(1)
+    LiJiaTabular(critic_lr_decay=0.0).check(1)
+    LiJiaTabular(update="cyclic", critic_lr_decay=0.7).check(1)

@@ -10,7 +10,9 @@ from coterie.graph import family, uniform
 from coterie.network import lift, networks
 from tests.support import SMALL, taught, with_options
 
-MAAC = with_options(ALGORITHMS["maac"], **(SMALL | {"updates": 1, "warmup": 1}))
+MAAC = with_options(
+    ALGORITHMS["maac"], **(SMALL | {"updates_per_rollout": 1, "learning_starts": 1})
+)
 
 
 def spread(tree):
@@ -20,10 +22,12 @@ def spread(tree):
 
 def test_there_is_one_set_of_attention_weights_and_it_learns():
     lesson, _, team = taught(MAAC)
-    open_ = MAAC.information.open
-    network = networks(family("complete", 4, uniform), MAAC.information.sends, open=open_)
+    open_ = MAAC.information.joint_observable
+    network = networks(
+        family("complete", 4, uniform), MAAC.information.payloads, joint_observable=open_
+    )
     learn = jax.jit(lift(MAAC.learn))
-    after, _, _ = learn(team.agents, lesson.experience, network, lesson.keys)
+    after, _, _ = learn(team.agents, lesson.trajectory, network, lesson.keys)
     before, now = (jax.vmap(MAAC.shared)(x)["attention"] for x in (team.agents, after))
     assert spread(before) > 0.01 and spread(now) < 1e-6
     middle = jax.tree.map(lambda x: np.mean(x, axis=0), before)
@@ -39,8 +43,8 @@ def test_it_steps_along_the_mean_of_all_gradients():
     random = np.random.default_rng(0)
     random = np.random.default_rng(0)
     gradient = jax.tree.map(lambda x: jnp.asarray(random.normal(size=x.shape)), models)
-    network = networks(family("complete", 4, uniform), MAAC.information.sends)
-    pooled, _ = lift(MAAC.pooled)(gradient, network)
+    network = networks(family("complete", 4, uniform), MAAC.information.payloads)
+    pooled, _ = lift(MAAC.aggregate_gradient)(gradient, network)
     for got, own in zip(pooled.critic, gradient.critic, strict=True):
         for part in ("key", "query", "value"):
             one, each = getattr(got.attention, part), getattr(own.attention, part)
@@ -52,5 +56,5 @@ def test_it_steps_along_the_mean_of_all_gradients():
 
 
 @pytest.mark.parametrize("name", ["maac", "coma"])
-def test_at_a_centre_nothing_has_to_be_held_together(name):
+def test_at_a_center_nothing_has_to_be_held_together(name):
     with_options(ALGORITHMS[name], penalty=0.0).check(4)

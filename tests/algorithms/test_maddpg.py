@@ -9,13 +9,21 @@ import numpy as np
 import pytest
 
 from coterie.centralized import MADDPG
-from coterie.centralized.maddpg import PAYLOAD, Memory
+from coterie.centralized.maddpg import PAYLOAD, Transition
 from coterie.graph import family
 from coterie.network import lift, networks
-from coterie.types import AgentSpec, Box, Discrete, View
+from coterie.types import AgentSpec, Box, Discrete, Observation
 
 TEAM, BATCH, WIDTH = 3, 8, 2
-SMALL = MADDPG(horizon=2, updates=1, batch=BATCH, capacity=16, warmup=1, hidden=(4,), discount=0.5)
+SMALL = MADDPG(
+    rollout_length=2,
+    updates_per_rollout=1,
+    batch_size=BATCH,
+    buffer_size=16,
+    learning_starts=1,
+    hidden_sizes=(4,),
+    discount=0.5,
+)
 COMPLETE = networks(family("complete", TEAM), (PAYLOAD,))
 KEYS = jax.random.split(jax.random.key(3), TEAM)
 
@@ -30,18 +38,18 @@ def team(space):
         return jnp.asarray(random.normal(size=shape), jnp.float32)
 
     def views():
-        return View(
+        return Observation(
             numbers(TEAM, BATCH, 2), state=jnp.broadcast_to(numbers(BATCH, 3), (TEAM, BATCH, 3))
         )
 
-    students = jax.vmap(lambda key: SMALL.init(key, spec)[0].student)(
+    students = jax.vmap(lambda key: SMALL.init(key, spec)[0].actor_critic)(
         jax.random.split(jax.random.key(0), TEAM)
     )
     models = jax.tree.map(lambda x: x + 0.3 * numbers(*x.shape), students.models)
     target = jax.tree.map(lambda x: x + 0.3 * numbers(*x.shape), models)
     actions = jnp.broadcast_to(jnp.tanh(numbers(BATCH, TEAM * WIDTH)), (TEAM, BATCH, TEAM * WIDTH))
     ends = jnp.broadcast_to(jnp.arange(BATCH) % 2 == 0, (TEAM, BATCH))
-    sample = Memory(views(), actions, numbers(TEAM, BATCH), ends, views())
+    sample = Transition(views(), actions, numbers(TEAM, BATCH), ends, views())
     return students._replace(models=models, target=target), sample
 
 
@@ -57,7 +65,7 @@ def outputs(policy, view):
 
 def lessons(space):
     students, sample = team(space)
-    lesson, _, _ = jax.jit(lift(SMALL.lesson))(students, sample, COMPLETE, KEYS)
+    lesson, _, _ = jax.jit(lift(SMALL.critic_targets))(students, sample, COMPLETE, KEYS)
     return lesson, students, sample
 
 
@@ -90,7 +98,7 @@ def test_targets_of_discrete_teams_are_of_actions_as_they_are_played():
 @pytest.mark.parametrize("space", [Box, Discrete])
 def test_a_policy_climbs_its_critic_in_its_own_action(space):
     students, sample = team(space)
-    worth, _ = jax.jit(lift(SMALL.worth))(students.models, sample, jnp.arange(TEAM), KEYS)
+    worth, _ = jax.jit(lift(SMALL.actor_objective))(students.models, sample, jnp.arange(TEAM), KEYS)
     for i in range(TEAM):
         model, seen = of(i, students.models), of(i, sample.view)
         raw = outputs(model.policy, seen)
@@ -106,9 +114,9 @@ def test_a_policy_climbs_its_critic_in_its_own_action(space):
 
 
 def test_noise_is_within_the_tanh_and_as_wide_as_wanted():
-    learner, _ = MADDPG(exploration_noise=0.2).init(
+    learner, _ = MADDPG(action_noise_std=0.2).init(
         jax.random.key(0), AgentSpec(1, Box(1), state=1, sizes=(1,), agents=1)
     )
-    view = View(jnp.zeros((4000, 1)))
+    view = Observation(jnp.zeros((4000, 1)))
     action = SMALL.act(learner, (), view, jax.random.key(1))[0].action
     assert np.arctanh(action).std() == pytest.approx(0.2, rel=0.05)

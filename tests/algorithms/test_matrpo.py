@@ -14,42 +14,42 @@ import scipy.optimize
 from benchmarks.matrpo import Direct, in_turn, sent, update
 from coterie.algorithms import ITRPO, MATRPO
 from coterie.algorithms.trpo import matrpo
-from coterie.algorithms.trpo.admm import Ties
-from coterie.algorithms.trpo.cg_subspace import Inside, Span
+from coterie.algorithms.trpo.admm import ADMMState
+from coterie.algorithms.trpo.cg_subspace import ConstrainedStep, KrylovSubspace
 from coterie.algorithms.trpo.consensus_admm import (
     RATIOS,
     STEPS,
-    Agreed,
-    Coordinates,
-    Problem,
-    Vectors,
+    ADMMResult,
+    DirectionCoefficients,
+    FullRatios,
+    LocalProblem,
 )
 from coterie.algorithms.trpo.joint_policy_model import TeamModel, log_probs_of, taken_by
 from coterie.algorithms.trpo.linearized_policy import around
 from coterie.centralized import CTRPO
-from coterie.envs.game import AgentSpec, Box, Discrete, JaxGame, Timestep, View
+from coterie.envs.game import AgentSpec, Box, Discrete, JaxEnv, Observation, Timestep
 from coterie.envs.joint_agent import as_one
 from coterie.errors import ConfigError
 from coterie.graph import Edges, family
 from coterie.network import (
+    AsyncIntervals,
     Communication,
-    Extra,
-    Heard,
-    Intervals,
-    Links,
-    Loss,
+    EdgeGossip,
+    Inbox,
+    LinkDropout,
+    NodeFailure,
     Noise,
     Periodic,
-    Quantise,
-    Silence,
+    Quantization,
+    RandomLinks,
     Static,
+    expand_mask,
     lift,
-    like,
     networks,
 )
 from coterie.rl.models import Policy, Shape
 from coterie.training.fit import require_fit
-from coterie.training.state import assemble, iteration
+from coterie.training.state import init_state, iteration
 from tests.support import Babble, assert_same, taught
 
 BETA = 0.7
@@ -69,11 +69,11 @@ def agreeing(graph, schedule=Static(), channels=(), rounds=60):  # noqa: B008
         def round_(carry, _):
             ties, network = carry
             r = (a * b + ties.pull(BETA)) / (a + BETA * network.degree)
-            heard, network = network.neighbours(r, "r")
+            heard, network = network.neighbors(r, "r")
             ties = ties.after(heard, BETA)
             return (ties, network), (r, ties)
 
-        fresh = Ties.fresh(len(network.neighbour), (2,))
+        fresh = ADMMState.fresh(len(network.neighbor), (2,))
         return jax.lax.scan(round_, (fresh, network), None, length=rounds)
 
     (_, network), (r, ties) = jax.jit(lift(mine))(
@@ -83,7 +83,9 @@ def agreeing(graph, schedule=Static(), channels=(), rounds=60):  # noqa: B008
     return np.swapaxes(r, 0, 1), jax.tree.map(lambda x: np.swapaxes(x, 0, 1), ties), best, network
 
 
-@pytest.mark.parametrize("schedule", [Static(), Links(), Links("cyclic"), Links("matched")])
+@pytest.mark.parametrize(
+    "schedule", [Static(), EdgeGossip(), EdgeGossip("cyclic"), EdgeGossip("matched")]
+)
 @pytest.mark.parametrize("graph", ["ring", "line", "star"])
 def test_they_converge_to_the_solution_of_the_consensus_problem(graph, schedule):
     """At least as fast as 1/k, which is what is promised."""
@@ -98,36 +100,36 @@ def test_they_converge_to_the_solution_of_the_consensus_problem(graph, schedule)
 def test_without_pressure_they_would_not_agree():
     """What the multipliers are for: midpoints alone leave a gap."""
     r, ties, best, _ = agreeing("line", rounds=600)
-    assert np.abs(ties.pressure[-1]).max() > 0.1
+    assert np.abs(ties.dual[-1]).max() > 0.1
     assert np.abs(r[0] - best).max() > 0.5 > 1e-3 > np.abs(r[-1] - best).max()
 
 
 def test_a_matching_is_its_links_one_after_the_other():
     """Links 0-1 and 2-3 at once, or in turn: the same ties, bit for bit."""
     graph = "edges:0-1+2-3"
-    _, at_once, _, _ = agreeing(graph, Links("matched"), rounds=5)
-    _, in_turn, _, _ = agreeing(graph, Links("cyclic"), rounds=10)
-    assert_same(at_once.pressure, in_turn.pressure[1::2])
-    assert_same(at_once.midpoint, in_turn.midpoint[1::2])
+    _, at_once, _, _ = agreeing(graph, EdgeGossip("matched"), rounds=5)
+    _, in_turn, _, _ = agreeing(graph, EdgeGossip("cyclic"), rounds=10)
+    assert_same(at_once.dual, in_turn.dual[1::2])
+    assert_same(at_once.edge_average, in_turn.edge_average[1::2])
 
 
 def test_a_lost_meeting_changes_nothing_at_either_end():
-    _, ties, _, network = agreeing("ring", channels=(Loss(0.5),), rounds=200)
+    _, ties, _, network = agreeing("ring", channels=(LinkDropout(0.5),), rounds=200)
     assert network.traffic["r"].lost.sum() > 100
-    np.testing.assert_allclose(ties.pressure.sum(axis=1), 0.0, atol=1e-5)
-    r, _, best, _ = agreeing("ring", channels=(Loss(0.5),), rounds=600)
+    np.testing.assert_allclose(ties.dual.sum(axis=1), 0.0, atol=1e-5)
+    r, _, best, _ = agreeing("ring", channels=(LinkDropout(0.5),), rounds=600)
     assert np.abs(r[-1] - best).max() < 1e-3
 
 
 def test_one_link_at_a_time_sends_one_message_each_way():
-    _, _, _, network = agreeing("ring", Links(), rounds=40)
+    _, _, _, network = agreeing("ring", EdgeGossip(), rounds=40)
     traffic = network.traffic["r"]
     assert traffic.sent.sum() == 2 * 40 and traffic.bytes.sum() == 2 * 40 * 8
     assert np.all(traffic.sent.sum(axis=1) > 8)  # every agent meets somebody, at random
 
 
 @dataclasses.dataclass(frozen=True)
-class Errand(JaxGame):
+class Errand(JaxEnv):
     """One step: everybody sees the same scene, and only agent 0 is paid.
 
     Its pay is how many agents, itself included, choose the action that the scene calls for.
@@ -153,7 +155,7 @@ class Errand(JaxGame):
         return scene, Timestep(self.view(scene), paid, over, ~over, {})
 
     def view(self, scene):
-        return View(
+        return Observation(
             jnp.broadcast_to(jax.nn.one_hot(scene, self.scenes), (self.agents, self.scenes))
         )
 
@@ -161,11 +163,11 @@ class Errand(JaxGame):
         return jax.nn.one_hot(scene, self.scenes)
 
 
-def trained(algorithm, game, talk, rounds, games=64):
+def trained(algorithm, env, talk, rounds, envs=64):
     """The team after so many rounds, and what each of them reports."""
-    vector = game.vectorize(games)
-    start = jax.jit(lambda key: assemble(algorithm, game, vector, talk, key))
-    round_ = iteration(algorithm, game, vector)
+    vector = env.vectorize(envs)
+    start = jax.jit(lambda key: init_state(algorithm, env, vector, talk, key))
+    round_ = iteration(algorithm, env, vector)
     scan = jax.jit(lambda t: jax.lax.scan(lambda t, _: round_(t), t, length=rounds))
     return scan(start(jax.random.key(0)))
 
@@ -176,17 +178,17 @@ def serving(algorithm, graph="ring", schedule=Static(), rounds=12):  # noqa: B00
         algorithm, Errand(), Communication(family(graph, 3), schedule=schedule), rounds
     )
     policy = jax.vmap(algorithm.policy)(team.agents)
-    seen = View(jnp.broadcast_to(jax.nn.one_hot(0, 2), (3, 2)))
+    seen = Observation(jnp.broadcast_to(jax.nn.one_hot(0, 2), (3, 2)))
     choices = jax.vmap(lambda p, v: p.choices(p.body.step(v.observation, ())[0], v))(policy, seen)
     return np.exp(choices.log_probs[:, 0])
 
 
-QUICK = {"horizon": 4, "hidden": (), "divergence": 0.05, "batch": 32}
+QUICK = {"rollout_length": 4, "hidden_sizes": (), "max_kl": 0.05, "batch_size": 32}
 
 
 @pytest.mark.parametrize("step", ["exact", "closed", "boundary"])
 def test_those_who_are_not_paid_do_what_the_paid_one_needs(step):
-    served = serving(MATRPO(**QUICK, admm_rounds=30, step=step))
+    served = serving(MATRPO(**QUICK, admm_rounds=30, step_rule=step))
     assert np.all(served > 0.8), served
 
 
@@ -197,12 +199,12 @@ class Pressed(MATRPO):
     yields: bool = True
 
     def _agreed(self, local, gain, network):
-        fresh = Ties.fresh(len(network.neighbour), (*gain.shape[:2], network.size))
-        pressure = fresh.pressure + 100.0
-        away = local.pull(local.score(local.weight * pressure))
-        length = jnp.sqrt(local.divergence(away, local.push(away)) / (0.01 * self.divergence))
+        fresh = ADMMState.fresh(len(network.neighbor), (*gain.shape[:2], network.size))
+        pressure = fresh.dual + 100.0
+        away = local.vjp(local.score(local.weight * pressure))
+        length = jnp.sqrt(local.divergence(away, local.jvp(away)) / (0.01 * self.max_kl))
         change = (-away if self.yields else away) / length
-        return Agreed(change, pressure, fresh._replace(pressure=pressure), network)
+        return ADMMResult(change, pressure, fresh._replace(dual=pressure), network)
 
 
 @pytest.mark.parametrize(
@@ -210,11 +212,11 @@ class Pressed(MATRPO):
 )
 def test_a_step_that_gives_way_to_pressure_is_taken_and_its_opposite_is_not(yields, halvings, step):
     """But without a line search it is, too."""
-    game, algorithm = Errand(), Pressed(**QUICK, yields=yields, halvings=halvings)
-    vector = game.vectorize(64)
-    team = assemble(algorithm, game, vector, Communication(family("line", 3)), jax.random.key(0))
-    _, report = jax.jit(iteration(algorithm, game, vector))(team)
-    assert report.metrics["step"].tolist() == [step] * 3
+    env, algorithm = Errand(), Pressed(**QUICK, yields=yields, line_search_steps=halvings)
+    vector = env.vectorize(64)
+    team = init_state(algorithm, env, vector, Communication(family("line", 3)), jax.random.key(0))
+    _, report = jax.jit(iteration(algorithm, env, vector))(team)
+    assert report.metrics["accepted_step_fraction"].tolist() == [step] * 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -223,11 +225,11 @@ class Cracked(MATRPO):
 
     where: str = "push"
 
-    def _local(self, model, experience, index):
-        local = super()._local(model, experience, index)
+    def _local(self, model, trajectory, index):
+        local = super()._local(model, trajectory, index)
         broken = jnp.where(index == 0, jnp.nan, 1.0)
         if self.where == "push":
-            return local._replace(push=lambda x: broken * local.push(x))
+            return local._replace(push=lambda x: broken * local.jvp(x))
 
         def at(parameters):
             moved = jnp.any(parameters != local.start)
@@ -239,13 +241,13 @@ class Cracked(MATRPO):
 @pytest.mark.parametrize("ratios", ["exact", "linear"])
 @pytest.mark.parametrize("where", ["push", "at"])
 def test_a_solve_that_breaks_down_leaves_the_old_policy_and_harms_nobody_else(where, ratios):
-    game, algorithm = Errand(), Cracked(**QUICK, where=where, ratios=ratios, admm_rounds=30)
-    vector = game.vectorize(64)
-    team = assemble(algorithm, game, vector, Communication(family("line", 3)), jax.random.key(0))
-    after, report = jax.jit(iteration(algorithm, game, vector))(team)
+    env, algorithm = Errand(), Cracked(**QUICK, where=where, ratio_exchange=ratios, admm_rounds=30)
+    vector = env.vectorize(64)
+    team = init_state(algorithm, env, vector, Communication(family("line", 3)), jax.random.key(0))
+    after, report = jax.jit(iteration(algorithm, env, vector))(team)
     assert all(np.isfinite(values).all() for values in report.metrics.values())
     assert report.metrics["accepted"].tolist() == [0.0, 1.0, 1.0]
-    assert report.metrics["step"][0] == 0.0
+    assert report.metrics["accepted_step_fraction"][0] == 0.0
     before, now = (jax.tree.leaves(t.agents.model) for t in (team, after))
     moved = [
         np.any(np.asarray(a != b).reshape(3, -1), axis=1) for a, b in zip(before, now, strict=True)
@@ -268,11 +270,11 @@ class Chained(Errand):
 
 def test_the_divergence_of_each_head_goes_by_its_agent():
     """Whoever tells it: the head of one that has no choice stays as it is."""
-    game, algorithm = Chained(), MATRPO(**QUICK, admm_rounds=30)
-    vector = game.vectorize(64)
-    team = assemble(algorithm, game, vector, Communication(family("line", 3)), jax.random.key(0))
-    _, report = jax.jit(iteration(algorithm, game, vector))(team)
-    each = np.stack([report.metrics[f"kl_{head}"] for head in range(3)])
+    env, algorithm = Chained(), MATRPO(**QUICK, admm_rounds=30)
+    vector = env.vectorize(64)
+    team = init_state(algorithm, env, vector, Communication(family("line", 3)), jax.random.key(0))
+    _, report = jax.jit(iteration(algorithm, env, vector))(team)
+    each = np.stack([report.metrics[f"kl/agent-{head}"] for head in range(3)])
     np.testing.assert_allclose(each.sum(axis=0), report.metrics["kl"], rtol=1e-5)
     assert np.all(each[[0, 2]] > 1e-4) and np.all(np.abs(each[1]) < 1e-6)
 
@@ -283,14 +285,14 @@ def test_a_warm_start_goes_on_where_the_last_update_stopped(ratios):
 
     def updated(warm_start):
         """How far apart they are after each update, and the multipliers that were kept of it."""
-        options = QUICK | {"horizon": 10, "conjugate_steps": 9, "admm_rounds": 18}
-        algorithm = MATRPO(**options, ratios=ratios, warm_start=warm_start)
-        (_, experience, network, keys), learn, team = taught(algorithm, Errand())
+        options = QUICK | {"rollout_length": 10, "cg_iters": 9, "admm_rounds": 18}
+        algorithm = MATRPO(**options, ratio_exchange=ratios, dual_warm_start=warm_start)
+        (_, trajectory, network, keys), learn, team = taught(algorithm, Errand())
         agents, found, kept = team.agents, [], []
         for _ in range(8):
-            after, _, metrics = learn(agents, experience, network, keys)
+            after, _, metrics = learn(agents, trajectory, network, keys)
             agents = agents._replace(kept=after.kept)
-            found.append(float(np.mean(metrics["apart"])))
+            found.append(float(np.mean(metrics["consensus_error"])))
             kept.append(after.kept)
         return np.array(found), kept
 
@@ -302,18 +304,18 @@ def test_a_warm_start_goes_on_where_the_last_update_stopped(ratios):
 
 def test_intervals_are_refused():
     with pytest.raises(ConfigError, match="the two ends of a link have to meet at once"):
-        talk = Communication(family("ring", 3), schedule=Intervals(4.0))
+        talk = Communication(family("ring", 3), schedule=AsyncIntervals(4.0))
         require_fit(talk, MATRPO(), Errand().specs, ("a", "b", "c"))
 
 
 def test_one_link_at_a_time_is_enough_and_no_talk_is_not():
-    assert np.all(serving(MATRPO(**QUICK, admm_rounds=60), schedule=Links()) > 0.8)
+    assert np.all(serving(MATRPO(**QUICK, admm_rounds=60), schedule=EdgeGossip()) > 0.8)
     served = serving(ITRPO(**QUICK))
     assert served[0] > 0.8 and np.all(served[1:] < 0.6), served
 
 
 def test_ratios_to_first_order_do_as_well():
-    assert np.all(serving(MATRPO(**QUICK, admm_rounds=30, ratios="linear")) > 0.8)
+    assert np.all(serving(MATRPO(**QUICK, admm_rounds=30, ratio_exchange="linear")) > 0.8)
 
 
 class Pointing(Errand):
@@ -335,7 +337,7 @@ def test_those_who_are_not_paid_aim_where_the_paid_one_needs():
     _, report = trained(algorithm, Pointing(), Communication(family("ring", 3)), rounds=60)
     paid = report.episodes.returns[:, 0] / report.episodes.count
     assert paid[0] < -2.0 and paid[-1] > -0.1, paid
-    assert np.all(report.metrics["apart"] < 0.01)
+    assert np.all(report.metrics["consensus_error"] < 0.01)
 
 
 def joint_problem(size=3, samples=60):
@@ -358,7 +360,7 @@ def local_of(model, seen, actions, index, damping):
     taken = order[..., 0], order[..., 1:]
     return around(
         model,
-        lambda m: m.heads(View(seen), index),
+        lambda m: m.heads(Observation(seen), index),
         lambda h: log_probs_of(h, taken, index),
         None,
         damping,
@@ -369,12 +371,12 @@ def local_of(model, seen, actions, index, damping):
 def test_the_closed_form_goes_no_further_than_its_links_allow(step):
     """`H^-1 V / (|E| beta)` if that is inside; on a line the middle one has twice the links."""
     seen, actions, gains, model = joint_problem()
-    algorithm = MATRPO(admm_rounds=1, penalty=BETA, divergence=5.0, step=step, damping=1e-3)
+    algorithm = MATRPO(admm_rounds=1, penalty=BETA, max_kl=5.0, step_rule=step, damping=1e-3)
 
     def mine(network):
         local = local_of(model, seen, actions, network.index, algorithm.damping)
         change = algorithm._agreed(local, gains[0][..., None], network).change
-        return local.divergence(change, local.push(change))
+        return local.divergence(change, local.jvp(change))
 
     length = jax.jit(lift(mine))(networks(family("line", 3), ("log-ratios",)))
     if step == "boundary":
@@ -384,28 +386,33 @@ def test_the_closed_form_goes_no_further_than_its_links_allow(step):
         np.testing.assert_allclose(length[::2], 4.0 * length[1], rtol=1e-3)
 
 
-class Whole(Vectors):
+class Whole(FullRatios):
     """Log ratios to first order, all of them in every round: the plain way."""
 
-    ratio = Coordinates.ratio
+    ratio = DirectionCoefficients.ratio
 
 
 def agreed_to_first_order(graph="line", schedule=Static(), channels=(), **options):  # noqa: B008
     """What each agent's rounds come to."""
     seen, actions, gains, model = joint_problem()
-    options = {"conjugate_steps": 6, "damping": 1e-3, **options}
-    algorithm = MATRPO(ratios="linear", **options)
+    options = {"cg_iters": 6, "damping": 1e-3, **options}
+    algorithm = MATRPO(ratio_exchange="linear", **options)
 
     def mine(gain, network):
         local = local_of(model, seen, actions, network.index, algorithm.damping)
         return algorithm._agreed(local, gain[..., None], network)
 
-    payloads = algorithm.information.sends
+    payloads = algorithm.information.payloads
     network = networks(family(graph, 3), payloads, schedule=schedule, channels=channels)
     return jax.jit(lift(mine))(gains, network)
 
 
-TURNS = [Static(), Links("cyclic"), Links("matched"), Periodic((Edges("0-1"), Edges("1-2")))]
+TURNS = [
+    Static(),
+    EdgeGossip("cyclic"),
+    EdgeGossip("matched"),
+    Periodic((Edges("0-1"), Edges("1-2"))),
+]
 
 
 @pytest.mark.parametrize("schedule", TURNS)
@@ -419,35 +426,37 @@ def test_directions_told_once_do_what_log_ratios_told_in_every_round_do(
     plain = agreed_to_first_order(schedule=schedule, admm_rounds=6 * rounds)
     largest = np.abs(plain.ratio).max()
     np.testing.assert_allclose(found.ratio, plain.ratio, atol=1e-3 * largest)
-    np.testing.assert_allclose(found.ties.midpoint, plain.ties.midpoint, atol=1e-3 * largest)
-    pressure = np.abs(plain.ties.pressure).max()
+    np.testing.assert_allclose(
+        found.ties.edge_average, plain.ties.edge_average, atol=1e-3 * largest
+    )
+    pressure = np.abs(plain.ties.dual).max()
     assert pressure > 0.1  # there was something to agree on
-    np.testing.assert_allclose(found.ties.pressure, plain.ties.pressure, atol=5e-3 * pressure)
+    np.testing.assert_allclose(found.ties.dual, plain.ties.dual, atol=5e-3 * pressure)
 
 
-@pytest.mark.parametrize("channel", [Loss(0.6), Quantise(4), Noise(0.01)])
-@pytest.mark.parametrize("schedule", [*TURNS, Links("random"), Extra(0.3)])
+@pytest.mark.parametrize("channel", [LinkDropout(0.6), Quantization(4), Noise(0.01)])
+@pytest.mark.parametrize("schedule", [*TURNS, EdgeGossip("random"), RandomLinks(0.3)])
 def test_both_ends_of_a_link_have_one_midpoint_and_opposite_pressures(channel, schedule):
     """Whatever was lost or changed on the way, and in whichever round."""
     found = agreed_to_first_order("line", schedule, (channel,), admm_rounds=30)
-    pressure, midpoint = np.asarray(found.ties.pressure), np.asarray(found.ties.midpoint)
+    pressure, midpoint = np.asarray(found.ties.dual), np.asarray(found.ties.edge_average)
     largest = np.abs(pressure).max()
     assert largest > 0.1
     np.testing.assert_allclose(pressure.sum(axis=0), 0.0, atol=1e-4 * largest)
-    neighbour = np.asarray(found.network.neighbour)
-    for (agent, place), other in np.ndenumerate(neighbour):
+    neighbor = np.asarray(found.network.neighbor)
+    for (agent, place), other in np.ndenumerate(neighbor):
         if other != agent:
-            back = list(neighbour[other]).index(agent)
+            back = list(neighbor[other]).index(agent)
             np.testing.assert_allclose(midpoint[agent, place], midpoint[other, back], atol=1e-5)
 
 
 def test_a_direction_that_never_came_across_is_not_agreed_on():
     def found(graph, *channels):
-        agreed = agreed_to_first_order(graph, Static(), channels, admm_rounds=60, conjugate_steps=2)
+        agreed = agreed_to_first_order(graph, Static(), channels, admm_rounds=60, cg_iters=2)
         return agreed, np.sqrt(np.mean((agreed.ratio[0] - agreed.ratio[1]) ** 2))
 
     heard, little = found("edges:0-1")
-    lost, more = found("edges:0-1", Silence(1, 0, 1))
+    lost, more = found("edges:0-1", NodeFailure(1, 0, 1))
     assert heard.network.traffic[RATIOS].lost.sum() == 0
     assert lost.network.traffic[RATIOS].lost[:2].tolist() == [[1], [1]]  # the first of two
     assert lost.network.traffic[STEPS].lost.sum() == 0
@@ -455,7 +464,7 @@ def test_a_direction_that_never_came_across_is_not_agreed_on():
 
 
 def test_they_agree_although_messages_are_lost():
-    found = agreed_to_first_order("ring", channels=(Loss(0.3),), admm_rounds=300)
+    found = agreed_to_first_order("ring", channels=(LinkDropout(0.3),), admm_rounds=300)
     assert found.network.traffic[RATIOS].lost.sum() > 0
     apart = np.abs(found.ratio - np.mean(found.ratio, axis=0)).max()
     assert apart < 0.02 * np.abs(found.ratio).max()
@@ -471,7 +480,7 @@ def test_a_direction_is_sent_once_and_then_how_far_to_go_along_it():
     assert traffic[STEPS].bytes.tolist() == (4 * directions * rounds * links).tolist()
 
 
-@pytest.mark.parametrize("way", [Vectors, Coordinates])
+@pytest.mark.parametrize("way", [FullRatios, DirectionCoefficients])
 def test_what_a_round_costs_in_a_larger_team_with_more_samples(way):
     """Directions in common: the same. Log ratios in every round: as many times as there are."""
 
@@ -482,11 +491,11 @@ def test_what_a_round_costs_in_a_larger_team_with_more_samples(way):
         def mine(gain, network, span, known, meeting):
             local = local_of(model, seen, actions, network.index, 0.0)
             gain = jnp.broadcast_to(gain[..., None], (samples, 1, size))
-            problem = Problem(local, gain, Inside(0.01, jnp.float32(1.0)), 1.0)
+            problem = LocalProblem(local, gain, ConstrainedStep(0.01, jnp.float32(1.0)), 1.0)
             if span is None:
-                span = Span.empty(local, 6)
+                span = KrylovSubspace.empty(local, 6)
                 return span, *way.fresh(problem, span, network)
-            return known.met(problem, span, meeting).step
+            return known.round(problem, span, meeting).step
 
         network = networks(family("ring", size), (RATIOS, STEPS))
         first = jax.jit(lift(lambda gain, network: mine(gain, network, None, None, None)))
@@ -494,22 +503,22 @@ def test_what_a_round_costs_in_a_larger_team_with_more_samples(way):
         return round_.cost_analysis()["flops"] / size
 
     grown = work(12, 120) / work(3, 60)
-    assert grown < 1.3 if way is Coordinates else grown > 4.0, grown
+    assert grown < 1.3 if way is DirectionCoefficients else grown > 4.0, grown
 
 
 def test_with_the_same_view_of_everything_the_team_takes_trpos_step():
     """Theorem 1: agreed, everybody's step is TRPO's for the joint policy and the mean advantage."""
     seen, actions, gains, model = joint_problem()
-    algorithm = MATRPO(admm_rounds=600, conjugate_steps=27, damping=1e-6, ratios="linear")
+    algorithm = MATRPO(admm_rounds=600, cg_iters=27, damping=1e-6, ratio_exchange="linear")
 
     def mine(gain, network):
         local = local_of(model, seen, actions, network.index, algorithm.damping)
         agreed = algorithm._agreed(local, gain[..., None], network)
-        real = like(network.neighbour != network.index, agreed.ties.midpoint)
-        gaps = jnp.where(real, agreed.ratio - agreed.ties.midpoint, 0.0)
+        real = expand_mask(network.neighbor != network.index, agreed.ties.edge_average)
+        gaps = jnp.where(real, agreed.ratio - agreed.ties.edge_average, 0.0)
         return agreed.ratio, jnp.sqrt(jnp.sum(gaps**2) / agreed.ratio.size / network.degree)
 
-    network = networks(family("line", 3), algorithm.information.sends)
+    network = networks(family("line", 3), algorithm.information.payloads)
     ratios, apart = jax.jit(lift(mine))(gains, network)
 
     # TRPO on the joint policy: every agent's head is linear in what all see, 3 x 3 numbers each.
@@ -520,9 +529,7 @@ def test_with_the_same_view_of_everything_the_team_takes_trpos_step():
     metric = np.kron(np.eye(3) / 3 - 1 / 9, features.T @ features / samples)
     slope = np.einsum("m,mnd->nd", np.asarray(gains).mean(axis=0)[:, 0], jacobian) / samples
     direction = slope @ np.linalg.pinv(metric, rcond=1e-8)
-    length = np.sqrt(
-        2 * algorithm.divergence / np.einsum("nd,de,ne->", direction, metric, direction)
-    )
+    length = np.sqrt(2 * algorithm.max_kl / np.einsum("nd,de,ne->", direction, metric, direction))
     wanted = np.einsum("mnd,nd->mn", jacobian, length * direction)
 
     assert np.all(apart < 2e-3 * np.abs(wanted).max())
@@ -530,7 +537,7 @@ def test_with_the_same_view_of_everything_the_team_takes_trpos_step():
         np.testing.assert_allclose(ratios[agent][:, 0], wanted, atol=0.02 * np.abs(wanted).max())
 
 
-class Favour(Errand):
+class Favor(Errand):
     """A dilemma: to do what the scene calls for pays each of the others 1, and the next oneself."""
 
     def step(self, scene, action):
@@ -541,10 +548,10 @@ class Favour(Errand):
 
 def learning(algorithm):
     """The mean return in each round, as a team of its own or as one learner."""
-    game = as_one(Favour()) if algorithm.information.together else Favour()
-    links = "ring" if algorithm.information.sends else "none"
-    talk = Communication(family(links, len(game.specs)))
-    _, report = trained(algorithm, game, talk, rounds=30, games=512)
+    env = as_one(Favor()) if algorithm.information.joint_control else Favor()
+    links = "ring" if algorithm.information.payloads else "none"
+    talk = Communication(family(links, len(env.specs)))
+    _, report = trained(algorithm, env, talk, rounds=30, envs=512)
     return np.mean(report.episodes.returns, axis=1) / report.episodes.count
 
 
@@ -557,17 +564,17 @@ def test_it_learns_what_trpo_learns_of_the_joint_policy():
 
 def test_alone_it_is_trpo():
     """One agent, nobody to talk to: the step of I-TRPO, whose own tests are against algebra."""
-    game = Errand(agents=1)
+    env = Errand(agents=1)
     kwargs = {**QUICK, "critic_epochs": 1}
     results = []
     for algorithm in (
-        ITRPO(**kwargs, conjugate_steps=30),
-        MATRPO(**kwargs, admm_rounds=1, conjugate_steps=30, scale="own"),
+        ITRPO(**kwargs, cg_iters=30),
+        MATRPO(**kwargs, admm_rounds=1, cg_iters=30, advantage_normalization="own"),
     ):
-        vector = game.vectorize(64)
+        vector = env.vectorize(64)
         talk = Communication(family("none", 1))
-        team = assemble(algorithm, game, vector, talk, jax.random.key(0))
-        after, _ = jax.jit(iteration(algorithm, game, vector))(team)
+        team = init_state(algorithm, env, vector, talk, jax.random.key(0))
+        after, _ = jax.jit(iteration(algorithm, env, vector))(team)
         before, now = (jax.vmap(algorithm.policy)(t.agents) for t in (team, after))
         results.append((before.head.weight, now.head.weight - before.head.weight))
     (start, one), (same, other) = results
@@ -578,33 +585,37 @@ def test_alone_it_is_trpo():
 
 def test_the_ends_of_a_link_compare_ratios_of_the_same_numbers():
     """An action beyond the ends is done, and seen, at the end; who drew it judges that, too."""
-    game = Babble(((2, 2),) * 3, box=True)
-    (_, experience, network, _), _, _ = taught(MATRPO(horizon=6, batch=4, hidden=(8,)), game)
-    assert np.abs(experience.decision.action).max() > 1.0
-    mine, others = jax.jit(lift(lambda e, n: taken_by(e, n.index)))(experience, network)
+    env = Babble(((2, 2),) * 3, box=True)
+    (_, trajectory, network, _), _, _ = taught(
+        MATRPO(rollout_length=6, batch_size=4, hidden_sizes=(8,)), env
+    )
+    assert np.abs(trajectory.decision.action).max() > 1.0
+    mine, others = jax.jit(lift(lambda e, n: taken_by(e, n.index)))(trajectory, network)
     for agent in range(3):
         for place in range(2):
             other = (agent + 1 + place) % 3
-            done = np.where(experience.there[0][..., other, None], mine[other], 0.0)
+            done = np.where(trajectory.there[0][..., other, None], mine[other], 0.0)
             np.testing.assert_array_equal(others[agent][:, :, place], done)
 
 
 def test_heads_follow_the_teams_order_from_ones_own_place():
-    (agents, experience, network, _), _, _ = taught(MATRPO(horizon=6, batch=4, hidden=(8,)))
-    joint = np.asarray(experience.actions).argmax(axis=-1)  # [N, T, G, N]
+    (agents, trajectory, network, _), _, _ = taught(
+        MATRPO(rollout_length=6, batch_size=4, hidden_sizes=(8,))
+    )
+    joint = np.asarray(trajectory.actions).argmax(axis=-1)  # [N, T, G, N]
 
-    def taken(experience, network):
-        return taken_by(experience, network.index)
+    def taken(trajectory, network):
+        return taken_by(trajectory, network.index)
 
-    mine, others = jax.jit(lift(taken))(experience, network)
+    mine, others = jax.jit(lift(taken))(trajectory, network)
     size = len(joint)
     for i in range(size):
-        there = experience.there[i][..., i]
+        there = trajectory.there[i][..., i]
         assert np.array_equal(mine[i][there], joint[i][..., i][there])
         for place in range(size - 1):
             assert np.array_equal(others[i][..., place], joint[i][..., (i + 1 + place) % size])
     heads = jax.jit(lift(lambda a, e, n: a.model.heads(e.view, n.index)[1]))(
-        agents, experience, network
+        agents, trajectory, network
     )
     sizes = np.array(agents.model.sizes[0])
     for i in range(size):
@@ -621,7 +632,11 @@ def test_advantages_are_scaled_by_the_teams_moments():
     advantage = advantage * jnp.arange(size)[:, None, None] + 1.0
     scaled = {
         scale: jax.jit(
-            lift(lambda a, n, s=scale: MATRPO(scale=s, moment_rounds=200)._scaled(a, None, n)[0])
+            lift(
+                lambda a, n, s=scale: MATRPO(
+                    advantage_normalization=s, normalization_rounds=200
+                )._scaled(a, None, n)[0]
+            )
         )(advantage, network)
         for scale in ("team", "own", "none")
     }
@@ -637,11 +652,13 @@ def test_small_advantages_are_scaled_beside_a_large_mean():
     advantage = 1e4 + jnp.asarray(np.arange(100) % 2, jnp.float32).reshape(50, 2)
     network = networks(family("line", 2), ("moments",))
     for scale in ("team", "own"):
-        mine = lift(lambda n, s=scale: MATRPO(scale=s)._scaled(advantage, None, n)[0])
+        mine = lift(
+            lambda n, s=scale: MATRPO(advantage_normalization=s)._scaled(advantage, None, n)[0]
+        )
         np.testing.assert_allclose(np.abs(jax.jit(mine)(network)), 1.0, rtol=0.01)
 
 
-@pytest.mark.parametrize("field", ["divergence", "penalty"])
+@pytest.mark.parametrize("field", ["max_kl", "penalty"])
 def test_a_step_or_a_penalty_of_nothing_is_refused(field):
     with pytest.raises(ConfigError, match=f"{field} must be greater than 0, not 0"):
         dataclasses.replace(MATRPO(), **{field: 0.0})
@@ -658,7 +675,7 @@ from coterie.internal.jax_config import prepare
 prepare(2)
 from coterie import Settings, SpreadMATRPO, train
 from coterie.algorithms import MATRPO
-settings = Settings(steps=4000, games=10, seeds=2, block=1, evaluations=1, checkpoints=1)
+settings = Settings(steps=4000, environments=10, seeds=2, block=1, evaluations=1, checkpoints=1)
 train(MATRPO(horizon=200, admm_rounds=20), SpreadMATRPO(agents=6), settings, {folder!r})
 """
     done = subprocess.run(
@@ -669,9 +686,11 @@ train(MATRPO(horizon=200, admm_rounds=20), SpreadMATRPO(agents=6), settings, {fo
 
 def test_too_few_samples_get_a_sentence():
     with pytest.raises(ConfigError, match="16 samples cannot tell 20 directions apart"):
-        MATRPO(horizon=4, batch=8).check(4)
-    with pytest.raises(ConfigError, match="a batch of 64 samples is more than the 40 that 4 games"):
-        MATRPO(horizon=10).check(4)
+        MATRPO(rollout_length=4, batch_size=8).check(4)
+    with pytest.raises(
+        ConfigError, match="a batch of 64 samples is more than the 40 that 4 environments"
+    ):
+        MATRPO(rollout_length=10).check(4)
 
 
 def test_a_meeting_minimises_the_augmented_lagrangian():
@@ -685,20 +704,21 @@ def test_a_meeting_minimises_the_augmented_lagrangian():
         return sum(y @ gap + BETA / 2 * gap @ gap for gap in gaps)
 
     z = scipy.optimize.minimize(lagrangian, np.zeros(5), tol=1e-12).x
-    before = Ties(jnp.asarray(y, jnp.float32), jnp.zeros((1, 5)))
-    heard = Heard(jnp.asarray(other)[None], jnp.array([True]), jnp.asarray(r), jnp.ones(1))
+    before = ADMMState(jnp.asarray(y, jnp.float32), jnp.zeros((1, 5)))
+    heard = Inbox(jnp.asarray(other)[None], jnp.array([True]), jnp.asarray(r), jnp.ones(1))
     after = before.after(heard, BETA)
-    np.testing.assert_allclose(after.midpoint[0], z, atol=1e-5)
-    np.testing.assert_allclose(after.pressure, y + BETA * (r - z), atol=1e-5)
+    np.testing.assert_allclose(after.edge_average[0], z, atol=1e-5)
+    np.testing.assert_allclose(after.dual, y + BETA * (r - z), atol=1e-5)
 
 
 def test_the_printed_form_comes_to_the_same_at_many_times_the_price():
-    small = {"horizon": 200, "hidden": (32,)}
-    mine = update(MATRPO(**small), Static(), games=2)
-    printed = update(Direct(**small), Links("cyclic"), games=2)
+    small = {"rollout_length": 200, "hidden_sizes": (32,)}
+    mine = update(MATRPO(**small), Static(), num_envs=2)
+    printed = update(Direct(**small), EdgeGossip("cyclic"), num_envs=2)
     in_turn(mine, printed)
     kl, apart = (
-        [np.mean(one.result[2][key]) for one in (mine, printed)] for key in ("kl", "apart")
+        [np.mean(one.result[2][key]) for one in (mine, printed)]
+        for key in ("kl", "consensus_error")
     )
     assert abs(kl[0] / kl[1] - 1.0) < 0.15 and 0.3 < apart[0] / apart[1] < 3.0
     assert printed.processor > 3.0 * mine.processor

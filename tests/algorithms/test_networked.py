@@ -9,32 +9,32 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coterie.algorithms import Experience, NetworkedAC, NetworkedQAC
+from coterie.algorithms import NetworkedAC, NetworkedQAC, Trajectory
 from coterie.algorithms.base.algorithm import Action
 from coterie.algorithms.networked.networked_q import Step
 from coterie.centralized import CentralAC
-from coterie.envs.game import AgentSpec, Box, Discrete, JaxGame, Timestep, View
+from coterie.envs.game import AgentSpec, Box, Discrete, JaxEnv, Observation, Timestep
 from coterie.errors import ConfigError
 from coterie.graph import family, uniform
 from coterie.network import Communication, networks
-from coterie.training.state import assemble, iteration
+from coterie.training.state import init_state, iteration
 from tests.support import assert_same, taught
 
 LINEAR = {
-    "hidden": (),
-    "critic_hidden": (),
+    "hidden_sizes": (),
+    "critic_hidden_sizes": (),
     "optimizer": "sgd",
-    "actor_rate": 0.1,
-    "critic_rate": 0.05,
-    "entropy": 0.0,
+    "actor_lr": 0.1,
+    "critic_lr": 0.05,
+    "entropy_coef": 0.0,
     "discount": 1.0,
-    "gradient_clip": 1e6,
-    "horizon": 3,
+    "max_grad_norm": 1e6,
+    "rollout_length": 3,
 }
 
 
 @dataclasses.dataclass(frozen=True)
-class Dilemma(JaxGame):
+class Dilemma(JaxEnv):
     """Each of three may help: it costs the helper 1 and brings 2 to everybody else.
 
     Alone, nobody helps (0 each); as a team, all do (3 each).
@@ -45,13 +45,13 @@ class Dilemma(JaxGame):
         return (AgentSpec(1, Discrete(2)),) * 3
 
     def reset(self, key):
-        return jnp.zeros(()), View(jnp.ones((3, 1)))
+        return jnp.zeros(()), Observation(jnp.ones((3, 1)))
 
     def step(self, state, action):
         helps = action.astype(jnp.float32)
         paid = 2.0 * (jnp.sum(helps) - helps) - helps
         over = jnp.ones(3, bool)
-        return state, Timestep(View(jnp.ones((3, 1))), paid, over, ~over, {})
+        return state, Timestep(Observation(jnp.ones((3, 1))), paid, over, ~over, {})
 
     def global_state(self, state, view):
         return jnp.ones(1)
@@ -60,25 +60,31 @@ class Dilemma(JaxGame):
 @functools.cache
 def helping(algorithm, graph):
     """How likely each agent is to help after learning."""
-    game = Dilemma()
-    vector = game.vectorize(16)
-    team = assemble(algorithm, game, vector, Communication(family(graph, 3)), jax.random.key(0))
-    round_ = iteration(algorithm, game, vector)
+    env = Dilemma()
+    vector = env.vectorize(16)
+    team = init_state(algorithm, env, vector, Communication(family(graph, 3)), jax.random.key(0))
+    round_ = iteration(algorithm, env, vector)
     scan = jax.jit(lambda t: jax.lax.scan(lambda t, _: (round_(t)[0], None), t, length=400)[0])
     policy = scan(team).agents.policy
-    seen = View(jnp.ones((3, 1)))
+    seen = Observation(jnp.ones((3, 1)))
     choices = jax.vmap(lambda p, v: p.choices(p.body.step(v.observation, ())[0], v))(policy, seen)
     return np.exp(choices.log_probs[:, 1])
 
 
-QUICK = {"horizon": 1, "hidden": (), "actor_rate": 0.02, "critic_rate": 0.05, "entropy": 0.0}
+QUICK = {
+    "rollout_length": 1,
+    "hidden_sizes": (),
+    "actor_lr": 0.02,
+    "critic_lr": 0.05,
+    "entropy_coef": 0.0,
+}
 
 
 @pytest.mark.parametrize(
     "algorithm",
     [
-        NetworkedAC(**QUICK, critic_hidden=()),
-        NetworkedQAC(**QUICK, critic_hidden=()),
+        NetworkedAC(**QUICK, critic_hidden_sizes=()),
+        NetworkedQAC(**QUICK, critic_hidden_sizes=()),
     ],
     ids=["ac", "q"],
 )
@@ -89,21 +95,23 @@ def test_only_a_team_that_talks_learns_to_help(algorithm):
 
 @pytest.mark.parametrize("kind", [NetworkedAC, NetworkedQAC])
 def test_the_mean_of_all_actions_is_enough_to_learn_to_help(kind):
-    assert (helping(kind(**QUICK, critic_hidden=(), crowd="mean"), "line") > 0.9).all()
+    assert (
+        helping(kind(**QUICK, critic_hidden_sizes=(), critic_actions="mean"), "line") > 0.9
+    ).all()
 
 
-def test_a_centre_that_is_told_the_mean_learns_to_help():
-    assert (helping(CentralAC(**QUICK, critic_hidden=()), "none") > 0.9).all()
+def test_a_center_that_is_told_the_mean_learns_to_help():
+    assert (helping(CentralAC(**QUICK, critic_hidden_sizes=()), "none") > 0.9).all()
 
 
 def test_one_step_of_algorithm_2_is_the_papers_formulas():
     algorithm = NetworkedAC(**LINEAR)
-    (agents, experience, network, keys), learn, _ = taught(algorithm)
-    after, _, _ = learn(agents, experience, network, keys)
+    (agents, trajectory, network, keys), learn, _ = taught(algorithm)
+    after, _, _ = learn(agents, trajectory, network, keys)
     moved = []
     for i in range(4):
         mine = jax.tree.map(
-            lambda x, i=i: np.asarray(x[i], np.float64), experience._replace(memory=())
+            lambda x, i=i: np.asarray(x[i], np.float64), trajectory._replace(memory=())
         )
         here, there = mine.view.state, mine.next_view.state
         seen = np.concatenate([here, mine.actions.reshape(*here.shape[:-1], -1)], axis=-1)
@@ -113,7 +121,7 @@ def test_one_step_of_algorithm_2_is_the_papers_formulas():
         follows = np.where(mine.terminated, 0.0, there @ v + b)
         error = mine.reward - float(agents.average[i]) + follows - (here @ v + b)
         misfit = mine.reward - (seen @ w + c)
-        share = mine.view.present / max(mine.view.present.sum(), 1)
+        share = mine.view.alive / max(mine.view.alive.sum(), 1)
         moved.append(
             (
                 v + 0.05 * np.einsum("tg,tgs->s", share * error, here),
@@ -131,7 +139,12 @@ def test_one_step_of_algorithm_2_is_the_papers_formulas():
 
 FORMS = {
     "average": {"discount": 1.0},
-    "discounted": {"discount": 0.8, "entropy": 0.1, "actor_decay": 0.9, "critic_decay": 0.6},
+    "discounted": {
+        "discount": 0.8,
+        "entropy_coef": 0.1,
+        "actor_lr_decay": 0.9,
+        "critic_lr_decay": 0.6,
+    },
 }
 ALPHA, BETA = 0.1, 0.05
 
@@ -155,10 +168,10 @@ def climbed(algorithm, policy, view, action, advantage, counts):
 
     def objective(policy):
         choices = chosen(policy, view)
-        gain = advantage * choices.log_prob(action) + algorithm.entropy * choices.entropy()
+        gain = advantage * choices.log_prob(action) + algorithm.entropy_coef * choices.entropy()
         return jnp.sum(jnp.where(counts, gain, 0.0)) / counts.sum()
 
-    step = rate(ALPHA, algorithm.actor_decay)
+    step = rate(ALPHA, algorithm.actor_lr_decay)
     return policy.head.weight + step * jax.grad(objective)(policy).head.weight
 
 
@@ -171,11 +184,11 @@ def chosen(policy, view):
 @pytest.mark.parametrize("form", FORMS)
 def test_the_policy_climbs_the_teams_error(form):
     """`R(s, a) - mu + gamma V(s') - V(s)`, later ones counted by the trace."""
-    algorithm = NetworkedAC(**LINEAR | FORMS[form] | {"trace": 0.5})
-    (agents, experience, network, keys), learn, _ = taught(algorithm)
-    after, _, _ = learn(agents, experience, network, keys)
+    algorithm = NetworkedAC(**LINEAR | FORMS[form] | {"gae_lambda": 0.5})
+    (agents, trajectory, network, keys), learn, _ = taught(algorithm)
+    after, _, _ = learn(agents, trajectory, network, keys)
     for i in range(4):
-        mine, critic = of(i, experience._replace(memory=())), of(i, agents.critic)
+        mine, critic = of(i, trajectory._replace(memory=())), of(i, agents.critic)
         here, there = mine.view.state, mine.next_view.state
         done = np.concatenate([here, mine.actions.reshape(*here.shape[:-1], -1)], axis=-1)
         average = agents.average[i] if form == "average" else 0.0
@@ -187,13 +200,13 @@ def test_the_policy_climbs_the_teams_error(form):
             later = 0.5 * algorithm.discount * advantage[t + 1]
             advantage[t] += np.where(mine.terminated[t] | mine.truncated[t], 0.0, later)
         action, policy = jnp.asarray(mine.decision.action), of(i, agents.policy)
-        expected = climbed(algorithm, policy, mine.view, action, advantage, mine.view.present)
+        expected = climbed(algorithm, policy, mine.view, action, advantage, mine.view.alive)
         np.testing.assert_allclose(after.policy.head.weight[i], expected, atol=1e-5)
 
 
 def test_what_follows_after_an_agent_has_left_is_none_of_its_advantage():
     """It is paid 1, 1 and leaves; the others play on, and `R` is -8 then; V is 0 everywhere."""
-    algorithm = NetworkedAC(**LINEAR | {"discount": 0.97, "trace": 0.5})
+    algorithm = NetworkedAC(**LINEAR | {"discount": 0.97, "gae_lambda": 0.5})
     spec = AgentSpec(1, Discrete(2), leaves=True, state=1, sizes=(2, 2))
     state, _ = algorithm.init(jax.random.key(0), spec)
     alone = of(0, networks(family("none", 2), ("critic",)))
@@ -201,10 +214,10 @@ def test_what_follows_after_an_agent_has_left_is_none_of_its_advantage():
     critic = eqx.tree_at(lambda c: c.reward.head.weight, blank, jnp.eye(5)[:, :1])
     paid = jnp.array([[1.0], [1.0], [-8.0]])
     present, over = jnp.array([[[True], [True], [False]], [[False], [False], [True]]])
-    view = View(paid[..., None], None, present, state=paid[..., None])
+    view = Observation(paid[..., None], None, present, state=paid[..., None])
     ends, never = jnp.array([[False], [True], [True]]), jnp.zeros((3, 1), bool)
     for flags in ((ends, never), (never, ends)):
-        experience = Experience(
+        trajectory = Trajectory(
             view,
             Action(jnp.zeros((3, 1), int)),
             paid,
@@ -214,20 +227,20 @@ def test_what_follows_after_an_agent_has_left_is_none_of_its_advantage():
             (),
             jnp.zeros((3, 1, 2, 2)),
         )
-        lesson = algorithm.study(state._replace(critic=critic), experience, alone, jnp.zeros(()))
+        lesson = algorithm.targets(state._replace(critic=critic), trajectory, alone, jnp.zeros(()))
         np.testing.assert_allclose(lesson.advantage[:2, 0], [1.0 + 0.97 * 0.5, 1.0])
 
 
 @pytest.mark.parametrize("crowd", ["joint", "mean"])
 @pytest.mark.parametrize("form", FORMS)
 def test_one_step_of_algorithm_1_is_the_papers_formulas(form, crowd):
-    algorithm = NetworkedQAC(**LINEAR | FORMS[form], crowd=crowd)
-    (agents, experience, _, keys), learn, _ = taught(algorithm)
-    after, _, _ = learn(agents, experience, networks(family("none", 4), ("critic",)), keys)
+    algorithm = NetworkedQAC(**LINEAR | FORMS[form], critic_actions=crowd)
+    (agents, trajectory, _, keys), learn, _ = taught(algorithm)
+    after, _, _ = learn(agents, trajectory, networks(family("none", 4), ("critic",)), keys)
     for i in range(4):
         critic, policy = of(i, agents.critic), of(i, agents.policy)
         steps = jax.tree.map(
-            lambda x, y, i=i: np.concatenate([x[i][None], y[i]]), agents.last, told(experience)
+            lambda x, y, i=i: np.concatenate([x[i][None], y[i]]), agents.last, told(trajectory)
         )
         now, then = (
             jax.tree.map(lambda x, cut=cut: x[cut], steps) for cut in (np.s_[:-1], np.s_[1:])
@@ -238,7 +251,7 @@ def test_one_step_of_algorithm_1_is_the_papers_formulas(form, crowd):
         follows = np.where(now.ends, 0.0, linear(critic, then.done))
         error = now.reward - average + algorithm.discount * follows - value
         share = np.where(counts, error, 0.0) / counts.sum()
-        step = rate(BETA, algorithm.critic_decay)
+        step = rate(BETA, algorithm.critic_lr_decay)
         moved = critic.head.weight[:, 0] + step * np.einsum("tg,tgi->i", share, now.done)
         np.testing.assert_allclose(after.critic.head.weight[i, :, 0], moved, atol=1e-5)
 
@@ -252,58 +265,60 @@ def test_one_step_of_algorithm_1_is_the_papers_formulas(form, crowd):
         np.testing.assert_allclose(after.policy.head.weight[i], expected, atol=1e-5)
 
 
-def told(experience):
+def told(trajectory):
     """The steps of an experience, as `networked-q` keeps them."""
-    view, actions = experience.view, experience.actions
+    view, actions = trajectory.view, trajectory.actions
     done = np.concatenate([view.state, actions.reshape(*view.state.shape[:-1], -1)], axis=-1)
-    action, ends = experience.decision.action, experience.terminated
-    cut = experience.truncated | experience.over
-    return Step(view, done, action, experience.reward, ends, cut, view.present)
+    action, ends = trajectory.decision.action, trajectory.terminated
+    cut = trajectory.truncated | trajectory.over
+    return Step(view, done, action, trajectory.reward, ends, cut, view.alive)
 
 
 def test_epochs_are_steps_and_rounds_are_averages():
     form = LINEAR | {"discount": 0.8}
-    (agents, experience, line, keys), learn, _ = taught(NetworkedAC(**form))
+    (agents, trajectory, line, keys), learn, _ = taught(NetworkedAC(**form))
     none = networks(family("none", 4), ("critic",))
-    once = learn(agents, experience, none, keys)[0]
-    twice = learn(once, experience, none, keys)[0]
-    _, longer, _ = taught(NetworkedAC(**form, critic_epochs=2, rounds=2))
-    assert_same(longer(agents, experience, none, keys)[0].critic, twice.critic, 1e-5)
+    once = learn(agents, trajectory, none, keys)[0]
+    twice = learn(once, trajectory, none, keys)[0]
+    _, longer, _ = taught(NetworkedAC(**form, critic_epochs=2, consensus_rounds=2))
+    assert_same(longer(agents, trajectory, none, keys)[0].critic, twice.critic, 1e-5)
     mix = np.linalg.matrix_power(family("line", 4).weights, 2)
     mixed = jax.tree.map(lambda x: np.tensordot(mix, x, axes=1), twice.critic)
-    assert_same(longer(agents, experience, line, keys)[0].critic, mixed, 1e-4)
+    assert_same(longer(agents, trajectory, line, keys)[0].critic, mixed, 1e-4)
 
 
 def test_complete_and_uniform_is_the_critic_of_the_mean_reward():
     """From equal critics, one step with everybody's average is one step on the mean reward."""
-    (agents, experience, _, keys), learn, _ = taught(NetworkedAC(**LINEAR))
+    (agents, trajectory, _, keys), learn, _ = taught(NetworkedAC(**LINEAR))
     same = jax.tree.map(lambda x: np.broadcast_to(x[:1], x.shape), (agents.critic, agents.average))
     agents = agents._replace(critic=same[0], average=same[1])
-    present = np.ones_like(experience.view.present)
-    view = experience.view._replace(present=present)
-    ends = np.broadcast_to(experience.terminated[:1], experience.terminated.shape)
-    experience = experience._replace(view=view, terminated=ends)
-    reward = experience.reward
-    told = experience._replace(reward=np.broadcast_to(reward.mean(axis=0), reward.shape))
+    present = np.ones_like(trajectory.view.alive)
+    view = trajectory.view._replace(alive=present)
+    ends = np.broadcast_to(trajectory.terminated[:1], trajectory.terminated.shape)
+    trajectory = trajectory._replace(view=view, terminated=ends)
+    reward = trajectory.reward
+    told = trajectory._replace(reward=np.broadcast_to(reward.mean(axis=0), reward.shape))
     complete, none = (
         networks(g, ("critic",)) for g in (family("complete", 4, uniform), family("none", 4))
     )
     together, alone = (
-        learn(agents, experience, complete, keys)[0],
+        learn(agents, trajectory, complete, keys)[0],
         learn(agents, told, none, keys)[0],
     )
     assert_same(together.critic, alone.critic, 1e-5)
 
 
 def test_the_step_before_a_cut_is_left_out_and_the_last_one_waits():
-    (agents, experience, network, keys), learn, _ = taught(NetworkedQAC(**{**LINEAR, "horizon": 6}))
-    after, _, _ = learn(agents, experience, network, keys)
-    assert_same(after.last.reward, experience.reward[:, -1])
-    cut = (experience.over | experience.truncated) & ~experience.terminated
-    assert (cut & experience.view.present & ~experience.over).any()  # who leaves before the others
+    (agents, trajectory, network, keys), learn, _ = taught(
+        NetworkedQAC(**{**LINEAR, "rollout_length": 6})
+    )
+    after, _, _ = learn(agents, trajectory, network, keys)
+    assert_same(after.last.reward, trajectory.reward[:, -1])
+    cut = (trajectory.over | trajectory.truncated) & ~trajectory.terminated
+    assert (cut & trajectory.view.alive & ~trajectory.over).any()  # who leaves before the others
     cut[:, -1] = False  # the last step is not learned from yet, whatever it is
     assert cut.any()
-    other = experience._replace(reward=np.where(cut, 99.0, experience.reward).astype(np.float32))
+    other = trajectory._replace(reward=np.where(cut, 99.0, trajectory.reward).astype(np.float32))
     assert_same(learn(agents, other, network, keys)[0].critic, after.critic)
 
 
@@ -311,4 +326,4 @@ def test_what_it_cannot_do_gets_a_sentence():
     with pytest.raises(ConfigError, match="NetworkedQAC chooses among discrete actions"):
         NetworkedQAC().init(jax.random.key(0), AgentSpec(2, Box(1), state=2, sizes=(2, 2)))
     with pytest.raises(ConfigError, match="critic_hidden needs widths of at least 1"):
-        dataclasses.replace(NetworkedAC(), critic_hidden=(0,))
+        dataclasses.replace(NetworkedAC(), critic_hidden_sizes=(0,))

@@ -1,4 +1,4 @@
-"""A game whose players follow known rules: what an observer makes of them."""
+"""An environment whose players follow known rules: what an observer makes of them."""
 
 import functools
 
@@ -9,7 +9,7 @@ import numpy as np
 import optax
 import pytest
 
-from coterie.algorithms.f2a2.opponent_model import Minds, Past, team_of_minds
+from coterie.algorithms.f2a2.opponent_model import History, OpponentModels, init_opponent_models
 from coterie.rl import replay
 
 TEAM, SEEN, ACTS, WINDOW, LENGTH = 4, 2, 2, 3, 8
@@ -46,25 +46,25 @@ def moments(seen, acted):
     real = np.concatenate([blank, np.ones((LENGTH, count))]) > 0
     at = [slice(t, t + WINDOW) for t in range(LENGTH)]
     windows = [np.concatenate([x[s] for s in at], axis=1) for x in (*padded, real)]
-    past = Past(steps_of(*windows[:2]), np.zeros_like(windows[2]), windows[2])
+    past = History(steps_of(*windows[:2]), np.zeros_like(windows[2]), windows[2])
     now = seen.reshape(-1, *seen.shape[2:]), acted.reshape(-1, *acted.shape[2:])
     return jax.tree.map(jnp.asarray, (*now, past))
 
 
 def at(past, places):
     """These of all moments."""
-    return Past(past.steps[:, :, places], past.over[:, places], past.real[:, places])
+    return History(past.steps[:, :, places], past.over[:, places], past.real[:, places])
 
 
 def whole(seen, acted):
     over = np.arange(LENGTH)[:, None] == LENGTH - 1
     over = np.broadcast_to(over, seen.shape[:2])
-    return jax.tree.map(jnp.asarray, Past(steps_of(seen, acted), over, np.ones_like(over)))
+    return jax.tree.map(jnp.asarray, History(steps_of(seen, acted), over, np.ones_like(over)))
 
 
 def fresh():
-    minds = team_of_minds(jax.random.key(0), TEAM, (SEEN, ACTS), 16)
-    return Minds(minds, whole(*episodes(4)))
+    minds = init_opponent_models(jax.random.key(0), TEAM, (SEEN, ACTS), 16)
+    return OpponentModels(minds, whole(*episodes(4)))
 
 
 @functools.cache
@@ -78,12 +78,12 @@ def taught(discrete=True, steps=300):
         minds, state = carry
         drawn = jax.random.randint(key, (256,), 0, len(lessons[0]))
         lesson = (*(x[drawn] for x in lessons[:2]), at(lessons[2], drawn))
-        loss = lambda mind: minds._replace(minds=mind).loss(*lesson, jnp.int32(0), discrete)  # noqa: E731
+        loss = lambda mind: minds._replace(models=mind).loss(*lesson, jnp.int32(0), discrete)  # noqa: E731
         gradient, metrics = jax.grad(loss, has_aux=True)(minds.minds)
         change, state = rule.update(gradient, state)
-        return (minds._replace(minds=eqx.apply_updates(minds.minds, change)), state), metrics
+        return (minds._replace(models=eqx.apply_updates(minds.minds, change)), state), metrics
 
-    carry = minds, rule.init(eqx.filter(minds.minds, eqx.is_array))
+    carry = minds, rule.init(eqx.filter(minds.models, eqx.is_array))
     keys = jax.random.split(jax.random.key(1), steps)
     (minds, _), metrics = jax.jit(lambda c: jax.lax.scan(step, c, keys))(carry)
     return minds, metrics, exam
@@ -101,10 +101,10 @@ def test_an_observer_learns_what_the_others_do():
     # What cannot be known: agent 1's chance, and where agent 2 begins.
     entropy = -np.sum(LEANING * np.log(LEANING)) / 2
     least = (entropy + np.log(2) / LENGTH) / 3
-    assert least * 0.9 < float(metrics["others_loss"][-50:].mean()) < least * 1.2
+    assert least * 0.9 < float(metrics["opponent_model/loss"][-50:].mean()) < least * 1.2
     right = (0.75 + (1 - 0.5 / LENGTH) + 1.0) / 3
-    assert float(metrics["others_accuracy"][-50:].mean()) == pytest.approx(right, abs=0.03)
-    assert float(metrics["others_accuracy"][0]) < right - 0.15
+    assert float(metrics["opponent_model/accuracy"][-50:].mean()) == pytest.approx(right, abs=0.03)
+    assert float(metrics["opponent_model/accuracy"][0]) < right - 0.15
 
 
 def test_without_the_steps_before_an_alternating_player_is_a_coin():
@@ -123,9 +123,9 @@ def test_what_is_not_real_changes_nothing():
 
 def test_all_four_networks_learn_and_nobody_models_himself():
     minds, (seen, acted, past) = fresh(), moments(*episodes(5))
-    loss = lambda mind: minds._replace(minds=mind).loss(seen, acted, past, jnp.int32(0), True)[0]  # noqa: E731
+    loss = lambda mind: minds._replace(models=mind).loss(seen, acted, past, jnp.int32(0), True)[0]  # noqa: E731
     # Heads start close to 0: what stands before them learns once they have moved.
-    moved = jax.tree.map(lambda x: x + 0.1, minds.minds)
+    moved = jax.tree.map(lambda x: x + 0.1, minds.models)
     gradient = jax.jit(jax.grad(loss))(moved)
     for part in (gradient.character, gradient.mental, gradient.natural, gradient.impromptu):
         sizes = [np.abs(np.asarray(x)).reshape(TEAM, -1).max(axis=1) for x in jax.tree.leaves(part)]
@@ -138,7 +138,7 @@ def test_numbers_are_predicted_as_numbers():
     told = minds.drawn(seen, past, False, jax.random.key(0))
     which = seen[:, 1].argmax(axis=-1)
     assert np.abs(told[:, 1] - LEANING[which]).mean() < 0.15
-    assert 0.4 < float(metrics["others_accuracy"][-1]) < 1.0
+    assert 0.4 < float(metrics["opponent_model/accuracy"][-1]) < 1.0
 
 
 def test_draws_follow_the_chances():
@@ -151,7 +151,7 @@ def test_draws_follow_the_chances():
 
 @pytest.mark.parametrize("count", [5, 9])
 def test_the_steps_before_are_found_in_a_memory(count):
-    """Two games side by side in a memory of 11 places, which is no multiple of it."""
+    """Two environments side by side in a memory of 11 places, which is no multiple of it."""
     memory = replay.empty(jnp.zeros((), jnp.int32), 11)
     for t in range(count):
         memory = replay.add(memory, jnp.array([10 * t, 10 * t + 1]))

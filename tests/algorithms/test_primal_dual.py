@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coterie.algorithms.f2a2.primal_dual import Pact, Parts, PrimalDual, stable
+from coterie.algorithms.f2a2.primal_dual import DualState, PrimalDual, SharedSplit, stable
 from coterie.errors import ConfigError, CoterieWarning
 from coterie.graph import family
-from coterie.network import Intervals, Loss, Static, lift, networks
+from coterie.network import AsyncIntervals, LinkDropout, Static, lift, networks
 
 TEAM, SIZE = 5, 3
 RANDOM = np.random.default_rng(0)
@@ -29,8 +29,8 @@ def played(network, rule, step, curvatures, steps=1500):
     def mine(curvature, goal, network):
         def once(carry, _):
             own, pact, network = carry
-            own = own - step * (curvature * (own - goal) + rule.force(own, pact))
-            pact, network = rule.meet(own, pact, network, "shared")
+            own = own - step * (curvature * (own - goal) + rule.dual_gradient(own, pact))
+            pact, network = rule.consensus_step(own, pact, network, "shared")
             return (own, pact, network), None
 
         carry = (goal, rule.start(goal), network)
@@ -48,7 +48,7 @@ def over(graph, schedule=Static(), channels=()):  # noqa: B008 (frozen)
 def test_the_team_finds_the_optimum_of_the_mean(graph, loss):
     """Copies agree, and each agent's dual is its gradient's opposite: also on partial graphs, and
     where links fail, because nothing of that moves the sum of the duals."""
-    network = over(GRAPHS[graph], channels=(Loss(loss),) if loss else ())
+    network = over(GRAPHS[graph], channels=(LinkDropout(loss),) if loss else ())
     own, pact = played(network, PrimalDual(1.0, 0.0), 0.2, CURVATURES)
     np.testing.assert_allclose(own, np.broadcast_to(BEST, own.shape), atol=1e-4)
     np.testing.assert_allclose(pact.dual, -CURVATURES * (own - GOALS), atol=1e-4)
@@ -84,7 +84,7 @@ def test_without_duals_a_penalty_leaves_the_copies_apart():
 
 def test_where_messages_go_one_way_only_duals_drift_unless_they_are_forgotten():
     """Agents that listen at intervals of their own: the team agrees, but not on the optimum."""
-    network = over(GRAPHS["complete"], Intervals(4.0, 2.0))
+    network = over(GRAPHS["complete"], AsyncIntervals(4.0, 2.0))
     kept, pact = played(network, PrimalDual(1.0, 0.0), 0.05, CURVATURES, steps=6000)
     assert np.abs(pact.dual.sum(axis=0)).max() > 0.1
     forgetful, _ = played(network, PrimalDual(1.0, 0.02), 0.05, CURVATURES, steps=6000)
@@ -94,7 +94,7 @@ def test_where_messages_go_one_way_only_duals_drift_unless_they_are_forgotten():
 
 def test_a_dual_that_waits_for_the_next_exchange_wants_a_weaker_penalty():
     """What is stable with an exchange in every round is not with one in twenty."""
-    network = over(GRAPHS["complete"], Intervals(20.0, 10.0))
+    network = over(GRAPHS["complete"], AsyncIntervals(20.0, 10.0))
     for penalty, agreed in ((200.0, False), (20.0, True)):
         assert stable(0.005, penalty)
         own, _ = played(network, PrimalDual(penalty, 0.1), 0.005, CURVATURES)
@@ -107,19 +107,19 @@ def test_the_force_is_the_gradient_of_what_the_lagrangian_adds():
     rule = PrimalDual(0.7)
     apart = np.asarray(mean - mine)
     expected = float(-np.sum(dual * apart) + 0.35 * np.sum(apart**2))
-    assert float(rule.coupling(mine, Pact(mean, dual))) == pytest.approx(expected, rel=1e-5)
+    assert float(rule.coupling(mine, DualState(mean, dual))) == pytest.approx(expected, rel=1e-5)
     by_hand = dual + 0.7 * (mine - mean)
-    np.testing.assert_allclose(rule.force(mine, Pact(mean, dual)), by_hand, rtol=1e-5)
+    np.testing.assert_allclose(rule.dual_gradient(mine, DualState(mean, dual)), by_hand, rtol=1e-5)
 
 
 def test_only_what_is_shared_is_sent_and_pulled():
     models = {"mine": jnp.ones(2), "ours": {"a": jnp.ones(3), "b": jnp.ones(4)}}
-    parts = Parts.of(models, {"mine": False, "ours": {"a": True, "b": False}})
+    parts = SharedSplit.of(models, {"mine": False, "ours": {"a": True, "b": False}})
     rule = PrimalDual(1.0)
     network = networks(GRAPHS["ring"], ("shared",))
-    pacts, after = lift(lambda n: rule.meet(parts.shared, rule.start(parts.shared), n, "shared"))(
-        network
-    )
+    pacts, after = lift(
+        lambda n: rule.consensus_step(parts.shared, rule.start(parts.shared), n, "shared")
+    )(network)
     assert after.traffic["shared"].bytes.tolist() == [2 * 3 * 4] * TEAM
     assert jax.tree.map(jnp.shape, pacts.dual) == {"mine": None, "ours": {"a": (5, 3), "b": None}}
     assert jax.tree.all(jax.tree.map(lambda x, y: (x == y).all(), parts.whole, models))
@@ -129,7 +129,7 @@ def test_a_penalty_of_nothing_is_refused_and_one_too_strong_gets_a_warning():
     for penalty in (0.0, -1.0):
         with pytest.raises(ConfigError, match=r"penalty \(beta\) must be above 0, not"):
             PrimalDual(penalty).check()
-    with pytest.raises(ConfigError, match=r"forget must be in \[0, 1\], not 2"):
+    with pytest.raises(ConfigError, match=r"dual_decay must be in \[0, 1\], not 2"):
         PrimalDual(1.0, 2.0).check()
     complete, ring = family("complete", 4), family("ring", 4)
     with pytest.warns(CoterieWarning, match=r"a penalty of 2000 .* penalty 1 = 6 .* below 1333"):
@@ -142,7 +142,9 @@ def test_a_penalty_of_nothing_is_refused_and_one_too_strong_gets_a_warning():
         PrimalDual(2000.0).check_step(1e-3, family("none", 4).gaps)
         PrimalDual(100.0, 0.1).check_step(1e-3, complete.gaps, wait=20.0)
         PrimalDual(20.0, 0.1).check_step(3e-3, complete.gaps, wait=200.0)
-    with pytest.warns(CoterieWarning, match="listen every 20 rounds, .* drift: try --forget 0.1"):
+    with pytest.warns(
+        CoterieWarning, match="listen every 20 rounds, .* drift: try --dual-decay 0.1"
+    ):
         PrimalDual(1.0).check_step(1e-3, complete.gaps, wait=20.0)
     with pytest.warns(CoterieWarning, match="pushed by 2.64 times .* from 100 to 11 or so"):
         PrimalDual(100.0, 0.1).check_step(3e-3, complete.gaps, wait=20.0)

@@ -8,20 +8,20 @@ import scipy.optimize
 
 from coterie.algorithms import ITRPO
 from coterie.algorithms.trpo.cg_subspace import (
-    Inside,
-    Scaled,
-    Span,
+    BoundaryStep,
+    ConstrainedStep,
+    KrylovSubspace,
     best,
-    searched,
-    solved,
-    unsearched,
-    widened,
+    extend,
+    full_step,
+    line_search,
+    natural_gradient_step,
 )
 from coterie.algorithms.trpo.linearized_policy import around
 from coterie.errors import ConfigError
 from coterie.rl.distributions import Categorical, Gaussian, MultiCategorical
 from coterie.rl.models import Policy, Shape
-from coterie.types import AgentSpec, Box, Discrete, View
+from coterie.types import AgentSpec, Box, Discrete, Observation
 from tests.support import taught
 
 M = 40  # samples
@@ -41,7 +41,7 @@ def problem(kind):
     policy = Policy.init(jax.random.split(jax.random.key(1)), shape, SPACES[kind], gain=1.0)
 
     def heads(policy):
-        return (policy.choices(policy.body.step(SEEN, ())[0], View(SEEN)),)
+        return (policy.choices(policy.body.step(SEEN, ())[0], Observation(SEEN)),)
 
     def log_probs(heads):
         return heads[0].log_prob(ACTIONS[kind])[..., None]
@@ -56,17 +56,17 @@ def problem(kind):
 def test_a_policy_to_first_order(kind):
     local, jacobian, curvature = problem(kind)
     x = jnp.asarray(RANDOM.normal(size=local.start.shape), jnp.float32)
-    np.testing.assert_allclose(local.ratio(local.push(x))[:, 0, 0], jacobian @ x, atol=1e-5)
-    back = local.pull(local.score(GAIN))
+    np.testing.assert_allclose(local.ratio(local.jvp(x))[:, 0, 0], jacobian @ x, atol=1e-5)
+    back = local.vjp(local.score(GAIN))
     np.testing.assert_allclose(back, jacobian.T @ np.ravel(GAIN), rtol=1e-4, atol=1e-4)
-    bent = local.pull(local.metric(local.push(x)))
+    bent = local.vjp(local.metric(local.jvp(x)))
     np.testing.assert_allclose(bent, curvature @ x, rtol=1e-3, atol=1e-4)
     ratio, divergence = local.at(local.start)
     assert np.all(ratio == 0) and divergence.tolist() == [0.0]
 
 
 def found(local, region, steps, gain=GAIN):
-    return solved(local, gain, region, steps)
+    return natural_gradient_step(local, gain, region, steps)
 
 
 @pytest.mark.parametrize("stiffness", [0.5, 5.0])
@@ -93,7 +93,9 @@ def test_the_best_step_is_that_of_a_generic_solver(kind, bound, stiffness):
     best = scipy.optimize.minimize(
         cost, np.zeros(len(curvature)), jac=slope, constraints=within, method="SLSQP", tol=1e-12
     )
-    taken = np.asarray(found(local, Inside(bound, jnp.float32(stiffness)), 300), np.float64)
+    taken = np.asarray(
+        found(local, ConstrainedStep(bound, jnp.float32(stiffness)), 300), np.float64
+    )
     assert taken @ damped @ taken / 2 <= bound * 1.001
     assert abs(cost(taken) - best.fun) < 5e-3 * abs(best.fun)
     ratio = jacobian @ best.x
@@ -114,22 +116,24 @@ def test_a_step_costs_one_product_with_j_and_one_with_its_transpose():
 
         return call
 
-    counting = local._replace(push=counted(local.push, "J"), pull=counted(local.pull, "J'"))
-    region, span = Inside(0.003, jnp.float32(2.0)), Span.empty(local, 4)
+    counting = local._replace(push=counted(local.jvp, "J"), pull=counted(local.vjp, "J'"))
+    region, span = ConstrainedStep(0.003, jnp.float32(2.0)), KrylovSubspace.empty(local, 4)
     with jax.disable_jit():
-        span = widened(counting, span, GAIN, region, jnp.arange(4))
+        span = extend(counting, span, GAIN, region, jnp.arange(4))
         assert made == ["J'", "J"] * 4
         best(span, span.gains(counting, 2.0 * GAIN), region)
     assert len(made) == 8
 
 
-@pytest.mark.parametrize("region", [Inside(0.003, jnp.float32(2.0)), Scaled(0.003, 2.0)])
+@pytest.mark.parametrize(
+    "region", [ConstrainedStep(0.003, jnp.float32(2.0)), BoundaryStep(0.003, 2.0)]
+)
 def test_a_span_of_everything_knows_the_best_step_for_any_gain(region):
     """The directions were found for one gain, and serve another that they never saw."""
     local, _, _ = problem("box")
     other = jnp.flip(GAIN) + 0.3
     everything = jnp.arange(local.start.size)
-    span = widened(local, Span.empty(local, len(everything)), GAIN, region, everything)
+    span = extend(local, KrylovSubspace.empty(local, len(everything)), GAIN, region, everything)
     step = best(span, span.gains(local, other), region).along(span.moves)
     np.testing.assert_allclose(step, found(local, region, len(everything), other), atol=2e-4)
 
@@ -142,8 +146,8 @@ def test_without_stiffness_it_is_the_natural_gradient_to_the_edge(kind):
     direction = np.linalg.solve(damped, jacobian.T @ np.ravel(GAIN) / M)
     edge = np.sqrt(2 * 0.003 / (direction @ damped @ direction)) * direction
     for region, steps in (
-        (Scaled(0.003), len(edge) + 5),
-        (Inside(0.003, jnp.zeros(())), 300),
+        (BoundaryStep(0.003), len(edge) + 5),
+        (ConstrainedStep(0.003, jnp.zeros(())), 300),
     ):
         np.testing.assert_allclose(found(local, region, steps), edge, rtol=2e-3, atol=2e-4)
 
@@ -154,9 +158,9 @@ def test_a_closed_form_stays_inside_where_the_edge_would_be_too_far():
     damped = curvature + 0.01 * np.eye(len(curvature))
     force = jacobian.T @ np.ravel(GAIN) / M
     direction = np.linalg.solve(damped, force)
-    inside = found(local, Scaled(1.0, 5.0), 20)
+    inside = found(local, BoundaryStep(1.0, 5.0), 20)
     np.testing.assert_allclose(inside, direction / 5.0, rtol=1e-2, atol=1e-4)
-    edge = found(local, Scaled(1.0), 20)
+    edge = found(local, BoundaryStep(1.0), 20)
     length = np.sqrt(2 * 1.0 / (force @ direction))
     np.testing.assert_allclose(edge, length * direction, rtol=1e-3, atol=1e-3)
 
@@ -169,7 +173,7 @@ def test_an_agent_that_sees_nothing_is_refused():
 
 def test_nothing_to_climb_is_no_step():
     local, _, _ = problem("discrete")
-    for region in (Scaled(0.1), Inside(0.1, jnp.float32(2.0))):
+    for region in (BoundaryStep(0.1), ConstrainedStep(0.1, jnp.float32(2.0))):
         assert np.all(found(local, region, 5, 0.0 * GAIN) == 0)
 
 
@@ -188,7 +192,7 @@ def test_a_step_that_fails_is_halved(objective, change, share):
     def judge(parameters):
         return objective(parameters[0]), parameters[0] ** 2 / 100
 
-    found, taken = searched(jnp.zeros(1), jnp.full(1, change), judge, 0.5, halvings=10)
+    found, taken = line_search(jnp.zeros(1), jnp.full(1, change), judge, 0.5, line_search_steps=10)
     assert float(taken) == share
     assert float(found[0]) == (share * change if share else 0.0)
 
@@ -200,7 +204,7 @@ def test_without_a_search_a_step_is_taken_unless_it_leads_nowhere(change, share)
     def judge(parameters):
         return jnp.where(parameters[0] > 5.0, jnp.inf, parameters[0]), parameters[0] ** 2
 
-    found, taken = unsearched(jnp.zeros(1), jnp.full(1, change), judge)
+    found, taken = full_step(jnp.zeros(1), jnp.full(1, change), judge)
     assert float(taken) == share
     assert float(found[0]) == (change if share else 0.0)
 
@@ -245,10 +249,12 @@ def test_the_metric_of_several_choices_is_the_hessian_of_their_divergence():
 
 
 def test_the_critic_learns_the_returns_and_advantages_precede_it():
-    algorithm = ITRPO(horizon=6, batch=4, hidden=(8,), critic_epochs=200, critic_learning_rate=0.01)
-    (agents, experience, network, keys), learn, _ = taught(algorithm)
-    _, _, said = learn(agents, experience, network, keys)
-    once = taught(ITRPO(horizon=6, batch=4, hidden=(8,), critic_epochs=1))
+    algorithm = ITRPO(
+        rollout_length=6, batch_size=4, hidden_sizes=(8,), critic_epochs=200, critic_lr=0.01
+    )
+    (agents, trajectory, network, keys), learn, _ = taught(algorithm)
+    _, _, said = learn(agents, trajectory, network, keys)
+    once = taught(ITRPO(rollout_length=6, batch_size=4, hidden_sizes=(8,), critic_epochs=1))
     _, _, before = once.learn(*once.lesson)
     assert np.all(said["critic_loss"] < 0.8 * before["critic_loss"])
     assert np.all(said["kl"] <= 1.5 * 0.003)

@@ -35,11 +35,11 @@ CASES = {
     "above, seeds differ": (assertions.above("high", "split"), "undecided"),
     "above all": (assertions.above("high", "low", "split"), "undecided"),
     "above one, below one": (assertions.above("low", "split", "high"), "does not hold"),
-    "keeps up": (assertions.keeps_up("high", "early", "low"), "holds"),
-    "keeps up with one": (assertions.keeps_up("low", "low", "high"), "does not hold"),
-    "perhaps keeps up": (assertions.keeps_up("split", "low", "high"), "undecided"),
-    "quicker": (assertions.quicker("early", "high"), "holds"),
-    "quicker, turned round": (assertions.quicker("high", "early"), "does not hold"),
+    "keeps up": (assertions.not_worse("high", "early", "low"), "holds"),
+    "keeps up with one": (assertions.not_worse("low", "low", "high"), "does not hold"),
+    "perhaps keeps up": (assertions.not_worse("split", "low", "high"), "undecided"),
+    "quicker": (assertions.faster("early", "high"), "holds"),
+    "quicker, turned round": (assertions.faster("high", "early"), "does not hold"),
     "below a value": (assertions.below_value("high", "two and a half"), "holds"),
     "above a value": (assertions.below_value("high", "one"), "does not hold"),
     "about a value": (assertions.below_value("split", "nearly two"), "undecided"),
@@ -55,20 +55,20 @@ CASES = {
     "costs": (assertions.costs("low", "high", 0.45), "holds"),
     "costs less": (assertions.costs("low", "high", 0.6), "does not hold"),
     "perhaps costs": (assertions.costs("split", "high", 0.05), "undecided"),
-    "leaps": (assertions.leaps("one", "nearly two", "two and a half"), "holds"),
+    "leaps": (assertions.single_step_gain("one", "nearly two", "two and a half"), "holds"),
     "many steps": (
-        assertions.leaps("one", "nearly two", "two and a half", share=0.7),
+        assertions.single_step_gain("one", "nearly two", "two and a half", share=0.7),
         "does not hold",
     ),
-    "a loss": (assertions.leaps("high", "split", "low"), "does not hold"),
-    "perhaps a gain": (assertions.leaps("high", "low", "split"), "undecided"),
+    "a loss": (assertions.single_step_gain("high", "split", "low"), "does not hold"),
+    "perhaps a gain": (assertions.single_step_gain("high", "low", "split"), "undecided"),
     "nobody knows": (assertions.sends_less("early", "high", 0.1), "undecided"),
     "sends less": (assertions.sends_less("low", "high", 0.1), "holds"),
     "sends more": (assertions.sends_less("low", "high", 0.09), "does not hold"),
-    "widest": (assertions.widest("split", "high", "low"), "holds"),
-    "not widest": (assertions.widest("high", "split"), "does not hold"),
-    "restless": (assertions.restless("shaky", "high", "split"), "holds"),
-    "at rest": (assertions.restless("high", "shaky"), "does not hold"),
+    "widest": (assertions.largest_seed_variance("split", "high", "low"), "holds"),
+    "not widest": (assertions.largest_seed_variance("high", "split"), "does not hold"),
+    "restless": (assertions.fluctuates_most("shaky", "high", "split"), "holds"),
+    "at rest": (assertions.fluctuates_most("high", "shaky"), "does not hold"),
 }
 
 
@@ -87,7 +87,7 @@ def test_an_answer_gives_its_figures():
 
 @pytest.mark.parametrize(
     "ask",
-    [assertions.keeps_up("one seed", "low"), assertions.keeps_up("low", "one seed")]
+    [assertions.not_worse("one seed", "low"), assertions.not_worse("low", "one seed")]
     + [assertions.close("one seed", "low"), assertions.above("one seed", "low")],
 )
 @pytest.mark.parametrize("end", [0.1, 0.95, 2.0])
@@ -97,7 +97,7 @@ def test_one_seed_decides_nothing(ask, end):
     assert ask(CURVES | {"one seed": one}).verdict == "undecided"
 
 
-@pytest.mark.parametrize("ask", [assertions.close, assertions.keeps_up])
+@pytest.mark.parametrize("ask", [assertions.close, assertions.not_worse])
 def test_an_answer_gives_the_share_that_was_asked_for(ask):
     assert "; a tenth below" in ask("high", "early")(CURVES).reason
     assert "; 20 % below" in ask("high", "early", within=0.2)(CURVES).reason

@@ -15,12 +15,12 @@ from coterie.errors import ConfigError
 from coterie.report.compare import Verdict
 from coterie.report.curve import Curve
 from coterie.training import loop
-from coterie.training.progress import Bar
+from coterie.training.progress import ProgressBar
 from coterie.training.run import open_run
 from tests.runs import BLOCKS, SETTINGS, Pond, assert_same_run, listing, small
 
 VERDICTS = get_args(Verdict)
-METHODS = {"slow": small("ippo", learning_rate=1e-6), "dpo": small("dpo")}
+METHODS = {"slow": small("ippo", actor_lr=1e-6), "dpo": small("dpo")}
 
 
 def test_a_figure_leaves_a_picture_and_verdicts(tmp_path):
@@ -28,7 +28,7 @@ def test_a_figure_leaves_a_picture_and_verdicts(tmp_path):
     claims = (
         Claim("T1", "nobody reaches 1", below_value("dpo", "one")),
         Claim("T2", "DPO ends far above", above("dpo", "slow")),
-        Claim("T3", "an episode is short", within("dpo", 6.5), "length"),
+        Claim("T3", "an episode is short", within("dpo", 6.5), "episode_length"),
     )
     panels = {"pond": Panel(Pond(), METHODS, settings, claims, {"one": lambda: 1.0})}
     said = Figure(panels).make(tmp_path / "one.png")
@@ -50,7 +50,7 @@ def test_a_figure_that_was_stopped_goes_on(tmp_path, monkeypatch):
     whole = Figure(panels).make(tmp_path / "whole" / "one.png")
     picture, asked = tmp_path / "parts" / "one.png", itertools.count()
     with monkeypatch.context() as patch:
-        patch.setattr(Bar, "stopping", lambda bar: next(asked) >= BLOCKS + 1)
+        patch.setattr(ProgressBar, "stopping", lambda bar: next(asked) >= BLOCKS + 1)
         assert Figure(panels).make(picture) == "stopped; the same command goes on"
     assert not picture.exists() and (tmp_path / "parts" / "pond" / "slow").exists()
     assert Figure(panels).make(picture).splitlines()[-1] == whole.splitlines()[-1]  # the verdict
@@ -85,9 +85,9 @@ def test_every_figure_can_be_trained(name):
         assert panel.settings.seeds >= 5
         assert set(panel.networks) <= set(panel.methods)
         for method in panel.methods.values():
-            method.check(panel.settings.games)
+            method.check(panel.settings.num_envs)
         for settings in (panel.settings, *panel.networks.values()):
-            settings.communication.among(panel.game.agents)
+            settings.communication.among(panel.env.agents)
         curves = made_up(*panel.methods, *panel.references)
         assert all(claim.ask(curves).verdict in VERDICTS for claim in panel.claims)
         names |= {claim.name for claim in panel.claims}

@@ -44,7 +44,7 @@ def test_a_study_leaves_pictures_a_table_and_verdicts(tmp_path):
     assert (talking.settings, alone.settings) == (SETTINGS, ALONE)
     sent = read_table(talking.evaluations(0))["bytes"][-1]
     assert (cells["ring"][2], cells["nobody"][2]) == (f"{sent / 1000:.4g} kB", "0 B")
-    apart = [read_table(run.metrics(0))["critic.apart"][-1] for run in (talking, alone)]
+    apart = [read_table(run.metrics(0))["critic/consensus_error"][-1] for run in (talking, alone)]
     assert [float(cells[label][1].split()[0]) for label in TEAMS] == [
         float(f"{one:.4g}") for one in apart
     ]

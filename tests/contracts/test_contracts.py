@@ -16,11 +16,11 @@ from coterie.algorithms.f2a2.other_actions import POLICIES
 from coterie.algorithms.networked.base import Networked
 from coterie.centralized import MAAC
 from coterie.envs.game import Box, Discrete
-from coterie.errors import ConfigError, GameError
+from coterie.errors import ConfigError, EnvError
 from coterie.graph import family, from_adjacency, uniform
 from coterie.network import Communication, lift, networks, stack, unstack
 from coterie.training.fit import require_fit
-from coterie.training.state import iteration, known_specs
+from coterie.training.state import iteration, resolve_specs
 from tests.support import (
     SMALL,
     Babble,
@@ -42,9 +42,9 @@ from tests.support import (
 PLAIN = catalogue(recurrent=False)
 EVERY = PLAIN | {f"{name}-recurrent": a for name, a in catalogue(recurrent=True).items()}
 TABULAR = {name: a for name, a in PLAIN.items() if isinstance(a, Tabular)}
-LONERS = {name: a for name, a in EVERY.items() if not a.information.sends}
+LONERS = {name: a for name, a in EVERY.items() if not a.information.payloads}
 SPEAKERS = {
-    name: a for name, a in PLAIN.items() if a.information.sends and not a.information.central
+    name: a for name, a in PLAIN.items() if a.information.payloads and not a.information.central
 }
 ALONE = {name: a for name, a in PLAIN.items() if a.information.actions == "own"}
 J = 1  # the agent that is disturbed
@@ -99,16 +99,16 @@ def unlinked(network):
     return eqx.tree_at(lambda n: n.plan, network, jax.tree.map(jnp.zeros_like, network.plan))
 
 
-def peeking(mine, experience, network, key):
-    everybody = jax.lax.pmean(experience.reward, "agents")
-    return mine + jnp.mean(experience.reward - everybody), network, {}
+def peeking(mine, trajectory, network, key):
+    everybody = jax.lax.pmean(trajectory.reward, "agents")
+    return mine + jnp.mean(trajectory.reward - everybody), network, {}
 
 
 def closing_over(lesson):
     def learn(mine, reward):
-        return mine + jnp.mean(reward - jnp.mean(lesson.experience.reward, axis=0))
+        return mine + jnp.mean(reward - jnp.mean(lesson.trajectory.reward, axis=0))
 
-    return lift(learn)(lesson.agents, lesson.experience.reward), lesson.network, {}
+    return lift(learn)(lesson.agents, lesson.trajectory.reward), lesson.network, {}
 
 
 @pytest.mark.parametrize(
@@ -159,8 +159,8 @@ def test_in_a_game_without_contact_agents_live_apart(algorithm):
 
 @functools.cache
 def rounds_of(algorithm):
-    game = noise(algorithm)
-    return jax.jit(iteration(algorithm, game, game.vectorize(4)))
+    env = noise(algorithm)
+    return jax.jit(iteration(algorithm, env, env.vectorize(4)))
 
 
 def test_random_streams_are_each_agents_own():
@@ -198,10 +198,10 @@ ORDER = np.array([2, 0, 3, 1])
 
 @each(ALONE)  # a critic of everybody's actions knows them by their order
 def test_other_names_for_the_agents_give_the_same(algorithm):
-    (agents, experience, _, keys), learn, _ = taught(algorithm)
+    (agents, trajectory, _, keys), learn, _ = taught(algorithm)
     line = family("line", 4)
     renamed = from_adjacency(line.adjacency[np.ix_(ORDER, ORDER)])
-    sends = algorithm.information.sends
+    sends = algorithm.information.payloads
 
     def renamed_leaf(path, x):
         """What is kept of everybody has a second axis of agents."""
@@ -213,9 +213,9 @@ def test_other_names_for_the_agents_give_the_same(algorithm):
     def renaming(tree):
         return jax.tree_util.tree_map_with_path(renamed_leaf, jax.device_get(tree))
 
-    state, network, metrics = learn(agents, experience, networks(line, sends), keys)
+    state, network, metrics = learn(agents, trajectory, networks(line, sends), keys)
     other, other_network, other_metrics = learn(
-        renaming(agents), renaming(experience), networks(renamed, sends), renaming(keys)
+        renaming(agents), renaming(trajectory), networks(renamed, sends), renaming(keys)
     )
     assert_same(
         (other, other_network.traffic, other_metrics),
@@ -226,11 +226,11 @@ def test_other_names_for_the_agents_give_the_same(algorithm):
 
 @each(PLAIN)
 def test_bytes_are_what_the_payloads_weigh_times_the_links(algorithm):
-    (agents, experience, network, keys), learn, team = taught(algorithm)
-    _, after, _ = learn(agents, experience, network, keys)
+    (agents, trajectory, network, keys), learn, team = taught(algorithm)
+    _, after, _ = learn(agents, trajectory, network, keys)
     degrees = np.full(4, 3) if algorithm.information.central else np.array([1, 2, 2, 1])
-    sends = algorithm.information.sends
-    weights = {payload: messages(algorithm, payload, agents, experience) for payload in sends}
+    sends = algorithm.information.payloads
+    weights = {payload: messages(algorithm, payload, agents, trajectory) for payload in sends}
     for payload, (weight, rounds) in weights.items():
         assert after.traffic[payload].bytes.tolist() == (weight * rounds * degrees).tolist()
         assert after.traffic[payload].rounds.tolist() == [rounds] * 4
@@ -241,73 +241,73 @@ def test_bytes_are_what_the_payloads_weigh_times_the_links(algorithm):
     exchanges = sum(rounds for _, rounds in weights.values())
     if algorithm.information.central:  # observation, action and reward, 4 bytes each, every step
         each = np.array([spec.observation + 2 for spec in noise(algorithm).specs])
-        sent, exchanges = 4 * each * algorithm.horizon * 4, 0
-    shown = sum(leaf[0, 0, 0, 0].nbytes for leaf in jax.tree.leaves(experience.shown))
-    sent = sent + 3 * shown * algorithm.horizon * 4  # to each of the others, at every step
+        sent, exchanges = 4 * each * algorithm.rollout_length * 4, 0
+    shown = sum(leaf[0, 0, 0, 0].nbytes for leaf in jax.tree.leaves(trajectory.shown))
+    sent = sent + 3 * shown * algorithm.rollout_length * 4  # to each of the others, at every step
     assert told.bytes.tolist() == sent.tolist()
     assert told.rounds.tolist() == [exchanges] * 4
 
 
-def messages(algorithm, payload, agents, experience):
+def messages(algorithm, payload, agents, trajectory):
     """What one message of a payload weighs, in bytes, and how many rounds there are of them."""
     if payload == "reward":
-        return experience.reward[0].nbytes, 1
+        return trajectory.reward[0].nbytes, 1
     if payload == POLICIES:  # now and next
-        return 2 * 4 * 4 * algorithm.batch, algorithm.updates
+        return 2 * 4 * 4 * algorithm.batch_size, algorithm.updates_per_rollout
     if isinstance(algorithm, F2A2):  # to MAAC's centre gradients, and then weights
         shared, often = jax.vmap(algorithm.shared)(agents)[payload], isinstance(algorithm, MAAC)
         return sum(leaf[0].nbytes for leaf in jax.tree.leaves(shared)), (
             1 + often
-        ) * algorithm.updates
+        ) * algorithm.updates_per_rollout
     if payload == "critic":
         arrays = jax.tree.leaves(agents.critic)
         scales = len(arrays) if isinstance(algorithm, Networked) else 0  # a number for each array
         return sum(leaf[0].nbytes for leaf in arrays) + 4 * scales, 1
     if isinstance(algorithm, MATRPO):
-        numbers = 4 * experience.reward[0].size  # every agent's log ratios at every sample
-        directions, rounds = algorithm.conjugate_steps, algorithm.admm_rounds
+        numbers = 4 * trajectory.reward[0].size  # every agent's log ratios at every sample
+        directions, rounds = algorithm.cg_iters, algorithm.admm_rounds
         told = {
-            "log-ratios": (numbers, rounds if algorithm.ratios == "exact" else directions),
+            "log-ratios": (numbers, rounds if algorithm.ratio_exchange == "exact" else directions),
             "steps": (directions, rounds),
-            "moments": (1, 2 * algorithm.moment_rounds),
+            "moments": (1, 2 * algorithm.normalization_rounds),
         }
         size, often = told[payload]
         return 4 * size, often
     numbers = {"log-ratios": (1, "gossip_rounds"), "target-actions": (4, "")}
     each, repeated = numbers[payload]  # the largest action has 4 numbers
-    rounds = algorithm.updates * getattr(algorithm, repeated, 1)
-    return 4 * algorithm.batch * each, rounds
+    rounds = algorithm.updates_per_rollout * getattr(algorithm, repeated, 1)
+    return 4 * algorithm.batch_size * each, rounds
 
 
 def consensus(graph, **changes):
     algorithm = with_options(Gossip(), **SMALL)
-    (agents, experience, _, keys), learn, _ = taught(algorithm)
-    network = networks(graph, algorithm.information.sends)
-    return learn(agents, experience._replace(**changes), network, keys)
+    (agents, trajectory, _, keys), learn, _ = taught(algorithm)
+    network = networks(graph, algorithm.information.payloads)
+    return learn(agents, trajectory._replace(**changes), network, keys)
 
 
 def test_without_links_consensus_is_independent_learning():
     learn, network = taught(PLAIN["ippo"]).learn, networks(family("line", 4))
     mine = taught(with_options(Gossip(), **SMALL)).lesson
-    alone = learn(mine.agents, mine.experience, network, mine.keys)
+    alone = learn(mine.agents, mine.trajectory, network, mine.keys)
     together = consensus(family("none", 4))
     assert_same((together[0], together[2]), (alone[0], alone[2]))
     assert_same(together[1].traffic["critic"].bytes, np.zeros(4, np.int32))
 
 
-def test_complete_and_uniform_is_the_centralised_average():
+def test_complete_and_uniform_is_the_centralized_average():
     mine = taught(with_options(Gossip(), **SMALL)).lesson
-    reward = mine.experience.reward
+    reward = mine.trajectory.reward
     everybody = np.broadcast_to(reward.mean(axis=0), reward.shape)
     alone = consensus(family("none", 4), reward=everybody)[0]
     together = consensus(family("complete", 4, uniform))[0]
-    centre = jax.tree.map(lambda x: np.broadcast_to(np.mean(x, axis=0), x.shape), alone.critic)
-    assert_same(together.critic, centre, 1e-5)
+    center = jax.tree.map(lambda x: np.broadcast_to(np.mean(x, axis=0), x.shape), alone.critic)
+    assert_same(together.critic, center, 1e-5)
     assert_same(together.policy, alone.policy, 1e-5)
 
 
 # What everybody shows is as long as the largest agent's: a part of a critic, not padding.
-UNSEEN = {name: a for name, a in ALONE.items() if not a.information.shows}
+UNSEEN = {name: a for name, a in ALONE.items() if not a.information.broadcasts}
 BOXES = {name: a for name, a in UNSEEN.items() if accepts(a, Box)}
 NAMES = {name: a for name, a in UNSEEN.items() if accepts(a, Discrete)}
 
@@ -326,13 +326,13 @@ KINDS = [of_kind(n, "discrete") for n in NAMES] + [
 @pytest.mark.parametrize(("algorithm", "box"), KINDS)
 def test_beside_a_bigger_agent_one_learns_as_among_equals(algorithm, box):
     """Padding is exact: it changes nothing, and stays zero."""
-    game = noise(algorithm, box=box)
-    smallest, team = game.sizes[0], len(game.sizes)
+    env = noise(algorithm, box=box)
+    smallest, team = env.sizes[0], len(env.sizes)
     equals = noise(algorithm, sizes=(smallest,) * team, box=box)
-    usual = () if game == noise(algorithm) else (game,)
-    (agents, experience, network, keys), learn, _ = taught(algorithm, *usual)
+    usual = () if env == noise(algorithm) else (env,)
+    (agents, trajectory, network, keys), learn, _ = taught(algorithm, *usual)
     network = unlinked(network)
-    specs = known_specs(game, game.vectorize(1), algorithm.information)
+    specs = resolve_specs(env, env.vectorize(1), algorithm.information)
     alike = [algorithm.init(jax.random.key(0), spec)[0] for spec in specs]
 
     agents = jax.device_put(agents)
@@ -348,39 +348,39 @@ def test_beside_a_bigger_agent_one_learns_as_among_equals(algorithm, box):
     own = stack([unstack(agents, 0, alike[0])] * team)
     same = keys[jnp.zeros(team, int)]
     among = jax.jit(lift(algorithm.learn))(
-        own, jax.tree.map(cut, experience, unpadded), network, same
+        own, jax.tree.map(cut, trajectory, unpadded), network, same
     )
-    beside = learn(agents, experience, network, keys)
+    beside = learn(agents, trajectory, network, keys)
     assert_same(unstack(beside[0], 0, alike[0]), unstack(among[0], 0, alike[0]), 1e-5)
     assert_same(*jax.tree.map(lambda x: x[0], (beside[2], among[2])), 1e-5)
 
 
-@each({name: a for name, a in EVERY.items() if a.information.sends})
+@each({name: a for name, a in EVERY.items() if a.information.payloads})
 def test_unequal_agents_can_agree(algorithm):
     """What is sent is as long for everybody; a critic of the own view is not, and says so."""
-    game, talk = noise(algorithm), Communication(family("ring", 4))
-    specs = known_specs(game, game.vectorize(1), algorithm.information)
+    env, talk = noise(algorithm), Communication(family("ring", 4))
+    specs = resolve_specs(env, env.vectorize(1), algorithm.information)
     names = tuple("abcd")
     if not isinstance(algorithm, F2A2ISAC):
         return require_fit(talk, algorithm, specs, names)
-    with pytest.raises(GameError, match=r"'critic' of a and of b .* have no average"):
+    with pytest.raises(EnvError, match=r"'critic' of a and of b .* have no average"):
         require_fit(talk, algorithm, specs, names)
-    inner = dataclasses.replace(algorithm, share="inner", hidden=(8, 6))
+    inner = dataclasses.replace(algorithm, share="inner", hidden_sizes=(8, 6))
     require_fit(talk, inner, specs, names)
     shared = inner.shared(inner.init(jax.random.key(0), specs[0])[0])["critic"]
     assert [x.shape for x in jax.tree.leaves(shared)] == 2 * [(8, 6), (6,)]
 
 
-def team_of(algorithm, game):
-    graph = family("none", len(game.sizes))
-    return assembled(algorithm, game, game.vectorize(4), Communication(graph), jax.random.key(0))
+def team_of(algorithm, env):
+    graph = family("none", len(env.sizes))
+    return assembled(algorithm, env, env.vectorize(4), Communication(graph), jax.random.key(0))
 
 
 LEAVERS = EVERY | {
-    "networked-ac-traced": with_options(NetworkedAC(trace=0.5), **SMALL),
-    "f2a2-ddpg-policies": with_options(F2A2DDPG(others="policies"), **SMALL),
-    "li-jia-all": with_options(LiJia(refresh="all"), **SMALL),
-    "matrpo-warm": with_options(MATRPO(warm_start=0.9, step="closed"), **SMALL),
+    "networked-ac-traced": with_options(NetworkedAC(gae_lambda=0.5), **SMALL),
+    "f2a2-ddpg-policies": with_options(F2A2DDPG(opponent_actions="policies"), **SMALL),
+    "li-jia-all": with_options(LiJia(weight_estimation="all"), **SMALL),
+    "matrpo-warm": with_options(MATRPO(dual_warm_start=0.9, step_rule="closed"), **SMALL),
 }
 
 
@@ -388,27 +388,28 @@ LEAVERS = EVERY | {
 def test_what_an_absent_agent_is_shown_and_paid_changes_nothing(algorithm):
     """For nobody: what it says of such steps to others weighs nothing, either."""
     lesson, learn, _ = taught(algorithm)
-    experience = lesson.experience
-    assert 0.1 < np.mean(~experience.view.present) < 0.5
+    trajectory = lesson.trajectory
+    assert 0.1 < np.mean(~trajectory.view.alive) < 0.5
     one, other = (
-        learn(*lesson._replace(agents=without_past(lesson.agents), experience=e))
-        for e in (experience, confused(experience))
+        learn(*lesson._replace(agents=without_past(lesson.agents), trajectory=e))
+        for e in (trajectory, confused(trajectory))
     )
     assert_same(without_past(one[0]), without_past(other[0]))
     assert_same(one[2], other[2])
 
 
-def confused(experience):
-    """The same with garbage in what an agent is shown and paid while it is not in the game."""
-    absent = ~experience.view.present
+def confused(trajectory):
+    """The same with garbage in what an agent is shown and paid while it is not in the
+    environment."""
+    absent = ~trajectory.view.alive
 
     def garbage(x):
         where = absent.reshape(absent.shape + (1,) * (x.ndim - absent.ndim))
         return np.where(where, ~x if x.dtype == bool else x * -3 + 1, x).astype(x.dtype)
 
-    known = {name: getattr(experience, name) for name in ("decision", "memory", "over", "there")}
-    wrong = jax.tree.map(garbage, experience._replace(**dict.fromkeys(known)))
-    return wrong._replace(view=wrong.view._replace(present=experience.view.present), **known)
+    known = {name: getattr(trajectory, name) for name in ("decision", "memory", "over", "there")}
+    wrong = jax.tree.map(garbage, trajectory._replace(**dict.fromkeys(known)))
+    return wrong._replace(view=wrong.view._replace(alive=trajectory.view.alive), **known)
 
 
 def without_past(agents):
@@ -423,14 +424,14 @@ def without_past(agents):
 @pytest.mark.parametrize("name", ["f2a2-ddpg", "f2a2-coma", "networked-ac", "matrpo"])
 def test_who_is_gone_is_seen_nowhere_and_does_nothing(name):
     algorithm = PLAIN[name]
-    experience = taught(algorithm).lesson.experience
-    absent = np.moveaxis(~experience.view.present, 0, -1)
-    if experience.actions is not None:
-        assert not experience.actions[:, absent].any() and experience.actions.any()
-    if experience.there is not None:
-        assert (experience.there == ~absent).all()
+    trajectory = taught(algorithm).lesson.trajectory
+    absent = np.moveaxis(~trajectory.view.alive, 0, -1)
+    if trajectory.actions is not None:
+        assert not trajectory.actions[:, absent].any() and trajectory.actions.any()
+    if trajectory.there is not None:
+        assert (trajectory.there == ~absent).all()
     if algorithm.information.state == "observations":
-        seen = experience.view.state.reshape(*experience.there.shape, -1)
+        seen = trajectory.view.state.reshape(*trajectory.there.shape, -1)
         others = absent & (np.arange(4) != np.arange(4)[:, None, None, None])
         assert not seen[others].any() and seen.any()
 
@@ -440,7 +441,7 @@ def test_what_does_not_fit_gets_its_sentence():
     assert UNSEEN.keys() - NAMES.keys() == {"li-jia"}
     with pytest.raises(ConfigError, match="LiJia chooses numbers"):
         team_of(PLAIN["li-jia"], Babble())
-    with pytest.raises(ConfigError, match=r"5 games bring 30 steps .* memory of 24 holds"):
+    with pytest.raises(ConfigError, match=r"5 environments bring 30 steps .* memory of 24 holds"):
         PLAIN["li-jia"].check(5)
     with pytest.raises(ConfigError, match="IQL chooses among discrete actions"):
         team_of(PLAIN["iql"], Babble(box=True))
@@ -453,7 +454,11 @@ def test_what_does_not_fit_gets_its_sentence():
         algorithm.check(4)
         if hasattr(algorithm, "minibatches"):
             wrong = dataclasses.replace(algorithm, minibatches=3)
-            with pytest.raises(ConfigError, match="4 games cannot be dealt into 3 minibatches"):
+            with pytest.raises(
+                ConfigError, match="4 environments cannot be dealt into 3 minibatches"
+            ):
                 wrong.check(4)
-    with pytest.raises(ConfigError, match=r"25 games bring 25 segments .* memory of 24 holds"):
+    with pytest.raises(
+        ConfigError, match=r"25 environments bring 25 segments .* memory of 24 holds"
+    ):
         PLAIN["iql"].check(25)

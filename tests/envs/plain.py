@@ -1,4 +1,4 @@
-"""The games of MAAC once more, in plain NumPy: one thing after another, to compare with."""
+"""The environments of MAAC once more, in plain NumPy: one thing after another, to compare with."""
 
 import numpy as np
 
@@ -27,10 +27,10 @@ def move(position, velocity, push, radius, mass, solid):
 class Hunt:
     """A hunt of `hunters` and `banks`. `load[i]` and `colour[j]` are numbers of banks or None."""
 
-    def __init__(self, hunters, banks, position, velocity, treasure, colour, lying, load, away):
+    def __init__(self, hunters, banks, position, velocity, treasure, color, lying, load, away):
         self.hunters, self.banks = range(hunters), range(banks)
         self.position, self.velocity = np.array(position), np.array(velocity)
-        self.treasure, self.colour = np.array(treasure), list(colour)
+        self.treasure, self.color = np.array(treasure), list(color)
         self.lying, self.load, self.away = list(lying), list(load), away
         self.radius = [0.05] * hunters + [0.075] * banks
         self.mass = [1.0] * hunters + [2.25] * banks
@@ -118,7 +118,7 @@ class Hunt:
         treasures = range(len(self.treasure))
         for _, treasure in sorted((self.to_treasure(agent, t), t) for t in treasures):
             seen += [*(self.treasure[treasure] - self.position[agent])]
-            seen += self.one_hot(self.colour[treasure])
+            seen += self.one_hot(self.color[treasure])
         return seen + ([] if hunts else [0.0] * len(self.banks))
 
     def hand_over(self):
@@ -131,7 +131,7 @@ class Hunt:
                 continue
             for hunter in self.hunters:
                 if self.load[hunter] is None and self.touches_treasure(hunter, treasure):
-                    self.load[hunter] = self.colour[treasure]
+                    self.load[hunter] = self.color[treasure]
                     self.lying[treasure] = False
                     break
         for treasure in range(len(self.treasure)):

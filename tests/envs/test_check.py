@@ -1,4 +1,4 @@
-"""Each thing that `check_game` looks at is seen once; sound games have nothing to report."""
+"""Each thing that `check_env` looks at is seen once; sound environments have nothing to report."""
 
 import re
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from gymnasium.spaces import Discrete as GymDiscrete
 from gymnasium.spaces import MultiDiscrete, Sequence
 from pettingzoo import ParallelEnv
 
-from coterie.envs.check import check_game
-from coterie.envs.game import Game, JaxGame, Timestep
-from coterie.envs.pettingzoo import PettingZooGame
-from coterie.errors import ConfigError, GameError
-from coterie.types import AgentSpec, Box, Discrete, View
+from coterie.envs.check import check_env
+from coterie.envs.game import Env, JaxEnv, Timestep
+from coterie.envs.pettingzoo import PettingZooEnv
+from coterie.errors import ConfigError, EnvError
+from coterie.types import AgentSpec, Box, Discrete, Observation
 
 
 @pytest.fixture(autouse=True)
@@ -243,24 +243,24 @@ BROKEN = {name: kind for name, (kind, _) in HOST.items()}
 
 
 def broken(name):
-    """The factory of a broken game, by its name here."""
+    """The factory of a broken environment, by its name here."""
     return BROKEN[name]()
 
 
 def test_sound_games_outside_jax_have_nothing_to_report():
     for factory in (f"{__name__}:Sound", "worlds:Ladder", "worlds:Echo", "worlds:Masked"):
-        quiet = check_game(PettingZooGame(factory))
+        quiet = check_env(PettingZooEnv(factory))
         assert [s for s in quiet if "give the same episode" not in s] == []
-    assert check_game(PettingZooGame(f"{__name__}:Sound")) == []
-    assert check_game(PettingZooGame(f"{__name__}:Picky")) == []
-    assert check_game(PettingZooGame("mpe2.simple_spread_v3")) == []
-    assert check_game(PettingZooGame("mpe2.simple_speaker_listener_v4")) == []
+    assert check_env(PettingZooEnv(f"{__name__}:Sound")) == []
+    assert check_env(PettingZooEnv(f"{__name__}:Picky")) == []
+    assert check_env(PettingZooEnv("mpe2.simple_spread_v3")) == []
+    assert check_env(PettingZooEnv("mpe2.simple_speaker_listener_v4")) == []
 
 
 @pytest.mark.parametrize("name", HOST)
 def test_each_fault_of_a_game_outside_jax_is_seen(name):
-    game = PettingZooGame(f"{__name__}:broken", (f"name={name}",))
-    assert_one(check_game(game, longest=300), HOST[name][1])
+    env = PettingZooEnv(f"{__name__}:broken", (f"name={name}",))
+    assert_one(check_env(env, longest=300), HOST[name][1])
 
 
 def assert_one(sentences, pattern):
@@ -276,8 +276,8 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Walk(JaxGame):
-    """A `JaxGame` like `Sound`: three agents of unequal sizes, cut off after 5 steps."""
+class Walk(JaxEnv):
+    """A `JaxEnv` like `Sound`: three agents of unequal sizes, cut off after 5 steps."""
 
     fault: str = ""
 
@@ -292,7 +292,7 @@ class Walk(JaxGame):
     def view(self, place):
         seen = jnp.stack([place.number, place.time.astype(jnp.float32)])
         mask = jnp.array([[True, True, True], [True, True, False], [True, True, True]])
-        return View(jnp.array([[1, 1], [1, 0], [1, 1]]) * seen, mask)
+        return Observation(jnp.array([[1, 1], [1, 0], [1, 1]]) * seen, mask)
 
     def step(self, state, action):
         state = Place(state.number, state.time + 1)
@@ -387,7 +387,7 @@ class Slide(Walk):
 
     def view(self, place):
         seen = jnp.array([[1.0, 1.0], [1.0, 0.0]]) * place.number
-        return View(seen, jnp.array([[True, False], [True, True]]))
+        return Observation(seen, jnp.array([[True, False], [True, True]]))
 
     def step(self, state, action):
         state = Place(state.number, state.time + 1)
@@ -435,28 +435,28 @@ JAX = {
 }
 
 
-@pytest.mark.parametrize("game", [Walk(), Slide(), Choosy()])
-def test_sound_games_in_jax_have_nothing_to_report(game):
-    assert check_game(game) == []
+@pytest.mark.parametrize("env", [Walk(), Slide(), Choosy()])
+def test_sound_games_in_jax_have_nothing_to_report(env):
+    assert check_env(env) == []
 
 
 @pytest.mark.parametrize("fault", JAX)
 def test_each_fault_of_a_game_in_jax_is_seen(fault):
-    assert_one(check_game(Walk(fault), longest=300), JAX[fault])
+    assert_one(check_env(Walk(fault), longest=300), JAX[fault])
 
 
 def test_a_key_that_is_not_used_is_seen():
-    assert_one(check_game(Still()), "hint: seeds 0 and 1000003 give the same episode")
+    assert_one(check_env(Still()), "hint: seeds 0 and 1000003 give the same episode")
 
 
 def test_other_kinds_of_game_and_no_episodes_are_refused():
-    class Other(Game):
+    class Other(Env):
         specs = ()
 
         def vectorize(self, copies):
             raise NotImplementedError
 
-    with pytest.raises(GameError, match="Other is neither a JaxGame nor a PettingZooGame"):
-        check_game(Other())
+    with pytest.raises(EnvError, match="Other is neither a JaxEnv nor a PettingZooEnv"):
+        check_env(Other())
     with pytest.raises(ConfigError, match="episodes must be at least 1, not 0"):
-        check_game(Walk(), episodes=0)
+        check_env(Walk(), episodes=0)

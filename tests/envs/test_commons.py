@@ -1,7 +1,8 @@
 """The commons: one step by hand, and what the best team and the selfish equilibrium earn.
 
-The game is solved on a grid over the stock and the days of the season, backwards from the last
-day. Worths only scale what a well is paid, and their mean is 1: where all do alike they drop out.
+The environment is solved on a grid over the stock and the days of the season, backwards from the
+last day. Worths only scale what a well is paid, and their mean is 1: where all do alike they drop
+out.
 """
 
 import jax
@@ -10,41 +11,41 @@ import numpy as np
 import pytest
 
 from coterie.envs import AgentSpec, Box, Commons, Discrete
-from coterie.envs.check import check_game
+from coterie.envs.check import check_env
 from coterie.envs.commons import CommonsState
 from coterie.errors import ConfigError
 
 GRID = np.linspace(0.0, 1.0, 41)
 
 
-def state_of(game, stock, day=0) -> CommonsState:
-    return CommonsState(jnp.float32(stock), jnp.int32(day), jnp.int32(0), jnp.zeros(game.agents))
+def state_of(env, stock, day=0) -> CommonsState:
+    return CommonsState(jnp.float32(stock), jnp.int32(day), jnp.int32(0), jnp.zeros(env.agents))
 
 
 class Solver:
     """Values `[X, D]` of the rest of an episode, at each stock and on each day of the season."""
 
-    def __init__(self, game: Commons):
-        self.game = game
-        self.efforts = np.linspace(0.0, 1.0, game.sizes[0])
-        days = 2 * np.pi * np.arange(game.season) / game.season
-        self.growth = game.growth * (1.0 + game.swing * np.sin(days))
+    def __init__(self, env: Commons):
+        self.env = env
+        self.efforts = np.linspace(0.0, 1.0, env.sizes[0])
+        days = 2 * np.pi * np.arange(env.season) / env.season
+        self.growth = env.growth * (1.0 + env.swing * np.sin(days))
 
     def worth(self, own, mean, later):
         """What the days from this one on are worth `[X, D]`, by one's own and the mean effort."""
         stock = GRID[:, None]
-        after = stock + self.growth * stock * (1 - stock) - self.game.draw * mean * stock
+        after = stock + self.growth * stock * (1 - stock) - self.env.draw * mean * stock
         place = np.clip(after * (len(GRID) - 1), 0, len(GRID) - 1)
         low = np.minimum(place.astype(int), len(GRID) - 2)
-        following, day = np.roll(later, -1, axis=1), np.arange(self.game.season)
+        following, day = np.roll(later, -1, axis=1), np.arange(self.env.season)
         low_value, high_value = following[low, day], following[low + 1, day]
         later = low_value + (place - low) * (high_value - low_value)
-        return own * stock - self.game.damage * (mean * stock) ** 2 + later
+        return own * stock - self.env.damage * (mean * stock) ** 2 + later
 
     def backwards(self, value):
         """`value(later)`, from the last day to the first: the value `[X, D]` of the episode."""
-        later = np.zeros((len(GRID), self.game.season))
-        for _ in range(self.game.time_limit):
+        later = np.zeros((len(GRID), self.env.season))
+        for _ in range(self.env.time_limit):
             later = value(later)
         return later
 
@@ -61,9 +62,9 @@ class Solver:
 
         For each mean effort, those with more land pump first.
         """
-        game, steps = self.game, self.game.sizes[0] - 1
-        most_land_first = np.repeat(np.sort(game.worth)[::-1], steps)
-        units = game.agents * steps
+        env, steps = self.env, self.env.sizes[0] - 1
+        most_land_first = np.repeat(np.sort(env.worth)[::-1], steps)
+        units = env.agents * steps
         gains = np.concatenate([[0.0], np.cumsum(most_land_first)]) / units
 
         def value(later):
@@ -79,7 +80,7 @@ class Solver:
         On every day, at every stock above 0, against all efforts of the others, if all pump all
         they can from the next day on.
         """
-        number, least = self.game.agents, []
+        number, least = self.env.agents, []
 
         def value(later):
             for others in self.efforts:
@@ -104,16 +105,16 @@ def from_start(value) -> float:
     return float(np.mean(value[GRID >= 0.5]))
 
 
-def mean_return(game, effort: float) -> float:
-    """What the game itself pays a team that always makes the same effort."""
-    action = jnp.full(game.agents, round(effort * (game.sizes[0] - 1)))
+def mean_return(env, effort: float) -> float:
+    """What the environment itself pays a team that always makes the same effort."""
+    action = jnp.full(env.agents, round(effort * (env.sizes[0] - 1)))
 
     def move(state, _):
-        state, timestep = game.step(state, action)
+        state, timestep = env.step(state, action)
         return state, jnp.mean(timestep.reward)
 
     def episode(key):
-        return jnp.sum(jax.lax.scan(move, game.reset(key)[0], length=game.time_limit)[1])
+        return jnp.sum(jax.lax.scan(move, env.reset(key)[0], length=env.time_limit)[1])
 
     return float(jnp.mean(jax.jit(jax.vmap(episode))(jax.random.split(jax.random.key(0), 2000))))
 
@@ -141,17 +142,17 @@ def test_unequal_wells_earn_more_if_they_do_not_do_alike():
 
 
 def test_the_game_pays_what_the_grid_says():
-    game = Commons()
-    solver = Solver(game)
+    env = Commons()
+    solver = Solver(env)
     for effort in (0.25, 1.0):
         value = from_start(solver.followed(effort))
-        assert mean_return(game, effort) == pytest.approx(value, rel=0.02)
+        assert mean_return(env, effort) == pytest.approx(value, rel=0.02)
 
 
 def test_a_step_by_hand():
     # A quarter of a season of 4 days: the growth is 0.2 * (1 + 0.5) = 0.3. Half full.
-    game = Commons(agents=3, season=4)
-    state, timestep = jax.jit(game.step)(state_of(game, 0.5, day=1), jnp.array([4, 0, 2]))
+    env = Commons(agents=3, season=4)
+    state, timestep = jax.jit(env.step)(state_of(env, 0.5, day=1), jnp.array([4, 0, 2]))
     taken = np.array([0.5, 0.0, 0.25])  # a mean of 0.25, which damages by 0.5 / 16
     reward = np.array([0.5, 1.0, 1.5]) * (taken - 1 / 32)
     np.testing.assert_allclose(timestep.reward, reward, rtol=1e-6)
@@ -159,16 +160,16 @@ def test_a_step_by_hand():
     np.testing.assert_allclose(state.stock, stock, rtol=1e-6)
     seen = np.tile([stock, 0.0, -1.0], (3, 1))
     np.testing.assert_allclose(timestep.view.observation, seen, atol=1e-6)
-    np.testing.assert_allclose(game.global_state(state, timestep.view), seen[0], atol=1e-6)
+    np.testing.assert_allclose(env.global_state(state, timestep.view), seen[0], atol=1e-6)
     assert (int(state.day), int(state.clock)) == (2, 1)
     np.testing.assert_allclose(timestep.info["effort"], 0.5)
 
 
 def test_one_who_takes_more_gains_and_the_team_loses():
-    game = Commons(damage=2.0, inequality=0.0)
+    env = Commons(damage=2.0, inequality=0.0)
     modest = jnp.full(8, 2)
     reward = [
-        jax.jit(game.step)(state_of(game, 1.0), action)[1].reward
+        jax.jit(env.step)(state_of(env, 1.0), action)[1].reward
         for action in (modest, modest.at[3].set(4))
     ]
     assert reward[1][3] > reward[0][3] + 0.3
@@ -185,25 +186,25 @@ def test_a_number_is_the_level_that_it_equals():
 
 
 def test_wells_can_have_levels_of_their_own():
-    game = Commons(agents=3, levels=(2, 5, 3))
-    assert [spec.action for spec in game.specs] == [Discrete(2), Discrete(5), Discrete(3)]
-    state, view = game.reset(jax.random.key(0))
+    env = Commons(agents=3, levels=(2, 5, 3))
+    assert [spec.action for spec in env.specs] == [Discrete(2), Discrete(5), Discrete(3)]
+    state, view = env.reset(jax.random.key(0))
     assert np.sum(view.action_mask, axis=1).tolist() == [2, 5, 3]
-    state, _ = game.step(state, jnp.array([1, 1, 1]))
+    state, _ = env.step(state, jnp.array([1, 1, 1]))
     np.testing.assert_allclose(state.effort, [1.0, 0.25, 0.5])
 
 
 @pytest.mark.parametrize(
-    "game", [Commons(), Commons(agents=3, levels=(2, 5, 3)), Commons(agents=2, continuous=True)]
+    "env", [Commons(), Commons(agents=3, levels=(2, 5, 3)), Commons(agents=2, continuous=True)]
 )
-def test_it_is_fit_to_train_in(game):
-    assert check_game(game) == []
+def test_it_is_fit_to_train_in(env):
+    assert check_env(env) == []
 
 
 def test_what_a_well_costs_does_not_grow_with_their_number():
     def cost(agents):
-        game = Commons(agents=agents)
-        step = jax.jit(game.step).lower(state_of(game, 1.0), jnp.zeros(agents, jnp.int32))
+        env = Commons(agents=agents)
+        step = jax.jit(env.step).lower(state_of(env, 1.0), jnp.zeros(agents, jnp.int32))
         return step.compile().cost_analysis()
 
     few, many = cost(64), cost(256)
@@ -212,9 +213,9 @@ def test_what_a_well_costs_does_not_grow_with_their_number():
 
 
 def test_the_picture_shows_the_stock_and_who_pumps():
-    game = Commons(agents=4)
-    state, _ = game.step(state_of(game, 1.0), jnp.array([0, 4, 0, 0]))
-    scene = game.scene(state)
+    env = Commons(agents=4)
+    state, _ = env.step(state_of(env, 1.0), jnp.array([0, 4, 0, 0]))
+    scene = env.scene(state)
     assert scene.kinds == ("landmark", "agent", "agent", "agent", "agent")
     assert scene.radii[0] == pytest.approx(0.7 * float(state.stock))
     np.testing.assert_allclose(scene.radii[1:], [0.04, 0.2, 0.04, 0.04])

@@ -7,7 +7,7 @@ import pytest
 from mpe2 import simple_spread_v3
 
 from coterie.envs.host.factory import build, resolve
-from coterie.errors import GameError
+from coterie.errors import EnvError
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +50,7 @@ def test_the_three_ways_to_name_a_factory():
     ],
 )
 def test_a_path_that_leads_nowhere(path, sentence):
-    with pytest.raises(GameError, match=sentence):
+    with pytest.raises(EnvError, match=sentence):
         resolve(path)
 
 
@@ -58,7 +58,7 @@ def test_a_missing_extra_names_the_command(monkeypatch):
     monkeypatch.delitem(sys.modules, "mpe2.simple_spread_v3")
     monkeypatch.setitem(sys.modules, "mpe2", None)
     with pytest.raises(
-        GameError, match=r"which is not installed: pip install 'coterie\[pettingzoo\]'"
+        EnvError, match=r"which is not installed: pip install 'coterie\[pettingzoo\]'"
     ):
         resolve("mpe2.simple_spread_v3")
 
@@ -80,5 +80,5 @@ def test_a_missing_extra_names_the_command(monkeypatch):
     ],
 )
 def test_a_factory_that_makes_something_else(path, options, sentence):
-    with pytest.raises(GameError, match=sentence):
+    with pytest.raises(EnvError, match=sentence):
         build(path, options)

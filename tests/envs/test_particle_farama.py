@@ -25,16 +25,16 @@ def draw(agents: int, continuous: bool) -> tuple[Particles, np.ndarray]:
     return state, random.integers(0, 5, (STEPS, agents))
 
 
-def play(env, before: tuple[np.ndarray, ...], action: np.ndarray) -> tuple[np.ndarray, ...]:
+def play(wrapped, before: tuple[np.ndarray, ...], action: np.ndarray) -> tuple[np.ndarray, ...]:
     """Put the package into a state, step it, and read positions, velocities, views, rewards."""
-    world = env.unwrapped.world
+    world = wrapped.unwrapped.world
     position, velocity, landmark = before
     for agent, where, speed in zip(world.agents, position, velocity, strict=True):
         agent.state.p_pos, agent.state.p_vel = where.copy(), speed.copy()
     for mark, where in zip(world.landmarks, landmark, strict=True):
         mark.state.p_pos = where.copy()
-    env.unwrapped.steps = 0
-    views, rewards, ended, cut, _ = env.step(dict(zip(env.agents, action, strict=True)))
+    wrapped.unwrapped.steps = 0
+    views, rewards, ended, cut, _ = wrapped.step(dict(zip(wrapped.agents, action, strict=True)))
     assert not any(ended.values()) and not any(cut.values())
     return (
         np.stack([agent.state.p_pos for agent in world.agents]),
@@ -48,18 +48,18 @@ def play(env, before: tuple[np.ndarray, ...], action: np.ndarray) -> tuple[np.nd
 @pytest.mark.parametrize("agents", [3, 5])
 def test_single_steps_agree(agents, continuous):
     state, action = draw(agents, continuous)
-    env = spread.parallel_env(N=agents, continuous_actions=continuous)
-    env.reset(seed=0)
+    wrapped = spread.parallel_env(N=agents, continuous_actions=continuous)
+    wrapped.reset(seed=0)
     theirs = [
-        play(env, before, joint)
+        play(wrapped, before, joint)
         for *before, joint in zip(
             state.position, state.velocity, state.landmark, action, strict=True
         )
     ]
     position, velocity, view, reward = (np.stack(each) for each in zip(*theirs, strict=True))
     with jax.enable_x64(True):
-        game = SpreadFarama(agents=agents, continuous=continuous)
-        after, ours = jax.jit(jax.vmap(game.step))(jax.tree.map(jnp.asarray, state), action)
+        env = SpreadFarama(agents=agents, continuous=continuous)
+        after, ours = jax.jit(jax.vmap(env.step))(jax.tree.map(jnp.asarray, state), action)
     np.testing.assert_allclose(after.position, position, atol=1e-10)
     np.testing.assert_allclose(after.velocity, velocity, atol=1e-8)
     np.testing.assert_allclose(ours.reward, reward, atol=1e-8)
@@ -68,18 +68,18 @@ def test_single_steps_agree(agents, continuous):
 
 
 def test_an_episode_in_single_precision_agrees_and_ends_at_the_same_step():
-    game = SpreadFarama()
-    env = spread.parallel_env(N=3)
-    views, _ = env.reset(seed=4)
-    world = env.unwrapped.world
+    env = SpreadFarama()
+    wrapped = spread.parallel_env(N=3)
+    views, _ = wrapped.reset(seed=4)
+    world = wrapped.unwrapped.world
     bodies = (world.agents, world.landmarks)
     position, landmark = (jnp.array([body.state.p_pos for body in each]) for each in bodies)
     state = Particles(position, jnp.zeros((3, 2)), landmark, jnp.int32(0))
-    np.testing.assert_allclose(game.view(state).observation, list(views.values()), atol=1e-6)
-    random, step = np.random.default_rng(0), jax.jit(game.step)
-    while env.agents:
+    np.testing.assert_allclose(env.view(state).observation, list(views.values()), atol=1e-6)
+    random, step = np.random.default_rng(0), jax.jit(env.step)
+    while wrapped.agents:
         action = random.integers(0, 5, 3)
-        views, rewards, _, cut, _ = env.step(dict(zip(env.agents, action, strict=True)))
+        views, rewards, _, cut, _ = wrapped.step(dict(zip(wrapped.agents, action, strict=True)))
         state, timestep = step(state, action)
         np.testing.assert_allclose(timestep.view.observation, list(views.values()), atol=1e-4)
         np.testing.assert_allclose(timestep.reward, list(rewards.values()), atol=1e-4)
@@ -89,9 +89,9 @@ def test_an_episode_in_single_precision_agrees_and_ends_at_the_same_step():
 
 def test_spaces_are_those_of_the_package():
     for agents in (2, 3, 5):
-        env = spread.parallel_env(N=agents, continuous_actions=True)
+        wrapped = spread.parallel_env(N=agents, continuous_actions=True)
         (spec, *_) = SpreadFarama(agents=agents, continuous=True).specs
-        space = env.action_space("agent_0")
-        assert env.observation_space("agent_0").shape == (spec.observation,)
+        space = wrapped.action_space("agent_0")
+        assert wrapped.observation_space("agent_0").shape == (spec.observation,)
         assert spec.action == Box(5, 0.0, 1.0)
         assert (space.shape, space.low.min(), space.high.max()) == ((5,), 0.0, 1.0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from coterie.envs import Box, SpreadFarama, SpreadLiJia
-from coterie.envs.check import check_game
+from coterie.envs.check import check_env
 from coterie.envs.particle.team import Particles
 
 PLACES = np.float32([[0.0, 0.0], [0.2, 0.0], [-0.5, 0.5]])
@@ -40,13 +40,13 @@ def test_a_touch_costs_one_however_many_are_touched():
 
 
 def test_everyone_sees_the_same_and_is_paid_the_same():
-    game = SpreadLiJia()
+    env = SpreadLiJia()
     state = Particles(jnp.asarray(PLACES), jnp.asarray(PLACES + 7), jnp.asarray(TARGETS), 0)
     expected = np.concatenate([PLACES.ravel(), PLACES.ravel() + 7, TARGETS.ravel()])
-    np.testing.assert_array_equal(game.view(state).observation, [expected] * 3)
+    np.testing.assert_array_equal(env.view(state).observation, [expected] * 3)
     bare = SpreadLiJia(velocities=False).view(state).observation
     np.testing.assert_array_equal(bare, [np.delete(expected, np.s_[6:12])] * 3)
-    _, timestep = jax.jit(game.step)(resting(PLACES), jnp.zeros((3, 5)))
+    _, timestep = jax.jit(env.step)(resting(PLACES), jnp.zeros((3, 5)))
     assert np.ptp(timestep.reward) == 0.0 and np.all(timestep.reward < 0.0)
 
 
@@ -67,5 +67,5 @@ def test_it_moves_as_the_other_spread_does_in_the_old_order(continuous):
 
 
 def test_it_is_fit_to_train_in():
-    assert check_game(SpreadLiJia()) == check_game(SpreadLiJia(velocities=False)) == []
+    assert check_env(SpreadLiJia()) == check_env(SpreadLiJia(velocities=False)) == []
     assert SpreadLiJia().specs[0].action == Box(5, 0.0, 1.0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from coterie.envs import SpreadMATRPO
-from coterie.envs.check import check_game
+from coterie.envs.check import check_env
 from coterie.envs.particle.team import Particles
 
 
@@ -41,9 +41,9 @@ def test_everybody_loses_one_for_each_that_it_touches():
 
 @pytest.mark.parametrize(("agents", "size"), [(3, 14), (6, 26)])
 def test_an_agent_sees_itself_landmarks_and_the_others(agents, size):
-    game = SpreadMATRPO(agents=agents)
-    state, view = jax.jit(game.reset)(jax.random.key(0))
-    assert view.observation.shape == (agents, size) and game.specs[0].observation == size
+    env = SpreadMATRPO(agents=agents)
+    state, view = jax.jit(env.reset)(jax.random.key(0))
+    assert view.observation.shape == (agents, size) and env.specs[0].observation == size
     own = np.concatenate([state.velocity, state.position], axis=1)
     np.testing.assert_allclose(view.observation[:, :4], own)
     marks = (state.landmark[None] - state.position[:, None]).reshape(agents, -1)
@@ -53,5 +53,5 @@ def test_an_agent_sees_itself_landmarks_and_the_others(agents, size):
 
 
 def test_it_is_a_sound_game_of_a_hundred_steps():
-    assert check_game(SpreadMATRPO()) == []
+    assert check_env(SpreadMATRPO()) == []
     assert SpreadMATRPO().time_limit == 100 and SpreadMATRPO().order == "old"

@@ -64,8 +64,8 @@ GOLDEN = {
 @pytest.mark.parametrize("order", ["new", "old"])
 def test_golden_steps(order):
     with jax.enable_x64(True):
-        game = SpreadFarama(order=order)
-        start, landmarks, step = jnp.array(START), jnp.array(LANDMARKS), jax.jit(game.step)
+        env = SpreadFarama(order=order)
+        start, landmarks, step = jnp.array(START), jnp.array(LANDMARKS), jax.jit(env.step)
         state = Particles(start, jnp.zeros((3, 2)), landmarks, jnp.int32(0))
         for action, (position, velocity, reward) in zip(ACTIONS, GOLDEN[order], strict=True):
             state, timestep = step(state, jnp.array(action))
@@ -137,11 +137,11 @@ def test_speed_limit_keeps_the_direction_and_spares_the_slow():
 
 
 def test_a_push_that_lasts_leads_to_speed_two():
-    game = SpreadFarama(agents=1)
+    env = SpreadFarama(agents=1)
 
     def run(key):
         actions = jnp.full((100, 1), 4)
-        return jax.lax.scan(lambda s, a: (game.step(s, a)[0], None), game.reset(key)[0], actions)
+        return jax.lax.scan(lambda s, a: (env.step(s, a)[0], None), env.reset(key)[0], actions)
 
     state, _ = jax.jit(run)(jax.random.key(0))
     np.testing.assert_allclose(state.velocity, [[0.0, 2.0]], rtol=1e-5)

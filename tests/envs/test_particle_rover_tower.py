@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coterie.envs import CATALOGUE, RoverTower
-from coterie.envs.check import check_game
+from coterie.envs import ENVS, RoverTower
+from coterie.envs.check import check_env
 from coterie.envs.particle.rover_tower import Guided
 from coterie.errors import ConfigError
 from tests.envs import plain
@@ -128,18 +128,18 @@ def test_a_plain_transcription_agrees_on_a_thousand_steps(agents):
 
 @pytest.mark.parametrize(("agents", "rover", "tower"), [(2, 10, 5), (8, 13, 8), (16, 17, 12)])
 def test_any_number_of_pairs(agents, rover, tower):
-    game, half = RoverTower(agents=agents, landmarks=3), agents // 2
-    assert [spec.observation for spec in game.specs] == [rover] * half + [tower] * half
-    assert {spec.action.size for spec in game.specs} == {5}
-    state, view = jax.eval_shape(game.reset, jax.random.key(0))
+    env, half = RoverTower(agents=agents, landmarks=3), agents // 2
+    assert [spec.observation for spec in env.specs] == [rover] * half + [tower] * half
+    assert {spec.action.size for spec in env.specs} == {5}
+    state, view = jax.eval_shape(env.reset, jax.random.key(0))
     assert view.observation.shape == (agents, rover) and state.landmark.shape == (3, 2)
-    whole = jax.eval_shape(game.global_state, state, view)
+    whole = jax.eval_shape(env.global_state, state, view)
     assert whole.shape == (11 * half + half**2,)
 
 
 def test_it_is_fit_to_train_in_and_lasts_25_steps():
-    assert check_game(RoverTower()) == [] and RoverTower().time_limit == 25
-    assert CATALOGUE["rover-tower"] is RoverTower
+    assert check_env(RoverTower()) == [] and RoverTower().time_limit == 25
+    assert ENVS["rover-tower"] is RoverTower
 
 
 def test_copies_play_apart_and_restart_with_other_pairs():
@@ -157,7 +157,7 @@ def test_copies_play_apart_and_restart_with_other_pairs():
     np.testing.assert_array_equal(view.observation[:, :4, :4], state.pairs)
 
 
-def test_pictures_show_each_goal_in_the_colour_of_its_rover():
+def test_pictures_show_each_goal_in_the_color_of_its_rover():
     goal = [[-0.1, 0.0], [-0.2, 0.0], [-0.2, 0.0], [-0.4, 0.0]]
     state = guided(FOUR, goal)
     scene = RoverTower().scene(state)

@@ -17,18 +17,18 @@ def at_rest(position, landmark) -> Particles:
     return Particles(*map(jnp.asarray, (position, 0 * position, landmark)), jnp.int32(0))
 
 
-def mean_return(game, policy, episodes: int = 4000) -> float:
+def mean_return(env, policy, episodes: int = 4000) -> float:
     """The mean over episodes of the sum of one agent's rewards; `policy(state, key) -> action`."""
 
     def episode(key):
         start, play = jax.random.split(key)
-        state, _ = game.reset(start)
+        state, _ = env.reset(start)
 
         def move(state, key):
-            state, timestep = game.step(state, policy(state, key))
+            state, timestep = env.step(state, policy(state, key))
             return state, timestep.reward[0]
 
-        return jnp.sum(jax.lax.scan(move, state, jax.random.split(play, game.time_limit))[1])
+        return jnp.sum(jax.lax.scan(move, state, jax.random.split(play, env.time_limit))[1])
 
     keys = jax.random.split(jax.random.key(0), episodes)
     return float(jnp.mean(jax.jit(jax.vmap(episode))(keys)))
@@ -83,9 +83,9 @@ def test_contacts_cost_their_share():
     position = [[0, 0], [0.09, 0], [0.5, 0.5]]
     rewards = []
     for penalty in (0.0, 3.0):
-        game = Spread(collision_penalty=penalty)
+        env = Spread(collision_penalty=penalty)
         state = at_rest(position, position)._replace(velocity=jnp.zeros((3, 2)))
-        _, timestep = jax.jit(game.step)(state, jnp.array([1, 2, 0]))
+        _, timestep = jax.jit(env.step)(state, jnp.array([1, 2, 0]))
         assert float(timestep.info["collisions"]) == 1.0
         rewards.append(timestep.reward)
     np.testing.assert_allclose(rewards[1] - rewards[0], [-1.0] * 3, rtol=1e-5)
@@ -108,12 +108,12 @@ def test_observations_read_velocity_place_landmarks_others_silence():
     np.testing.assert_allclose(Spread(agents=2).view(state).observation, [first, second])
 
 
-@pytest.mark.parametrize(("game", "landmarks"), [(Line, 2), (Circle, 1)])
-def test_what_is_out_of_sight_reads_as_zeros(game, landmarks):
+@pytest.mark.parametrize(("env", "landmarks"), [(Line, 2), (Circle, 1)])
+def test_what_is_out_of_sight_reads_as_zeros(env, landmarks):
     landmark = [[0.0, 0.9], [0.0, 1.1]][:landmarks]
     state = at_rest([[0.0, 0.0], [0.6, 0.0], [1.0, 0.0]], landmark)
-    everything = game(vision=None).view(state).observation
-    seen = game().view(state).observation
+    everything = env(vision=None).view(state).observation
+    seen = env().view(state).observation
     rest = slice(4 + 2 * landmarks, 8 + 2 * landmarks)
     np.testing.assert_allclose(seen[0, rest], [0.6, 0.0, 0.0, 0.0])  # a distance of 1 is too far
     np.testing.assert_allclose(seen[2, rest], [0.0, 0.0, -0.4, 0.0], rtol=1e-6)
@@ -170,10 +170,10 @@ def test_lines_turn_until_they_are_inside():
     np.testing.assert_allclose(ends, expected, atol=1e-12)
 
 
-def resets(game) -> Particles:
+def resets(env) -> Particles:
     """2000 of them, as numpy arrays."""
     keys = jax.random.split(jax.random.key(0), 2000)
-    return jax.tree.map(np.asarray, jax.jit(jax.vmap(game.reset))(keys)[0])
+    return jax.tree.map(np.asarray, jax.jit(jax.vmap(env.reset))(keys)[0])
 
 
 def test_resets_lie_where_they_should():

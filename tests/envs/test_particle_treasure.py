@@ -5,13 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coterie.envs import CATALOGUE, Treasure, TreasureMATRPO, View
-from coterie.envs.check import check_game
+from coterie.envs import ENVS, Observation, Treasure, TreasureMATRPO
+from coterie.envs.check import check_env
 from coterie.envs.particle.treasure_hunt import Hunt
 from coterie.errors import ConfigError
 from tests.envs import plain
 
-GAMES = [Treasure, TreasureMATRPO]
+CASES = [Treasure, TreasureMATRPO]
 REST = jnp.zeros(8, jnp.int32)
 # Apart from each other, from all banks and from all treasures; in rows, to be replaced.
 HUNTERS = [[-2.0, 0.5 * i] for i in range(6)]
@@ -19,10 +19,10 @@ BANKS = [[-4.0, 0.0], [-4.0, 1.0]]
 TREASURES = [[2.0, 0.5 * i] for i in range(6)]
 
 
-def hunt(hunters=(), banks=(), treasures=(), colours=(), loads=(), gone=(), velocity=()) -> Hunt:
+def hunt(hunters=(), banks=(), treasures=(), colors=(), loads=(), gone=(), velocity=()) -> Hunt:
     """Eight agents at rest; the first places are given, by number or in order of their listing."""
     position = np.array([*replaced(HUNTERS, hunters), *replaced(BANKS, banks)])
-    colour = np.array(replaced([0] * 6, colours))
+    color = np.array(replaced([0] * 6, colors))
     load = np.array(replaced([-1] * 6, loads))
     treasure = np.array(replaced(TREASURES, treasures))
     speed = np.array(replaced([[0.0, 0.0]] * 8, velocity))
@@ -30,7 +30,7 @@ def hunt(hunters=(), banks=(), treasures=(), colours=(), loads=(), gone=(), velo
         jnp.array(position, jnp.float32),
         jnp.array(speed, jnp.float32),
         jnp.array(treasure, jnp.float32),
-        jnp.array(colour[:, None] == np.arange(2)),
+        jnp.array(color[:, None] == np.arange(2)),
         jnp.array([i not in gone for i in range(6)]),
         jnp.array(load[:, None] == np.arange(2)),
         jnp.int32(0),
@@ -44,7 +44,7 @@ def replaced(usual, given):
     return [*given, *usual[len(given) :]]
 
 
-STEPS = {kind: jax.jit(kind().step) for kind in GAMES}
+STEPS = {kind: jax.jit(kind().step) for kind in CASES}
 
 
 def played(state, kind=Treasure):
@@ -79,9 +79,9 @@ def test_golden_steps_of_a_hunter_that_runs_into_a_bank():
         ([-0.11189116, 0.039375, 0.07776098, 0], [-0.48038041, 0.16875, -0.06494474, 0]),
     ]
     with jax.enable_x64(True):
-        game = Treasure(agents=4)
-        state, _ = jax.jit(game.reset)(jax.random.key(0))
-        state, step = state._replace(position=jnp.array(position)), jax.jit(game.step)
+        env = Treasure(agents=4)
+        state, _ = jax.jit(env.reset)(jax.random.key(0))
+        state, step = state._replace(position=jnp.array(position)), jax.jit(env.step)
         state = state._replace(velocity=jnp.zeros((4, 2)), treasure=jnp.full((3, 2), 5.0))
         for action, (place, speed) in zip(actions, expected, strict=True):
             state, _ = step(state, jnp.array(action))
@@ -116,7 +116,7 @@ def test_the_two_games_number_the_directions_differently():
 
 
 def test_one_treasure_touched_by_two_empty_hunters_pays_ten_and_is_taken_once():
-    state = hunt(hunters=[[0.06, 0.0], [-0.06, 0.0]], treasures=[[0.0, 0.0]], colours=[1])
+    state = hunt(hunters=[[0.06, 0.0], [-0.06, 0.0]], treasures=[[0.0, 0.0]], colors=[1])
     assert shared(state) == pytest.approx(10)
     after, _, timestep = played(state)
     assert holds(after) == [1, -1, -1, -1, -1, -1]
@@ -133,7 +133,7 @@ def test_treasures_go_in_order_to_the_first_empty_hunter():
     # The first treasure is touched by hunter 1 alone, the second by 0 and 1, the third by 0 and 2.
     hunters = [[0.0, 0.06], [0.0, -0.06], [0.06, 0.145]]
     treasures = [[0.0, -0.13], [0.0, 0.0], [0.03, 0.1]]
-    state = hunt(hunters, treasures=treasures, colours=[0, 1, 0])
+    state = hunt(hunters, treasures=treasures, colors=[0, 1, 0])
     assert shared(state) == pytest.approx(25)
     after, _, _ = played(state)
     assert holds(after)[:3] == [1, 0, 0]
@@ -141,7 +141,7 @@ def test_treasures_go_in_order_to_the_first_empty_hunter():
 
 
 def test_a_hunter_takes_one_treasure_and_the_rest_stays():
-    state = hunt(hunters=[[0.0, 0.0]], treasures=[[0.01, 0.0], [-0.01, 0.0]], colours=[1, 0])
+    state = hunt(hunters=[[0.0, 0.0]], treasures=[[0.01, 0.0], [-0.01, 0.0]], colors=[1, 0])
     assert shared(state) == pytest.approx(10)
     after, _, _ = played(state)
     assert holds(after)[0] == 1 and after.lying.tolist() == [False] + [True] * 5
@@ -149,7 +149,7 @@ def test_a_hunter_takes_one_treasure_and_the_rest_stays():
 
 
 def test_a_loaded_hunter_neither_takes_nor_is_paid_for_a_treasure():
-    state = hunt(hunters=[[0.0, 0.0]], treasures=[[0.0, 0.0]], colours=[1], loads=[0])
+    state = hunt(hunters=[[0.0, 0.0]], treasures=[[0.0, 0.0]], colors=[1], loads=[0])
     assert shared(state) == pytest.approx(0)
     after, _, _ = played(state)
     assert holds(after)[0] == 0 and after.lying.all() and after.collected == 0
@@ -184,7 +184,7 @@ def test_what_is_taken_and_put_down_in_one_step_pays_no_deposit():
 
 def test_pay_and_views_are_of_the_loads_that_one_came_with():
     """The step of the pick still measures to treasures, and shows an empty hand."""
-    state = hunt(hunters=[[0.0, 0.0]], treasures=[[0.03, 0.04]], colours=[1])
+    state = hunt(hunters=[[0.0, 0.0]], treasures=[[0.03, 0.04]], colors=[1])
     after, reward, timestep = played(state)
     assert reward[0] == pytest.approx(5 - 0.1 * 0.05)
     np.testing.assert_array_equal(timestep.view.observation[0, 4:6], [0, 0])
@@ -231,7 +231,7 @@ def test_nobody_is_paid_for_the_way_of_another():
 
 @pytest.mark.parametrize(("kind", "away"), [(Treasure, -999.0), (TreasureMATRPO, 0.0)])
 def test_a_treasure_is_away_for_exactly_one_observation(kind, away):
-    state = hunt(hunters=[[0.5, 0.5]], treasures=[[0.5, 0.5]], colours=[1, 0, 0, 0, 0, 0])
+    state = hunt(hunters=[[0.5, 0.5]], treasures=[[0.5, 0.5]], colors=[1, 0, 0, 0, 0, 0])
     seen = []
     for _ in range(3):
         state, _, timestep = played(state, kind)
@@ -251,7 +251,7 @@ def test_where_a_treasure_is_away_is_an_option():
     np.testing.assert_array_equal(after.treasure[0], [-3.0, -3.0])
 
 
-def test_treasures_come_back_anywhere_in_both_colours():
+def test_treasures_come_back_anywhere_in_both_colors():
     state = hunt(gone=range(6))
     step = jax.jit(jax.vmap(lambda key: Treasure().step(state._replace(key=key), REST)[0]))
     after = step(jax.random.split(jax.random.key(0), 500))
@@ -259,8 +259,8 @@ def test_treasures_come_back_anywhere_in_both_colours():
     assert np.abs(place).max() < 0.95
     np.testing.assert_allclose(place.mean(axis=0), 0.0, atol=0.05)
     np.testing.assert_allclose(place.std(axis=0), 0.95 / np.sqrt(3), atol=0.03)
-    np.testing.assert_allclose(np.mean(after.colour, axis=(0, 1)), [0.5, 0.5], atol=0.04)
-    assert np.all(after.lying) and np.all(np.sum(after.colour, axis=-1) == 1)
+    np.testing.assert_allclose(np.mean(after.color, axis=(0, 1)), [0.5, 0.5], atol=0.04)
+    assert np.all(after.lying) and np.all(np.sum(after.color, axis=-1) == 1)
     assert len(np.unique(place)) == place.size  # each has its own numbers
 
 
@@ -336,24 +336,24 @@ def test_an_agent_sees_itself_and_then_the_nearest_first():
     np.testing.assert_array_equal(seen[6:, 84:], 0.0)
 
 
-@pytest.mark.parametrize("kind", GAMES)
+@pytest.mark.parametrize("kind", CASES)
 @pytest.mark.parametrize(
     ("agents", "hunter", "bank", "state"), [(4, 32, 31, 31), (8, 86, 84, 74), (12, 162, 159, 129)]
 )
 def test_any_number_of_agents(kind, agents, hunter, bank, state):
-    game = kind(agents=agents)
+    env = kind(agents=agents)
     hunters, banks = 3 * agents // 4, agents // 4
-    assert (game.hunters, game.banks) == (hunters, banks)
-    assert [spec.observation for spec in game.specs] == [hunter] * hunters + [bank] * banks
-    assert {spec.action.size for spec in game.specs} == {5}
-    first, view = jax.eval_shape(game.reset, jax.random.key(0))
+    assert (env.hunters, env.banks) == (hunters, banks)
+    assert [spec.observation for spec in env.specs] == [hunter] * hunters + [bank] * banks
+    assert {spec.action.size for spec in env.specs} == {5}
+    first, view = jax.eval_shape(env.reset, jax.random.key(0))
     assert view.observation.shape == (agents, hunter)
-    assert jax.eval_shape(game.global_state, first, view).shape == (state,)
+    assert jax.eval_shape(env.global_state, first, view).shape == (state,)
 
 
 def test_the_global_state_shows_no_place_of_what_is_away():
     state = hunt(treasures=[[-999.0, -999.0]], loads=[1], gone=[0])
-    whole = np.asarray(Treasure().global_state(state, View(jnp.zeros((8, 86)))))
+    whole = np.asarray(Treasure().global_state(state, Observation(jnp.zeros((8, 86)))))
     assert np.abs(whole).max() <= 4.0 and len(whole) == 74
     np.testing.assert_array_equal(whole[:16], np.ravel(state.position))
     np.testing.assert_array_equal(whole[44:50], [0, 1, 1, 1, 1, 1])
@@ -387,14 +387,14 @@ def crowd(agents: int, count: int, away: float) -> Hunt:
 
 def transcribed(state: Hunt, away: float) -> plain.Hunt:
     hunters, banks = state.load.shape
-    colour = [int(np.argmax(row)) for row in state.colour]
+    color = [int(np.argmax(row)) for row in state.color]
     load = [int(np.argmax(row)) if row.any() else None for row in state.load]
-    parts = (state.position, state.velocity, state.treasure, colour, state.lying, load)
+    parts = (state.position, state.velocity, state.treasure, color, state.lying, load)
     return plain.Hunt(hunters, banks, *parts, away)
 
 
 @pytest.mark.parametrize("agents", [8, 12])
-@pytest.mark.parametrize("kind", GAMES)
+@pytest.mark.parametrize("kind", CASES)
 def test_a_plain_transcription_agrees_on_a_thousand_crowded_steps(kind, agents):
     count = 600
     sign, away = (1, -999.0) if kind is Treasure else (-1, 0.0)
@@ -434,17 +434,17 @@ def test_a_plain_transcription_agrees_on_a_thousand_crowded_steps(kind, agents):
     assert min(seen.values()) > 60, seen
 
 
-# --- as a game ---
+# --- as an environment ---
 
 
-@pytest.mark.parametrize("game", [Treasure(), Treasure(agents=12), TreasureMATRPO(agents=12)])
-def test_it_is_fit_to_train_in(game):
-    assert check_game(game, episodes=2) == []
-    assert game.time_limit == 100
+@pytest.mark.parametrize("env", [Treasure(), Treasure(agents=12), TreasureMATRPO(agents=12)])
+def test_it_is_fit_to_train_in(env):
+    assert check_env(env, episodes=2) == []
+    assert env.time_limit == 100
 
 
 def test_the_catalogue_knows_them():
-    assert CATALOGUE["treasure"] is Treasure and CATALOGUE["treasure-matrpo"] is TreasureMATRPO
+    assert ENVS["treasure"] is Treasure and ENVS["treasure-matrpo"] is TreasureMATRPO
 
 
 def test_an_episode_starts_everywhere_at_rest_and_empty():
@@ -453,7 +453,7 @@ def test_an_episode_starts_everywhere_at_rest_and_empty():
         assert 0.98 * bound < np.abs(place).max() < bound
         np.testing.assert_allclose(np.mean(place, axis=(0, 1)), 0.0, atol=0.05)
     assert not np.any(states.load) and not np.any(states.velocity) and np.all(states.lying)
-    np.testing.assert_allclose(np.mean(states.colour, axis=(0, 1)), [0.5, 0.5], atol=0.05)
+    np.testing.assert_allclose(np.mean(states.color, axis=(0, 1)), [0.5, 0.5], atol=0.05)
 
 
 def test_copies_play_apart_and_each_draws_its_own_treasures():
@@ -475,8 +475,8 @@ def test_copies_play_apart_and_each_draws_its_own_treasures():
     assert not np.any(after.clock) and np.all(np.abs(after.position) < 1.0)
 
 
-def test_pictures_show_treasures_in_the_colour_of_their_bank_and_only_where_they_are():
-    state = hunt(treasures=[[-999.0, -999.0], [0.5, 0.5]], colours=[0, 1], loads=[1], gone=[0])
+def test_pictures_show_treasures_in_the_color_of_their_bank_and_only_where_they_are():
+    state = hunt(treasures=[[-999.0, -999.0], [0.5, 0.5]], colors=[0, 1], loads=[1], gone=[0])
     scene = Treasure().scene(state)
     assert scene.kinds[:8] == ("agent",) * 8
     np.testing.assert_array_equal(scene.positions[:2], state.position[6:])

@@ -1,4 +1,5 @@
-"""Games outside JAX are played exactly as by hand, and fail with a sentence instead of a hang."""
+"""Environments outside JAX are played exactly as by hand, and fail with a sentence instead of a
+hang."""
 
 from pathlib import Path
 
@@ -7,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coterie.envs.pettingzoo import PettingZooGame
-from coterie.errors import ConfigError, GameError
+from coterie.envs.pettingzoo import PettingZooEnv
+from coterie.errors import ConfigError, EnvError
 from coterie.types import AgentSpec, Box, Discrete
 
 SPREAD = ("N=2", "max_cycles=5")
@@ -21,18 +22,18 @@ def worlds_can_be_imported(monkeypatch):
 
 def make(factory, workers=2, deadline=60.0, **options):
     told = tuple(f"{name}={value!r}" for name, value in options.items())
-    return PettingZooGame(factory, told, workers, deadline)
+    return PettingZooEnv(factory, told, workers, deadline)
 
 
 def seeds_of(key, copies):
     return np.asarray(jax.random.bits(key, (copies,), jnp.uint32) >> 1)
 
 
-def draw(game, copies, steps, seed=5):
+def draw(env, copies, steps, seed=5):
     """Random actions `[T, G, N, ...]` that every agent can play."""
     random = np.random.default_rng(seed)
-    sizes = [spec.action.size for spec in game.specs]
-    if isinstance(game.specs[0].action, Discrete):
+    sizes = [spec.action.size for spec in env.specs]
+    if isinstance(env.specs[0].action, Discrete):
         return random.integers(0, sizes, (steps, copies, len(sizes))).astype(np.int32)
     return random.uniform(0.0, 1.0, (steps, copies, len(sizes), max(sizes))).astype(np.float32)
 
@@ -54,12 +55,12 @@ def play(vector, actions, seed=0):
     return jax.tree.map(np.asarray, run(jnp.asarray(keys), jnp.asarray(actions)))
 
 
-def by_hand(game, actions, seed=0):
+def by_hand(env, actions, seed=0):
     """One environment per copy, stepped without the adapter: observations and rewards as given."""
     keys = jax.random.split(jax.random.key(seed), len(actions) + 1)
     copies = actions.shape[1]
     seeds = np.stack([seeds_of(key, copies) for key in keys])
-    return [copy_by_hand(game.build(), actions[:, c], seeds[:, c]) for c in range(copies)]
+    return [copy_by_hand(env.build(), actions[:, c], seeds[:, c]) for c in range(copies)]
 
 
 def copy_by_hand(env, actions, seeds):
@@ -89,11 +90,11 @@ def cut(space, action):
     ],
 )
 def test_every_number_is_that_of_the_game(factory, options):
-    game = PettingZooGame(factory, options, workers=2)
-    actions = draw(game, copies=3, steps=12)
-    first, timestep, following = play(game.vectorize(3), actions)
-    sizes = [spec.observation for spec in game.specs]
-    for c, steps in enumerate(by_hand(game, actions)):
+    env = PettingZooEnv(factory, options, workers=2)
+    actions = draw(env, copies=3, steps=12)
+    first, timestep, following = play(env.vectorize(3), actions)
+    sizes = [spec.observation for spec in env.specs]
+    for c, steps in enumerate(by_hand(env, actions)):
         agents = list(steps[0][0])
         for t, (final, reward, terminated, truncated, after) in enumerate(steps):
             view = first.observation if t == 0 else following.observation[t - 1]
@@ -106,23 +107,23 @@ def test_every_number_is_that_of_the_game(factory, options):
                     assert timestep.reward[t - 1, c, i] == np.float32(reward[agent])
                     assert timestep.terminated[t - 1, c, i] == terminated[agent]
                     assert timestep.truncated[t - 1, c, i] == truncated[agent]
-    assert timestep.truncated.any() and timestep.view.present.all()
+    assert timestep.truncated.any() and timestep.view.alive.all()
 
 
 def test_unequal_agents_have_their_own_sizes():
-    game = make("mpe2.simple_speaker_listener_v4")
-    assert game.specs == (AgentSpec(3, Discrete(3)), AgentSpec(11, Discrete(5)))
-    assert game.names == ("speaker_0", "listener_0")
-    _, view = game.vectorize(1).reset(jax.random.key(0))
+    env = make("mpe2.simple_speaker_listener_v4")
+    assert env.specs == (AgentSpec(3, Discrete(3)), AgentSpec(11, Discrete(5)))
+    assert env.names == ("speaker_0", "listener_0")
+    _, view = env.vectorize(1).reset(jax.random.key(0))
     assert view.observation.shape == (1, 2, 11)
     assert view.action_mask.tolist() == [[[True] * 3 + [False] * 2, [True] * 5]]
 
 
 def test_agents_that_leave_perceive_and_earn_nothing():
-    game = make("worlds:Ladder")
-    assert [spec.observation for spec in game.specs] == [1, 2, 5]
+    env = make("worlds:Ladder")
+    assert [spec.observation for spec in env.specs] == [1, 2, 5]
     actions = np.broadcast_to(np.array([1, 2, 3], np.int32), (4, 1, 3))
-    first, timestep, following = play(game.vectorize(1), actions)
+    first, timestep, following = play(env.vectorize(1), actions)
     begin = first.observation[0, 0, 0]
     reward = [[2, 21, 301], [3, 22, 302], [0, 23, 303], [0, 0, 304]]
     assert timestep.reward[:, 0].tolist() == reward
@@ -132,9 +133,9 @@ def test_agents_that_leave_perceive_and_earn_nothing():
     assert timestep.truncated[:, 0].tolist() == np.array(cut_off, bool).tolist()
     # A cut-off agent is still there in the final view; one whose episode has ended is not.
     there = [[1, 1, 1], [0, 1, 1], [0, 1, 1], [0, 0, 1]]
-    assert timestep.view.present[:, 0].tolist() == np.array(there, bool).tolist()
+    assert timestep.view.alive[:, 0].tolist() == np.array(there, bool).tolist()
     acting = [[1, 1, 1], [0, 1, 1], [0, 0, 1], [1, 1, 1]]
-    assert following.present[:, 0].tolist() == np.array(acting, bool).tolist()
+    assert following.alive[:, 0].tolist() == np.array(acting, bool).tolist()
     assert timestep.view.observation[:, 0, 0, 0].tolist() == [begin + 1, begin + 2, 0, 0]
     assert timestep.view.observation[:, 0, 1, :2].tolist() == [[0, 1], [1, 0], [1, 1], [0, 0]]
     assert timestep.view.observation[:, 0, 2].argmax(-1).tolist() == [1, 2, 3, 4]
@@ -149,8 +150,8 @@ def test_actions_that_do_not_begin_at_0_are_shifted():
 
 
 def test_numbers_in_infos_are_passed_on_and_workers_never_import_jax():
-    game = make("worlds:Ladder")
-    _, timestep, _ = play(game.vectorize(2), np.zeros((3, 2, 3), np.int32))
+    env = make("worlds:Ladder")
+    _, timestep, _ = play(env.vectorize(2), np.zeros((3, 2, 3), np.int32))
     assert sorted(timestep.info) == ["jax", "real", "time"]
     assert timestep.info["time"][:, 1].tolist() == [[1, 1, 1], [2, 2, 2], [0, 3, 3]]
     assert not timestep.info["jax"].any()
@@ -162,12 +163,12 @@ def test_the_game_finds_the_whole_package():
 
 
 def test_boxes_of_unequal_size_and_own_bounds():
-    game = make("worlds:Echo")
+    env = make("worlds:Echo")
     low, high = (-1.0, -1.0, -1.0), (2.0, 2.0, 2.0)
-    assert game.specs == (AgentSpec(2, Box(2, low[:2], high[:2])), AgentSpec(3, Box(3, low, high)))
+    assert env.specs == (AgentSpec(2, Box(2, low[:2], high[:2])), AgentSpec(3, Box(3, low, high)))
     actions = np.full((1, 1, 2, 3), 5.0, np.float32)
     actions[0, 0, 1] = [0.5, -0.25, 1.0]
-    first, timestep, _ = play(game.vectorize(1), actions)
+    first, timestep, _ = play(env.vectorize(1), actions)
     assert first.action_mask.tolist() == [[[True, True, False], [True, True, True]]]
     assert timestep.view.observation[0, 0].tolist() == [[2.0, 2.0, 0.0], [0.5, -0.25, 1.0]]
     assert timestep.reward[0, 0].tolist() == [4.0, 1.25]
@@ -175,9 +176,9 @@ def test_boxes_of_unequal_size_and_own_bounds():
 
 @pytest.mark.parametrize("where", ["observation", "info"])
 def test_masks_of_the_game_are_used(where):
-    game = make("worlds:Masked", where=where)
-    assert game.specs == (AgentSpec(1, Discrete(3)),) * 2
-    first, timestep, following = play(game.vectorize(1), np.zeros((4, 1, 2), np.int32))
+    env = make("worlds:Masked", where=where)
+    assert env.specs == (AgentSpec(1, Discrete(3)),) * 2
+    first, timestep, following = play(env.vectorize(1), np.zeros((4, 1, 2), np.int32))
     assert timestep.view.action_mask.sum(-1)[:, 0, 0].tolist() == [1, 1, 1, 3]  # nobody acts there
     assert first.action_mask[0].argmax(-1).tolist() == [0, 0]
     assert following.action_mask.sum(-1).tolist() == [[[1, 1]]] * 4
@@ -188,7 +189,7 @@ def test_masks_of_the_game_are_used(where):
 def test_same_keys_same_bits_whatever_the_number_of_workers():
     actions = draw(make("mpe2.simple_spread_v3", N=2), copies=5, steps=8)
     one, three = (
-        play(PettingZooGame("mpe2.simple_spread_v3", SPREAD, n).vectorize(5), actions)
+        play(PettingZooEnv("mpe2.simple_spread_v3", SPREAD, n).vectorize(5), actions)
         for n in (1, 3)
     )
     same = jax.tree.map(np.array_equal, one, three)
@@ -196,8 +197,8 @@ def test_same_keys_same_bits_whatever_the_number_of_workers():
 
 
 def test_another_key_is_another_episode_and_copies_differ():
-    game = make("mpe2.simple_spread_v3")
-    vector = game.vectorize(2)
+    env = make("mpe2.simple_spread_v3")
+    vector = env.vectorize(2)
     (_, one), (_, two), (_, again) = (vector.reset(jax.random.key(k)) for k in (0, 1, 0))
     assert jnp.array_equal(one.observation, again.observation)
     assert not jnp.array_equal(one.observation, two.observation)
@@ -261,17 +262,17 @@ def test_a_picture_where_the_game_has_one():
     env = make("mpe2.simple_spread_v3").render_env()
     env.reset(seed=0)
     assert env.render().shape == (700, 700, 3)
-    with pytest.raises(GameError, match=r"Ladder\(render_mode='rgb_array'\) failed: TypeError"):
+    with pytest.raises(EnvError, match=r"Ladder\(render_mode='rgb_array'\) failed: TypeError"):
         make("worlds:Ladder").render_env()
 
 
 @pytest.mark.parametrize("options", [("N",), ("=3",), ("N=3", "N=4"), ("a b=1",)])
 def test_options_have_a_name_and_a_value(options):
     with pytest.raises(ConfigError, match="name=value"):
-        PettingZooGame("worlds:Echo", options)
+        PettingZooEnv("worlds:Echo", options)
 
 
-@pytest.mark.parametrize(("copies", "workers", "named"), [(0, 1, "games"), (1, 0, "workers")])
+@pytest.mark.parametrize(("copies", "workers", "named"), [(0, 1, "num_envs"), (1, 0, "workers")])
 def test_numbers_below_1_are_refused(copies, workers, named):
     with pytest.raises(ConfigError, match=f"{named} must be at least 1, not 0"):
         make("worlds:Echo", workers=workers).vectorize(copies)

@@ -1,4 +1,5 @@
-"""A game that misbehaves in its worker gives one sentence; no process outlives its parent."""
+"""An environment that misbehaves in its worker gives one sentence; no process outlives its
+parent."""
 
 import os
 import signal
@@ -16,8 +17,8 @@ from coterie.envs.host import workers
 from coterie.envs.host.episode import Copy
 from coterie.envs.host.layout import measure, record
 from coterie.envs.host.sessions import count_workers
-from coterie.envs.pettingzoo import PettingZooGame
-from coterie.errors import GameError
+from coterie.envs.pettingzoo import PettingZooEnv
+from coterie.errors import EnvError
 
 HERE = Path(__file__).parent
 
@@ -28,8 +29,8 @@ def worlds_can_be_imported(monkeypatch):
 
 
 def faulty(fault, deadline=60.0):
-    game = PettingZooGame("worlds:Faulty", (f"fault={fault}",), workers=1, deadline=deadline)
-    return game.vectorize(2)
+    env = PettingZooEnv("worlds:Faulty", (f"fault={fault}",), workers=1, step_timeout=deadline)
+    return env.vectorize(2)
 
 
 def assert_fails(vector, sentence):
@@ -38,7 +39,7 @@ def assert_fails(vector, sentence):
     processes = [worker.process for worker in vector.sessions._workers.workers]
     with pytest.raises(jax.errors.JaxRuntimeError):
         play(vector, state, 3)
-    with pytest.raises(GameError, match=f"^worlds:Faulty: {sentence}"):
+    with pytest.raises(EnvError, match=f"^worlds:Faulty: {sentence}"):
         raise vector.failure
     assert all(process.poll() is not None for process in processes)
 
@@ -92,8 +93,9 @@ def test_a_failed_vector_game_can_be_reset():
 
 CHECKS = {
     "nan_observation": r"agent 'ann' at step 2 of its episode: its observation holds \[nan\]",
-    "no_reward": "agent 'bob' at step 2 of its episode: the game gave no reward for it",
-    "no_observation": "agent 'cy' at step 2 of its episode: the game gave no observation for it",
+    "no_reward": "agent 'bob' at step 2 of its episode: the environment gave no reward for it",
+    "no_observation": "agent 'cy' at step 2 of its episode: the environment gave no observation "
+    "for it",
     "wrong_shape": "agent 'bob' at step 2 of its episode: its observation has 3 numbers, not 2",
     "revived": "agent 'ann' at step 2 of its episode: is in env.agents although it had left",
     "deserts": "agent 'cy' at step 2 .* left env.agents without being terminated or truncated",
@@ -102,21 +104,21 @@ CHECKS = {
 
 @pytest.mark.parametrize("fault", CHECKS)
 def test_what_is_checked_at_every_step(fault):
-    env = PettingZooGame("worlds:Faulty", (f"fault={fault}",)).build()
+    env = PettingZooEnv("worlds:Faulty", (f"fault={fault}",)).build()
     layout = measure(env)
     copy = Copy(env, layout, np.zeros(1, record(layout)), 0)
     copy.start()
     copy.step()
-    with pytest.raises(GameError, match=CHECKS[fault]):
+    with pytest.raises(EnvError, match=CHECKS[fault]):
         copy.step()
 
 
 SCRIPT = """
 import sys, time
 import jax
-from coterie.envs.pettingzoo import PettingZooGame
+from coterie.envs.pettingzoo import PettingZooEnv
 
-vector = PettingZooGame("worlds:Ladder", workers=2).vectorize(2)
+vector = PettingZooEnv("worlds:Ladder", workers=2).vectorize(2)
 vector.reset(jax.random.key(0))
 print(*[worker.process.pid for worker in vector.sessions._workers.workers], flush=True)
 time.sleep(float(sys.argv[1]))
@@ -174,7 +176,7 @@ def state(pid):
 
 def test_games_are_closed_with_their_state_and_with_their_worker(tmp_path):
     options = (f"path={tmp_path / 'closed'}",)
-    vector = PettingZooGame("worlds:Closing", options, workers=2).vectorize(2)
+    vector = PettingZooEnv("worlds:Closing", options, workers=2).vectorize(2)
     states = [vector.reset(jax.random.key(k))[0] for k in range(2)]
     before = closed(tmp_path)
     vector.close(states[0])
@@ -187,7 +189,7 @@ def test_games_are_closed_with_their_state_and_with_their_worker(tmp_path):
 def test_a_game_that_does_not_close_is_ended(tmp_path, monkeypatch):
     monkeypatch.setattr(workers, "CLOSING", 0.1)
     options = (f"path={tmp_path / 'closed'}", "hangs=True")
-    vector = PettingZooGame("worlds:Closing", options, workers=1).vectorize(1)
+    vector = PettingZooEnv("worlds:Closing", options, workers=1).vectorize(1)
     jax.block_until_ready(vector.reset(jax.random.key(0)))
     team = vector.sessions._workers
     team.close()

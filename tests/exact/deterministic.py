@@ -38,7 +38,7 @@ def means(theta):
     return INPUTS @ theta.T
 
 
-def solved(transition, reward):
+def natural_gradient_step(transition, reward):
     """The chain with these transitions and team rewards `[S]`: linear algebra, Poisson equation."""
     size = len(reward)
     system = np.concatenate([np.eye(size) - transition.T, np.ones((1, size))])
@@ -61,8 +61,8 @@ def noisy(theta, sigma, function):
 def chain(theta, sigma=0.0):
     """What the policy of `theta` leads to, with noise of width `sigma` on its actions."""
     if sigma == 0.0:
-        return solved(moves(means(theta)), rewards(means(theta)).mean(axis=0))
-    return solved(
+        return natural_gradient_step(moves(means(theta)), rewards(means(theta)).mean(axis=0))
+    return natural_gradient_step(
         noisy(theta, sigma, lambda a, _: moves(a)),
         noisy(theta, sigma, lambda a, _: rewards(a).mean(axis=0)),
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from coterie.envs.finite.tables import Tables
-from coterie.errors import GameError
+from coterie.errors import EnvError
 from coterie.exact import dynamics, evaluate, individual_objective, joint_objective, uniform
 from tests.exact.teams import door, random_game, random_team
 
@@ -72,7 +72,7 @@ def test_private_rewards_are_averaged():
 def test_no_long_run_without_a_way_back():
     islands = door()
     islands.transition[0, 3] = [1.0, 0.0]
-    with pytest.raises(GameError, match="stationary distribution is not unique"):
+    with pytest.raises(EnvError, match="stationary distribution is not unique"):
         _ = evaluate(islands, uniform(islands), 0.5).stationary
 
 

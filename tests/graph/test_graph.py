@@ -140,9 +140,9 @@ def test_networkx_both_ways():
     assert list(graph.to_networkx().edges) == list(nx.wheel_graph(5).edges)
 
 
-def test_weights_that_favour_an_agent_do_not_keep_the_mean():
-    favour = np.array([[0.8, 0.2, 0.0], [0.6, 0.3, 0.1], [0.0, 0.3, 0.7]])
-    graph = from_adjacency(nx.to_numpy_array(nx.path_graph(3)), favour)
+def test_weights_that_favor_an_agent_do_not_keep_the_mean():
+    favor = np.array([[0.8, 0.2, 0.0], [0.6, 0.3, 0.1], [0.0, 0.3, 0.7]])
+    graph = from_adjacency(nx.to_numpy_array(nx.path_graph(3)), favor)
     with pytest.raises(GraphError) as caught:
         graph.require_doubly_stochastic()
     assert str(caught.value) == (

@@ -6,16 +6,16 @@ import numpy as np
 
 from coterie.graph import Line, Star, from_adjacency
 from coterie.network import (
+    AsyncIntervals,
     Delay,
-    Extra,
-    Intervals,
-    Links,
-    Loss,
+    EdgeGossip,
+    LinkDropout,
+    NodeFailure,
     Noise,
     Partition,
     Periodic,
-    Quantise,
-    Silence,
+    Quantization,
+    RandomLinks,
     Static,
     agent_mesh,
     lift,
@@ -24,9 +24,21 @@ from coterie.network import (
 from tests.support import assert_same, catalogue, taught
 
 KITE = from_adjacency(np.array([[0, 1, 1, 0], [1, 0, 1, 0], [1, 1, 0, 1], [0, 0, 1, 0]]))
-SCHEDULES = (Static(), Periodic((Star(), Line())), Extra(0.5), Intervals(2.0, 1.0), Links())
+SCHEDULES = (
+    Static(),
+    Periodic((Star(), Line())),
+    RandomLinks(0.5),
+    AsyncIntervals(2.0, 1.0),
+    EdgeGossip(),
+)
 FAULTS = (
-    *(Loss(0.3, burst=2), Partition(2, 4), Silence(1, 5, 7), Noise(0.1), Quantise(6)),
+    *(
+        LinkDropout(0.3, burst=2),
+        Partition(2, 4),
+        NodeFailure(1, 5, 7),
+        Noise(0.1),
+        Quantization(6),
+    ),
     *(Delay(2), Delay(2, "drop")),
 )
 
@@ -47,7 +59,7 @@ def exchange(value, network):
     def again(carry, _):
         value, network = carry
         mean, network = network.mix(value, "value")
-        told, network = network.neighbours(mean, "value")
+        told, network = network.neighbors(mean, "value")
         return (jnp.sum(told.values * told.mask[:, None], axis=0) + mean, network), None
 
     return jax.lax.scan(again, (value, network), None, length=3)[0]
@@ -89,15 +101,15 @@ def main():
         print(f"{type(schedule).__name__} with faults: the same")
 
     for name, algorithm in catalogue(recurrent=False).items():
-        agents, experience, _, keys = taught(algorithm).lesson
+        agents, trajectory, _, keys = taught(algorithm).lesson
 
-        def learn(agent, experience, key, network, algorithm=algorithm):
-            state, network, metrics = algorithm.learn(agent, experience, network, key)
+        def learn(agent, trajectory, key, network, algorithm=algorithm):
+            state, network, metrics = algorithm.learn(agent, trajectory, network, key)
             return state, metrics, network
 
-        counts = [2, 4] if algorithm.information.sends else [2]
-        knows, inputs = algorithm.information, (agents, experience, keys)
-        compare(learn, knows.sends, inputs, counts, 1e-5, open=knows.open)
+        counts = [2, 4] if algorithm.information.payloads else [2]
+        knows, inputs = algorithm.information, (agents, trajectory, keys)
+        compare(learn, knows.payloads, inputs, counts, 1e-5, open=knows.joint_observable)
         print(f"{name}: the same")
 
 

@@ -10,23 +10,23 @@ import pytest
 from coterie.errors import ConfigError, GraphError
 from coterie.graph import Star, Unlinked, family
 from coterie.network import (
+    AsyncIntervals,
     Delay,
-    Extra,
-    Intervals,
-    Loss,
+    LinkDropout,
+    NodeFailure,
     Noise,
     Partition,
     Periodic,
-    Quantise,
-    Silence,
+    Quantization,
+    RandomLinks,
     Static,
     lift,
     networks,
     read_channel,
-    require_meeting,
+    require_connected_union,
 )
-from coterie.network.link_schedule import Paced
-from coterie.network.round import Moment
+from coterie.network.link_schedule import Asynchronous
+from coterie.network.round import Round
 
 SIZE = 6
 START = np.random.default_rng(0).normal(size=(SIZE, 3)).astype(np.float32)
@@ -59,13 +59,13 @@ def history(channels=(), schedule=Static(), graph="ring", rounds=60, lasting=Tru
 def moments(rounds, index=0):
     """Rounds as agent `index` sees them, all others being its neighbours."""
     others = jnp.asarray([i for i in range(SIZE) if i != index])
-    return [Moment(jax.random.key(0), jnp.int32(t), jnp.int32(index), others, SIZE) for t in rounds]
+    return [Round(jax.random.key(0), jnp.int32(t), jnp.int32(index), others, SIZE) for t in rounds]
 
 
 def lost(channel, rounds, index=0):
     """Which messages are lost in each round, `[R, K]`; of a fresh quantity."""
     stacked = jax.tree.map(lambda *x: jnp.stack(x), *(m[:4] for m in moments(rounds, index)))
-    return np.asarray(jax.vmap(lambda m: channel.loses(Moment(*m, SIZE), None))(stacked))
+    return np.asarray(jax.vmap(lambda m: channel.loses(Round(*m, SIZE), None))(stacked))
 
 
 def apart(values):
@@ -74,15 +74,15 @@ def apart(values):
 
 
 SYMMETRIC = {
-    "loss": (Loss(0.4),),
-    "bursts": (Loss(0.4, burst=7),),
+    "loss": (LinkDropout(0.4),),
+    "bursts": (LinkDropout(0.4, burst=7),),
     "partition": (Partition(3, 20),),
-    "silence": (Silence(2, 3, 20),),
+    "silence": (NodeFailure(2, 3, 20),),
     "delay": (Delay(4),),
     "late": (Delay(4, "drop"),),
-    "coarse": (Quantise(4),),
+    "coarse": (Quantization(4),),
     "noise": (Noise(0.1),),
-    "all": (Loss(0.2), Quantise(8), Delay(3)),
+    "all": (LinkDropout(0.2), Quantization(8), Delay(3)),
 }
 
 
@@ -99,24 +99,24 @@ def test_the_same_seed_has_the_same_faults_and_another_has_others(channels):
     history.cache_clear()
     again, other = history(channels)[0], history(channels, seed=1)[0]
     assert values.tobytes() == again.tobytes()
-    planned = channels[0] in (Partition(3, 20), Silence(2, 3, 20), Delay(4))
+    planned = channels[0] in (Partition(3, 20), NodeFailure(2, 3, 20), Delay(4))
     assert (values.tobytes() == other.tobytes()) == planned
     assert network.traffic["value"].rounds.tolist() == [60] * SIZE
 
 
 def test_losses_are_counted_at_both_ends_and_as_many_as_wanted():
-    lost = np.asarray(history((Loss(0.4),), rounds=400)[1].traffic["value"].lost)
+    lost = np.asarray(history((LinkDropout(0.4),), rounds=400)[1].traffic["value"].lost)
     assert abs(lost.sum() / (400 * 2 * SIZE) - 0.4) < 0.03
     # On a ring, places hold the neighbours in the order of their indices.
-    neighbour = np.asarray(history((Loss(0.4),), rounds=400)[1].neighbour)
+    neighbor = np.asarray(history((LinkDropout(0.4),), rounds=400)[1].neighbor)
     for agent in range(SIZE):
-        for place, other in enumerate(neighbour[agent]):
-            back = neighbour[other].tolist().index(agent)
+        for place, other in enumerate(neighbor[agent]):
+            back = neighbor[other].tolist().index(agent)
             assert lost[agent, place] == lost[other, back]
 
 
 def test_bursts_of_a_link_are_whole_and_begin_at_times_of_its_own():
-    down = lost(Loss(0.5, burst=10), range(200))
+    down = lost(LinkDropout(0.5, burst=10), range(200))
     begins = [set((np.flatnonzero(np.diff(link.astype(int))) + 1) % 10) for link in down.T]
     assert all(len(times) == 1 for times in begins)
     assert len(set.union(*begins)) > 1
@@ -126,7 +126,7 @@ def test_bursts_last():
     """Over so many rounds a link is down for whole bursts: fewer changes than losses by chance."""
 
     def changes(burst):
-        values, _ = history((Loss(0.5, burst=burst),), graph="line", rounds=400)
+        values, _ = history((LinkDropout(0.5, burst=burst),), graph="line", rounds=400)
         still = (np.abs(np.diff(values[:30, 0, 0])) < 1e-12).astype(int)
         return np.abs(np.diff(still)).sum()
 
@@ -134,8 +134,8 @@ def test_bursts_last():
 
 
 def test_nothing_lost_and_everything_lost():
-    assert history((Loss(0.0),))[0].tobytes() == history()[0].tobytes()
-    values = history((Loss(1.0),))[0]
+    assert history((LinkDropout(0.0),))[0].tobytes() == history()[0].tobytes()
+    values = history((LinkDropout(1.0),))[0]
     assert (values == START).all()
 
 
@@ -148,7 +148,7 @@ def test_a_partition_splits_and_heals():
 
 
 def test_the_silent_agent_keeps_its_value_and_the_others_go_on():
-    values, _ = history((Silence(2, 0, 50),))
+    values, _ = history((NodeFailure(2, 0, 50),))
     assert (values[49, 2] == START[2]).all()
     others = np.delete(START, 2, axis=0).mean(axis=0)
     np.testing.assert_allclose(np.delete(values[49], 2, axis=0), np.tile(others, (5, 1)), atol=0.05)
@@ -157,7 +157,7 @@ def test_the_silent_agent_keeps_its_value_and_the_others_go_on():
 def test_planned_faults_last_from_their_first_round_to_the_one_before_their_last():
     apart = lost(Partition(3, 7), range(10))
     assert (apart == np.outer([3 <= t < 7 for t in range(10)], [0, 0, 1, 1, 1])).all()
-    from_two = lost(Silence(2, 3, 7), range(10), index=2)
+    from_two = lost(NodeFailure(2, 3, 7), range(10), index=2)
     assert (from_two == np.outer([3 <= t < 7 for t in range(10)], np.ones(5))).all()
 
 
@@ -190,14 +190,14 @@ def test_a_fresh_quantity_has_no_past_and_late_values_of_it_are_dropped():
 
 
 def test_few_bits_weigh_less():
-    carried = np.asarray(history((Quantise(4),))[1].traffic["value"].carried)
+    carried = np.asarray(history((Quantization(4),))[1].traffic["value"].carried)
     assert (carried == 60 * (2 + 4)).all()  # three numbers of 4 bits in 2 bytes, and their scale
     assert (np.asarray(history()[1].traffic["value"].carried) == 60 * 12).all()
 
 
 def test_rounding_is_right_on_average():
     keys = jax.random.split(jax.random.key(0), 4000)
-    said = jax.vmap(lambda key: Quantise(3).says(jnp.asarray(START[0]), (), key)[0])(keys)
+    said = jax.vmap(lambda key: Quantization(3).says(jnp.asarray(START[0]), (), key)[0])(keys)
     np.testing.assert_allclose(said.mean(axis=0), START[0], atol=0.02)
     step = np.abs(START[0]).max() / 3  # 3 bits, the sign included: -3 to 3
     np.testing.assert_allclose(said / step, np.round(said / step), atol=1e-4)
@@ -218,7 +218,7 @@ def test_graphs_take_turns():
 
 
 def test_fresh_random_graphs_are_doubly_stochastic_and_agree_sooner_than_the_ring():
-    values, network = history(schedule=Extra(0.3), rounds=30)
+    values, network = history(schedule=RandomLinks(0.3), rounds=30)
     np.testing.assert_allclose(values.mean(axis=1), np.tile(START.mean(axis=0), (30, 1)), atol=2e-6)
     assert apart(values)[-1] < 0.2 * apart(history(rounds=30)[0])[-1]
     sent = np.asarray(network.traffic["value"].sent).sum()
@@ -226,17 +226,17 @@ def test_fresh_random_graphs_are_doubly_stochastic_and_agree_sooner_than_the_rin
 
 
 def test_agents_listen_at_intervals_of_their_own():
-    _, network = history(schedule=Intervals(5.0, 2.0), rounds=400)
+    _, network = history(schedule=AsyncIntervals(5.0, 2.0), rounds=400)
     sent = np.asarray(network.traffic["value"].sent)
     assert abs(sent.mean() / 400 - 1 / 5.0) < 0.03
-    values = history(schedule=Intervals(1e9), rounds=60)[0]
+    values = history(schedule=AsyncIntervals(1e9), rounds=60)[0]
     assert (values[1:] == values[0]).all()  # everybody listens once, and never again
 
 
 def test_intervals_vary_as_wanted():
     nobody, plan = (
         jnp.zeros(SIZE - 1),
-        Paced(jnp.ones(5), jnp.ones(5, bool), jnp.int32(0), 8.0, 2.0),
+        Asynchronous(jnp.ones(5), jnp.ones(5, bool), jnp.int32(0), 8.0, 2.0),
     )
 
     def once(plan, clock):
@@ -272,16 +272,16 @@ def test_channels_that_make_no_sense_get_a_sentence(text):
 
 def test_schedules_that_make_no_sense_get_a_sentence():
     with pytest.raises(GraphError, match=r"must be in \[0, 1\], not 2"):
-        Extra(2.0)
+        RandomLinks(2.0)
     with pytest.raises(GraphError, match=r"at least 1 round, not 0\.5"):
-        Intervals(0.5)
+        AsyncIntervals(0.5)
     with pytest.raises(GraphError, match=r"the graph of 6 agents .* falls into 6 parts"):
-        require_meeting(Extra(0.0), family("none", SIZE))
+        require_connected_union(RandomLinks(0.0), family("none", SIZE))
     with pytest.raises(GraphError, match=r"Periodic.* never connects the team: .* into 6 parts"):
-        require_meeting(Periodic((Unlinked(),)), family("none", SIZE))
+        require_connected_union(Periodic((Unlinked(),)), family("none", SIZE))
     with pytest.raises(ConfigError, match="no agent 6 to fall silent: indices go from 0 to 5"):
-        Silence(6, 0, 1).check(SIZE)
-    require_meeting(Extra(0.1), family("none", SIZE))
+        NodeFailure(6, 0, 1).check(SIZE)
+    require_connected_union(RandomLinks(0.1), family("none", SIZE))
 
 
 def test_gossip_is_mixing_again_and_again():

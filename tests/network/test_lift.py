@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import pytest
 
 from coterie.errors import ConfigError
-from coterie.network import agent_mesh, few_at_a_time, lift, stack, unstack
+from coterie.network import agent_mesh, chunked, lift, stack, unstack
 from tests.network.several_devices import SCHEDULES
 from tests.support import assert_same, catalogue
 
@@ -55,7 +55,7 @@ def test_few_at_a_time_is_told_constants_as_arrays():
         return mine + constant
 
     def often(own, _):
-        return few_at_a_time(moved)(own, jnp.ones((), jnp.int32)), None
+        return chunked(moved)(own, jnp.ones((), jnp.int32)), None
 
     after = jax.jit(lift(lambda own: jax.lax.scan(often, own, None, length=2)[0]))(jnp.arange(4))
     assert after.tolist() == [2, 3, 4, 5]
@@ -75,7 +75,7 @@ def test_few_at_a_time_is_the_same(monkeypatch, count):
         keys = jax.random.split(jax.random.key(agents), agents)
         mine = {"x": jax.random.normal(keys[0], (agents, 3)), "key": keys}
         plain = lift(lambda own: grown(common, own, None))(mine)
-        few = jax.jit(lift(lambda own: few_at_a_time(grown, count)(common, own, None)))(mine)
+        few = jax.jit(lift(lambda own: chunked(grown, count)(common, own, None)))(mine)
         assert_same(few, plain)
-    text = jax.make_jaxpr(lift(lambda own: few_at_a_time(grown, count)(common, own, None)))(mine)
+    text = jax.make_jaxpr(lift(lambda own: chunked(grown, count)(common, own, None)))(mine)
     assert "scan" in str(text)

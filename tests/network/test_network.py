@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from coterie.errors import ConfigError
 from coterie.graph import Edges, Star, family, from_adjacency, max_degree, metropolis, uniform
 from coterie.network import (
+    AsyncIntervals,
     Delay,
-    Extra,
-    Intervals,
-    Links,
-    Loss,
+    EdgeGossip,
+    LinkDropout,
     Network,
     Periodic,
+    RandomLinks,
     Static,
     lift,
     networks,
@@ -45,7 +45,7 @@ def mixed(graph, values, rounds=1, jit=True):
 
 
 def heard(graph, values):
-    return lift(lambda x, network: network.neighbours(x, "value")[0])(
+    return lift(lambda x, network: network.neighbors(x, "value")[0])(
         values, networks(graph, ("value",))
     )
 
@@ -67,7 +67,7 @@ def test_mixing_is_the_weight_matrix(name, jit):
 
 
 @pytest.mark.parametrize("name", GRAPHS)
-def test_neighbours_are_those_of_the_graph(name):
+def test_neighbors_are_those_of_the_graph(name):
     graph = GRAPHS[name]
     told = heard(graph, jnp.arange(graph.size))
     for agent in range(graph.size):
@@ -96,7 +96,7 @@ def test_bytes_and_rounds_are_counted_inside_scan(rounds, jit):
 
     def mine(value, network):
         def again(network, _):
-            return network.neighbours(value, "value")[1], None
+            return network.neighbors(value, "value")[1], None
 
         return jax.lax.scan(again, network.mix(value["a"], "other")[1], None, length=rounds)[0]
 
@@ -112,7 +112,7 @@ def test_bytes_and_rounds_are_counted_inside_scan(rounds, jit):
     }
     cleared = jax.vmap(Network.cleared)(network)
     assert cleared.traffic["value"].bytes.tolist() == [0] * 4
-    assert cleared.neighbour.tolist() == network.neighbour.tolist()
+    assert cleared.neighbor.tolist() == network.neighbor.tolist()
 
 
 def test_what_has_no_average_is_refused():
@@ -132,7 +132,7 @@ def test_no_gradient_goes_through_a_message(through):
     def loss(parameter, network):
         if through == "mix":
             return network.mix(parameter, "value")[0] ** 2
-        told = network.neighbours(parameter, "value")[0]
+        told = network.neighbors(parameter, "value")[0]
         return parameter**2 + jnp.sum(jnp.where(told.mask, told.values, 0.0) ** 2)
 
     parameters = jnp.array([1.0, 2.0, 3.0, 4.0])
@@ -186,34 +186,34 @@ def test_the_slowest_disagreement_contracts_exactly_at_that_rate(graph):
 
 CERTAIN = [
     (Static(), (), 1),
-    (Links("cyclic"), (), 4),
-    (Links("matched"), (), 2),
+    (EdgeGossip("cyclic"), (), 4),
+    (EdgeGossip("matched"), (), 2),
     (Periodic((Edges("0-1"), Star())), (), 3),
 ]
 BY_CHANCE = [
-    (Static(), (Loss(0.4),)),
+    (Static(), (LinkDropout(0.4),)),
     (Static(), (Delay(2, "drop"),)),
-    (Links("random"), ()),
-    (Extra(0.3), ()),
-    (Intervals(4.0, 2.0), ()),
-    (Links("cyclic"), (Loss(0.3),)),
+    (EdgeGossip("random"), ()),
+    (RandomLinks(0.3), ()),
+    (AsyncIntervals(4.0, 2.0), ()),
+    (EdgeGossip("cyclic"), (LinkDropout(0.3),)),
 ]
 
 
 def heard_after_repeats(schedule, channels, shorter=0):
     """How often it has to be said, and the share of links on which it was then heard."""
     network = networks(family("ring", 4), ("x",), schedule=schedule, channels=channels)
-    repeats = network.repeats - shorter
+    repeats = network.rounds_to_deliver - shorter
 
     def mine(network):
         def once(network, _):
-            heard, network = network.neighbours(jnp.zeros(()), "x")
-            return network, heard.mask
+            heard, network = network.neighbors(jnp.zeros(()), "x")
+            return network, heard.arrived
 
         return jax.lax.scan(once, network, None, length=100 * repeats)[1]
 
     masks = np.asarray(jax.jit(lift(mine))(network)).reshape(4, 100, repeats, -1)
-    real = np.asarray(network.neighbour) != np.arange(4)[:, None]
+    real = np.asarray(network.neighbor) != np.arange(4)[:, None]
     return repeats, masks.any(axis=2).mean(axis=1)[real].mean()
 
 

@@ -1,4 +1,4 @@
-"""A game written as a table, so that one compiled program plays every probe."""
+"""An environment written as a table, so that one compiled program plays every probe."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from coterie.envs.game import AgentSpec, Box, Discrete, JaxGame, Timestep, View
+from coterie.envs.game import AgentSpec, Box, Discrete, JaxEnv, Observation, Timestep
 
 STATES = 4
 FEATURES = 3
@@ -17,7 +17,7 @@ SIZES = (2, 2), (3, 3)  # how many numbers each of the two agents sees, and its 
 
 
 class Table(NamedTuple):
-    """The rules of a game of two agents over at most four states, as arrays.
+    """The rules of an environment of two agents over at most four states, as arrays.
 
     first:      the states that an episode may start in, each as often, `[S]`.
     following:  the state after each state, `[S]`.
@@ -69,8 +69,8 @@ def able():
 
 
 @dataclass(frozen=True)
-class Lab(JaxGame):
-    """The game of a table; its two agents differ in what they see and can do.
+class Lab(JaxEnv):
+    """The environment of a table; its two agents differ in what they see and can do.
 
     numbered: they see the number of the state instead.
     """
@@ -98,11 +98,11 @@ class Lab(JaxGame):
         seen = self.rules.observation[state]
         if self.numbered:
             seen = jnp.full((2, 1), state, jnp.float32)
-        return View(seen, able(), self.rules.present[state])
+        return Observation(seen, able(), self.rules.present[state])
 
 
 @dataclass(frozen=True)
-class Darts(JaxGame):
+class Darts(JaxEnv):
     """One throw; agent 0 has one number to choose and agent 1 two, in units of their own.
 
     An agent loses the squared distance to its `targets`, which are within its bounds.
@@ -124,4 +124,4 @@ class Darts(JaxGame):
         return state, Timestep(self.view(), -jnp.sum(miss**2, axis=-1), over, ~over, {})
 
     def view(self):
-        return View(jnp.ones((2, 1)), jnp.array([[True, False], [True, True]]))
+        return Observation(jnp.ones((2, 1)), jnp.array([[True, False], [True, True]]))

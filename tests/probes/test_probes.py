@@ -1,4 +1,4 @@
-"""Games so small that the answer is known, each of which needs one faculty of a learner."""
+"""Environments so small that the answer is known, each of which needs one faculty of a learner."""
 
 import dataclasses
 import functools
@@ -24,10 +24,10 @@ from coterie.algorithms.deterministic import Deterministic
 from coterie.algorithms.networked.base import Networked
 from coterie.algorithms.trpo.trust_region import TrustRegion
 from coterie.catalogue import ALGORITHMS
-from coterie.envs.game import Box, Discrete, View
+from coterie.envs.game import Box, Discrete, Observation
 from coterie.graph import family
 from coterie.network import Communication
-from coterie.training.state import assemble, iteration
+from coterie.training.state import init_state, iteration
 from tests.probes.games import ACTIONS, STATES, Darts, Lab, able, table
 from tests.support import OTHERS, accepts, each, with_options
 
@@ -35,66 +35,69 @@ pytestmark = pytest.mark.deep
 
 QUICK = {
     "discount": 0.5,
-    "hidden": (16,),
-    "horizon": 8,
-    "learning_rate": 0.01,
-    "critic_learning_rate": 0.01,
-    "actor_rate": 0.01,
-    "critic_rate": 0.01,
-    "critic_hidden": (16,),
+    "hidden_sizes": (16,),
+    "rollout_length": 8,
+    "lr": 0.01,
+    "actor_lr": 0.01,
+    "critic_lr": 0.01,
+    "critic_hidden_sizes": (16,),
     "epochs": 3,
     "minibatches": 1,
-    "entropy": 0.1,
+    "entropy_coef": 0.1,
     "value_clip": None,
-    "updates": 5,
-    "capacity": 200,
-    "warmup": 16,
-    "target_every": 10,
-    "exploration_steps": 4_000,
-    "deviation_min": 0.05,
-    "exploration_noise": 0.1,
+    "updates_per_rollout": 5,
+    "buffer_size": 200,
+    "learning_starts": 16,
+    "target_update_interval": 10,
+    "epsilon_decay_steps": 4_000,
+    "std_min": 0.05,
+    "action_noise_std": 0.1,
 }
 OWN = {
     # A policy that climbs a critic has to be slower than it: as fast, it is in a corner, or never
     # tries an action again, before the critic knows any better.
-    OffPolicy: {"learning_rate": 0.001},
+    OffPolicy: {"actor_lr": 0.001},
     # Small networks, and critics by plain steps: see below.
     F2A2: {
         "critic_optimizer": "sgd",
-        "critic_learning_rate": 0.05,
+        "critic_lr": 0.05,
         "penalty": 4.0,
-        "gradient_clip": 10.0,
-        "follow": 0.02,
-        "mind_width": 8,
-        "width": 16,
+        "max_grad_norm": 10.0,
+        "tau": 0.02,
+        "opponent_hidden_size": 8,
+        "attention_dim": 16,
     },
     # Advantages are not standardised, and the mean reward is half of what an agent earns by itself.
-    Networked: {"entropy": 0.02},
-    F2A2OnPolicy: {"entropy": 0.05, "learning_rate": 0.003},
+    Networked: {"entropy_coef": 0.02},
+    F2A2OnPolicy: {"entropy_coef": 0.05, "actor_lr": 0.003},
     # The probes ask for large steps, and are small enough to agree on them quickly.
-    TrustRegion: {"divergence": 0.03, "admm_rounds": 10, "batch": 32, "critic_epochs": 3},
+    TrustRegion: {"max_kl": 0.03, "admm_rounds": 10, "batch_size": 32, "critic_epochs": 3},
 }
 # Aim is no matter of the mean reward. Faster or less regularised, most seeds are in a corner of the
 # actions, where no gradient leads out, before the critic knows any better.
 ADAM = {
-    "regulariser": 0.1,
-    "learning_rate": 0.0005,
+    "action_l2": 0.1,
+    "actor_lr": 0.0005,
     "critic_optimizer": "adam",
-    "critic_learning_rate": 0.01,
+    "critic_lr": 0.01,
     "penalty": 10.0,
-    "gradient_clip": 1.0,
+    "max_grad_norm": 1.0,
 }
-UPDATES, GAMES, SEEDS = 400, 16, 3
+RATES = ("lr", "actor_lr", "critic_lr", "action_noise_std")
+UPDATES, NUM_ENVS, SEEDS = 400, 16, 3
 
 
 def quick(algorithm):
     own = [options for kind, options in OWN.items() if isinstance(algorithm, kind)]
-    return with_options(algorithm, **functools.reduce(dict.__or__, own, QUICK))
+    options = functools.reduce(dict.__or__, own, QUICK)
+    if isinstance(algorithm, Tabular | Deterministic):  # their steps are no learning rates of Adam
+        options = {k: v for k, v in options.items() if k not in RATES}
+    return with_options(algorithm, **options)
 
 
 ALL = {name: quick(a) for name, a in (ALGORITHMS | OTHERS).items()}
 EVERY = {name: a for name, a in ALL.items() if accepts(a, Discrete)}
-LONERS = {name: a for name, a in EVERY.items() if not a.information.sends}
+LONERS = {name: a for name, a in EVERY.items() if not a.information.payloads}
 MEMORIES = {
     name: dataclasses.replace(a, recurrent=True)
     for name, a in EVERY.items()
@@ -103,10 +106,10 @@ MEMORIES = {
 # Policies with a memory whose critics have none: what these do not see, they cannot teach.
 # Of those with a replay memory one stands for all: each takes minutes.
 TAUGHT = {name: a for name, a in MEMORIES.items() if isinstance(a, F2A2OnPolicy)}
-TAUGHT["f2a2-ddpg"] = with_options(MEMORIES["f2a2-ddpg"], others="policies", mental_steps=2)
+TAUGHT["f2a2-ddpg"] = with_options(MEMORIES["f2a2-ddpg"], others="policies", opponent_history=2)
 REMEMBERING = {name: a for name, a in MEMORIES.items() if name in LONERS.keys() - TAUGHT.keys()}
 # Actors that only see how chance actions turned out need thousands of updates for a good aim:
-# they have games of their own in tests/algorithms.
+# they have environments of their own in tests/algorithms.
 AIMING = {
     name: with_options(a, **ADAM) if isinstance(a, F2A2) else a
     for name, a in ALL.items()
@@ -119,12 +122,12 @@ def linked(algorithm):
     return not isinstance(algorithm, F2A2ISAC)
 
 
-def trained(algorithm, game, key):
+def trained(algorithm, env, key):
     """The team after training, and each agent's mean return in the last tenth of it."""
-    vector = game.vectorize(GAMES)
+    vector = env.vectorize(NUM_ENVS)
     links = "complete" if linked(algorithm) else "none"
-    team = assemble(algorithm, game, vector, Communication(family(links, 2)), key)
-    round_ = iteration(algorithm, game, vector)
+    team = init_state(algorithm, env, vector, Communication(family(links, 2)), key)
+    round_ = iteration(algorithm, env, vector)
     team, report = jax.lax.scan(lambda t, _: round_(t), team, None, length=UPDATES)
     last = jax.tree.map(lambda x: jnp.sum(x[-UPDATES // 10 :], axis=0), report.episodes)
     return team, last.returns / last.count
@@ -132,7 +135,7 @@ def trained(algorithm, game, key):
 
 @functools.cache
 def laboratory(algorithm):
-    """Training in a game of tables, compiled once for all of them: `(returns, values)`."""
+    """Training in an environment of tables, compiled once for all of them: `(returns, values)`."""
 
     def train(rules, key):
         numbered = isinstance(algorithm, Tabular)
@@ -180,7 +183,7 @@ def imagined(algorithm, models, rules):
     first = jnp.tile(jnp.eye(3)[0], (STATES, 2, 1))
 
     def mine(models, seen, index):
-        view = View(seen, state=everything)
+        view = Observation(seen, state=everything)
         return algorithm.values(models.critic, view, first, index)[0]
 
     return jax.vmap(mine, (0, 1, 0), 1)(models, rules.observation, jnp.arange(2))
@@ -190,7 +193,7 @@ def table_of(algorithm, agents):
     """The same for those with tables: what a draw from the policy, or the best action, is worth."""
     values, preference = agents.rows[:, :, 0], agents.rows[:, :, 1]
     able_in = able()[:, None]
-    if algorithm.plays_mode:
+    if algorithm.deterministic_eval:
         return jnp.max(values, -1, where=able_in, initial=-9).T
     chance = jax.nn.softmax(jnp.where(able_in, preference, -jnp.inf))
     return jnp.sum(chance * values, axis=-1).T
@@ -234,7 +237,7 @@ VALUES = {
         ),
         {0: (0.5, 1.0), 1: (1.0, 2.0)},
     ),
-    # Cut off after every step, the game would have gone on for ever: 1 / (1 - 1/2).
+    # Cut off after every step, the environment would have gone on for ever: 1 / (1 - 1/2).
     "cut off": (
         table(reward={(0, 0, 0): 1.0, (0, 1, 1): -0.5}, terminated={0: False}, truncated={0: True}),
         {0: (2.0, -1.0)},
@@ -261,7 +264,7 @@ def test_values(algorithm, probe):
         pytest.skip("it learns nothing from the step at which an episode is cut off, as documented")
     rules, expected = VALUES[probe]
     if isinstance(algorithm, NetworkedQAC):  # asked about actions that a settled team never tries
-        algorithm = dataclasses.replace(algorithm, actor_rate=1e-12)
+        algorithm = dataclasses.replace(algorithm, actor_lr=1e-12)
     _, values = play(algorithm, rules)
     states, worth = list(expected), np.array(list(expected.values()))
     if pooled(algorithm):
@@ -365,22 +368,24 @@ class Settled(F2A2SAC):
 
 def test_known_policies_are_modelled_as_they_are():
     """What is left to be surprised by is the other's entropy, and its best action is foretold."""
-    own = vars(EVERY["f2a2-sac"]) | {"learning_rate": 1e-30, "warmup": 128}
+    own = vars(EVERY["f2a2-sac"]) | {"actor_lr": 1e-30, "learning_starts": 128}
     algorithm = Settled(**own)
-    game = Lab(table(first=(0, 1), observation={0: A, 1: B}))
-    vector = game.vectorize(GAMES)
-    team = assemble(
-        algorithm, game, vector, Communication(family("complete", 2)), jax.random.key(1)
+    env = Lab(table(first=(0, 1), observation={0: A, 1: B}))
+    vector = env.vectorize(NUM_ENVS)
+    team = init_state(
+        algorithm, env, vector, Communication(family("complete", 2)), jax.random.key(1)
     )
-    round_ = iteration(algorithm, game, vector)
+    round_ = iteration(algorithm, env, vector)
     _, report = jax.jit(lambda t: jax.lax.scan(lambda t, _: round_(t), t, length=60))(team)
-    views = View(game.rules.observation[:2], jnp.broadcast_to(able(), (2, 2, ACTIONS)))
-    known = jax.vmap(lambda agent, view: algorithm.policy(agent).facing(view), in_axes=(0, 1))(
-        team.agents, views
-    )
+    views = Observation(env.rules.observation[:2], jnp.broadcast_to(able(), (2, 2, ACTIONS)))
+    known = jax.vmap(
+        lambda agent, view: algorithm.policy(agent).distribution(view), in_axes=(0, 1)
+    )(team.agents, views)
     entropy = known.entropy().mean(axis=1)[::-1]
     surest = jnp.exp(known.log_probs).max(axis=-1).mean(axis=1)[::-1]
-    loss, right = (report.metrics[name] for name in ("others_loss", "others_accuracy"))
+    loss, right = (
+        report.metrics[name] for name in ("opponent_model/loss", "opponent_model/accuracy")
+    )
     assert np.all(loss[0] > entropy + 0.3) and np.all(surest > 0.7), (loss[0], entropy, surest)
     np.testing.assert_allclose(loss[-30:].mean(axis=0), entropy, atol=0.03)
     np.testing.assert_allclose(right[-30:].mean(axis=0), surest, atol=0.03)
@@ -388,7 +393,8 @@ def test_known_policies_are_modelled_as_they_are():
 
 @each(AIMING)
 def test_aim(algorithm):
-    """Numbers in the game's own units, one for agent 0 and two for agent 1; the best of some seeds.
+    """Numbers in the environment's own units, one for agent 0 and two for agent 1; the best of some
+    seeds.
 
     Untrained, the agents lose more than 1 and more than 0.5.
     """

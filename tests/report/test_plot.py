@@ -51,14 +51,14 @@ def test_the_step_axis_speaks_in_thousands_or_bytes(tmp_path, drawn):
     assert {"0 B", "250 kB", "500 kB", "1 MB"} < set(ticks[1])
 
 
-def test_a_label_keeps_its_colour_in_all_panels(tmp_path, drawn):
-    panels = {"return": [curve("a"), curve("b")], "entropy": [curve("b")]}
-    plot_panels(panels, tmp_path / "x.png", ylabel={"return": "team return"})
+def test_a_label_keeps_its_color_in_all_panels(tmp_path, drawn):
+    panels = {"episode_return": [curve("a"), curve("b")], "entropy": [curve("b")]}
+    plot_panels(panels, tmp_path / "x.png", ylabel={"episode_return": "team return"})
     first, second = drawn[0].axes
-    colours = {line.get_label(): line.get_color() for line in first.lines}
-    assert second.lines[0].get_color() == colours["b"] != colours["a"]
+    colors = {line.get_label(): line.get_color() for line in first.lines}
+    assert second.lines[0].get_color() == colors["b"] != colors["a"]
     assert (first.get_ylabel(), second.get_ylabel()) == ("team return", "")
-    assert [axis.get_title(loc="left") for axis in drawn[0].axes] == ["return", "entropy"]
+    assert [axis.get_title(loc="left") for axis in drawn[0].axes] == ["episode_return", "entropy"]
 
 
 def test_long_labels_stay_within_the_picture(tmp_path, drawn):

@@ -1,4 +1,5 @@
-"""Pictures of play: every frame is there, every disc where the game says, for as long as asked."""
+"""Pictures of play: every frame is there, every disc where the environment says, for as long as
+asked."""
 
 import time
 
@@ -7,8 +8,8 @@ import pytest
 from PIL import Image
 
 from coterie.envs.game import Scene
-from coterie.errors import ConfigError, GameError
-from coterie.report.canvas import FLOOR, colour_of, fit
+from coterie.errors import ConfigError, EnvError
+from coterie.report.canvas import FLOOR, color_of, fit
 from coterie.report.render import HOLD, animate, animate_frames, still
 
 
@@ -27,8 +28,8 @@ def frames_of(path):
             yield np.asarray(gif.convert("RGB"), int), gif.info["duration"]
 
 
-def near(pixel, colour):
-    return np.abs(np.asarray(pixel) - colour).max() < 24
+def near(pixel, color):
+    return np.abs(np.asarray(pixel) - color).max() < 24
 
 
 def test_agents_are_where_the_scenes_say(tmp_path):
@@ -38,26 +39,26 @@ def test_agents_are_where_the_scenes_say(tmp_path):
     assert len(frames) == 6
     for (picture, _), here in zip(frames, scenes, strict=True):
         x, y = stage.pixel(here.positions[1] + [0.0, -0.15])
-        assert near(picture[round(y), round(x)], colour_of(0))
+        assert near(picture[round(y), round(x)], color_of(0))
 
 
-def test_the_target_of_an_agent_has_its_colour(tmp_path):
+def test_the_target_of_an_agent_has_its_color(tmp_path):
     one = Scene(np.array([[0.0, 0.0], [3.0, 0.0], [1.0, 1.0]]), np.full(3, 0.2), ("agent",) * 3)
     marked = Scene(one.positions, one.radii, ("agent", "target-2", "target-blue"))
     picture = next(frames_of(animate([marked], tmp_path / "x.gif")))[0]
     places = map(fit([marked], 480).pixel, one.positions)
-    colours = [picture[round(y), round(x)] for x, y in places]
-    assert near(colours[0], colour_of(0)) and near(colours[1], colour_of(2))
-    assert near(colours[2], FLOOR)
+    colors = [picture[round(y), round(x)] for x, y in places]
+    assert near(colors[0], color_of(0)) and near(colors[1], color_of(2))
+    assert near(colors[2], FLOOR)
 
 
 def test_what_has_no_radius_is_not_there(tmp_path):
     one = Scene(np.array([[0.0, 0.0], [3.0, 0.0]]), np.array([0.2, 0.2]), ("agent", "target-1"))
-    for radius, colour in ((0.2, colour_of(1)), (0.0, FLOOR)):
+    for radius, color in ((0.2, color_of(1)), (0.0, FLOOR)):
         shown = one._replace(radii=np.array([0.2, radius]))
         picture = next(frames_of(animate([shown], tmp_path / "x.gif")))[0]
         x, y = fit([shown], 480).pixel(one.positions[1])
-        assert near(picture[round(y), round(x)], colour)
+        assert near(picture[round(y), round(x)], color)
 
 
 def test_upwards_is_upwards():
@@ -106,25 +107,25 @@ def test_a_still_shows_the_start_the_way_and_the_end(tmp_path):
     rim = np.array([-0.2 + 1.0 / stage.scale, 0.0])
     places = scenes[-1].positions[1], scenes[12].positions[1], rim
     end, way, start = (picture[round(y), round(x)] for x, y in map(stage.pixel, places))
-    assert near(end, colour_of(0))
+    assert near(end, color_of(0))
     assert way[2] - way[0] > 60 and start[2] - start[0] > 30  # blue, though pale
 
 
-def test_frames_keep_their_colours_and_shrink_to_the_width(tmp_path):
+def test_frames_keep_their_colors_and_shrink_to_the_width(tmp_path):
     frames = [np.full((60, 120, 3), (10 * i, 100, 200), np.uint8) for i in range(10)]
     found = list(frames_of(animate_frames(frames, tmp_path / "x.gif", fps=10, width=60)))
     assert [picture.shape for picture, _ in found] == [(30, 60, 3)] * 10
     assert {wait for _, wait in found} == {100}
-    colours = np.array([picture[9, 9] for picture, _ in found])
-    assert np.abs(colours - [frame[0, 0] for frame in frames]).max() < 8
+    colors = np.array([picture[9, 9] for picture, _ in found])
+    assert np.abs(colors - [frame[0, 0] for frame in frames]).max() < 8
 
 
 @pytest.mark.parametrize(
     ("scenes", "more", "error", "sentence"),
     [
-        ([], {}, GameError, "no scene"),
-        ([scene(np.nan)], {}, GameError, "scene 0 has a position that is not finite"),
-        ([scene(1), scene(1, kinds=("agent",) * 2)], {}, GameError, "scene 1 shows other things"),
+        ([], {}, EnvError, "no scene"),
+        ([scene(np.nan)], {}, EnvError, "scene 0 has a position that is not finite"),
+        ([scene(1), scene(1, kinds=("agent",) * 2)], {}, EnvError, "scene 1 shows other things"),
         (walk(3), {"fps": 0}, ConfigError, "fps must be above 0"),
         (walk(3), {"starts": (0, 3)}, ConfigError, r"below the 3 scenes, not \[0, 3\]"),
         (walk(3), {"starts": (1,)}, ConfigError, "rise from 0"),
@@ -142,7 +143,7 @@ def test_names_and_frames_that_do_not_fit(tmp_path):
         animate(walk(2), tmp_path / "x.png")
     with pytest.raises(ConfigError, match=r"ends in \.png"):
         still(walk(2), tmp_path / "x.gif")
-    with pytest.raises(GameError, match="no frame"):
+    with pytest.raises(EnvError, match="no frame"):
         animate_frames([], tmp_path / "x.gif")
-    with pytest.raises(GameError, match=r"frame 1 is \[2, 3, 3\]"):
+    with pytest.raises(EnvError, match=r"frame 1 is \[2, 3, 3\]"):
         animate_frames([np.zeros((2, 2, 3)), np.zeros((2, 3, 3))], tmp_path / "x.gif")

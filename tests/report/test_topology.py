@@ -28,8 +28,8 @@ def parts_of(figure):
     discs = figure.findobj(Circle)
     (links,) = figure.findobj(PathCollection)
     words = [text.get_text() for text in figure.findobj(Text) if text.get_text()]
-    centres = np.array([disc.center for disc in discs])
-    return centres, [disc.radius for disc in discs], links, words
+    centers = np.array([disc.center for disc in discs])
+    return centers, [disc.radius for disc in discs], links, words
 
 
 def points(path):
@@ -42,12 +42,12 @@ def test_every_agent_and_every_link_is_on_the_page(drawn, tmp_path, size):
     for text in texts(size):
         graph = family(text, size)
         draw_graph(graph, tmp_path / "x.png", read_family(text).places(size), text)
-        centres, radii, links, words = parts_of(drawn[-1])
+        centers, radii, links, words = parts_of(drawn[-1])
         axis = drawn[-1].axes[0]
         room = np.array([axis.get_xlim()[1], axis.get_ylim()[1]])
-        assert (centres > radii[0]).all() and (centres < room - radii[0]).all()
+        assert (centers > radii[0]).all() and (centers < room - radii[0]).all()
         ends = {
-            frozenset(int(np.linalg.norm(centres - end, axis=1).argmin()) for end in ends)
+            frozenset(int(np.linalg.norm(centers - end, axis=1).argmin()) for end in ends)
             for ends in ((path.vertices[0], path.vertices[-1]) for path in links.get_paths())
         }
         assert ends == {frozenset(pair) for pair in graph.to_networkx().edges}
@@ -61,9 +61,9 @@ def test_every_agent_and_every_link_is_on_the_page(drawn, tmp_path, size):
 @pytest.mark.parametrize(("text", "size"), [("torus", 25), ("torus", 12), ("edges:0-2+0-1", 3)])
 def test_no_link_hides_behind_another_agent(drawn, tmp_path, text, size):
     draw_graph(family(text, size), tmp_path / "x.png", read_family("grid").places(size))
-    centres, radii, links, _ = parts_of(drawn[-1])
+    centers, radii, links, _ = parts_of(drawn[-1])
     for path in links.get_paths():
-        far = np.linalg.norm(centres[:, None] - points(path), axis=2).min(axis=1)
+        far = np.linalg.norm(centers[:, None] - points(path), axis=2).min(axis=1)
         assert (far > radii[0]).sum() == size - 2  # all but the two that it links
 
 
@@ -77,7 +77,7 @@ def test_links_are_twelve_points_wide_for_a_weight_of_one(drawn, tmp_path):
     )
 
 
-def test_agents_that_can_reach_each_other_have_one_colour(drawn, tmp_path):
+def test_agents_that_can_reach_each_other_have_one_color(drawn, tmp_path):
     draw_graph(family("edges:0-2+1-3", 5), tmp_path / "x.png")
     a, b, c, d, e = (disc.get_facecolor() for disc in drawn[0].findobj(Circle))
     assert a == c and b == d and len({a, b, e}) == 3

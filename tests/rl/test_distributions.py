@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import integrate, special, stats
 
-from coterie.rl.distributions import Categorical, Gaussian, MultiCategorical, Squashed
+from coterie.rl.distributions import Categorical, Gaussian, MultiCategorical, TanhNormal
 
 P, Q = np.array([0.5, 0.25, 0.25]), np.array([0.2, 0.2, 0.6])
 wraps = pytest.mark.parametrize("wrap", [jax.jit, lambda function: function], ids=["jit", "plain"])
@@ -135,16 +135,16 @@ def test_all_numbers_are_real_unless_it_is_said():
 @wraps
 def test_squashed(wrap):
     """Its density integrates to 1; entropy and divergence are those of the density."""
-    p = Squashed(Gaussian(jnp.array([0.3]), jnp.log(jnp.array([0.5]))))
-    q = Squashed(Gaussian(jnp.array([-0.2]), jnp.log(jnp.array([0.8]))))
+    p = TanhNormal(Gaussian(jnp.array([0.3]), jnp.log(jnp.array([0.5]))))
+    q = TanhNormal(Gaussian(jnp.array([-0.2]), jnp.log(jnp.array([0.8]))))
     actions = np.tanh(np.linspace(-4.0, 4.0, 4001))
-    log_p, log_q = (wrap(Squashed.log_prob)(many(d), jnp.array(actions[:, None])) for d in (p, q))
+    log_p, log_q = (wrap(TanhNormal.log_prob)(many(d), jnp.array(actions[:, None])) for d in (p, q))
     density = np.exp(np.asarray(log_p, np.float64))
     assert integrate.trapezoid(density, actions) == pytest.approx(1.0, abs=1e-3)
     entropy = -integrate.trapezoid(density * log_p, actions)
-    assert float(wrap(Squashed.entropy)(p)) == pytest.approx(entropy, abs=1e-3)
+    assert float(wrap(TanhNormal.entropy)(p)) == pytest.approx(entropy, abs=1e-3)
     divergence = integrate.trapezoid(density * (log_p - log_q), actions)
-    assert float(wrap(Squashed.kl)(p, q)) == pytest.approx(divergence, abs=1e-3)
+    assert float(wrap(TanhNormal.kl)(p, q)) == pytest.approx(divergence, abs=1e-3)
     assert float(p.mode()[0]) == pytest.approx(np.tanh(0.3))
 
 
@@ -155,8 +155,8 @@ def many(d):
 def test_numbers_that_are_not_real_are_zero_and_change_no_other():
     mean, log_std = jnp.ones((6, 3)), jnp.zeros((6, 3))
     real = jnp.broadcast_to(jnp.array([True, True, False]), (6, 3))
-    padded = Squashed(Gaussian(mean, log_std, real)).sample(jax.random.key(0))
-    plain = Squashed(Gaussian(mean[:, :2], log_std[:, :2])).sample(jax.random.key(0))
+    padded = TanhNormal(Gaussian(mean, log_std, real)).sample(jax.random.key(0))
+    plain = TanhNormal(Gaussian(mean[:, :2], log_std[:, :2])).sample(jax.random.key(0))
     np.testing.assert_array_equal(padded[:, :2], plain)
     np.testing.assert_array_equal(padded[:, 2], 0.0)
 
@@ -171,7 +171,7 @@ def test_relaxed_draws_are_as_frequent_as_they_are_likely():
 DRAWN = {
     "one of three": (categorical(P, jnp.array([True, False, True])), np.eye(3)[[0, 2]]),
     "numbers": (Gaussian(jnp.array([0.5, -0.25]), jnp.zeros(2)), [[0.5, -0.25]]),
-    "squashed": (Squashed(Gaussian(jnp.array([0.5]), jnp.zeros(1))), [[np.tanh(0.5)]]),
+    "squashed": (TanhNormal(Gaussian(jnp.array([0.5]), jnp.zeros(1))), [[np.tanh(0.5)]]),
 }
 
 
@@ -190,4 +190,4 @@ def test_the_size_of_outputs_is_of_what_is_possible():
     choices = categorical([0.5, 0.3, 0.5], jnp.array([True, False, True]))
     np.testing.assert_allclose(choices.output_l2(), 2 * np.log(0.5) ** 2 / 3, rtol=1e-6)
     inner = Gaussian(jnp.array([3.0, 1.0]), jnp.zeros(2))
-    assert inner.output_l2() == Squashed(inner).output_l2() == 5.0
+    assert inner.output_l2() == TanhNormal(inner).output_l2() == 5.0

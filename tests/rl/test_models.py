@@ -7,7 +7,7 @@ import pytest
 
 from coterie.rl.distributions import Categorical, Gaussian
 from coterie.rl.models import ACTIVATIONS, Body, Critic, Dense, Policy, Shape
-from coterie.types import AgentSpec, Box, Discrete, View
+from coterie.types import AgentSpec, Box, Discrete, Observation
 
 KEY = jax.random.key(0)
 KEYS = jax.random.split(KEY)
@@ -111,14 +111,14 @@ def test_every_activation_gives_a_network(activation):
 def test_a_policy_starts_close_to_uniform_and_obeys_the_mask():
     discrete = Policy.init(KEYS, shape(), Discrete(3))
     mask = jnp.array([[True, True, False]] * G)
-    free = discrete.choices(jnp.ones((G, 2)), View(jnp.ones((G, 4))))
-    able = discrete.choices(jnp.ones((G, 2)), View(jnp.ones((G, 4)), mask))
+    free = discrete.choices(jnp.ones((G, 2)), Observation(jnp.ones((G, 4))))
+    able = discrete.choices(jnp.ones((G, 2)), Observation(jnp.ones((G, 4)), mask))
     assert isinstance(free, Categorical) and isinstance(able, Categorical)
     np.testing.assert_allclose(jnp.exp(free.log_probs), 1 / 3, atol=0.02)
     np.testing.assert_allclose(jnp.exp(able.log_probs[0]), [0.5, 0.5, 0.0], atol=0.02)
 
     continuous = Policy.init(KEYS, shape(), Box(3))
-    choices = continuous.choices(jnp.ones((G, 2)), View(jnp.ones((G, 4)), mask))
+    choices = continuous.choices(jnp.ones((G, 2)), Observation(jnp.ones((G, 4)), mask))
     assert isinstance(choices, Gaussian)
     np.testing.assert_allclose(choices.mean, 0.0, atol=0.03)
     np.testing.assert_array_equal(choices.log_std, np.zeros((G, 3)))
@@ -161,7 +161,7 @@ def test_a_number_stands_for_a_vector_of_zeros_and_a_one(hidden, recurrent):
 def test_without_hidden_layers_the_head_is_the_table():
     table = jnp.array([[0.0, 1.0, 2.0], [5.0, 4.0, 3.0]])
     policy = Policy.tabular(table)
-    view = View(jnp.array([[1.0], [0.0]]))
+    view = Observation(jnp.array([[1.0], [0.0]]))
     features, memory = jax.jit(Body.step)(policy.body, view.observation, policy.body.start())
     assert memory == ()
     expected = jax.nn.log_softmax(table)[np.array([1, 0])]

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coterie.rl.masked_stats import mean, standardise
-from coterie.rl.returns import generalised_advantage
+from coterie.rl.masked_stats import mean, standardize
+from coterie.rl.returns import generalized_advantage
 
 NO, YES = False, True
 # reward, value, next value of three steps; discount 1/2 and trace 1/2, so that each later error
@@ -25,14 +25,14 @@ STREAMS = {
 
 def advantage(terminated, ended, discount=0.5, trace=0.5):
     reward, value, next_value = jnp.array([[1.0, 2, 4], [1, 2, 4], [2, 4, 8]])
-    return generalised_advantage(
+    return generalized_advantage(
         reward, value, next_value, jnp.array(terminated), jnp.array(ended), discount, trace
     )
 
 
 @pytest.mark.parametrize("jit", [False, True])
 @pytest.mark.parametrize("case", STREAMS)
-def test_generalised_advantage(case, jit):
+def test_generalized_advantage(case, jit):
     terminated, ended, expected = STREAMS[case]
     function = jax.jit(advantage, static_argnums=(2, 3)) if jit else advantage
     np.testing.assert_allclose(function(jnp.array(terminated), jnp.array(ended)), expected)
@@ -52,7 +52,7 @@ def test_streams_side_by_side_do_not_mix():
         for x in ([1.0, 2, 4], [1.0, 2, 4], [2.0, 4, 8])
     )
     terminated, ended = (jnp.array([case[k] for case in cases]).T for k in (0, 1))
-    result = generalised_advantage(reward, value, following, terminated, ended, 0.5, 0.5)
+    result = generalized_advantage(reward, value, following, terminated, ended, 0.5, 0.5)
     np.testing.assert_allclose(result.T, [case[2] for case in cases])
 
 
@@ -69,10 +69,10 @@ def test_averages(where, average, standard):
     values, where = jnp.array([2.0, 4.0, 6.0]), where if where is None else jnp.array(where)
     for wrap in (jax.jit, lambda function: function):
         assert float(wrap(mean)(values, where)) == average
-        np.testing.assert_allclose(wrap(standardise)(values, where), standard, rtol=1e-5)
+        np.testing.assert_allclose(wrap(standardize)(values, where), standard, rtol=1e-5)
 
 
 def test_a_sample_that_does_not_count_may_be_anything():
     values, where = jnp.array([1.0, jnp.nan, 3.0]), jnp.array([True, False, True])
     assert float(mean(values, where)) == 2.0
-    np.testing.assert_allclose(standardise(values, where)[::2], [-1.0, 1.0], rtol=1e-6)
+    np.testing.assert_allclose(standardize(values, where)[::2], [-1.0, 1.0], rtol=1e-6)

@@ -99,8 +99,9 @@ def test_a_missing_package_is_named_before_anything_is_written(name, monkeypatch
 
 def test_the_example_from_the_command_line_and_resumed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    words = "--hidden 8 --horizon 6 --epochs 1 --minibatches 2 --games 4 --block 2 --steps 240"
-    looks = "--evaluations 2 --evaluation-games 3 --no-plots --folder run --loggers csv"
+    words = "--hidden-sizes 8 --rollout-length 6 --epochs 1 --minibatches 2 --num-envs 4"
+    words += " --updates-per-block 2 --steps 240"
+    looks = "--num-evals 2 --eval-episodes 3 --no-plots --folder run --loggers csv"
     name = "examples.own_logger:JsonLines"
     main(["train", "dpo", "tests.runs:Pond", *words.split(), *looks.split(), name])
     run = open_run("run")
@@ -109,14 +110,19 @@ def test_the_example_from_the_command_line_and_resumed(tmp_path, monkeypatch):
     assert first == json.loads(json.dumps(run.describe()))
     assert first["loggers"] == ["csv", name]
     assert [row["steps"] for row in rows] == table["steps"].tolist()
-    assert [row["return"] for row in rows] == pytest.approx(table["return"].tolist(), rel=1e-6)
+    assert [row["episode_return"] for row in rows] == pytest.approx(
+        table["episode_return"].tolist(), rel=1e-6
+    )
 
 
 def test_the_example_repeats_nothing_when_it_goes_on(tmp_path):
     run = trained(tmp_path / "run", stop=4)
     own = JsonLines()
     own.path = run.folder / own.file
-    for value in ({}, *({"seed": 0, "steps": steps, "return": 0.0} for steps in (0, 144, 240))):
+    for value in (
+        {},
+        *({"seed": 0, "steps": steps, "episode_return": 0.0} for steps in (0, 144, 240)),
+    ):
         own._write(value)
     own.start(run)
     assert len(own.path.read_text().splitlines()) == 3

@@ -15,15 +15,15 @@ from coterie.training.checkpoint import checkpoints
 from coterie.training.evaluate import Scores
 from coterie.training.loggers.table import Table, read_table
 from coterie.training.metrics import evaluation_row, require_sound, training_row
-from coterie.training.rollout import Episodes
+from coterie.training.rollout import EpisodeStats
 from coterie.training.run import new_run, open_run
 from coterie.training.settings import Settings, is_due
-from coterie.training.state import Report
+from coterie.training.state import IterationStats
 from coterie.training.traffic_log import Ledger
 from tests.runs import SETTINGS, Pond, Stop, finished, small
 
 NAMES = ("a", "b")
-REPORT = Report(  # two updates; two episodes ended in the first and one in the second
+REPORT = IterationStats(  # two updates; two episodes ended in the first and one in the second
     metrics={"kl": np.array([[1.0, 2.0], [3.0, 6.0]])},
     bytes=np.array([[10, 20], [30, 40]]),
     rounds=np.array([[2, 2], [2, 2]]),
@@ -35,8 +35,8 @@ REPORT = Report(  # two updates; two episodes ended in the first and one in the 
             lost=np.array([[[0], [0]], [[1], [0]]]),
         )
     },
-    apart={"critic": np.array([0.5, 0.25])},
-    episodes=Episodes(
+    consensus_error={"critic": np.array([0.5, 0.25])},
+    episodes=EpisodeStats(
         count=np.array([2, 1]),
         returns=np.array([[2.0, 4.0], [4.0, 11.0]]),
         length=np.array([20, 10]),
@@ -49,10 +49,10 @@ REPORT = Report(  # two updates; two episodes ended in the first and one in the 
 def test_rows_by_hand():
     assert training_row(REPORT, NAMES) == {
         "episodes": 3,
-        "length": 10,
-        "return": 3.5,
-        "return/a": 2,
-        "return/b": 5,
+        "episode_length": 10,
+        "episode_return": 3.5,
+        "episode_return/a": 2,
+        "episode_return/b": 5,
         "far": 3,
         "each": 2,
         "kl": 3,
@@ -62,10 +62,10 @@ def test_rows_by_hand():
         "bytes/a": 40,
         "bytes/b": 60,
         "rounds": 4,
-        "critic.bytes": 18,
-        "critic.rounds": 2,
-        "critic.lost": 0.25,
-        "critic.apart": 0.375,
+        "critic/bytes": 18,
+        "critic/rounds": 2,
+        "critic/lost": 0.25,
+        "critic/consensus_error": 0.375,
     }
 
 
@@ -85,14 +85,14 @@ def test_a_ledger_adds_up_and_goes_on(tmp_path):
 
 
 def test_no_return_where_no_episode_ended(tmp_path):
-    nothing = Episodes(*(np.zeros_like(x) for x in REPORT.episodes[:3]), REPORT.episodes.info)
+    nothing = EpisodeStats(*(np.zeros_like(x) for x in REPORT.episodes[:3]), REPORT.episodes.info)
     row = training_row(REPORT._replace(episodes=nothing), NAMES)
-    assert np.isnan([row["return"], row["return/a"], row["length"]]).all()
+    assert np.isnan([row["episode_return"], row["episode_return/a"], row["episode_length"]]).all()
     assert row["kl"] == 3
     table = Table(tmp_path / "t.csv")
-    table.append({"steps": 1.0, "return": row["return"], "kl": row["kl"]})
+    table.append({"steps": 1.0, "episode_return": row["episode_return"], "kl": row["kl"]})
     assert table.path.read_text() == "steps,return,kl\n1,,3\n"
-    assert np.isnan(read_table(table.path)["return"]).all()
+    assert np.isnan(read_table(table.path)["episode_return"]).all()
 
 
 def test_an_evaluation_by_hand():
@@ -102,7 +102,13 @@ def test_an_evaluation_by_hand():
         info={"far": np.array([1.0, 2.0])},
         ended=np.array([True, True]),
     )
-    expected = {"return": 3, "return/a": 2, "return/b": 4, "length": 5, "far": 1.5}
+    expected = {
+        "episode_return": 3,
+        "episode_return/a": 2,
+        "episode_return/b": 4,
+        "episode_length": 5,
+        "far": 1.5,
+    }
     assert evaluation_row(scores, NAMES, np.array([10, 30])) == expected | {"bytes": 20}
 
 
@@ -119,8 +125,8 @@ def test_what_is_not_finite_is_named(quantity):
     assert str(stopped.value).startswith(f"agent 1 (b): {quantity} is not finite in update 11; ")
 
 
-def stopped(folder, game=None, settings=SETTINGS, **options):
-    run = new_run(small("ippo", **options), game or Pond(), settings, folder)
+def stopped(folder, env=None, settings=SETTINGS, **options):
+    run = new_run(small("ippo", **options), env or Pond(), settings, folder)
     with pytest.raises(NonFiniteError) as error:
         loop.train(run)
     for checkpoint in checkpoints(run.checkpoints(0)):
@@ -140,16 +146,26 @@ def test_a_reward_that_turns_nan_stops_the_run(tmp_path):
 
 @pytest.mark.parametrize("rate", [1e30, float("inf")])
 def test_parameters_that_explode_stop_the_run(tmp_path, rate):
-    settings = dataclasses.replace(SETTINGS, block=1, steps=240, evaluations=1, checkpoints=10)
-    text, _ = stopped(tmp_path / "run", settings=settings, learning_rate=rate, minibatches=1)
+    settings = dataclasses.replace(
+        SETTINGS, updates_per_block=1, steps=240, num_evals=1, num_checkpoints=10
+    )
+    text, _ = stopped(tmp_path / "run", settings=settings, actor_lr=rate, minibatches=1)
     assert text.startswith("agent 0 (agent-0): ")
     assert "not finite" in text
-    assert "--learning-rate" in text
+    assert "--actor-lr" in text
 
 
 def test_no_column_is_missing_from_a_real_run():
     table = read_table(finished().metrics(0))
-    for name in ("return", "entropy", "kl", "policy_loss", "critic_loss", "gradient_norm", "bytes"):
+    for name in (
+        "episode_return",
+        "entropy",
+        "kl",
+        "policy_loss",
+        "critic_loss",
+        "gradient_norm",
+        "bytes",
+    ):
         each = [table[f"{name}/agent-{i}"] for i in (0, 1)]
         np.testing.assert_allclose(table[name], np.mean(each, axis=0), rtol=1e-6)
     assert table["steps"].tolist() == [48, 96, 144, 192, 240]
@@ -226,12 +242,12 @@ def test_tensorboard_needs_its_extra(tmp_path, monkeypatch):
 
 WRONG = {
     "steps": (0, -5, 1.5, True, "8"),
-    "games": (0,),
+    "num_envs": (0,),
     "seeds": (0,),
-    "block": (0,),
-    "evaluations": (0,),
-    "evaluation_games": (0,),
-    "checkpoints": (0,),
+    "updates_per_block": (0,),
+    "num_evals": (0,),
+    "eval_episodes": (0,),
+    "num_checkpoints": (0,),
     "seed": (-1, 2**31),
 }
 

@@ -6,10 +6,10 @@ import signal
 import pytest
 from rich.console import Console
 
-from coterie.training.progress import Bar
+from coterie.training.progress import ProgressBar
 from tests.runs import finished
 
-ROW = {"return": -3.25}
+ROW = {"episode_return": -3.25}
 
 
 def shown(terminal, width=120):
@@ -19,7 +19,7 @@ def shown(terminal, width=120):
 
 def test_a_terminal_has_a_bar_with_return_speed_and_time_left():
     console, text = shown(True)
-    with Bar(finished(), console) as bar:
+    with ProgressBar(finished(), console) as bar:
         for block in (1, 2, 3):
             bar.log("training", 0, 48 * block, ROW)
         bar.log("evaluation", 0, 144, ROW)
@@ -30,15 +30,15 @@ def test_a_terminal_has_a_bar_with_return_speed_and_time_left():
 
 def test_no_episode_no_return():
     console, text = shown(True)
-    with Bar(finished(), console) as bar:
-        bar.log("training", 0, 48, {"return": float("nan")})
+    with ProgressBar(finished(), console) as bar:
+        bar.log("training", 0, 48, {"episode_return": float("nan")})
         bar._bar.refresh()
     assert "no episode over yet" in text()
 
 
 def test_without_a_terminal_there_is_a_line_for_each_evaluation():
     console, text = shown(False, width=20)
-    with Bar(finished(), console) as bar:
+    with ProgressBar(finished(), console) as bar:
         bar.log("training", 0, 48, ROW)
         bar.log("evaluation", 0, 48, ROW)
         bar.say("a path/that/is/longer/than/the/terminal [red]is wide")
@@ -50,7 +50,7 @@ def test_without_a_terminal_there_is_a_line_for_each_evaluation():
 
 def test_memory_is_told_where_it_is_much():
     console, text = shown(False)
-    with Bar(finished(), console) as bar:
+    with ProgressBar(finished(), console) as bar:
         bar.begun(99_000_000)
         assert text() == ""
         bar.begun(1_234_000_000)
@@ -61,7 +61,7 @@ def test_memory_is_told_where_it_is_much():
 
 def test_the_first_control_c_asks_and_the_second_interrupts():
     before = signal.getsignal(signal.SIGINT)
-    with Bar(finished(), shown(False)[0]) as bar:
+    with ProgressBar(finished(), shown(False)[0]) as bar:
         assert not bar.stopping()
         signal.raise_signal(signal.SIGINT)
         assert bar.stopping()

@@ -1,4 +1,4 @@
-"""A game that is drawn anew for every seed."""
+"""An environment that is drawn anew for every seed."""
 
 import dataclasses
 
@@ -10,17 +10,17 @@ from coterie.errors import ConfigError
 from coterie.results import score
 from tests.runs import SETTINGS, policies, trained
 
-GAME = RandomMDP(states=4, agents=2, actions=2, instance=5)
+ENV = RandomMDP(states=4, agents=2, actions=2, instance=5)
 
 
 @pytest.fixture(scope="module", params=["dpo", "li-jia-tabular", "central-q"])
 def both(request, tmp_path_factory):
-    """Two seeds, each in a game of its own, and the second one in that game alone.
+    """Two seeds, each in an environment of its own, and the second one in that environment alone.
 
     Tables advance as one batch of seeds, networks seed by seed, a centre as one agent.
     """
     folder = tmp_path_factory.mktemp("redrawn")
-    redrawn, again = dataclasses.replace(GAME, redrawn=True), dataclasses.replace(GAME, instance=6)
+    redrawn, again = dataclasses.replace(ENV, redrawn=True), dataclasses.replace(ENV, instance=6)
     pair = dataclasses.replace(SETTINGS, seeds=2)
     alone = dataclasses.replace(SETTINGS, seed=1)
     return (

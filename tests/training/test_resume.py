@@ -9,8 +9,17 @@ import time
 
 import pytest
 
-from coterie.envs.pettingzoo import PettingZooGame
-from coterie.network import Communication, Delay, Extra, Intervals, Loss, Noise, Quantise, Silence
+from coterie.envs.pettingzoo import PettingZooEnv
+from coterie.network import (
+    AsyncIntervals,
+    Communication,
+    Delay,
+    LinkDropout,
+    NodeFailure,
+    Noise,
+    Quantization,
+    RandomLinks,
+)
 from coterie.training import loop
 from coterie.training.run import open_run
 from tests.runs import (
@@ -52,24 +61,29 @@ FAULTS = {
     "links come and go": (
         "networked-ac",
         Pond(agents=4),
-        Communication(schedule=Extra(0.5), channels=(Loss(0.3, burst=3), Delay(4), Quantise(8))),
-        {"critic_hidden": (8,), "rounds": 3},
+        Communication(
+            schedule=RandomLinks(0.5),
+            channels=(LinkDropout(0.3, burst=3), Delay(4), Quantization(8)),
+        ),
+        {"critic_hidden_sizes": (8,), "rounds": 3},
     ),
     "listening at intervals": (
         "li-jia",
         Pond(agents=4, box=True),
-        Communication(schedule=Intervals(3, 1), channels=(Silence(1, 4, 9), Delay(2), Noise(0.01))),
-        {"refresh": "all"},
+        Communication(
+            schedule=AsyncIntervals(3, 1), channels=(NodeFailure(1, 4, 9), Delay(2), Noise(0.01))
+        ),
+        {"weight_estimation": "all"},
     ),
 }
 
 
 @pytest.mark.parametrize("case", FAULTS)
 def test_a_network_with_faults_goes_on_where_it_was(tmp_path, case):
-    name, game, talk, options = FAULTS[case]
+    name, env, talk, options = FAULTS[case]
     settings = dataclasses.replace(SETTINGS, communication=talk)
-    whole = trained(tmp_path / "whole", name, game, settings, **options)
-    run = trained(tmp_path / "run", name, game, settings, stop=2, **options)
+    whole = trained(tmp_path / "whole", name, env, settings, **options)
+    run = trained(tmp_path / "run", name, env, settings, stop=2, **options)
     assert not run.finished
     resumed(run)
     assert_same_run(whole, run)
@@ -115,11 +129,13 @@ def test_resumed_before_the_first_checkpoint(tmp_path):
 
 
 def test_games_that_cannot_be_saved_restart_at_checkpoints_either_way(tmp_path, worlds):
-    game = PettingZooGame("worlds:Ladder", workers=1)
+    env = PettingZooEnv("worlds:Ladder", workers=1)
     settings = dataclasses.replace(SETTINGS, steps=192)  # four blocks, a checkpoint after each
-    whole = trained(tmp_path / "whole", game=game, settings=settings)
-    run = trained(tmp_path / "run", game=game, settings=settings, stop=2)
-    trainer(run).setup.vector.sessions._workers = None  # as a new process would not know the games
+    whole = trained(tmp_path / "whole", env=env, settings=settings)
+    run = trained(tmp_path / "run", env=env, settings=settings, stop=2)
+    trainer(
+        run
+    ).setup.vector.sessions._workers = None  # as a new process would not know the environments
     resumed(run)
     assert_same_run(whole, run)
 
@@ -127,8 +143,11 @@ def test_games_that_cannot_be_saved_restart_at_checkpoints_either_way(tmp_path, 
 def test_control_c_stops_cleanly_and_resume_goes_on(tmp_path):
     settings = dataclasses.replace(SETTINGS, steps=400 * 48)
     train = "import sys; from coterie.cli import main; main(sys.argv[1:])"
-    words = "train dpo tests.runs:Pond --hidden 8 --horizon 6 --epochs 1 --minibatches 2 --games 4"
-    more = "--block 2 --evaluations 2 --evaluation-games 3 --checkpoints 5 --steps 19200 --folder"
+    words = (
+        "train dpo tests.runs:Pond --hidden-sizes 8 --rollout-length 6 --epochs 1 --minibatches 2"
+    )
+    more = "--num-envs 4 --updates-per-block 2 --num-evals 2 --eval-episodes 3 --num-checkpoints 5 "
+    more += "--steps 19200 --folder"
     process = subprocess.Popen(
         [sys.executable, "-c", train, *words.split(), *more.split(), "run"],
         cwd=tmp_path,
@@ -148,4 +167,4 @@ def test_control_c_stops_cleanly_and_resume_goes_on(tmp_path):
     assert not opened.finished
     assert loop.resume(opened) is True
     assert opened.settings == settings
-    assert_same_run(finished(game=Pond(), settings=settings), opened)
+    assert_same_run(finished(env=Pond(), settings=settings), opened)

@@ -21,9 +21,9 @@ from tests.runs import (
 )
 
 LOOKS = {
-    "more evaluations": {"evaluations": 5, "evaluation_games": 2},
-    "fewer checkpoints": {"checkpoints": 1},
-    "one long block": {"block": 10, "evaluations": 1, "checkpoints": 1},
+    "more evaluations": {"num_evals": 5, "eval_episodes": 2},
+    "fewer checkpoints": {"num_checkpoints": 1},
+    "one long block": {"updates_per_block": 10, "num_evals": 1, "num_checkpoints": 1},
 }
 
 
@@ -97,5 +97,5 @@ def test_nothing_on_the_device_grows(tmp_path):
     for _ in range(3):
         [team], [report] = own.programs.advance([team], [()])
         assert jax.eval_shape(lambda x: x, team) == shapes
-        updates = SETTINGS.block
+        updates = SETTINGS.updates_per_block
         assert all(np.shape(leaf)[0] == updates for leaf in jax.tree.leaves(report))

@@ -11,19 +11,19 @@ from coterie.envs import Commons
 from coterie.envs.game import Discrete
 from coterie.graph import family
 from coterie.network import Communication
-from coterie.training.action_scaling import units
+from coterie.training.action_scaling import action_scaling
 from coterie.training.evaluate import evaluator
-from coterie.training.state import assemble, iteration
+from coterie.training.state import init_state, iteration
 from tests.support import SMALL, accepts, catalogue, with_options
 
 PRIME = 23
 """A number of agents that divides no other size here."""
 
-SENDING = {n: a for n, a in catalogue(recurrent=False).items() if a.information.sends}
+SENDING = {n: a for n, a in catalogue(recurrent=False).items() if a.information.payloads}
 METHODS = {
-    name: with_options(algorithm, crowd="mean")
+    name: with_options(algorithm, critic_actions="mean")
     for name, algorithm in SENDING.items()
-    if not algorithm.information.central and not algorithm.information.shows
+    if not algorithm.information.central and not algorithm.information.broadcasts
     if not isinstance(algorithm, MATRPO)  # whose agents have a head for each of the others
     and algorithm.information.state != "observations"  # everybody's, to everybody
 }
@@ -31,18 +31,20 @@ METHODS = {
 
 def parts(algorithm, agents, graph="ring"):
     """The start of a team, an iteration and an evaluation, with what each is given."""
-    game = Commons(agents=agents, continuous=not accepts(algorithm, Discrete))
-    vector, talk, key = game.vectorize(2), Communication(family(graph, agents)), jax.random.key(0)
+    env = Commons(agents=agents, continuous=not accepts(algorithm, Discrete))
+    vector, talk, key = env.vectorize(2), Communication(family(graph, agents)), jax.random.key(0)
 
     def start(key):
-        return assemble(algorithm, game, vector, talk, key)
+        return init_state(algorithm, env, vector, talk, key)
 
     def judge(team, key):
         policies = jax.vmap(algorithm.policy)(team.agents)
-        return evaluator(vector, units(game.specs), algorithm.plays_mode)(policies, key)
+        return evaluator(vector, action_scaling(env.specs), algorithm.deterministic_eval)(
+            policies, key
+        )
 
     team = jax.eval_shape(start, key)
-    return (start, (key,)), (iteration(algorithm, game, vector), (team,)), (judge, (team, key))
+    return (start, (key,)), (iteration(algorithm, env, vector), (team,)), (judge, (team, key))
 
 
 def shapes(jaxpr):
@@ -74,7 +76,7 @@ def test_on_a_ring_no_array_has_a_number_for_each_pair_of_agents(algorithm):
 @pytest.mark.parametrize(("crowd", "graph"), [("joint", "ring"), ("mean", "complete")])
 def test_who_hears_everybody_pays_for_it(crowd, graph):
     """The check would notice: critics of all actions, and messages to all, are squares."""
-    assert squares(with_options(NetworkedAC(crowd=crowd), **SMALL), graph) != set()
+    assert squares(with_options(NetworkedAC(critic_actions=crowd), **SMALL), graph) != set()
 
 
 def test_a_large_team_starts_by_as_short_a_program_as_a_small_one():
@@ -87,7 +89,7 @@ def test_a_large_team_starts_by_as_short_a_program_as_a_small_one():
 
 
 def test_a_compiled_block_takes_the_same_memory_for_each_agent():
-    algorithm = with_options(NetworkedAC(crowd="mean"), **SMALL)
+    algorithm = with_options(NetworkedAC(critic_actions="mean"), **SMALL)
 
     def taken(agents):
         _, (advance, team), _ = parts(algorithm, agents)

@@ -2,5 +2,5 @@
 
 from coterie.algorithms.base.algorithm import Algorithm as Algorithm
 from coterie.algorithms.base.algorithm import Decision as Decision
-from coterie.algorithms.base.algorithm import Experience as Experience
 from coterie.algorithms.base.algorithm import Information as Information
+from coterie.algorithms.base.algorithm import Trajectory as Trajectory

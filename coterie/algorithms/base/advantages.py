@@ -2,22 +2,28 @@
 
 from jaxtyping import Array, Float
 
-from coterie.algorithms.base.algorithm import Experience
-from coterie.rl.models import Critic, Memory
-from coterie.rl.returns import generalised_advantage
+from coterie.algorithms.base.algorithm import Trajectory
+from coterie.rl.models import Critic, RecurrentState
+from coterie.rl.returns import generalized_advantage
 
 
-def appraised(
-    critic: Critic, experience: Experience, memory: Memory, discount: float, trace: float
+def values_and_gae(
+    critic: Critic,
+    trajectory: Trajectory,
+    memory: RecurrentState,
+    discount: float,
+    gae_lambda: float,
 ) -> tuple[Float[Array, "T G"], Float[Array, "T G"]]:
     """The values of what was seen, and generalised advantages.
 
     memory: what the critic remembered before the first step.
     """
-    view, next_view = experience.view, experience.next_view
-    features = critic.body.sequence(view.judged, memory, experience.over)
+    view, next_view = trajectory.view, trajectory.next_view
+    features = critic.body.sequence(view.critic_input, memory, trajectory.over)
     value = critic.value(features)
-    following = critic.value(critic.body.after(features, next_view.judged))
-    ends = experience.terminated, experience.truncated
-    advantage = generalised_advantage(experience.reward, value, following, *ends, discount, trace)
+    following = critic.value(critic.body.after(features, next_view.critic_input))
+    ends = trajectory.terminated, trajectory.truncated
+    advantage = generalized_advantage(
+        trajectory.reward, value, following, *ends, discount, gae_lambda
+    )
     return value, advantage

@@ -10,7 +10,7 @@ from coterie.bounds import require_bounds
 from coterie.errors import require
 from coterie.network import Network
 from coterie.rl.models import Policy
-from coterie.types import AgentSpec, Space, View
+from coterie.types import AgentSpec, Observation, Space
 
 Metrics = dict[str, Float[Array, ""]]
 
@@ -25,30 +25,31 @@ class Information:
     action_space: which kinds of actions the method can choose: "any", one of several ("discrete"),
              or numbers ("continuous").
     reward:  learning is paid its "own" reward or the mean of the "team".
-    shows:   the parts of its decisions that it sends to everybody; counted as traffic.
-    sends:   the payloads it may send to neighbours.
-    to_all:  whether everybody has to be a neighbour of everybody.
+    broadcasts: the parts of its decisions that it sends to everybody; counted as traffic.
+    payloads: the payloads it may send to neighbours.
+    requires_complete_graph: whether everybody has to be a neighbour of everybody.
     central: learning happens at a centre that everybody sends everything to; counted as traffic.
-    together: the centre acts, too: it chooses the joint action, as one agent in the place of all.
+    joint_control: the centre acts, too: it chooses the joint action, as one agent in the place of
+                   all.
     """
 
     state: bool | Literal["observations"] = False
     actions: Literal["own", "joint", "mean"] = "own"
     action_space: Literal["any", "discrete", "continuous"] = "any"
     reward: Literal["own", "team"] = "own"
-    shows: tuple[str, ...] = ()
-    sends: tuple[str, ...] = ()
-    to_all: bool = False
+    broadcasts: tuple[str, ...] = ()
+    payloads: tuple[str, ...] = ()
+    requires_complete_graph: bool = False
     central: bool = False
-    together: bool = False
+    joint_control: bool = False
 
     @property
-    def open(self) -> bool:
+    def joint_observable(self) -> bool:
         """Whether everybody's part of a memory may be looked up by all (see `Network.public`)."""
         return self.state == "observations" or self.actions == "joint"
 
 
-AS_ONE = Information(reward="team", central=True, together=True)
+AS_ONE = Information(reward="team", central=True, joint_control=True)
 """What a centre knows that acts for all."""
 
 
@@ -66,8 +67,8 @@ class Action(NamedTuple):
     action: Array
 
 
-class Experience(NamedTuple):
-    """One agent's record of `T` steps in `G` games, time first.
+class Trajectory(NamedTuple):
+    """One agent's record of `T` steps in `G` environments, time first.
 
     view, decision: what it perceived and decided, `[T, G, ...]`.
     reward:     its reward, `[T, G]`.
@@ -80,27 +81,27 @@ class Experience(NamedTuple):
                 `None`. A number of `A` is a vector of zeros and a one; `W` is the largest size.
                 An agent that is gone does nothing: zeros.
     shown:      what everybody shows, `[T, G, N, ...]` for each name that is declared.
-    there:      who is in the game, `[T, G, N]`, where everybody's actions are declared; `None` if
-                no agent ever leaves early.
+    there:      who is in the environment, `[T, G, N]`, where everybody's actions are declared;
+                `None` if no agent ever leaves early.
     """
 
-    view: View
+    view: Observation
     decision: Any
     reward: Float[Array, "T G"]
     terminated: Bool[Array, "T G"]
     truncated: Bool[Array, "T G"]
     over: Bool[Array, "T G"]
-    next_view: View
+    next_view: Observation
     memory: PyTree
     actions: Float[Array, "T G M W"] | None = None
     shown: dict[str, PyTree] | None = None
     there: Bool[Array, "T G N"] | None = None
 
 
-def joint(experience: Experience) -> Float[Array, "T G M W"]:
+def joint(trajectory: Trajectory) -> Float[Array, "T G M W"]:
     """Everybody's actions, or their mean, which `Information.actions` has declared."""
-    assert experience.actions is not None
-    return experience.actions
+    assert trajectory.actions is not None
+    return trajectory.actions
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ class Algorithm(abc.ABC):
 
     @property
     @abc.abstractmethod
-    def horizon(self) -> int:
+    def rollout_length(self) -> int:
         """Steps played between two calls of `learn`."""
 
     @property
@@ -127,10 +128,11 @@ class Algorithm(abc.ABC):
         """What this algorithm is allowed to know; by default only what is its own."""
         return Information()
 
-    def check(self, games: int) -> None:  # noqa: B027 (all do)
-        """Raise `ConfigError` if hyper-parameters do not go together, or not with so many games."""
+    def check(self, num_envs: int) -> None:  # noqa: B027 (all do)
+        """Raise `ConfigError` if hyper-parameters do not go together, or not with so many
+        environments."""
 
-    def check_meetings(self, gaps: tuple[float, float], wait: float) -> None:  # noqa: B027 (all do)
+    def check_communication(self, gaps: tuple[float, float], wait: float) -> None:  # noqa: B027 (all do)
         """Warn of hyper-parameters that do not go with averages over a graph of these `gaps`, to
         which each agent listens in one round of `wait`, if not in all."""
 
@@ -143,8 +145,9 @@ class Algorithm(abc.ABC):
         chooses = "numbers" if wanted == "continuous" else "among discrete actions"
         require(
             wanted in ("any", found),
-            f"{type(self).__name__} chooses {chooses}, but this game's actions are {found}: use "
-            f"the game's {wanted} form, or a method for any actions, as dpo, ippo or f2a2-ddpg.",
+            f"{type(self).__name__} chooses {chooses}, but this environment's actions are {found}: "
+            f"use the environment's {wanted} form, or a method for any actions, as dpo, ippo or "
+            "f2a2-ddpg.",
         )
 
     @abc.abstractmethod
@@ -153,13 +156,13 @@ class Algorithm(abc.ABC):
 
     @abc.abstractmethod
     def act(
-        self, state: PyTree, memory: PyTree, view: View, key: Key[Array, ""]
+        self, state: PyTree, memory: PyTree, view: Observation, key: Key[Array, ""]
     ) -> tuple[Decision, PyTree]:
-        """Decide in each of `G` games (`view` is `[G, ...]`) and remember."""
+        """Decide in each of `G` environments (`view` is `[G, ...]`) and remember."""
 
     @abc.abstractmethod
     def learn(
-        self, state: PyTree, experience: Experience, network: Network, key: Key[Array, ""]
+        self, state: PyTree, trajectory: Trajectory, network: Network, key: Key[Array, ""]
     ) -> tuple[PyTree, Network, Metrics]:
         """Update my state from my experience; `network` is the only way out."""
 
@@ -175,7 +178,7 @@ class Algorithm(abc.ABC):
         return {}
 
     @property
-    def plays_mode(self) -> bool:
+    def deterministic_eval(self) -> bool:
         """Whether, once trained, I take the most likely action instead of drawing one."""
         return False
 

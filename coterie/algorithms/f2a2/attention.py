@@ -37,7 +37,7 @@ class AttentionCritic(eqx.Module):
     attention: Attention
     inner: Dense
     outer: Dense
-    heads: int = eqx.field(static=True)
+    num_heads: int = eqx.field(static=True)
 
     @staticmethod
     def init(key: Key[Array, ""], spec: AgentSpec, width: int, heads: int) -> "AttentionCritic":
@@ -47,7 +47,7 @@ class AttentionCritic(eqx.Module):
         square = jax.nn.initializers.orthogonal()
         return AttentionCritic(
             Dense.init(own, seen, width, 2.0**0.5),
-            # One by one, as in `Minds`.
+            # One by one, as in `OpponentModels`.
             jax.lax.map(
                 lambda key: Dense.init(key, seen + acted, width, 2.0**0.5),
                 jax.random.split(encoders, spec.agents),
@@ -72,10 +72,10 @@ class AttentionCritic(eqx.Module):
         views = jnp.moveaxis(seen.reshape(batch, agents, -1), 1, 0)
         mine = active(self.own(views[index]))
         others = active(jax.vmap(_encoded)(views, jnp.moveaxis(acted, 1, 0), self.encoders))
-        size = mine.shape[-1] // self.heads
+        size = mine.shape[-1] // self.num_heads
         # What keys make of everybody, a query asks of itself: the same likeness, for one product.
         asking = mine @ self.attention.query, self.attention.key
-        query, key = (x.reshape(-1, self.heads, size) for x in asking)
+        query, key = (x.reshape(-1, self.num_heads, size) for x in asking)
         asked = jnp.einsum("bhd,ehd->bhe", query, key)
         likeness = jnp.einsum("nbe,bhe->nbh", others, asked) / size**0.5
         other = jnp.arange(agents)[:, None, None] != index

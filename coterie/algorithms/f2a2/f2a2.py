@@ -15,14 +15,14 @@ from jaxtyping import Array, Float, Int, Key, PyTree
 
 from coterie.algorithms.base.algorithm import Algorithm, Information
 from coterie.algorithms.base.off_policy import Models
-from coterie.algorithms.f2a2.joint_objective import Joint
-from coterie.algorithms.f2a2.primal_dual import Pact, Parts, PrimalDual
+from coterie.algorithms.f2a2.joint_objective import JointObjective
+from coterie.algorithms.f2a2.primal_dual import DualState, PrimalDual, SharedSplit
 from coterie.bounds import Above, AtLeast, Between
 from coterie.errors import ConfigError
 from coterie.network import Network
 from coterie.rl.models import Policy, Shape
 from coterie.rl.widths import Widths, require_memory
-from coterie.types import AgentSpec, View
+from coterie.types import AgentSpec, Observation
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,15 @@ class F2A2(Algorithm):
     rewards and policies are not.
     """
 
-    learning_rate: Annotated[float, Above(0)] = 1e-3
+    actor_lr: Annotated[float, Above(0)] = 1e-3
     """Adam's step size for the policy (beta_psi)."""
-    critic_learning_rate: Annotated[float, Above(0)] = 1e-3
+    critic_lr: Annotated[float, Above(0)] = 1e-3
     """Step size of the critics (beta_phi), and of the force that holds their copies together."""
     discount: Annotated[float, Between(0, 1)] = 0.99
     """gamma: what a reward one step later is worth now."""
-    gradient_clip: Annotated[float, Above(0, infinite=True)] = 1.0
+    max_grad_norm: Annotated[float, Above(0, infinite=True)] = 1.0
     """Largest norm of each network's gradient."""
-    hidden: Widths = (64, 64)
+    hidden_sizes: Widths = (64, 64)
     """Widths of the dense layers, of the policy and of the critic alike."""
     activation: Literal["tanh", "relu", "selu", "leaky_relu"] = "leaky_relu"
     """Non-linearity after each dense layer."""
@@ -56,16 +56,16 @@ class F2A2(Algorithm):
     critic_optimizer: Literal["adam", "sgd"] = "adam"
     """Adam scales each agent's errors by their own size; sgd agrees on the mean reward's critic."""
     penalty: Annotated[float, AtLeast(0)] = 100.0
-    """beta: how strongly copies are held together; 3 beta critic_learning_rate must be below 4 on
+    """beta: how strongly copies are held together; 3 beta critic_lr must be below 4 on
     the complete graph, below 3 on a ring; agents that listen at intervals want less."""
-    forget: Annotated[float, Between(0, 1)] = 0.0
+    dual_decay: Annotated[float, Between(0, 1)] = 0.0
     """The share of the dual variables forgotten in each round: above 0 where agents listen at
     intervals of their own."""
     objective: Literal["joint", "alternating"] = "joint"
     """Actor and critic as one objective, or (the ablation) each for itself."""
-    optimism: Annotated[float, AtLeast(0)] = 0.01
+    actor_weight_in_critic: Annotated[float, AtLeast(0)] = 0.01
     """alpha_1 / alpha_2 in the critic's block: the joint objective lifts values by half of it."""
-    caution: Annotated[float, AtLeast(0)] = 0.1
+    td_weight_in_actor: Annotated[float, AtLeast(0)] = 0.1
     """alpha_2 / alpha_1 in the policy's: how much it avoids what surprises the critic."""
 
     payload: ClassVar[str] = "critic"
@@ -80,7 +80,11 @@ class F2A2(Algorithm):
 
     @abc.abstractmethod
     def values(
-        self, critics: Any, view: View, actions: Float[Array, "*batch M W"], index: Int[Array, ""]
+        self,
+        critics: Any,
+        view: Observation,
+        actions: Float[Array, "*batch M W"],
+        index: Int[Array, ""],
     ) -> Float[Array, "K *batch"]:
         """What each critic thinks of everybody's actions; the own ones are at `index`."""
 
@@ -94,53 +98,53 @@ class F2A2(Algorithm):
 
     @property
     def information(self) -> Information:
-        return Information(state="observations", actions="joint", sends=(self.payload,))
+        return Information(state="observations", actions="joint", payloads=(self.payload,))
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_memory(self.hidden, self.recurrent)
+        require_memory(self.hidden_sizes, self.recurrent)
 
-    def check(self, games: int) -> None:
+    def check(self, num_envs: int) -> None:
         self.require_agreement()
-        super().check(games)
+        super().check(num_envs)
 
     def require_agreement(self) -> None:
         """Raise `ConfigError` unless copies can be held together at all."""
         self._scheme.check()
 
-    def check_meetings(self, gaps: tuple[float, float], wait: float) -> None:
-        self._scheme.check_step(self.critic_learning_rate, gaps, wait)
+    def check_communication(self, gaps: tuple[float, float], wait: float) -> None:
+        self._scheme.check_step(self.critic_lr, gaps, wait)
 
     def models(self, key: Key[Array, ""], spec: AgentSpec) -> Models:
         """A fresh policy and fresh critics."""
         if spec.states:
             raise ConfigError(
-                "f2a2 learns from observations, but this game's are numbered states: "
+                "f2a2 learns from observations, but this environment's are numbered states: "
                 "use maddpg, networked-q or a method with tables."
             )
         keys = jax.random.split(key, 3)
-        seen = Shape.of(spec, self.hidden, self.activation, self.recurrent)
+        seen = Shape.of(spec, self.hidden_sizes, self.activation, self.recurrent)
         return Models(self.actor(keys[:2], seen, spec), self.critics(keys[2], spec))
 
-    def start(self, models: Models) -> Pact:
+    def start(self, models: Models) -> DualState:
         """The agreement before anybody has met."""
         return self._scheme.start(self.parts(models).shared)
 
     def agree(
-        self, models: Models, change: Any, pact: Pact, network: Network
-    ) -> tuple[Models, Pact, Network]:
+        self, models: Models, change: Any, pact: DualState, network: Network
+    ) -> tuple[Models, DualState, Network]:
         """(5.4): what is shared steps along the gradient and the force at once, then all meet."""
-        force = self._scheme.force(self.parts(models).shared, pact)
+        force = self._scheme.dual_gradient(self.parts(models).shared, pact)
         shared, individual = self.parts(eqx.apply_updates(models, change))
-        rates = self.learning_rate, self.critic_learning_rate
+        rates = self.actor_lr, self.critic_lr
         pulled = Models(
             *(
                 jax.tree.map(lambda x, f, rate=rate: x - rate * f, part, push)
                 for rate, part, push in zip(rates, shared, force, strict=True)
             )
         )
-        pact, network = self._scheme.meet(pulled, pact, network, self.payload)
-        return Parts(pulled, individual).whole, pact, network
+        pact, network = self._scheme.consensus_step(pulled, pact, network, self.payload)
+        return SharedSplit(pulled, individual).whole, pact, network
 
     def shared(self, state: Any) -> dict[str, PyTree]:
         return {self.payload: self.parts(self.learned(state)).shared}
@@ -149,26 +153,26 @@ class F2A2(Algorithm):
         return self.learned(state).policy
 
     @property
-    def rule(self) -> Joint:
+    def rule(self) -> JointObjective:
         """The joint objective, or its ablation."""
         if self.objective == "alternating":
-            return Joint()
-        return Joint(self.optimism, self.caution, cut=1.0)
+            return JointObjective()
+        return JointObjective(self.actor_weight_in_critic, self.td_weight_in_actor, cut=1.0)
 
     def optimizer(self) -> optax.GradientTransformation:
         """How models follow their gradients."""
-        clip = optax.clip_by_global_norm(self.gradient_clip)
+        clip = optax.clip_by_global_norm(self.max_grad_norm)
         critic = {"adam": optax.adam, "sgd": optax.sgd}[self.critic_optimizer]
         rules = {
-            "policy": optax.chain(clip, optax.adam(self.learning_rate)),
-            "critic": optax.chain(clip, critic(self.critic_learning_rate)),
+            "policy": optax.chain(clip, optax.adam(self.actor_lr)),
+            "critic": optax.chain(clip, critic(self.critic_lr)),
         }
         return optax.partition(rules, Models("policy", "critic"))  # type: ignore[arg-type]
 
     @property
     def _scheme(self) -> PrimalDual:
-        return PrimalDual(self.penalty, self.forget)
+        return PrimalDual(self.penalty, self.dual_decay)
 
-    def parts(self, models: Models) -> Parts:
+    def parts(self, models: Models) -> SharedSplit:
         """What the team shares of these, and what it does not."""
-        return Parts.of(models, self.shares(models))
+        return SharedSplit.of(models, self.shares(models))

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from coterie.algorithms.base.algorithm import Information
-from coterie.algorithms.f2a2.f2a2_on import Case, Critics, F2A2OnPolicy
+from coterie.algorithms.f2a2.f2a2_on import Critics, F2A2OnPolicy, PolicyBatch
 from coterie.rl.distributions import Categorical
 from coterie.rl.models import Policy, Shape
 from coterie.types import AgentSpec
@@ -33,11 +33,11 @@ class F2A2COMA(F2A2OnPolicy):
         self.require_actions(spec.action)
         return super().actor(keys, shape, spec)
 
-    def gain(self, critics: Critics, case: Case) -> Float[Array, "T G"]:
+    def actor_objective(self, critics: Critics, case: PolicyBatch) -> Float[Array, "T G"]:
         advantage = self.advantage(critics, case)
-        return self.rule.scored_stored(case.log_prob, advantage, case.moved)
+        return self.rule.stored_score_term(case.log_prob, advantage, case.moved)
 
-    def advantage(self, critics: Critics, case: Case) -> Float[Array, "T G"]:
+    def advantage(self, critics: Critics, case: PolicyBatch) -> Float[Array, "T G"]:
         """`Q - B`: how much better what was done is than what the policy does on average."""
         assert isinstance(case.choices, Categorical)
 

@@ -10,27 +10,27 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, Key, PyTree
 
-from coterie.algorithms.base.advantages import appraised
-from coterie.algorithms.base.algorithm import Experience, Metrics, joint
+from coterie.algorithms.base.advantages import values_and_gae
+from coterie.algorithms.base.algorithm import Metrics, Trajectory, joint
 from coterie.algorithms.base.off_policy import Models
 from coterie.algorithms.f2a2.f2a2 import F2A2
-from coterie.algorithms.f2a2.primal_dual import Pact
+from coterie.algorithms.f2a2.primal_dual import DualState
 from coterie.algorithms.ppo.base import Choice
 from coterie.bounds import Above, AtLeast, Between
 from coterie.network import Network
 from coterie.rl.distributions import Distribution
 from coterie.rl.masked_stats import mean
-from coterie.rl.models import ActionCritic, Critic, Memory, Policy, Shape
+from coterie.rl.models import ActionCritic, Critic, Policy, RecurrentState, Shape
 from coterie.rl.widths import require_layer
-from coterie.types import AgentSpec, View
+from coterie.types import AgentSpec, Observation
 
 
-class Learner(NamedTuple):
+class F2A2OnPolicyState(NamedTuple):
     """All that an agent holds: its models, their optimiser, and the agreement on what is shared."""
 
     models: Models
     optimizer: PyTree
-    pact: Pact
+    dual: DualState
 
 
 class Critics(NamedTuple):
@@ -40,7 +40,7 @@ class Critics(NamedTuple):
     state: Critic
 
 
-class Case(NamedTuple):
+class PolicyBatch(NamedTuple):
     """What an agent learns from, `[T, G, ...]`.
 
     view, choices: what was seen, and what the policy would do now.
@@ -50,7 +50,7 @@ class Case(NamedTuple):
     index:    the own place among the agents.
     """
 
-    view: View
+    view: Observation
     choices: Distribution
     actions: Float[Array, "T G N W"]
     log_prob: Float[Array, "T G"]
@@ -78,99 +78,111 @@ class F2A2OnPolicy(F2A2):
     gradient is that of Proposition 3; at later ones terms are weighed by ratios of at most 1.
     """
 
-    horizon: Annotated[int, AtLeast(1)] = 25
-    """Steps played in every game between two rounds of updates."""
-    updates: Annotated[int, AtLeast(1)] = 16
-    """Gradient steps after each `horizon`, on all of its steps; 4 in the paper."""
-    learning_rate: Annotated[float, Above(0)] = 1e-4
+    rollout_length: Annotated[int, AtLeast(1)] = 25
+    """Steps played in every environment between two rounds of updates."""
+    updates_per_rollout: Annotated[int, AtLeast(1)] = 16
+    """Gradient steps after each `rollout_length`, on all of its steps; 4 in the paper."""
+    actor_lr: Annotated[float, Above(0)] = 1e-4
     """Adam's step size for the policy (beta_psi); 1e-3 in the paper."""
-    trace: Annotated[float, Between(0, 1)] = 0.8
+    gae_lambda: Annotated[float, Between(0, 1)] = 0.8
     """lambda of the critics' targets; the paper leaves it open."""
-    entropy: Annotated[float, AtLeast(0)] = 0.01
+    entropy_coef: Annotated[float, AtLeast(0)] = 0.01
     """Weight of the policy's entropy in its objective; 0 in the paper."""
 
     @abc.abstractmethod
-    def gain(self, critics: Critics, case: Case) -> Float[Array, "T G"]:
+    def actor_objective(self, critics: Critics, case: PolicyBatch) -> Float[Array, "T G"]:
         """What the policy climbs by what it did; the critics are held fixed."""
 
-    def check(self, games: int) -> None:
-        require_layer(self.hidden)
-        super().check(games)
+    def check(self, num_envs: int) -> None:
+        require_layer(self.hidden_sizes)
+        super().check(num_envs)
 
     def critics(self, key: Key[Array, ""], spec: AgentSpec) -> Critics:
         keys = jax.random.split(key, 4)
-        everybody = Shape(spec.state, self.hidden, self.activation, False)
+        everybody = Shape(spec.state, self.hidden_sizes, self.activation, False)
         return Critics(
             ActionCritic.init(keys[:2], everybody, spec.joint), Critic.init(keys[2:], everybody)
         )
 
     def values(
-        self, critics: Critics, view: View, actions: Float[Array, "*batch N W"], index: Array
+        self, critics: Critics, view: Observation, actions: Float[Array, "*batch N W"], index: Array
     ) -> Float[Array, "K *batch"]:
         flat = actions.reshape(*actions.shape[:-2], -1)
-        return critics.joint.value(view.judged, flat)[None]
+        return critics.joint.value(view.critic_input, flat)[None]
 
-    def expected(self, critics: Critics, view: View) -> Float[Array, "*batch"]:
+    def expected(self, critics: Critics, view: Observation) -> Float[Array, "*batch"]:
         """`V(o)`."""
-        return critics.state.value(critics.state.body.step(view.judged, ())[0])
+        return critics.state.value(critics.state.body.step(view.critic_input, ())[0])
 
-    def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Learner, Memory]:
+    def init(
+        self, key: Key[Array, ""], spec: AgentSpec
+    ) -> tuple[F2A2OnPolicyState, RecurrentState]:
         models = self.models(key, spec)
         optimizer = self.optimizer().init(eqx.filter(models, eqx.is_array))
-        return Learner(models, optimizer, self.start(models)), models.policy.body.start()
+        return F2A2OnPolicyState(models, optimizer, self.start(models)), models.policy.body.start()
 
-    def learned(self, state: Learner) -> Models:
+    def learned(self, state: F2A2OnPolicyState) -> Models:
         return state.models
 
     def act(
-        self, state: Learner, memory: Memory, view: View, key: Key[Array, ""]
-    ) -> tuple[Choice, Memory]:
+        self,
+        state: F2A2OnPolicyState,
+        memory: RecurrentState,
+        view: Observation,
+        key: Key[Array, ""],
+    ) -> tuple[Choice, RecurrentState]:
         choices, memory = state.models.policy.step(view, memory)
         return Choice(choices.sample(key), choices), memory
 
     def learn(
-        self, state: Learner, experience: Experience, network: Network, key: Key[Array, ""]
-    ) -> tuple[Learner, Network, Metrics]:
-        target = self._target(state.models.critic.state, experience)
+        self,
+        state: F2A2OnPolicyState,
+        trajectory: Trajectory,
+        network: Network,
+        key: Key[Array, ""],
+    ) -> tuple[F2A2OnPolicyState, Network, Metrics]:
+        target = self._target(state.models.critic.state, trajectory)
 
-        def update(carry: tuple[Learner, Network], _: None) -> tuple[tuple, Metrics]:
+        def update(carry: tuple[F2A2OnPolicyState, Network], _: None) -> tuple[tuple, Metrics]:
             (models, optimizer, pact), network = carry
             gradient, said = jax.grad(self._loss, has_aux=True)(
-                models, experience, target, network.index
+                models, trajectory, target, network.index
             )
             change, optimizer = self.optimizer().update(gradient, optimizer)
             models, pact, network = self.agree(models, change, pact, network)
             said["gradient_norm"] = optax.tree.norm(gradient)
-            return (Learner(models, optimizer, pact), network), said
+            return (F2A2OnPolicyState(models, optimizer, pact), network), said
 
-        (state, network), said = jax.lax.scan(update, (state, network), None, length=self.updates)
+        (state, network), said = jax.lax.scan(
+            update, (state, network), None, length=self.updates_per_rollout
+        )
         return state, network, jax.tree.map(jnp.mean, said)
 
-    def _target(self, critic: Critic, experience: Experience) -> Float[Array, "T G"]:
+    def _target(self, critic: Critic, trajectory: Trajectory) -> Float[Array, "T G"]:
         """`G^lambda_t`, up to the end of the episode or of what was played."""
-        value, advantage = appraised(critic, experience, (), self.discount, self.trace)
+        value, advantage = values_and_gae(critic, trajectory, (), self.discount, self.gae_lambda)
         return value + advantage
 
     def _case(
-        self, policy: Policy, played: Experience, target: Float[Array, "T G"], index: Array
-    ) -> Case:
+        self, policy: Policy, played: Trajectory, target: Float[Array, "T G"], index: Array
+    ) -> PolicyBatch:
         action, then = played.decision
         features = policy.body.sequence(played.view.observation, played.memory, played.over)
         choices = policy.choices(features, played.view)
         likely = choices.log_prob(action), then.log_prob(action)
-        return Case(played.view, choices, joint(played), *likely, target, index)
+        return PolicyBatch(played.view, choices, joint(played), *likely, target, index)
 
     def _loss(
-        self, models: Models, played: Experience, target: Float[Array, "T G"], index: Array
+        self, models: Models, played: Trajectory, target: Float[Array, "T G"], index: Array
     ) -> tuple[Float[Array, ""], Metrics]:
         """The agent's part of (4.4)."""
         policy, critics = models
-        case, present = self._case(policy, played, target, index), played.view.present
+        case, present = self._case(policy, played, target, index), played.view.alive
         values = self.values(critics, case.view, case.actions, index)
         expected = self.expected(critics, case.view)
         error = self.rule.critic_stored(values, target, case.moved) + 0.5 * (expected - target) ** 2
-        gain = self.gain(jax.lax.stop_gradient(critics), case)
-        gain = gain + self.rule.wary(case.log_prob, values, target, case.moved)
+        gain = self.actor_objective(jax.lax.stop_gradient(critics), case)
+        gain = gain + self.rule.stored_td_term(case.log_prob, values, target, case.moved)
         entropy = case.choices.entropy()
         metrics = {
             "critic_loss": mean((values[0] - target) ** 2, present),
@@ -178,4 +190,4 @@ class F2A2OnPolicy(F2A2):
             "value": mean(values[0], present),
             "entropy": mean(entropy, present),
         }
-        return mean(error - gain - self.entropy * entropy, present), metrics
+        return mean(error - gain - self.entropy_coef * entropy, present), metrics

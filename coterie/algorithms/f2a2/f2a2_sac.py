@@ -12,12 +12,12 @@ from jaxtyping import Array, Float, Int, Key
 from coterie.algorithms.base.algorithm import Information
 from coterie.algorithms.base.off_policy import Models
 from coterie.algorithms.f2a2.attention import AttentionCritic
-from coterie.algorithms.f2a2.f2a2_off import Case, F2A2OffPolicy, Try
+from coterie.algorithms.f2a2.f2a2_off import ActionSample, F2A2OffPolicy, PolicyBatch
 from coterie.bounds import AtLeast
 from coterie.errors import require
 from coterie.rl.distributions import Categorical, Distribution
 from coterie.rl.models import Policy, Shape
-from coterie.types import AgentSpec, View
+from coterie.types import AgentSpec, Observation
 
 
 @dataclass(frozen=True)
@@ -34,18 +34,19 @@ class F2A2SAC(F2A2OffPolicy):
 
     temperature: Annotated[float, AtLeast(0)] = 0.01
     """alpha: what a nat of entropy is worth."""
-    heads: Annotated[int, AtLeast(1)] = 4
+    num_heads: Annotated[int, AtLeast(1)] = 4
     """Heads of the critics' attention."""
-    width: Annotated[int, AtLeast(1)] = 128
+    attention_dim: Annotated[int, AtLeast(1)] = 128
     """Numbers that a critic makes of each agent: a multiple of the heads."""
 
     payload: ClassVar[str] = "attention"
 
-    def check(self, games: int) -> None:
-        super().check(games)
+    def check(self, num_envs: int) -> None:
+        super().check(num_envs)
         require(
-            self.width % self.heads == 0,
-            f"a critic of width {self.width} cannot be dealt to {self.heads} heads: try 128 and 4.",
+            self.attention_dim % self.num_heads == 0,
+            f"a critic of width {self.attention_dim} cannot be dealt to {self.num_heads} heads: "
+            "try 128 and 4.",
         )
 
     @property
@@ -56,50 +57,52 @@ class F2A2SAC(F2A2OffPolicy):
         self.require_actions(spec.action)
         return tuple(self.critic(k, spec) for k in jax.random.split(key))
 
-    def _require_company(self) -> None:
-        super()._require_company()
+    def _require_opponents(self) -> None:
+        super()._require_opponents()
         require(
-            self.others != "none",
-            "a critic that attends to the others has to know of them: use f2a2-isac, or --others "
-            "estimates or policies.",
+            self.opponent_actions != "none",
+            "a critic that attends to the others has to know of them: use f2a2-isac, or "
+            "--opponent-actions estimates or policies.",
         )
 
     def critic(self, key: Key[Array, ""], spec: AgentSpec) -> Any:
         """One of the twins."""
-        return AttentionCritic.init(key, spec, self.width, self.heads)
+        return AttentionCritic.init(key, spec, self.attention_dim, self.num_heads)
 
     def shares(self, models: Models) -> Any:
         return _only(lambda models: [twin.attention for twin in models.critic], models)
 
-    def each(self, critic: Any, view: View, actions: Array, index: Int[Array, ""]) -> Array:
+    def each(self, critic: Any, view: Observation, actions: Array, index: Int[Array, ""]) -> Array:
         """The value of every own action, `[B, A]`."""
-        return critic.values(view.judged, actions, index)
+        return critic.values(view.critic_input, actions, index)
 
     def values(
-        self, critics: Any, view: View, actions: Float[Array, "B M W"], index: Int[Array, ""]
+        self, critics: Any, view: Observation, actions: Float[Array, "B M W"], index: Int[Array, ""]
     ) -> Float[Array, "K B"]:
         mine = actions[:, index]
         each = [self.each(critic, view, actions, index) for critic in critics]
         return jnp.stack([jnp.sum(mine * values, axis=-1) for values in each])
 
-    def following(self, choices: Distribution, key: Key[Array, ""]) -> tuple[Array, Array]:
+    def next_action(self, choices: Distribution, key: Key[Array, ""]) -> tuple[Array, Array]:
         mine = choices.drawn(key)
         return mine, -self.temperature * choices.log_prob(jnp.argmax(mine, axis=-1))
 
-    def afresh(self, choices: Distribution, key: Key[Array, ""]) -> Float[Array, "B W"]:
+    def sample_action(self, choices: Distribution, key: Key[Array, ""]) -> Float[Array, "B W"]:
         return choices.drawn(key)
 
-    def gain(self, critics: Any, case: Case) -> Float[Array, " B"]:
+    def actor_objective(self, critics: Any, case: PolicyBatch) -> Float[Array, " B"]:
         did, might = case.did, case.might
         fresh = self._advantage(critics, case, might)
-        if self.expectations == "stored":
+        if self.td_terms == "stored":
             return might.log_prob * jax.lax.stop_gradient(fresh)
         values = self.values(critics, case.view, might.actions, case.index)
-        line_2_and_3 = self.rule.scored(might.log_prob, fresh, values, case.target, might.moved)
+        line_2_and_3 = self.rule.score_term(might.log_prob, fresh, values, case.target, might.moved)
         stored = self._advantage(critics, case, did)
-        return line_2_and_3 + self.rule.scored_stored(did.log_prob, stored, did.moved)
+        return line_2_and_3 + self.rule.stored_score_term(did.log_prob, stored, did.moved)
 
-    def _advantage(self, critics: Any, case: Case, tried: Try) -> Float[Array, " B"]:
+    def _advantage(
+        self, critics: Any, case: PolicyBatch, tried: ActionSample
+    ) -> Float[Array, " B"]:
         """`Q_1 - alpha log pi - B` of an action."""
         each = self.each(critics[0], case.view, tried.actions, case.index)
         base = jnp.sum(jnp.exp(_log_probs(case.choices)) * each, axis=-1)
@@ -130,24 +133,25 @@ class F2A2ISAC(F2A2SAC):
     """What of its critics an agent shares: all, or (a team of several kinds) the layers between the
     first and the last."""
 
-    others: Literal["estimates", "policies", "none"] = "none"
+    opponent_actions: Literal["estimates", "policies", "none"] = "none"
     """What the others would do: nothing is known of it here."""
 
     payload: ClassVar[str] = "critic"
 
-    def check(self, games: int) -> None:
-        super().check(games)
+    def check(self, num_envs: int) -> None:
+        super().check(num_envs)
         require(
-            self.share == "all" or len(self.hidden) > 1,
-            f"share=inner needs two hidden layers, not {len(self.hidden)}: try --hidden 64 64.",
+            self.share == "all" or len(self.hidden_sizes) > 1,
+            f"share=inner needs two hidden layers, not {len(self.hidden_sizes)}: try "
+            "--hidden-sizes 64 64.",
         )
 
     @property
     def information(self) -> Information:
-        return Information(action_space="discrete", sends=(self.payload,))
+        return Information(action_space="discrete", payloads=(self.payload,))
 
     def critic(self, key: Key[Array, ""], spec: AgentSpec) -> Any:
-        shape = Shape.of(spec, self.hidden, self.activation, False)
+        shape = Shape.of(spec, self.hidden_sizes, self.activation, False)
         return Policy.init(jax.random.split(key), shape, spec.action, gain=1.0)
 
     def shares(self, models: Models) -> Any:
@@ -158,8 +162,8 @@ class F2A2ISAC(F2A2SAC):
             models,
         )
 
-    def each(self, critic: Any, view: View, actions: Array, index: Int[Array, ""]) -> Array:
+    def each(self, critic: Any, view: Observation, actions: Array, index: Int[Array, ""]) -> Array:
         return critic.head(critic.body.step(view.observation, ())[0])
 
-    def _require_company(self) -> None:
-        F2A2OffPolicy._require_company(self)  # F2A2-SAC's critics need others
+    def _require_opponents(self) -> None:
+        F2A2OffPolicy._require_opponents(self)  # F2A2-SAC's critics need others

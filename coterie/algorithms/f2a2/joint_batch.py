@@ -7,16 +7,16 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from coterie.algorithms.base.algorithm import Information
-from coterie.algorithms.f2a2.opponent_model import Past
+from coterie.algorithms.f2a2.opponent_model import History
 from coterie.network import Network
 from coterie.rl import replay
 from coterie.rl.distributions import Distribution
-from coterie.rl.models import Memory as Recalled
 from coterie.rl.models import Policy
-from coterie.types import View
+from coterie.rl.models import RecurrentState as Recalled
+from coterie.types import Observation
 
 
-class Memory(NamedTuple):
+class Transition(NamedTuple):
     """A step as an agent keeps it: what it saw, did and was paid, and what its policy was.
 
     What the others saw and did is kept by them, and looked up.
@@ -25,14 +25,14 @@ class Memory(NamedTuple):
     over:   an episode ended with this step.
     """
 
-    view: View
+    view: Observation
     action: Array
     choices: Distribution
     memory: Recalled
     reward: Float[Array, "*batch"]
     terminated: Bool[Array, "*batch"]
     over: Bool[Array, "*batch"]
-    next_view: View
+    next_view: Observation
 
     @property
     def discrete(self) -> bool:
@@ -45,56 +45,58 @@ class Memory(NamedTuple):
         return self.choices.encode(self.action)
 
 
-class Drawn(NamedTuple):
+class SampledSequence(NamedTuple):
     """Own steps `[L, B, ...]` that lead up to `B` drawn ones; `real` ones are of the same episode.
 
     The last are the drawn ones.
     """
 
-    steps: Memory
+    steps: Transition
     real: Bool[Array, "L B"]
 
     @property
     def present(self) -> tuple[Bool[Array, "L B"] | None, Bool[Array, " B"] | None]:
-        """Whether the agent is in the game at each step, and after the last ones."""
-        now, then = self.steps.view.present, self.steps.next_view.present
+        """Whether the agent is in the environment at each step, and after the last ones."""
+        now, then = self.steps.view.alive, self.steps.next_view.alive
         return (None, None) if now is None or then is None else (now, now[-1] & then[-1])
 
     @staticmethod
-    def at(stored: replay.Replay, places: Int[Array, " B"], length: int, games: int) -> "Drawn":
+    def at(
+        stored: replay.Replay, places: Int[Array, " B"], length: int, num_envs: int
+    ) -> "SampledSequence":
         """The steps at these places, and so many before them."""
-        found, kept = replay.before(stored, places, length, games)
-        steps: Memory = jax.tree.map(lambda items: items[found], stored.items)
+        found, kept = replay.before(stored, places, length, num_envs)
+        steps: Transition = jax.tree.map(lambda items: items[found], stored.items)
         # Of the same episode: none ended in between. Nothing is asked of the step itself.
         going = jnp.cumprod(~steps.over[:-1][::-1], axis=0)[::-1] > 0
-        return Drawn(steps, jnp.concatenate([kept[:-1] & going, jnp.ones_like(kept[:1])]))
+        return SampledSequence(steps, jnp.concatenate([kept[:-1] & going, jnp.ones_like(kept[:1])]))
 
 
 class Sample(NamedTuple):
     """Own steps to learn from, and, if others are guessed, those to learn of the others by."""
 
-    drawn: Drawn
-    latest: Drawn | None = None
+    sequence: SampledSequence
+    latest: SampledSequence | None = None
 
 
-class Scene(NamedTuple):
+class JointBatch(NamedTuple):
     """Drawn steps with what is known to all of them: `N` agents' views, and `M` agents' actions.
 
-    drawn: the own part.
+    sequence: the own part.
     seen, acted: of the steps that lead up to them and of themselves; zeros of others that are gone.
     next_seen: what everybody saw next.
-    there: who is in the game at the drawn steps, and after them; `None` if nobody leaves early or
-           others' actions are not known.
+    there: who is in the environment at the drawn steps, and after them; `None` if nobody leaves
+           early or others' actions are not known.
     """
 
-    drawn: Drawn
+    sequence: SampledSequence
     seen: Float[Array, "L B N F"]
     acted: Float[Array, "L B M W"]
     next_seen: Float[Array, "B N F"]
     there: Bool[Array, "2 B N"] | None = None
 
     @staticmethod
-    def of(drawn: Drawn, network: Network, information: Information) -> "Scene":
+    def of(drawn: SampledSequence, network: Network, information: Information) -> "JointBatch":
         """What an agent may know of its steps: everybody's part, or its own alone."""
 
         def alone(x: Array, here: Array | None) -> Array:
@@ -102,8 +104,8 @@ class Scene(NamedTuple):
 
         def everybody(x: Array, here: Array | None) -> Array:
             if here is None:
-                return jnp.moveaxis(network.public(x), 0, -2)
-            told = network.public(jnp.where(here[..., None], x, 0.0))
+                return jnp.moveaxis(network.gather_public(x), 0, -2)
+            told = network.gather_public(jnp.where(here[..., None], x, 0.0))
             return jnp.moveaxis(told, 0, -2).at[..., network.index, :].set(x)
 
         look = everybody if information.state else alone
@@ -111,8 +113,8 @@ class Scene(NamedTuple):
         steps, now, then = drawn.steps, *drawn.present
         there = None
         if now is not None and then is not None and information.actions == "joint":
-            there = jnp.moveaxis(network.public(jnp.stack([now[-1], then])), 0, -1)
-        return Scene(
+            there = jnp.moveaxis(network.gather_public(jnp.stack([now[-1], then])), 0, -1)
+        return JointBatch(
             drawn,
             look(steps.view.observation, now),
             hear(steps.acted, now),
@@ -121,21 +123,21 @@ class Scene(NamedTuple):
         )
 
     def of_those_there(self, actions: Float[Array, "2 B M W"]) -> Float[Array, "2 B M W"]:
-        """Actions now and next, of whoever is in the game; zeros of the others."""
+        """Actions now and next, of whoever is in the environment; zeros of the others."""
         return actions if self.there is None else jnp.where(self.there[..., None], actions, 0.0)
 
     @property
-    def step(self) -> Memory:
+    def step(self) -> Transition:
         """The own part of the drawn steps, `[B, ...]`."""
-        return jax.tree.map(lambda x: x[-1], self.drawn.steps)
+        return jax.tree.map(lambda x: x[-1], self.sequence.steps)
 
     @property
-    def view(self) -> View:
+    def view(self) -> Observation:
         """The own view, with what critics see."""
         return self.step.view._replace(state=_flat(self.seen[-1]))
 
     @property
-    def next_view(self) -> View:
+    def next_view(self) -> Observation:
         """The same for what the step led to."""
         return self.step.next_view._replace(state=_flat(self.next_seen))
 
@@ -145,30 +147,30 @@ class Scene(NamedTuple):
         return self.acted[-1]
 
     @property
-    def before(self) -> Past:
+    def before(self) -> History:
         """What led up to the step."""
         return self._past(slice(None, -1))
 
     @property
-    def until(self) -> Past:
+    def until(self) -> History:
         """What led up to what it led to."""
         return self._past(slice(1, None))
 
     def now(self, policy: Policy) -> Distribution:
         """What a policy would do at the drawn steps."""
-        return policy.facing(self.view, self._remembered(policy))
+        return policy.distribution(self.view, self._remembered(policy))
 
     def next(self, policy: Policy) -> Distribution:
         """What it would do after them."""
         after = policy.step(self.view, self._remembered(policy))[1]
-        return policy.facing(self.next_view, after)
+        return policy.distribution(self.next_view, after)
 
     def _remembered(self, policy: Policy) -> Recalled:
         """What a policy would remember of an episode: stored where its steps begin, then as it is.
 
         Gradients pass through the steps that lead up to the drawn one.
         """
-        steps, real = self.drawn
+        steps, real = self.sequence
         if policy.body.cell is None:
             return ()
         stored = jnp.asarray(steps.memory)
@@ -181,10 +183,10 @@ class Scene(NamedTuple):
         before = steps.view.observation[:-1], real[:-1], stored[1:]
         return jax.lax.scan(advance, stored[0], before)[0]
 
-    def _past(self, cut: slice) -> Past:
-        real = self.drawn.real[cut]
+    def _past(self, cut: slice) -> History:
+        real = self.sequence.real[cut]
         steps = jnp.concatenate([self.seen[cut], self.acted[cut]], axis=-1)
-        return Past(jnp.moveaxis(steps, 2, 0), jnp.zeros_like(real), real)
+        return History(jnp.moveaxis(steps, 2, 0), jnp.zeros_like(real), real)
 
 
 def _flat(seen: Float[Array, "B N F"]) -> Float[Array, "B S"]:

@@ -38,7 +38,7 @@ def truncated(log_ratio: Batch, most: float = 1.0) -> Batch:
 
 
 @dataclass(frozen=True)
-class Joint:
+class JointObjective:
     """The terms of the joint gradient, one number for each sample, `[B]` or of any shape.
 
     values: of an action by each of `K` critics, `[K, B]`; policies climb the first.
@@ -50,8 +50,8 @@ class Joint:
     (`fresh`) and the reward of the stored one.
     """
 
-    optimism: float = 0.0
-    caution: float = 0.0
+    actor_weight_in_critic: float = 0.0
+    td_weight_in_actor: float = 0.0
     most: float = 1.0
     """epsilon: the largest importance ratio."""
     cut: float = math.inf
@@ -62,20 +62,20 @@ class Joint:
 
         On-policy, where nothing has moved, it is all of Proposition 3's.
         """
-        lifted = self.optimism * truncated(moved, self.most) * values[0]
+        lifted = self.actor_weight_in_critic * truncated(moved, self.most) * values[0]
         return 0.5 * (_surprise(values, target) - lifted)
 
     def critic_fresh(self, values: Float[Array, "K *B"], target: Batch, moved: Batch) -> Batch:
         """The same for the second expectation."""
         back = truncated(-moved, self.most)
-        return 0.5 * (back * _surprise(values, target) - self.optimism * values[0])
+        return 0.5 * (back * _surprise(values, target) - self.actor_weight_in_critic * values[0])
 
-    def climbed(self, values: Float[Array, "K *B"], target: Batch, moved: Batch) -> Batch:
+    def pathwise_term(self, values: Float[Array, "K *B"], target: Batch, moved: Batch) -> Batch:
         """What a policy climbs through an action that is a function of it (Propositions 4, 5)."""
         back = truncated(-moved, self.most)
-        return values[0] - self.caution * back * _surprise(values, target)
+        return values[0] - self.td_weight_in_actor * back * _surprise(values, target)
 
-    def scored(
+    def score_term(
         self,
         log_prob: Batch,
         advantage: Batch,
@@ -85,22 +85,22 @@ class Joint:
     ) -> Batch:
         """What a policy climbs by a fresh action's score (Propositions 3 and 6, but for line 1)."""
         surprise = truncated(-moved, self.most) * self._felt(values, target)
-        return log_prob * jax.lax.stop_gradient(advantage - self.caution * surprise)
+        return log_prob * jax.lax.stop_gradient(advantage - self.td_weight_in_actor * surprise)
 
-    def scored_stored(self, log_prob: Batch, advantage: Batch, moved: Batch) -> Batch:
+    def stored_score_term(self, log_prob: Batch, advantage: Batch, moved: Batch) -> Batch:
         """Line 1 of Proposition 6: the advantage of a stored action."""
         return log_prob * jax.lax.stop_gradient(advantage) * truncated(moved, self.most)
 
-    def wary(
+    def stored_td_term(
         self, log_prob: Batch, values: Float[Array, "K *B"], target: Batch, moved: Batch
     ) -> Batch:
-        """The surprise's part of `scored`, of stored actions instead of fresh ones.
+        """The surprise's part of `score_term`, of stored actions instead of fresh ones.
 
         `E_pi min(epsilon, pi_0 / pi) x = E_pi_0 min(epsilon pi / pi_0, 1) x`, with `pi_0` the
         distribution of what is stored: the same gradient, but `y` is of the action in question.
         """
         weight = truncated(moved + math.log(self.most))
-        return -self.caution * weight * log_prob * self._felt(values, target)
+        return -self.td_weight_in_actor * weight * log_prob * self._felt(values, target)
 
     def _felt(self, values: Float[Array, "K *B"], target: Batch) -> Batch:
         return jax.lax.stop_gradient(jnp.minimum(self.cut, _surprise(values, target)))

@@ -25,7 +25,7 @@ from coterie.rl import masked_stats
 from coterie.rl.models import Body, Dense, Shape
 
 
-class Past(NamedTuple):
+class History(NamedTuple):
     """Steps of everybody, time after agents: what each saw and did, and which steps count.
 
     over: an episode ended with this step; `real`: it belongs to what is remembered, `[L, B]`.
@@ -35,9 +35,9 @@ class Past(NamedTuple):
     over: Bool[Array, "L B"]
     real: Bool[Array, "L B"]
 
-    def beside(self, other: "Past") -> "Past":
-        """This one and as long a one of other games."""
-        return Past(
+    def beside(self, other: "History") -> "History":
+        """This one and as long a one of other environments."""
+        return History(
             jnp.concatenate([self.steps, other.steps], axis=2),
             jnp.concatenate([self.over, other.over], axis=1),
             jnp.concatenate([self.real, other.real], axis=1),
@@ -61,7 +61,7 @@ class Net(eqx.Module):
         return self.head(self.body.step(x, ())[0])
 
 
-class Mind(eqx.Module):
+class OpponentModel(eqx.Module):
     """What is made of one agent; a team of them is stacked, `[N, ...]`."""
 
     character: Body
@@ -70,11 +70,11 @@ class Mind(eqx.Module):
     impromptu: Net
 
     @staticmethod
-    def init(key: Key[Array, ""], seen: int, acted: int, width: int) -> "Mind":
+    def init(key: Key[Array, ""], seen: int, acted: int, width: int) -> "OpponentModel":
         """A fresh mind for observations of `seen` numbers and actions of `acted`."""
         keys = jax.random.split(key, 4)
         shape = Shape(seen + acted, (width,), "relu", recurrent=True)
-        return Mind(
+        return OpponentModel(
             Body.init(keys[0], shape),
             Body.init(keys[1], shape),
             Net.init(keys[2], seen + 2 * width, width, acted),
@@ -104,16 +104,16 @@ class Mind(eqx.Module):
         return 0.5 * (natural + self.impromptu(seen))
 
 
-class Minds(NamedTuple):
+class OpponentModels(NamedTuple):
     """What an agent makes of everybody (of itself, too, which nobody asks for).
 
-    minds: stacked, `[N, ...]`; first: the trajectories that characters are formed by.
+    models: stacked, `[N, ...]`; first: the trajectories that characters are formed by.
     """
 
-    minds: Mind
-    first: Past
+    models: OpponentModel
+    first: History
 
-    def predict(self, seen: Float[Array, "B N F"], past: Past) -> Float[Array, "B N W"]:
+    def predict(self, seen: Float[Array, "B N F"], past: History) -> Float[Array, "B N W"]:
         """Everybody's prediction, given what all see and what they did just before."""
         one = jax.vmap(
             lambda mind, seen, recent, whole: mind.predict(
@@ -122,10 +122,10 @@ class Minds(NamedTuple):
             in_axes=(0, 1, 0, 0),
             out_axes=1,
         )
-        return one(self.minds, seen, past.steps, self.first.steps)
+        return one(self.models, seen, past.steps, self.first.steps)
 
-    def drawn(
-        self, seen: Float[Array, "B N F"], past: Past, discrete: bool, key: Key[Array, ""]
+    def sample(
+        self, seen: Float[Array, "B N F"], past: History, discrete: bool, key: Key[Array, ""]
     ) -> Float[Array, "B N W"]:
         """Actions that everybody might take, as others see them."""
         outputs = jax.lax.stop_gradient(self.predict(seen, past))
@@ -137,7 +137,7 @@ class Minds(NamedTuple):
         self,
         seen: Float[Array, "B N F"],
         acted: Float[Array, "B N W"],
-        past: Past,
+        past: History,
         index: Int[Array, ""],
         discrete: bool,
         there: Bool[Array, "B N"] | None = None,
@@ -165,14 +165,16 @@ class Minds(NamedTuple):
             loss = mean(0.5 * jnp.sum((jnp.tanh(outputs) - acted) ** 2, axis=-1))
             spread = mean(0.5 * jnp.sum((acted - jnp.mean(acted, axis=0)) ** 2, axis=-1))
             accuracy = 1.0 - loss / jnp.maximum(spread, 1e-8)
-        return loss, {"others_loss": loss, "others_accuracy": accuracy}
+        return loss, {"opponent_model/loss": loss, "opponent_model/accuracy": accuracy}
 
 
-def team_of_minds(key: Key[Array, ""], agents: int, sizes: tuple[int, int], width: int) -> Mind:
+def init_opponent_models(
+    key: Key[Array, ""], agents: int, sizes: tuple[int, int], width: int
+) -> OpponentModel:
     """A fresh mind for each agent, stacked; `sizes` are those of an observation and an action."""
     keys = jax.random.split(key, agents)
     # One by one: many orthogonal matrices at once wait for each other for ever inside a loop.
-    return jax.lax.map(lambda key: Mind.init(key, *sizes, width), keys)
+    return jax.lax.map(lambda key: OpponentModel.init(key, *sizes, width), keys)
 
 
 def _nothing(body: Body, steps: Float[Array, "L B I"]) -> Float[Array, "B H"]:

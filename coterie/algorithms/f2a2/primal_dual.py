@@ -15,7 +15,7 @@ It rests where all copies are equal and `lambda_i = -grad J_i`. As no average th
 moves the sum of the duals from 0, the gradients then sum to 0: the optimum of the mean objective.
 That holds for the complete graph as printed, and as well for any connected graph with doubly
 stochastic weights, where `w` is the neighbourhood's average. Where messages go one way only (agents
-that listen at intervals of their own) the sum drifts: let the duals forget (`forget`).
+that listen at intervals of their own) the sum drifts: let the duals forget (`dual_decay`).
 """
 
 from dataclasses import dataclass
@@ -30,27 +30,27 @@ from coterie.errors import advise, require
 from coterie.network import Network
 
 
-class Pact(NamedTuple):
+class DualState(NamedTuple):
     """What an agent keeps of an agreement on parameters: their average `w`, and `lambda_i`."""
 
     mean: PyTree
     dual: PyTree
 
 
-class Parts(NamedTuple):
+class SharedSplit(NamedTuple):
     """Parameters in two parts; where a number is in one, the other holds `None`."""
 
     shared: PyTree
     individual: PyTree
 
     @staticmethod
-    def of(models: PyTree, shares: PyTree) -> "Parts":
+    def of(models: PyTree, shares: PyTree) -> "SharedSplit":
         """What of `models` is shared: a tree of truth values, or one of its prefixes.
 
         >>> Parts.of({"mine": 1.0, "ours": 2.0}, {"mine": False, "ours": True}).shared
         {'mine': None, 'ours': 2.0}
         """
-        return Parts(*eqx.partition(models, shares))
+        return SharedSplit(*eqx.partition(models, shares))
 
     @property
     def whole(self) -> PyTree:
@@ -63,11 +63,11 @@ class PrimalDual:
     """How an agent agrees with the others on what is shared.
 
     penalty: beta. Algorithm 1 prints 0, which would hold nobody together: it is refused.
-    forget:  the share of its dual that an agent forgets in each round; 0 as printed.
+    dual_decay: the share of its dual that an agent forgets in each round; 0 as printed.
     """
 
     penalty: float
-    forget: float = 0.0
+    dual_decay: float = 0.0
 
     def check(self) -> None:
         """Raise unless there is a force at all."""
@@ -76,7 +76,9 @@ class PrimalDual:
             f"penalty (beta) must be above 0, not {self.penalty}: at 0 no dual ever moves and "
             "nothing holds the shared parameters together: try 100.",
         )
-        require(0.0 <= self.forget <= 1.0, f"forget must be in [0, 1], not {self.forget}.")
+        require(
+            0.0 <= self.dual_decay <= 1.0, f"dual_decay must be in [0, 1], not {self.dual_decay}."
+        )
 
     def check_step(self, step: float, gaps: tuple[float, float], wait: float = 1.0) -> None:
         """Warn where the force is too strong for so large a step, on a graph of these `gaps`.
@@ -98,11 +100,13 @@ class PrimalDual:
     def _check_wait(self, step: float, wait: float) -> None:
         """Warn of duals that drift, or push too far before the next exchange."""
         advise(
-            self.forget > 0.0,
+            self.dual_decay > 0.0,
             f"agents that listen every {wait:.4g} rounds, each at its own time, let the dual "
-            "variables drift: try --forget 0.1.",
+            "variables drift: try --dual-decay 0.1.",
         )
-        rounds = (1.0 - (1.0 - self.forget) ** wait) / self.forget if self.forget else wait
+        rounds = (
+            (1.0 - (1.0 - self.dual_decay) ** wait) / self.dual_decay if self.dual_decay else wait
+        )
         push = step * self.penalty * rounds
         advise(
             push < 2.0,
@@ -111,11 +115,11 @@ class PrimalDual:
             f"{self.penalty:g} to {0.3 * self.penalty / push:.2g} or so.",
         )
 
-    def start(self, mine: PyTree) -> Pact:
+    def start(self, mine: PyTree) -> DualState:
         """Nobody has met: the average is one's own, and the dual 0."""
-        return Pact(mine, jax.tree.map(jnp.zeros_like, mine))
+        return DualState(mine, jax.tree.map(jnp.zeros_like, mine))
 
-    def coupling(self, mine: PyTree, pact: Pact) -> Float[Array, ""]:
+    def coupling(self, mine: PyTree, pact: DualState) -> Float[Array, ""]:
         """What (5.2) adds to an agent's own objective."""
 
         def term(own: Array, mean: Array, dual: Array) -> Float[Array, ""]:
@@ -124,13 +128,13 @@ class PrimalDual:
 
         return sum(jax.tree.leaves(jax.tree.map(term, mine, *pact)), jnp.zeros(()))
 
-    def force(self, mine: PyTree, pact: Pact) -> PyTree:
+    def dual_gradient(self, mine: PyTree, pact: DualState) -> PyTree:
         """Its gradient `lambda_i + beta (w_i - w)`, which (5.4a, b) add to the objective's."""
         return jax.grad(self.coupling)(mine, pact)
 
-    def meet(
-        self, mine: PyTree, pact: Pact, network: Network, payload: str
-    ) -> tuple[Pact, Network]:
+    def consensus_step(
+        self, mine: PyTree, pact: DualState, network: Network, payload: str
+    ) -> tuple[DualState, Network]:
         """One round: (5.4c) and (5.4d), from what all said at once.
 
         On the complete graph with uniform (or Metropolis) weights `w` is the average of all.
@@ -138,9 +142,9 @@ class PrimalDual:
         mean, network = network.mix(mine, payload)
 
         def moved(own: Array, mean: Array, dual: Array) -> Array:
-            return (1.0 - self.forget) * dual - self.penalty * (mean - own)
+            return (1.0 - self.dual_decay) * dual - self.penalty * (mean - own)
 
-        return Pact(mean, jax.tree.map(moved, mine, mean, pact.dual)), network
+        return DualState(mean, jax.tree.map(moved, mine, mean, pact.dual)), network
 
 
 def stable(

@@ -7,23 +7,28 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from coterie.algorithms.base.algorithm import Experience, Information, Metrics
+from coterie.algorithms.base.algorithm import Information, Metrics, Trajectory
 from coterie.algorithms.base.off_policy import (
-    ByLesson,
-    Learner,
-    Lesson,
+    ActorCriticState,
+    CriticTargets,
     Models,
-    Student,
+    OffPolicyState,
+    TDActorCritic,
 )
-from coterie.algorithms.li_jia.others_log_ratio import PAYLOAD, Afresh, Drift, Tracked
+from coterie.algorithms.li_jia.others_log_ratio import (
+    PAYLOAD,
+    GossipEstimate,
+    LogRatioState,
+    TrackingEstimate,
+)
 from coterie.bounds import Above, AtLeast
 from coterie.errors import require
-from coterie.network import Network, few_at_a_time
-from coterie.rl.distributions import Squashed
-from coterie.rl.importance import effective_share, importance
+from coterie.network import Network, chunked
+from coterie.rl.distributions import TanhNormal
+from coterie.rl.importance import ess_fraction, importance
 from coterie.rl.masked_stats import mean
 from coterie.rl.models import ActionCritic, Policy, Shape
-from coterie.types import AgentSpec, View, blank_view
+from coterie.types import AgentSpec, Observation, blank_observation
 
 
 class Throw(NamedTuple):
@@ -34,20 +39,20 @@ class Throw(NamedTuple):
     log_prob: Float[Array, " G"]
 
 
-class Memory(NamedTuple):
+class Transition(NamedTuple):
     """What an agent keeps of a step: what is its own, and how far policies have moved since."""
 
-    view: View
+    view: Observation
     inner: Float[Array, "*batch D"]
     log_prob: Float[Array, "*batch"]
     reward: Float[Array, "*batch"]
     terminated: Bool[Array, "*batch"]
-    next_view: View
-    drift: Drift | None
+    next_view: Observation
+    drift: LogRatioState | None
 
 
 @dataclass(frozen=True)
-class LiJia(ByLesson):
+class LiJia(TDActorCritic):
     """Off-policy actor-critic with a local critic (Li & Jia, Algorithm 2: eqs. 39 to 62).
 
     Agent `i` keeps a critic `Q(s, a_i)` of its own action and a squashed Gaussian policy, and both
@@ -66,129 +71,138 @@ class LiJia(ByLesson):
     that is short and a policy that is slow keep c small (see the documentation).
     """
 
-    refresh: Literal["minibatch", "all"] = "minibatch"
+    weight_estimation: Literal["minibatch", "all"] = "minibatch"
     """Estimate c for the drawn steps only, or (as printed) keep it up to date for the memory."""
     gossip_rounds: Annotated[int, AtLeast(1)] = 5
     """Rounds of averages for each minibatch."""
-    weight_clip: Annotated[float, AtLeast(0, infinite=True)] = 3.0
+    log_weight_clip: Annotated[float, AtLeast(0, infinite=True)] = 3.0
     """How far c may be from 0; at 0 nothing is reweighed."""
-    normalise_weights: bool = False
+    normalize_weights: bool = False
     """Divide the weights by their mean over the minibatch."""
-    deviation_min: Annotated[float, Above(0)] = 0.3
+    std_min: Annotated[float, Above(0)] = 0.3
     """Least sigma. There is no bonus for entropy to keep it up."""
-    deviation_max: Annotated[float, Above(0)] = 1.0
+    std_max: Annotated[float, Above(0)] = 1.0
     """Largest sigma; it starts at the geometric mean of the two."""
-    see_state: bool = False
+    critic_uses_state: bool = False
     """Whether critics see the global state instead of the own observation."""
 
     @property
     def information(self) -> Information:
         return Information(
-            state=self.see_state, action_space="continuous", reward="team", sends=(PAYLOAD,)
+            state=self.critic_uses_state,
+            action_space="continuous",
+            reward="team",
+            payloads=(PAYLOAD,),
         )
 
     @property
-    def plays_mode(self) -> bool:
+    def deterministic_eval(self) -> bool:
         return True  # the least sigma is there to explore
 
-    def check(self, games: int) -> None:
-        super().check(games)
-        least, largest = self.deviation_min, self.deviation_max
+    def check(self, num_envs: int) -> None:
+        super().check(num_envs)
+        least, largest = self.std_min, self.std_max
         require(
             least <= largest,
-            f"deviation_min {least} is above deviation_max {largest}: try 0.3 and 1.",
+            f"std_min {least} is above std_max {largest}: try 0.3 and 1.",
         )
 
     def models(self, key: Key[Array, ""], spec: AgentSpec) -> Models:
         self.require_actions(spec.action)
         keys = jax.random.split(key, 4)
-        seen = Shape.of(spec, self.hidden, self.activation, False)
+        seen = Shape.of(spec, self.hidden_sizes, self.activation, False)
         known = seen._replace(inputs=spec.state, numbered=False) if spec.state else seen
-        bounds = self.deviation_min, self.deviation_max
+        bounds = self.std_min, self.std_max
         return Models(
             Policy.squashed(keys[0::2], seen, spec.action, bounds),
             ActionCritic.init(keys[1::2], known, spec.action.size),
         )
 
-    def blank(self, spec: AgentSpec) -> Memory:
-        view, zero = blank_view(spec), jnp.zeros(())
+    def blank(self, spec: AgentSpec) -> Transition:
+        view, zero = blank_observation(spec), jnp.zeros(())
         drift = jax.tree.map(lambda x: x[0], self._drift().start(1))
-        return Memory(view, jnp.zeros(spec.action.size), zero, zero, zero > 0, view, drift)
+        return Transition(view, jnp.zeros(spec.action.size), zero, zero, zero > 0, view, drift)
 
     def act(
-        self, state: Learner, memory: tuple[()], view: View, key: Key[Array, ""]
+        self, state: OffPolicyState, memory: tuple[()], view: Observation, key: Key[Array, ""]
     ) -> tuple[Throw, tuple[()]]:
-        choices = _choices(state.student.models.policy, view)
+        choices = _choices(state.actor_critic.models.policy, view)
         inner = choices.inner.sample(key)
         return Throw(jnp.tanh(inner), inner, choices.inner.log_prob(inner)), memory
 
-    def steps(self, experience: Experience) -> Memory:
-        thrown: Throw = experience.decision
-        shape = experience.reward.shape
-        drift = self._drift().start(experience.reward.size)
-        return Memory(
-            experience.view,
+    def steps(self, trajectory: Trajectory) -> Transition:
+        thrown: Throw = trajectory.decision
+        shape = trajectory.reward.shape
+        drift = self._drift().start(trajectory.reward.size)
+        return Transition(
+            trajectory.view,
             thrown.inner,
             thrown.log_prob,
-            experience.reward,
-            experience.terminated,
-            experience.next_view,
+            trajectory.reward,
+            trajectory.terminated,
+            trajectory.next_view,
             jax.tree.map(lambda x: x.reshape(shape), drift),
         )
 
-    def lesson(
-        self, student: Student, sample: Memory, network: Network, key: Key[Array, ""]
-    ) -> tuple[Lesson, Network, Metrics]:
-        policy, critic, present = student.models.policy, student.target.critic, sample.view.present
-        own, target = few_at_a_time(self._looked_up)(policy, critic, sample, key)
+    def critic_targets(
+        self, student: ActorCriticState, sample: Transition, network: Network, key: Key[Array, ""]
+    ) -> tuple[CriticTargets, Network, Metrics]:
+        policy, critic, present = student.models.policy, student.target.critic, sample.view.alive
+        own, target = chunked(self._looked_up)(policy, critic, sample, key)
         others, network = self._drift().others(sample.drift, own, network)
-        weight = importance(others, self.weight_clip, self.normalise_weights, present)
+        weight = importance(others, self.log_weight_clip, self.normalize_weights, present)
         metrics = {
-            "effective_share": effective_share(weight, present),
-            "log_weight": mean(others, present),
+            "ess_fraction": ess_fraction(weight, present),
+            "mean_log_importance_weight": mean(others, present),
         }
-        return Lesson(jnp.tanh(sample.inner), target, weight), network, metrics
+        return CriticTargets(jnp.tanh(sample.inner), target, weight), network, metrics
 
     def _looked_up(
-        self, policy: Policy, critic: ActionCritic, sample: Memory, key: Key[Array, ""]
+        self, policy: Policy, critic: ActionCritic, sample: Transition, key: Key[Array, ""]
     ) -> tuple[Float[Array, " B"], Float[Array, " B"]]:
         """The own log ratios at drawn steps, and what the critic is to learn (eq. 56)."""
         following = _choices(policy, sample.next_view).sample(key)
-        later = critic.value(sample.next_view.judged, following)
+        later = critic.value(sample.next_view.critic_input, following)
         target = sample.reward + self.discount * jnp.where(sample.terminated, 0.0, later)
         return _log_ratio(policy, sample), target
 
-    def worth(
-        self, models: Models, sample: Memory, index: Int[Array, ""], key: Key[Array, ""]
+    def actor_objective(
+        self, models: Models, sample: Transition, index: Int[Array, ""], key: Key[Array, ""]
     ) -> tuple[Float[Array, " B"], Metrics]:
         choices = _choices(models.policy, sample.view)
-        worth = models.critic.value(sample.view.judged, choices.sample(key))
-        return worth, {"entropy": mean(choices.entropy(), sample.view.present)}
+        worth = models.critic.value(sample.view.critic_input, choices.sample(key))
+        return worth, {"entropy": mean(choices.entropy(), sample.view.alive)}
 
-    def settle(self, state: Learner, network: Network) -> tuple[Learner, Network]:
+    def after_updates(
+        self, state: OffPolicyState, network: Network
+    ) -> tuple[OffPolicyState, Network]:
         stored = state.replay.items
-        own = _log_ratio(state.student.models.policy, stored)
+        own = _log_ratio(state.actor_critic.models.policy, stored)
         drift, network = self._drift().follow(stored.drift, own, network)
         kept = state.replay._replace(items=stored._replace(drift=drift))
         return state._replace(replay=kept), network
 
     def _drift(self) -> Any:
         """How the others' drift is estimated."""
-        return Afresh(self.gossip_rounds) if self.refresh == "minibatch" else Tracked()
+        return (
+            GossipEstimate(self.gossip_rounds)
+            if self.weight_estimation == "minibatch"
+            else TrackingEstimate()
+        )
 
 
-def _choices(policy: Policy, view: View) -> Squashed:
-    choices = policy.facing(view)
-    assert isinstance(choices, Squashed)
+def _choices(policy: Policy, view: Observation) -> TanhNormal:
+    choices = policy.distribution(view)
+    assert isinstance(choices, TanhNormal)
     return choices
 
 
-def _log_ratio(policy: Policy, memory: Memory) -> Float[Array, " B"]:
+def _log_ratio(policy: Policy, memory: Transition) -> Float[Array, " B"]:
     """beta, the log of my density now over that when I played (eq. 39); 0 where I was absent.
 
     The Jacobians of `tanh` cancel.
     """
     now = jax.lax.stop_gradient(_choices(policy, memory.view).inner.log_prob(memory.inner))
-    present = memory.view.present
+    present = memory.view.alive
     ratio = now - memory.log_prob
     return ratio if present is None else jnp.where(present, ratio, 0.0)

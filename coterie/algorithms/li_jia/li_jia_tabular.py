@@ -7,14 +7,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from coterie.algorithms.base.algorithm import Metrics
-from coterie.algorithms.base.tabular import Learner, Step, Tabular
+from coterie.algorithms.base.tabular import Step, Tabular, TabularState
 from coterie.bounds import Above, AtLeast, Between, Finite
 from coterie.errors import require
 from coterie.network import Network
 from coterie.rl.models import Policy
 from coterie.rl.schedules import decayed, require_convergent
 from coterie.rl.tables import able_only, drawn, entry
-from coterie.types import View
+from coterie.types import Observation
 
 WIDEST = 80.0
 """How far preferences may lie apart; beyond, a probability underflows to 0 in 32 bits."""
@@ -38,17 +38,17 @@ class LiJiaTabular(Tabular):
     of four agents that are in none of its figures (`random-mdp`, instances 1000 and 1001).
     """
 
-    critic_step: Annotated[float, Between(0, 1, open=True)] = 1.0
+    critic_lr: Annotated[float, Between(0, 1, open=True)] = 1.0
     """a of alpha = a / (1 + n)^p, with n the earlier visits of the state and action."""
-    critic_decay: Annotated[float, Between(0, 1)] = 0.65
+    critic_lr_decay: Annotated[float, Between(0, 1)] = 0.65
     """p of alpha. Theorem 1 needs it above 0.5 and at most 1; 0 is a constant step."""
-    actor_step: Annotated[float, Above(0)] = 0.2
+    actor_lr: Annotated[float, Above(0)] = 0.2
     """b of beta = b / (1 + n)^q, with n the earlier visits of the state."""
-    actor_decay: Annotated[float, Between(0, 1)] = 0.4
+    actor_lr_decay: Annotated[float, Between(0, 1)] = 0.4
     """q of beta; 0 is a constant step."""
-    preference_min: Annotated[float, Finite()] = -10.0
+    logit_min: Annotated[float, Finite()] = -10.0
     """T_m: preferences go no lower."""
-    preference_max: Annotated[float, Finite()] = 10.0
+    logit_max: Annotated[float, Finite()] = 10.0
     """T_M: preferences go no higher."""
     update: Literal["simultaneous", "cyclic"] = "simultaneous"
     """Who improves: everybody at every step, or one agent after the other (eqs. 23 and 24)."""
@@ -57,12 +57,12 @@ class LiJiaTabular(Tabular):
 
     numbers: ClassVar[int] = 3  # the critic, the preferences, and the visits
 
-    def check(self, games: int) -> None:
-        super().check(games)
-        low, high = self.preference_min, self.preference_max
+    def check(self, num_envs: int) -> None:
+        super().check(num_envs)
+        low, high = self.logit_min, self.logit_max
         require(
             low < high,
-            f"preference_min must be below preference_max, not {low} and {high}: try -10 and 10.",
+            f"logit_min must be below logit_max, not {low} and {high}: try -10 and 10.",
         )
         require(
             high - low <= WIDEST,
@@ -70,7 +70,7 @@ class LiJiaTabular(Tabular):
             f"be rounded to 0, which Assumption 1 excludes: at most {WIDEST:g}.",
         )
         if self.update == "cyclic":
-            require_convergent("critic_decay", self.critic_decay)
+            require_convergent("critic_lr_decay", self.critic_lr_decay)
 
     def turns(self, steps: Int[Array, ""], network: Network) -> Bool[Array, ""]:
         if self.update == "simultaneous":
@@ -78,7 +78,11 @@ class LiJiaTabular(Tabular):
         return (steps // self.period) % network.size == network.index
 
     def choose(
-        self, state: Learner, now: Float[Array, "3 A"], view: View, chance: Float[Array, ""]
+        self,
+        state: TabularState,
+        now: Float[Array, "3 A"],
+        view: Observation,
+        chance: Float[Array, ""],
     ) -> Int[Array, ""]:
         return drawn(self._weights(now, view.action_mask), chance)
 
@@ -94,14 +98,14 @@ class LiJiaTabular(Tabular):
         following = drawn(self._weights(later, step.able_there), step.chance)
         worth = jnp.where(step.ends, 0.0, entry(later[0], following))
         error = step.reward + self.discount * worth - entry(critic, step.action)
-        alpha = decayed(self.critic_step, self.critic_decay, entry(visits, step.action))
+        alpha = decayed(self.critic_lr, self.critic_lr_decay, entry(visits, step.action))
 
         weights = self._weights(now, step.able)
         policy = weights / jnp.sum(weights)
         value = jnp.sum(policy * critic)
-        beta = decayed(self.actor_step, self.actor_decay, jnp.sum(visits))
+        beta = decayed(self.actor_lr, self.actor_lr_decay, jnp.sum(visits))
         better = preference + beta * policy * (critic - value)
-        better = jnp.clip(better, self.preference_min, self.preference_max)
+        better = jnp.clip(better, self.logit_min, self.logit_max)
 
         new = (
             critic + jnp.where(taken, alpha * error, 0.0),
@@ -110,11 +114,11 @@ class LiJiaTabular(Tabular):
         )
         return jnp.stack(new), {"critic_loss": error**2, "value": value}
 
-    def policy(self, state: Learner) -> Policy:
+    def policy(self, state: TabularState) -> Policy:
         return Policy.tabular(state.rows[:, 1])
 
     def _weights(
         self, row: Float[Array, "3 A"], able: Bool[Array, " A"] | None
     ) -> Float[Array, " A"]:
         """The probabilities of the actions, up to a factor (eq. 6)."""
-        return able_only(jnp.exp(row[1] - self.preference_max), able, 0.0)
+        return able_only(jnp.exp(row[1] - self.logit_max), able, 0.0)

@@ -15,7 +15,7 @@ from coterie.network import Network
 PAYLOAD = "log-ratios"
 
 
-class Drift(NamedTuple):
+class LogRatioState(NamedTuple):
     """What an agent keeps with each stored step.
 
     own:  its log ratio beta when it last looked.
@@ -27,7 +27,7 @@ class Drift(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Afresh:
+class GossipEstimate:
     """For the drawn steps alone: `rounds` of gossip that begin at beta. Nothing is kept."""
 
     rounds: int
@@ -36,14 +36,14 @@ class Afresh:
         """What is kept with steps just played."""
         return None
 
-    def others(
+    def others_log_ratio(
         self, drift: None, own: Float[Array, " B"], network: Network
     ) -> tuple[Float[Array, " B"], Network]:
         """`c` of drawn steps, given what was kept with them and the log ratios now."""
         mean, network = network.gossip(own, PAYLOAD, self.rounds)
         return network.size * mean - own, network
 
-    def follow(
+    def updated(
         self, drift: None, own: Float[Array, " M"], network: Network
     ) -> tuple[None, Network]:
         """What is kept with all steps, given the log ratios after learning."""
@@ -51,23 +51,23 @@ class Afresh:
 
 
 @dataclass(frozen=True)
-class Tracked:
+class TrackingEstimate:
     """For every stored step, as printed: a round of averages that follow moving policies.
 
     New steps start with beta = x = 0, and `x` takes up every change of beta, so that the sums of
     both over the agents stay equal if the weights are symmetric.
     """
 
-    def start(self, count: int) -> Drift:
-        return Drift(jnp.zeros(count), jnp.zeros(count))
+    def start(self, count: int) -> LogRatioState:
+        return LogRatioState(jnp.zeros(count), jnp.zeros(count))
 
-    def others(
-        self, drift: Drift, own: Float[Array, " B"], network: Network
+    def others_log_ratio(
+        self, drift: LogRatioState, own: Float[Array, " B"], network: Network
     ) -> tuple[Float[Array, " B"], Network]:
         return network.size * drift.mean - drift.own, network
 
-    def follow(
-        self, drift: Drift, own: Float[Array, " M"], network: Network
-    ) -> tuple[Drift, Network]:
+    def updated(
+        self, drift: LogRatioState, own: Float[Array, " M"], network: Network
+    ) -> tuple[LogRatioState, Network]:
         mean, network = network.mix(drift.mean + own - drift.own, PAYLOAD)
-        return Drift(own, mean), network
+        return LogRatioState(own, mean), network

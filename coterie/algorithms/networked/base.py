@@ -11,18 +11,18 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
-from coterie.algorithms.base.algorithm import Action, Algorithm, Experience, Information, Metrics
+from coterie.algorithms.base.algorithm import Action, Algorithm, Information, Metrics, Trajectory
 from coterie.bounds import Above, AtLeast, Between
-from coterie.network import Network, few_at_a_time
+from coterie.network import Network, chunked
 from coterie.rl.masked_stats import mean
 from coterie.rl.models import Policy, Shape
 from coterie.rl.optimizers import rescaled, scales
 from coterie.rl.schedules import decayed
 from coterie.rl.widths import Widths
-from coterie.types import AgentSpec, View
+from coterie.types import AgentSpec, Observation
 
 
-class Learner(NamedTuple):
+class NetworkedState(NamedTuple):
     """All that an agent learns.
 
     critic:    what the team is to agree on.
@@ -40,7 +40,7 @@ class Learner(NamedTuple):
     last: PyTree
 
 
-class Agreed(NamedTuple):
+class CriticMessage(NamedTuple):
     """What neighbours average, in one message.
 
     critic: the critic.
@@ -52,7 +52,7 @@ class Agreed(NamedTuple):
     scales: PyTree
 
 
-class Lesson(NamedTuple):
+class NetworkedTargets(NamedTuple):
     """What one update learns from, `[T, G, ...]`.
 
     view, action: where the policy acted, and how.
@@ -62,7 +62,7 @@ class Lesson(NamedTuple):
     last:      the step that is left for the next update.
     """
 
-    view: View
+    view: Observation
     action: Array
     advantage: Float[Array, "T G"]
     counts: Bool[Array, "T G"] | None
@@ -84,35 +84,35 @@ class Networked(Algorithm):
     gradients vanishes, as with sgd.
     """
 
-    horizon: Annotated[int, AtLeast(1)] = 10
-    """Steps played in every game between two updates; 1 is the paper's order."""
+    rollout_length: Annotated[int, AtLeast(1)] = 10
+    """Steps played in every environment between two updates; 1 is the paper's order."""
     discount: Annotated[float, Between(0, 1)] = 0.95
     """gamma: what a reward one step later is worth now; 1 for the average-reward form."""
-    actor_rate: Annotated[float, Above(0)] = 1e-3
+    actor_lr: Annotated[float, Above(0)] = 1e-3
     """beta_theta: step size of the policy."""
-    critic_rate: Annotated[float, Above(0)] = 5e-3
+    critic_lr: Annotated[float, Above(0)] = 5e-3
     """beta_omega: step size of the critic and of the mean reward."""
-    actor_decay: Annotated[float, Between(0, 1)] = 0.0
+    actor_lr_decay: Annotated[float, Between(0, 1)] = 0.0
     """Steps fall as 1 / (1 + updates)^q; 0 for constant ones."""
-    critic_decay: Annotated[float, Between(0, 1)] = 0.0
+    critic_lr_decay: Annotated[float, Between(0, 1)] = 0.0
     """The same for the critic; the theory wants it below the actor's, and above 1/2."""
     optimizer: Literal["adam", "sgd"] = "adam"
     """With Adam, the scale of the critic's gradients is averaged, too. The theory is of sgd."""
     critic_epochs: Annotated[int, AtLeast(1)] = 1
     """Gradient steps of the critic for each one of the policy."""
-    rounds: Annotated[int, AtLeast(1)] = 1
+    consensus_rounds: Annotated[int, AtLeast(1)] = 1
     """Rounds of averaging after each update."""
-    entropy: Annotated[float, AtLeast(0)] = 0.01
+    entropy_coef: Annotated[float, AtLeast(0)] = 0.01
     """Weight of the policy's entropy in its objective; 0 in the paper."""
-    gradient_clip: Annotated[float, Above(0, infinite=True)] = 10.0
+    max_grad_norm: Annotated[float, Above(0, infinite=True)] = 10.0
     """Largest norm of each gradient. An agent whose gradients are longer counts for less."""
-    critic_sees: Literal["state", "observation"] = "state"
+    critic_input: Literal["state", "observation"] = "state"
     """What critics are functions of. Only of what all agents see alike can they agree on one."""
-    crowd: Literal["joint", "mean"] = "joint"
+    critic_actions: Literal["joint", "mean"] = "joint"
     """Whether critics see every agent's action, or their mean: a size that N does not change."""
-    hidden: Widths = (64, 64)
+    hidden_sizes: Widths = (64, 64)
     """Widths of the policy's dense layers; none for a linear one."""
-    critic_hidden: Widths = (64, 64)
+    critic_hidden_sizes: Widths = (64, 64)
     """Widths of the critics' dense layers; none for a linear one."""
     activation: Literal["tanh", "relu", "selu", "leaky_relu"] = "tanh"
     """Non-linearity after each dense layer."""
@@ -122,21 +122,27 @@ class Networked(Algorithm):
         """A fresh critic, and the first `last` step."""
 
     @abc.abstractmethod
-    def study(
-        self, state: Learner, experience: Experience, network: Network, average: Float[Array, ""]
-    ) -> Lesson:
+    def targets(
+        self,
+        state: NetworkedState,
+        trajectory: Trajectory,
+        network: Network,
+        average: Float[Array, ""],
+    ) -> NetworkedTargets:
         """What there is to learn from an experience; `average` is mu, or 0 if discounted."""
 
     @property
     def information(self) -> Information:
-        return Information(state=self.critic_sees == "state", actions=self.crowd, sends=("critic",))
+        return Information(
+            state=self.critic_input == "state", actions=self.critic_actions, payloads=("critic",)
+        )
 
-    def shared(self, state: Learner) -> dict[str, PyTree]:
-        return {"critic": Agreed(state.critic, scales(state.optimizer[1]))}
+    def shared(self, state: NetworkedState) -> dict[str, PyTree]:
+        return {"critic": CriticMessage(state.critic, scales(state.optimizer[1]))}
 
-    def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Learner, tuple[()]]:
+    def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[NetworkedState, tuple[()]]:
         policy_key, critic_key = jax.random.split(key)
-        shape = Shape.of(spec, self.hidden, self.activation, recurrent=False)
+        shape = Shape.of(spec, self.hidden_sizes, self.activation, recurrent=False)
         policy = Policy.init(jax.random.split(policy_key), shape, spec.action)
         critic, last = self.start_critic(critic_key, spec)
         optimizer = self._optimizer()
@@ -144,46 +150,48 @@ class Networked(Algorithm):
             optimizer.init(eqx.filter(model, eqx.is_array)) for model in (policy, critic)
         )
         zero = jnp.zeros(())
-        return Learner(
+        return NetworkedState(
             policy, critic, (actor_start, critic_start), zero, zero.astype(jnp.int32), last
         ), ()
 
     def act(
-        self, state: Learner, memory: tuple[()], view: View, key: Key[Array, ""]
+        self, state: NetworkedState, memory: tuple[()], view: Observation, key: Key[Array, ""]
     ) -> tuple[Action, tuple[()]]:
-        return Action(state.policy.facing(view).sample(key)), memory
+        return Action(state.policy.distribution(view).sample(key)), memory
 
     def learn(
-        self, state: Learner, experience: Experience, network: Network, key: Key[Array, ""]
-    ) -> tuple[Learner, Network, Metrics]:
-        state, metrics = few_at_a_time(self._improved)(state, experience, network)
+        self, state: NetworkedState, trajectory: Trajectory, network: Network, key: Key[Array, ""]
+    ) -> tuple[NetworkedState, Network, Metrics]:
+        state, metrics = chunked(self._improved)(state, trajectory, network)
         actor, optimizer = state.optimizer
-        (critic, agreed), network = self.agree(Agreed(state.critic, scales(optimizer)), network)
+        (critic, agreed), network = self.agree(
+            CriticMessage(state.critic, scales(optimizer)), network
+        )
         optimizers = actor, rescaled(optimizer, agreed)
         return state._replace(critic=critic, optimizer=optimizers), network, metrics
 
-    def agree(self, mine: Agreed, network: Network) -> tuple[Agreed, Network]:
+    def agree(self, mine: CriticMessage, network: Network) -> tuple[CriticMessage, Network]:
         """What is mine after averaging with the neighbours."""
-        return network.gossip(mine, "critic", self.rounds)
+        return network.gossip(mine, "critic", self.consensus_rounds)
 
-    def policy(self, state: Learner) -> Policy:
+    def policy(self, state: NetworkedState) -> Policy:
         return state.policy
 
     def critic_shape(self, spec: AgentSpec, actions: bool) -> Shape:
         """The shape of a critic of what is seen, and of the actions."""
-        size = spec.state if self.critic_sees == "state" else spec.observation
+        size = spec.state if self.critic_input == "state" else spec.observation
         inputs = size + (spec.joint if actions else 0)
-        return Shape(inputs, self.critic_hidden, self.activation, recurrent=False)
+        return Shape(inputs, self.critic_hidden_sizes, self.activation, recurrent=False)
 
     def _improved(
-        self, state: Learner, experience: Experience, network: Network
-    ) -> tuple[Learner, Metrics]:
+        self, state: NetworkedState, trajectory: Trajectory, network: Network
+    ) -> tuple[NetworkedState, Metrics]:
         """The agent after its own steps, before it talks."""
         rates = self._rates(state.updates)
-        lesson = self.study(state, experience, network, self._counted_from(state))
+        lesson = self.targets(state, trajectory, network, self._counted_from(state))
         policy, actor_optimizer, said = self._improve_policy(state, lesson, rates[0])
         critic, critic_optimizer, loss = self._improve_critic(state, lesson, rates[1])
-        reward = mean(experience.reward, experience.view.present)
+        reward = mean(trajectory.reward, trajectory.view.alive)
         average = state.average + jnp.minimum(rates[1], 1.0) * (reward - state.average)
         metrics = {
             "critic_loss": loss,
@@ -191,29 +199,29 @@ class Networked(Algorithm):
             "average_reward": average,
         }
         optimizers = actor_optimizer, critic_optimizer
-        state = Learner(policy, critic, optimizers, average, state.updates + 1, lesson.last)
+        state = NetworkedState(policy, critic, optimizers, average, state.updates + 1, lesson.last)
         return state, metrics | said
 
-    def _counted_from(self, state: Learner) -> Float[Array, ""]:
+    def _counted_from(self, state: NetworkedState) -> Float[Array, ""]:
         return state.average if self.discount == 1.0 else jnp.zeros(())
 
     def _rates(self, updates: Int[Array, ""]) -> tuple[Float[Array, ""], Float[Array, ""]]:
         done = updates.astype(jnp.float32)
         return (
-            decayed(self.actor_rate, self.actor_decay, done),
-            decayed(self.critic_rate, self.critic_decay, done),
+            decayed(self.actor_lr, self.actor_lr_decay, done),
+            decayed(self.critic_lr, self.critic_lr_decay, done),
         )
 
     def _improve_policy(
-        self, state: Learner, lesson: Lesson, rate: Float[Array, ""]
+        self, state: NetworkedState, lesson: NetworkedTargets, rate: Float[Array, ""]
     ) -> tuple[Policy, PyTree, Metrics]:
         """One step along `advantage * grad log pi` (and the entropy's gradient)."""
 
         def loss(policy: Policy) -> tuple[Float[Array, ""], Metrics]:
-            chosen = policy.facing(lesson.view)
+            chosen = policy.distribution(lesson.view)
             entropy = chosen.entropy()
             score = lesson.advantage * chosen.log_prob(lesson.action)
-            value = -mean(score + self.entropy * entropy, lesson.counts)
+            value = -mean(score + self.entropy_coef * entropy, lesson.counts)
             return value, {"policy_loss": value, "entropy": mean(entropy, lesson.counts)}
 
         gradient, said = jax.grad(loss, has_aux=True)(state.policy)
@@ -221,7 +229,7 @@ class Networked(Algorithm):
         return policy, optimizer, said
 
     def _improve_critic(
-        self, state: Learner, lesson: Lesson, rate: Float[Array, ""]
+        self, state: NetworkedState, lesson: NetworkedTargets, rate: Float[Array, ""]
     ) -> tuple[PyTree, PyTree, Float[Array, ""]]:
         """Steps down the squared errors; the last loss."""
 
@@ -241,12 +249,14 @@ class Networked(Algorithm):
         return eqx.apply_updates(model, jax.tree.map(lambda c: rate * c, change)), optimizer
 
     def _optimizer(self) -> optax.GradientTransformation:
-        clip = optax.clip_by_global_norm(self.gradient_clip)
+        clip = optax.clip_by_global_norm(self.max_grad_norm)
         if self.optimizer == "sgd":
             return optax.chain(clip, optax.sgd(1.0))
         return optax.chain(clip, optax.adam(1.0))
 
 
-def beside(seen: Float[Array, "*batch S"], actions: Float[Array, "*batch M W"]) -> Array:
+def observation_actions(
+    seen: Float[Array, "*batch S"], actions: Float[Array, "*batch M W"]
+) -> Array:
     """What is seen, and the actions, as one vector `[..., S + M W]`."""
     return jnp.concatenate([seen, actions.reshape(*actions.shape[:-2], -1)], axis=-1)

@@ -7,17 +7,22 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from coterie.algorithms.base.algorithm import Experience, joint
-from coterie.algorithms.networked.base import Learner, Lesson, Networked, beside
+from coterie.algorithms.base.algorithm import Trajectory, joint
+from coterie.algorithms.networked.base import (
+    Networked,
+    NetworkedState,
+    NetworkedTargets,
+    observation_actions,
+)
 from coterie.bounds import Between
 from coterie.network import Network
 from coterie.rl.masked_stats import mean
 from coterie.rl.models import Critic
-from coterie.rl.returns import generalised_advantage
+from coterie.rl.returns import generalized_advantage
 from coterie.types import AgentSpec
 
 
-class Judges(NamedTuple):
+class Critics(NamedTuple):
     """What the team agrees on: `V(s; v)` and `R(s, a; lambda)`, the mean reward of all agents."""
 
     value: Critic
@@ -40,41 +45,45 @@ class NetworkedAC(Networked):
     form has `gamma V(s')` and no `mu`.
     """
 
-    trace: Annotated[float, Between(0, 1)] = 0.0
+    gae_lambda: Annotated[float, Between(0, 1)] = 0.0
     """lambda: how far the team's errors of later steps count; 0 in the paper."""
 
-    def start_critic(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Judges, tuple[()]]:
+    def start_critic(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Critics, tuple[()]]:
         keys = jax.random.split(key, 4)
-        return Judges(
+        return Critics(
             Critic.init(keys[:2], self.critic_shape(spec, actions=False)),
             Critic.init(keys[2:], self.critic_shape(spec, actions=True)),
         ), ()
 
-    def study(
-        self, state: Learner, experience: Experience, network: Network, average: Float[Array, ""]
-    ) -> Lesson:
-        view, reward, ends = experience.view, experience.reward, experience.terminated
-        seen, later = view.judged, experience.next_view.judged
-        done = beside(seen, joint(experience))
+    def targets(
+        self,
+        state: NetworkedState,
+        trajectory: Trajectory,
+        network: Network,
+        average: Float[Array, ""],
+    ) -> NetworkedTargets:
+        view, reward, ends = trajectory.view, trajectory.reward, trajectory.terminated
+        seen, later = view.critic_input, trajectory.next_view.critic_input
+        done = observation_actions(seen, joint(trajectory))
 
-        def loss(critic: Judges, fixed: Judges) -> Float[Array, ""]:
-            following = jnp.where(ends, 0.0, worth(fixed.value, later))
-            error = reward - average + self.discount * following - worth(critic.value, seen)
-            misfit = reward - worth(critic.reward, done)
-            return 0.5 * mean(error**2 + misfit**2, view.present)
+        def loss(critic: Critics, fixed: Critics) -> Float[Array, ""]:
+            following = jnp.where(ends, 0.0, critic_value(fixed.value, later))
+            error = reward - average + self.discount * following - critic_value(critic.value, seen)
+            misfit = reward - critic_value(critic.reward, done)
+            return 0.5 * mean(error**2 + misfit**2, view.alive)
 
-        advantage = generalised_advantage(
-            worth(state.critic.reward, done) - average,
-            worth(state.critic.value, seen),
-            worth(state.critic.value, later),
+        advantage = generalized_advantage(
+            critic_value(state.critic.reward, done) - average,
+            critic_value(state.critic.value, seen),
+            critic_value(state.critic.value, later),
             ends,
-            experience.truncated,
+            trajectory.truncated,
             self.discount,
-            self.trace,
+            self.gae_lambda,
         )
-        return Lesson(view, experience.decision.action, advantage, view.present, loss)
+        return NetworkedTargets(view, trajectory.decision.action, advantage, view.alive, loss)
 
 
-def worth(critic: Critic, inputs: Float[Array, "*batch I"]) -> Float[Array, " *batch"]:
+def critic_value(critic: Critic, inputs: Float[Array, "*batch I"]) -> Float[Array, " *batch"]:
     """A critic's number."""
     return critic.value(critic.body.step(inputs, ())[0])

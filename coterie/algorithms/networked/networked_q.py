@@ -7,14 +7,19 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from coterie.algorithms.base.algorithm import Experience, Information, joint
-from coterie.algorithms.networked.base import Learner, Lesson, Networked, beside
-from coterie.algorithms.networked.networked_ac import worth
+from coterie.algorithms.base.algorithm import Information, Trajectory, joint
+from coterie.algorithms.networked.base import (
+    Networked,
+    NetworkedState,
+    NetworkedTargets,
+    observation_actions,
+)
+from coterie.algorithms.networked.networked_ac import critic_value
 from coterie.network import Network
 from coterie.rl.distributions import Categorical
 from coterie.rl.masked_stats import mean
 from coterie.rl.models import Critic
-from coterie.types import AgentSpec, View, blank_view
+from coterie.types import AgentSpec, Observation, blank_observation
 
 
 class Step(NamedTuple):
@@ -25,7 +30,7 @@ class Step(NamedTuple):
     real: whether it was made at all.
     """
 
-    view: View
+    view: Observation
     done: Float[Array, "*T G I"]
     action: Int[Array, "*T G"]
     reward: Float[Array, "*T G"]
@@ -61,66 +66,72 @@ class NetworkedQAC(Networked):
         critic = Critic.init(jax.random.split(key), shape)
         return critic, _blank(spec, shape.inputs)
 
-    def study(
-        self, state: Learner, experience: Experience, network: Network, average: Float[Array, ""]
-    ) -> Lesson:
+    def targets(
+        self,
+        state: NetworkedState,
+        trajectory: Trajectory,
+        network: Network,
+        average: Float[Array, ""],
+    ) -> NetworkedTargets:
         steps = jax.tree.map(
-            lambda old, new: jnp.concatenate([old[None], new]), state.last, self._steps(experience)
+            lambda old, new: jnp.concatenate([old[None], new]), state.last, self._steps(trajectory)
         )
         now = jax.tree.map(lambda x: x[:-1], steps)
         then = jax.tree.map(lambda x: x[1:], steps)
         counts = now.real & (now.ends | ~now.cut)
 
         def loss(critic: Critic, fixed: Critic) -> Float[Array, ""]:
-            following = jnp.where(now.ends, 0.0, worth(fixed, then.done))
-            error = now.reward - average + self.discount * following - worth(critic, now.done)
+            following = jnp.where(now.ends, 0.0, critic_value(fixed, then.done))
+            error = (
+                now.reward - average + self.discount * following - critic_value(critic, now.done)
+            )
             return 0.5 * mean(error**2, counts)
 
-        advantage = self._counterfactual(state, now, joint(experience).shape[-2:], network)
+        advantage = self._counterfactual(state, now, joint(trajectory).shape[-2:], network)
         last = jax.tree.map(lambda x: x[-1], steps)
-        return Lesson(now.view, now.action, advantage, counts, loss, last)
+        return NetworkedTargets(now.view, now.action, advantage, counts, loss, last)
 
-    def _steps(self, experience: Experience) -> Step:
-        view, cut = experience.view, experience.truncated | experience.over
+    def _steps(self, trajectory: Trajectory) -> Step:
+        view, cut = trajectory.view, trajectory.truncated | trajectory.over
         return Step(
             view,
-            beside(view.judged, joint(experience)),
-            experience.decision.action,
-            experience.reward,
-            experience.terminated,
+            observation_actions(view.critic_input, joint(trajectory)),
+            trajectory.decision.action,
+            trajectory.reward,
+            trajectory.terminated,
             cut,
-            jnp.ones_like(cut) if view.present is None else view.present,
+            jnp.ones_like(cut) if view.alive is None else view.alive,
         )
 
     def _counterfactual(
-        self, state: Learner, now: Step, crowd: tuple[int, ...], network: Network
+        self, state: NetworkedState, now: Step, crowd: tuple[int, ...], network: Network
     ) -> Float[Array, "T G"]:
         """`Q(s, a) - sum_b pi(b | s) Q(s, b, a_-i)`.
 
         crowd: `(M, W)`, how many action vectors a critic sees, and their length.
         """
-        choices = state.policy.facing(now.view)
+        choices = state.policy.distribution(now.view)
         assert isinstance(choices, Categorical)
         chance = jnp.exp(choices.log_probs)
         own = jax.nn.one_hot(now.action, crowd[1])
-        share = 1.0 / network.size if self.crowd == "mean" else 1.0
-        place = 0 if self.crowd == "mean" else network.index
+        share = 1.0 / network.size if self.critic_actions == "mean" else 1.0
+        place = 0 if self.critic_actions == "mean" else network.index
         before = now.done.shape[-1] - crowd[0] * crowd[1]
 
         def instead(action: Int[Array, ""]) -> Float[Array, "T G"]:
             change = share * (jax.nn.one_hot(action, crowd[1]) - own)
             moved = jnp.zeros((*change.shape[:-1], *crowd)).at[..., place, :].set(change)
             flat = moved.reshape(*change.shape[:-1], -1)
-            return worth(state.critic, now.done.at[..., before:].add(flat))
+            return critic_value(state.critic, now.done.at[..., before:].add(flat))
 
         others = jax.vmap(instead, out_axes=-1)(jnp.arange(chance.shape[-1]))
-        return worth(state.critic, now.done) - jnp.sum(chance * others, axis=-1)
+        return critic_value(state.critic, now.done) - jnp.sum(chance * others, axis=-1)
 
 
 def _blank(spec: AgentSpec, inputs: int) -> Step:
-    """A step of zeros in each game that was never made."""
-    games = spec.games
-    no = jnp.zeros(games, bool)
-    view = blank_view(spec, games)
-    zero = jnp.zeros(games)
-    return Step(view, jnp.zeros((games, inputs)), zero.astype(int), zero, no, no, no)
+    """A step of zeros in each environment that was never made."""
+    envs = spec.num_envs
+    no = jnp.zeros(envs, bool)
+    view = blank_observation(spec, envs)
+    zero = jnp.zeros(envs)
+    return Step(view, jnp.zeros((envs, inputs)), zero.astype(int), zero, no, no, no)

@@ -15,17 +15,17 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
-from coterie.algorithms.base.advantages import appraised
-from coterie.algorithms.base.algorithm import Algorithm, Experience, Metrics
+from coterie.algorithms.base.advantages import values_and_gae
+from coterie.algorithms.base.algorithm import Algorithm, Metrics, Trajectory
 from coterie.bounds import Above, AtLeast, Between
 from coterie.errors import require
 from coterie.network import Network
 from coterie.rl.distributions import Distribution
-from coterie.rl.masked_stats import mean, standardise
-from coterie.rl.models import Critic, Memory, Policy, Shape
+from coterie.rl.masked_stats import mean, standardize
+from coterie.rl.models import Critic, Policy, RecurrentState, Shape
 from coterie.rl.optimizers import clipped_adams
 from coterie.rl.widths import Widths, require_memory
-from coterie.types import AgentSpec, View
+from coterie.types import AgentSpec, Observation
 
 
 class Choice(NamedTuple):
@@ -35,14 +35,14 @@ class Choice(NamedTuple):
     distribution: Distribution
 
 
-class Recall(NamedTuple):
+class RecurrentStates(NamedTuple):
     """What the policy and the critic each remember of an episode."""
 
-    policy: Memory
-    critic: Memory
+    policy: RecurrentState
+    critic: RecurrentState
 
 
-class Learner(NamedTuple):
+class PPOState(NamedTuple):
     """All that an agent of a proximal method learns."""
 
     policy: Policy
@@ -54,7 +54,7 @@ class Learner(NamedTuple):
 class Sample(NamedTuple):
     """What one update sees, `[T, G, ...]`: experience with advantages and targets."""
 
-    view: View
+    view: Observation
     over: Bool[Array, "T G"]
     old: Choice
     advantage: Float[Array, "T G"]
@@ -66,27 +66,27 @@ class Sample(NamedTuple):
 class Proximal(Algorithm):
     """The hyper-parameters and the update that on-policy methods share."""
 
-    horizon: Annotated[int, AtLeast(1)] = 50
-    """Steps played in every game between two updates."""
+    rollout_length: Annotated[int, AtLeast(1)] = 50
+    """Steps played in every environment between two updates."""
     epochs: Annotated[int, AtLeast(1)] = 5
     """Passes over the experience in one update."""
     minibatches: Annotated[int, AtLeast(1)] = 4
-    """Parts that the games are dealt into; one gradient step for each part."""
-    learning_rate: Annotated[float, Above(0)] = 5e-4
+    """Parts that the environments are dealt into; one gradient step for each part."""
+    actor_lr: Annotated[float, Above(0)] = 5e-4
     """Adam's step size for the policy."""
-    critic_learning_rate: Annotated[float, Above(0)] = 5e-4
+    critic_lr: Annotated[float, Above(0)] = 5e-4
     """Adam's step size for the critic."""
     discount: Annotated[float, Between(0, 1)] = 0.99
     """gamma: what a reward one step later is worth now."""
-    trace: Annotated[float, Between(0, 1)] = 0.95
+    gae_lambda: Annotated[float, Between(0, 1)] = 0.95
     """lambda of generalised advantage estimation."""
-    entropy: Annotated[float, AtLeast(0)] = 0.01
+    entropy_coef: Annotated[float, AtLeast(0)] = 0.01
     """Weight of the policy's entropy in its objective."""
-    gradient_clip: Annotated[float, Above(0, infinite=True)] = 10.0
+    max_grad_norm: Annotated[float, Above(0, infinite=True)] = 10.0
     """Largest norm of each network's gradient."""
     value_clip: Annotated[float | None, Above(0)] = None
     """How far a value may move from the old one in one update; no limit by default."""
-    hidden: Widths = (64, 64)
+    hidden_sizes: Widths = (64, 64)
     """Widths of the dense layers, of the policy and of the critic alike; none for a linear one."""
     activation: Literal["tanh", "relu", "selu", "leaky_relu"] = "relu"
     """Non-linearity after each dense layer."""
@@ -120,63 +120,69 @@ class Proximal(Algorithm):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_memory(self.hidden, self.recurrent)
+        require_memory(self.hidden_sizes, self.recurrent)
 
-    def check(self, games: int) -> None:
-        super().check(games)
+    def check(self, num_envs: int) -> None:
+        super().check(num_envs)
         require(
-            games % self.minibatches == 0,
-            f"{games} games cannot be dealt into {self.minibatches} minibatches evenly: "
-            f"use games that {self.minibatches} divides, or other --minibatches.",
+            num_envs % self.minibatches == 0,
+            f"{num_envs} environments cannot be dealt into {self.minibatches} minibatches evenly: "
+            f"use a num_envs that {self.minibatches} divides, or other --minibatches.",
         )
 
-    def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Learner, Recall]:
+    def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[PPOState, RecurrentStates]:
         keys = jax.random.split(key, 4)
-        seen = Shape.of(spec, self.hidden, self.activation, self.recurrent)
+        seen = Shape.of(spec, self.hidden_sizes, self.activation, self.recurrent)
         judged = seen._replace(inputs=spec.state, numbered=False) if spec.state else seen
         policy = Policy.init(keys[0::2], seen, spec.action)
         critic = Critic.init(keys[1::2], judged)
         optimizer = self._optimizer().init(eqx.filter((policy, critic), eqx.is_array))
-        learner = Learner(policy, critic, optimizer, self.start_coefficients())
-        return learner, Recall(policy.body.start(), critic.body.start())
+        learner = PPOState(policy, critic, optimizer, self.start_coefficients())
+        return learner, RecurrentStates(policy.body.start(), critic.body.start())
 
     def act(
-        self, state: Learner, memory: Recall, view: View, key: Key[Array, ""]
-    ) -> tuple[Choice, Recall]:
+        self, state: PPOState, memory: RecurrentStates, view: Observation, key: Key[Array, ""]
+    ) -> tuple[Choice, RecurrentStates]:
         distribution, remembered = state.policy.step(view, memory.policy)
         judged = memory.critic
         if self.recurrent:
-            judged = state.critic.body.step(view.judged, memory.critic)[1]
-        return Choice(distribution.sample(key), distribution), Recall(remembered, judged)
+            judged = state.critic.body.step(view.critic_input, memory.critic)[1]
+        return Choice(distribution.sample(key), distribution), RecurrentStates(remembered, judged)
 
     def learn(
-        self, state: Learner, experience: Experience, network: Network, key: Key[Array, ""]
-    ) -> tuple[Learner, Network, Metrics]:
-        sample = self._appraise(state.critic, experience)
-        state, metrics = self._improve(state, sample, experience.memory, network.size, key)
+        self, state: PPOState, trajectory: Trajectory, network: Network, key: Key[Array, ""]
+    ) -> tuple[PPOState, Network, Metrics]:
+        sample = self._sample_of(state.critic, trajectory)
+        state, metrics = self._improve(state, sample, trajectory.memory, network.size, key)
         coefficients, more = self.adapt(
             state.coefficients,
             sample,
-            lambda: self._distribution(state.policy, sample, experience.memory),
+            lambda: self._distribution(state.policy, sample, trajectory.memory),
         )
         return state._replace(coefficients=coefficients), network, metrics | more
 
-    def policy(self, state: Learner) -> Policy:
+    def policy(self, state: PPOState) -> Policy:
         return state.policy
 
-    def _appraise(self, critic: Critic, experience: Experience) -> Sample:
+    def _sample_of(self, critic: Critic, trajectory: Trajectory) -> Sample:
         """Advantages, and the targets that the critic is to learn."""
-        value, advantage = appraised(
-            critic, experience, experience.memory.critic, self.discount, self.trace
+        value, advantage = values_and_gae(
+            critic, trajectory, trajectory.memory.critic, self.discount, self.gae_lambda
         )
-        view = experience.view
-        scaled = standardise(advantage, view.present)
-        return Sample(view, experience.over, experience.decision, scaled, advantage + value, value)
+        view = trajectory.view
+        scaled = standardize(advantage, view.alive)
+        return Sample(view, trajectory.over, trajectory.decision, scaled, advantage + value, value)
 
     def _improve(
-        self, state: Learner, sample: Sample, memory: Recall, team: int, key: Key[Array, ""]
-    ) -> tuple[Learner, Metrics]:
-        """Several epochs of gradient steps on minibatches of whole games; metrics of the last."""
+        self,
+        state: PPOState,
+        sample: Sample,
+        memory: RecurrentStates,
+        team: int,
+        key: Key[Array, ""],
+    ) -> tuple[PPOState, Metrics]:
+        """Several epochs of gradient steps on minibatches of whole environments; metrics of the
+        last."""
         order = jax.random.permutation(key, sample.over.shape[1])
         parts = (
             jax.tree.map(lambda x: _deal(x, order, self.minibatches, axis=1), sample),
@@ -184,7 +190,7 @@ class Proximal(Algorithm):
         )
         optimizer = self._optimizer()
 
-        def step(carry: tuple, part: tuple[Sample, Recall]) -> tuple[tuple, Metrics]:
+        def step(carry: tuple, part: tuple[Sample, RecurrentStates]) -> tuple[tuple, Metrics]:
             models, optimizer_state = carry
             gradient, metrics = jax.grad(self._loss, has_aux=True)(
                 models, *part, state.coefficients, team
@@ -198,22 +204,22 @@ class Proximal(Algorithm):
 
         carry = (state.policy, state.critic), state.optimizer
         (models, optimizer_state), metrics = jax.lax.scan(epoch, carry, None, length=self.epochs)
-        state = Learner(*models, optimizer_state, state.coefficients)
+        state = PPOState(*models, optimizer_state, state.coefficients)
         return state, jax.tree.map(lambda each: jnp.mean(each[-1]), metrics)
 
     def _loss(
         self,
         models: tuple[Policy, Critic],
         sample: Sample,
-        memory: Recall,
+        memory: RecurrentStates,
         coefficients: PyTree,
         team: int,
     ) -> tuple[Float[Array, ""], Metrics]:
         policy, critic = models
-        present = sample.view.present
+        present = sample.view.alive
         new = self._distribution(policy, sample, memory)
         gain = self.surrogate(new, sample.old, sample.advantage, present, coefficients, team)
-        features = critic.body.sequence(sample.view.judged, memory.critic, sample.over)
+        features = critic.body.sequence(sample.view.critic_input, memory.critic, sample.over)
         error = self._value_error(critic.value(features), sample)
         critic_loss = mean(error, present)
         metrics = {
@@ -231,17 +237,19 @@ class Proximal(Algorithm):
         moved = jnp.clip(value - sample.value, -self.value_clip, self.value_clip)
         return jnp.maximum(error, (sample.value + moved - sample.target) ** 2)
 
-    def _distribution(self, policy: Policy, sample: Sample, memory: Recall) -> Distribution:
+    def _distribution(
+        self, policy: Policy, sample: Sample, memory: RecurrentStates
+    ) -> Distribution:
         features = policy.body.sequence(sample.view.observation, memory.policy, sample.over)
         return policy.choices(features, sample.view)
 
     def _optimizer(self) -> optax.GradientTransformation:
-        rates = {"policy": self.learning_rate, "critic": self.critic_learning_rate}
-        return clipped_adams(rates, ("policy", "critic"), self.gradient_clip, eps=1e-5)
+        rates = {"policy": self.actor_lr, "critic": self.critic_lr}
+        return clipped_adams(rates, ("policy", "critic"), self.max_grad_norm, eps=1e-5)
 
 
 def _deal(x: Array, order: Array, parts: int, axis: int) -> Array:
-    """Shuffle the games and deal them into `parts`, on a new leading axis."""
+    """Shuffle the environments and deal them into `parts`, on a new leading axis."""
     shuffled = jnp.take(x, order, axis=axis)
     shape = (*x.shape[:axis], parts, x.shape[axis] // parts, *x.shape[axis + 1 :])
     return jnp.moveaxis(shuffled.reshape(shape), axis, 0)

@@ -34,25 +34,25 @@ class DPO(Proximal):
     zero. The root is smoothed at zero, where the printed form has no gradient: see `smooth_root`.
     """
 
-    root_penalty: Annotated[float, AtLeast(0)] = 0.01
+    sqrt_kl_coef: Annotated[float, AtLeast(0)] = 0.01
     """Initial beta_1, the weight of sqrt(D)."""
-    penalty: Annotated[float, AtLeast(0)] = 0.01
+    kl_coef: Annotated[float, AtLeast(0)] = 0.01
     """Initial beta_2, the weight of D."""
-    divergence_target: Annotated[float, Above(0)] = 0.01
+    kl_target: Annotated[float, Above(0)] = 0.01
     """d_target: the divergence that an update should cause, in nats."""
-    tolerance: Annotated[float, AtLeast(1)] = 1.5
+    kl_tolerance: Annotated[float, AtLeast(1)] = 1.5
     """delta: how far from the target, as a factor, before the penalties change."""
-    factor: Annotated[float, AtLeast(1)] = 2.0
+    kl_coef_factor: Annotated[float, AtLeast(1)] = 2.0
     """omega: by how much they change."""
-    share_of_team: bool = True
+    scale_by_num_agents: bool = True
     """Weigh the advantages by 1/N, as eq. 19 does and the authors' code does not."""
-    root_of: Literal["mean", "state"] = "mean"
+    sqrt_kl_per_state: bool = False
     """Take the root of the mean divergence (eq. 19) or the mean of each state's root (the code)."""
-    adapt_by: Literal["joint", "separate"] = "joint"
+    adapt_coefs: Literal["joint", "separate"] = "joint"
     """Adapt both penalties by D (eq. 20), or beta_1 by the mean root against sqrt(d_target)."""
 
     def start_coefficients(self) -> Penalties:
-        return Penalties(jnp.float32(self.root_penalty), jnp.float32(self.penalty))
+        return Penalties(jnp.float32(self.sqrt_kl_coef), jnp.float32(self.kl_coef))
 
     def surrogate(
         self,
@@ -64,9 +64,9 @@ class DPO(Proximal):
         team: int,
     ) -> Float[Array, ""]:
         ratio = jnp.exp(new.log_prob(old.action) - old.distribution.log_prob(old.action))
-        gain = mean(ratio * advantage + self.entropy * new.entropy(), present)
+        gain = mean(ratio * advantage + self.entropy_coef * new.entropy(), present)
         divergence = old.distribution.kl(new)
-        share = 1.0 / team if self.share_of_team else 1.0
+        share = 1.0 / team if self.scale_by_num_agents else 1.0
         return (
             share * gain
             - coefficients.root * self._root(divergence, present)
@@ -76,32 +76,32 @@ class DPO(Proximal):
     def adapt(
         self, coefficients: Penalties, sample: Sample, policy: Callable[[], Distribution]
     ) -> tuple[Penalties, Metrics]:
-        divergence, present = sample.old.distribution.kl(policy()), sample.view.present
+        divergence, present = sample.old.distribution.kl(policy()), sample.view.alive
         measured = mean(divergence, present)
-        excess = measured / self.divergence_target
+        excess = measured / self.kl_target
         root_excess = excess
-        if self.adapt_by == "separate":
-            root_excess = mean(smooth_root(divergence), present) / self.divergence_target**0.5
+        if self.adapt_coefs == "separate":
+            root_excess = mean(smooth_root(divergence), present) / self.kl_target**0.5
         adapted = Penalties(
             self._adapted(coefficients.root, root_excess),
             self._adapted(coefficients.linear, excess),
         )
         return adapted, {
             "kl": measured,
-            "root_penalty": adapted.root,
-            "penalty": adapted.linear,
+            "sqrt_kl_coef": adapted.root,
+            "kl_coef": adapted.linear,
         }
 
     def _root(
         self, divergence: Float[Array, "T G"], present: Bool[Array, "T G"] | None
     ) -> Float[Array, ""]:
-        if self.root_of == "state":
+        if self.sqrt_kl_per_state:
             return mean(smooth_root(divergence), present)
         return smooth_root(mean(divergence, present))
 
     def _adapted(self, coefficient: Float[Array, ""], excess: Float[Array, ""]) -> Float[Array, ""]:
-        step = jnp.where(excess > self.tolerance, self.factor, 1.0)
-        step = jnp.where(excess < 1.0 / self.tolerance, 1.0 / self.factor, step)
+        step = jnp.where(excess > self.kl_tolerance, self.kl_coef_factor, 1.0)
+        step = jnp.where(excess < 1.0 / self.kl_tolerance, 1.0 / self.kl_coef_factor, step)
         # A coefficient that vanished, or overflowed, could never come back.
         return jnp.where(coefficient > 0, jnp.clip(coefficient * step, 1e-6, 1e6), coefficient)
 

@@ -21,7 +21,7 @@ class IPPO(Proximal):
     new to its old policy. Nothing is sent, nothing is shared.
     """
 
-    clip: Annotated[float, Above(0, infinite=True)] = 0.2
+    clip_eps: Annotated[float, Above(0, infinite=True)] = 0.2
     """How far the ratio of new to old policy may move before its gradient stops."""
 
     def surrogate(
@@ -34,5 +34,5 @@ class IPPO(Proximal):
         team: int,
     ) -> Float[Array, ""]:
         ratio = jnp.exp(new.log_prob(old.action) - old.distribution.log_prob(old.action))
-        gain = clipped_gain(ratio, advantage, self.clip)
-        return mean(gain + self.entropy * new.entropy(), present)
+        gain = clipped_gain(ratio, advantage, self.clip_eps)
+        return mean(gain + self.entropy_coef * new.entropy(), present)

@@ -9,32 +9,33 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
-from coterie.algorithms.base.algorithm import Action, Algorithm, Experience, Information, Metrics
+from coterie.algorithms.base.algorithm import Action, Algorithm, Information, Metrics, Trajectory
 from coterie.bounds import Above, AtLeast, Between
 from coterie.errors import require
 from coterie.network import Network
 from coterie.rl import replay
 from coterie.rl.distributions import masked
 from coterie.rl.masked_stats import mean
-from coterie.rl.models import Memory, Policy, Shape
+from coterie.rl.models import Policy, RecurrentState, Shape
 from coterie.rl.schedules import falling
 from coterie.rl.widths import Widths, require_memory
-from coterie.types import AgentSpec, View, blank_view
+from coterie.types import AgentSpec, Observation, blank_observation
 
 
-class Segment(NamedTuple):
-    """`T` steps of one game, as they are stored: `[T, ...]`, the memory before them `[...]`."""
+class SequenceTransition(NamedTuple):
+    """`T` steps of one environment, as they are stored: `[T, ...]`, the memory before them
+    `[...]`."""
 
-    view: View
+    view: Observation
     action: Int[Array, " T"]
     reward: Float[Array, " T"]
     terminated: Bool[Array, " T"]
     over: Bool[Array, " T"]
-    next_view: View
-    memory: Memory
+    next_view: Observation
+    memory: RecurrentState
 
 
-class Student(NamedTuple):
+class QNetworkState(NamedTuple):
     """Q and the target it learns towards; their heads give the values of the actions."""
 
     values: Policy
@@ -43,10 +44,10 @@ class Student(NamedTuple):
     updates: Int[Array, ""]
 
 
-class Learner(NamedTuple):
+class IQLState(NamedTuple):
     """All that an agent holds: its networks, its memory of the past, the steps it has played."""
 
-    student: Student
+    q_network: QNetworkState
     replay: replay.Replay
     steps: Int[Array, ""]
 
@@ -56,36 +57,37 @@ class IQL(Algorithm):
     """Independent Q-learning (Tan 1993; Tampuu et al. 2015) with double Q-learning.
 
     Each agent learns `Q(o, a)` towards `r + gamma Q_target(o', argmax_a Q(o', a))` (van Hasselt et
-    al. 2016) from its own replay memory, which holds segments of `horizon` steps; a recurrent
-    network starts each segment with the memory it had when it played it. Nothing is sent, nothing
-    is shared.
+    al. 2016) from its own replay memory, which holds segments of `rollout_length` steps; a
+    recurrent network starts each segment with the memory it had when it played it. Nothing is sent,
+    nothing is shared.
     """
 
-    horizon: Annotated[int, AtLeast(1)] = 25
-    """Steps played in every game between two rounds of updates; the length of a stored segment."""
-    updates: Annotated[int, AtLeast(1)] = 8
-    """Gradient steps after each `horizon`."""
-    batch: Annotated[int, AtLeast(1)] = 32
+    rollout_length: Annotated[int, AtLeast(1)] = 25
+    """Steps played in every environment between two rounds of updates; the length of a stored
+    segment."""
+    updates_per_rollout: Annotated[int, AtLeast(1)] = 8
+    """Gradient steps after each `rollout_length`."""
+    batch_size: Annotated[int, AtLeast(1)] = 32
     """Segments in each gradient step."""
-    capacity: Annotated[int, AtLeast(1)] = 5_000
+    buffer_size: Annotated[int, AtLeast(1)] = 5_000
     """Segments in the replay memory; the oldest are overwritten."""
-    warmup: Annotated[int, AtLeast(0)] = 64
+    learning_starts: Annotated[int, AtLeast(0)] = 64
     """Segments to collect before the first update."""
-    learning_rate: Annotated[float, Above(0)] = 5e-4
+    lr: Annotated[float, Above(0)] = 5e-4
     """Adam's step size."""
     discount: Annotated[float, Between(0, 1)] = 0.99
     """gamma: what a reward one step later is worth now."""
-    exploration_start: Annotated[float, Between(0, 1)] = 1.0
+    epsilon_start: Annotated[float, Between(0, 1)] = 1.0
     """Probability of a random action at first."""
-    exploration_end: Annotated[float, Between(0, 1)] = 0.05
+    epsilon_end: Annotated[float, Between(0, 1)] = 0.05
     """Probability of a random action in the end."""
-    exploration_steps: Annotated[int, AtLeast(1)] = 50_000
-    """Steps, over all games, until the probability has fallen to its end."""
-    target_every: Annotated[int, AtLeast(1)] = 200
+    epsilon_decay_steps: Annotated[int, AtLeast(1)] = 50_000
+    """Steps, over all environments, until the probability has fallen to its end."""
+    target_update_interval: Annotated[int, AtLeast(1)] = 200
     """Gradient steps between two copies of Q into the target."""
-    gradient_clip: Annotated[float, Above(0, infinite=True)] = 10.0
+    max_grad_norm: Annotated[float, Above(0, infinite=True)] = 10.0
     """Largest norm of the gradient."""
-    hidden: Widths = (64, 64)
+    hidden_sizes: Widths = (64, 64)
     """Widths of the dense layers; none for a linear function of the observation."""
     activation: Literal["tanh", "relu", "selu", "leaky_relu"] = "relu"
     """Non-linearity after each dense layer."""
@@ -94,41 +96,41 @@ class IQL(Algorithm):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_memory(self.hidden, self.recurrent)
+        require_memory(self.hidden_sizes, self.recurrent)
 
     @property
     def information(self) -> Information:
         return Information(action_space="discrete")
 
-    def check(self, games: int) -> None:
-        super().check(games)
+    def check(self, num_envs: int) -> None:
+        super().check(num_envs)
         require(
-            games <= self.capacity,
-            f"{games} games bring {games} segments at once, more than a replay memory of "
-            f"{self.capacity} holds: raise --capacity.",
+            num_envs <= self.buffer_size,
+            f"{num_envs} environments bring {num_envs} segments at once, more than a replay memory "
+            f"of {self.buffer_size} holds: raise --buffer-size.",
         )
 
-    def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Learner, Memory]:
+    def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[IQLState, RecurrentState]:
         self.require_actions(spec.action)
-        shape = Shape.of(spec, self.hidden, self.activation, self.recurrent)
+        shape = Shape.of(spec, self.hidden_sizes, self.activation, self.recurrent)
         values = Policy.init(jax.random.split(key), shape, spec.action, gain=1.0)
-        student = Student(
+        student = QNetworkState(
             values,
             values,
             self._optimizer().init(eqx.filter(values, eqx.is_array)),
             jnp.zeros((), jnp.int32),
         )
         memory = values.body.start()
-        past = replay.empty(self._blank(spec, memory), self.capacity)
-        return Learner(student, past, jnp.zeros((), jnp.int32)), memory
+        past = replay.empty(self._blank(spec, memory), self.buffer_size)
+        return IQLState(student, past, jnp.zeros((), jnp.int32)), memory
 
     def act(
-        self, state: Learner, memory: Memory, view: View, key: Key[Array, ""]
-    ) -> tuple[Action, Memory]:
-        features, memory = state.student.values.body.step(view.observation, memory)
-        values = masked(state.student.values.head(features), view.action_mask)
+        self, state: IQLState, memory: RecurrentState, view: Observation, key: Key[Array, ""]
+    ) -> tuple[Action, RecurrentState]:
+        features, memory = state.q_network.values.body.step(view.observation, memory)
+        values = masked(state.q_network.values.head(features), view.action_mask)
         explore_key, random_key = jax.random.split(key)
-        chance = self._exploration(state.steps)
+        chance = self._epsilon(state.steps)
         explore = jax.random.bernoulli(explore_key, chance, values.shape[:1])
         anything = jax.random.categorical(
             random_key, masked(jnp.zeros_like(values), view.action_mask)
@@ -136,24 +138,26 @@ class IQL(Algorithm):
         return Action(jnp.where(explore, anything, jnp.argmax(values, axis=-1))), memory
 
     def learn(
-        self, state: Learner, experience: Experience, network: Network, key: Key[Array, ""]
-    ) -> tuple[Learner, Network, Metrics]:
-        stored = replay.add(state.replay, _segments(experience))
-        ready = stored.size >= self.warmup
+        self, state: IQLState, trajectory: Trajectory, network: Network, key: Key[Array, ""]
+    ) -> tuple[IQLState, Network, Metrics]:
+        stored = replay.add(state.replay, _segments(trajectory))
+        ready = stored.size >= self.learning_starts
 
-        def update(student: Student, key: Key[Array, ""]) -> tuple[Student, Metrics]:
-            updated, metrics = self._update(student, replay.sample(stored, key, self.batch))
+        def update(student: QNetworkState, key: Key[Array, ""]) -> tuple[QNetworkState, Metrics]:
+            updated, metrics = self._update(student, replay.sample(stored, key, self.batch_size))
             return jax.tree.map(
                 lambda new, old: jnp.where(ready, new, old), updated, student
             ), metrics
 
-        keys = jax.random.split(key, self.updates)
-        student, metrics = jax.lax.scan(update, state.student, keys)
-        steps = state.steps + experience.over.size
-        metrics = jax.tree.map(jnp.mean, metrics) | {"exploration": self._exploration(steps)}
-        return Learner(student, stored, steps), network, metrics
+        keys = jax.random.split(key, self.updates_per_rollout)
+        student, metrics = jax.lax.scan(update, state.q_network, keys)
+        steps = state.steps + trajectory.over.size
+        metrics = jax.tree.map(jnp.mean, metrics) | {"epsilon": self._epsilon(steps)}
+        return IQLState(student, stored, steps), network, metrics
 
-    def _update(self, student: Student, segments: Segment) -> tuple[Student, Metrics]:
+    def _update(
+        self, student: QNetworkState, segments: SequenceTransition
+    ) -> tuple[QNetworkState, Metrics]:
         """One gradient step on a batch of segments, `[B, T, ...]`."""
         memory = segments.memory
         stream = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), segments._replace(memory=()))
@@ -162,19 +166,21 @@ class IQL(Algorithm):
         def loss(values: Policy) -> tuple[Float[Array, ""], Metrics]:
             features = values.body.sequence(stream.view.observation, memory, stream.over)
             value = _pick(values.head(features), stream.action)
-            error = mean((value - wanted) ** 2, stream.view.present)
-            return error, {"critic_loss": error, "value": mean(value, stream.view.present)}
+            error = mean((value - wanted) ** 2, stream.view.alive)
+            return error, {"critic_loss": error, "value": mean(value, stream.view.alive)}
 
         gradient, metrics = jax.grad(loss, has_aux=True)(student.values)
         change, optimizer = self._optimizer().update(gradient, student.optimizer)
         values = eqx.apply_updates(student.values, change)
         updates = student.updates + 1
-        copy = updates % self.target_every == 0
+        copy = updates % self.target_update_interval == 0
         target = jax.tree.map(lambda new, old: jnp.where(copy, new, old), values, student.target)
         metrics["gradient_norm"] = optax.tree.norm(gradient)
-        return Student(values, target, optimizer, updates), metrics
+        return QNetworkState(values, target, optimizer, updates), metrics
 
-    def _target(self, student: Student, stream: Segment, memory: Memory) -> Float[Array, "T B"]:
+    def _target(
+        self, student: QNetworkState, stream: SequenceTransition, memory: RecurrentState
+    ) -> Float[Array, "T B"]:
         """`r + gamma Q_target(o', argmax_a Q(o', a))`, nothing after a terminated step."""
 
         def following(network: Policy) -> Float[Array, "T B A"]:
@@ -185,42 +191,42 @@ class IQL(Algorithm):
         later = _pick(following(student.target), best)
         return stream.reward + self.discount * jnp.where(stream.terminated, 0.0, later)
 
-    def policy(self, state: Learner) -> Policy:
-        return state.student.values
+    def policy(self, state: IQLState) -> Policy:
+        return state.q_network.values
 
     @property
-    def plays_mode(self) -> bool:
+    def deterministic_eval(self) -> bool:
         return True
 
-    def _exploration(self, steps: Int[Array, ""]) -> Float[Array, ""]:
-        start, end = self.exploration_start, self.exploration_end
-        return falling(start, end, self.exploration_steps, steps)
+    def _epsilon(self, steps: Int[Array, ""]) -> Float[Array, ""]:
+        start, end = self.epsilon_start, self.epsilon_end
+        return falling(start, end, self.epsilon_decay_steps, steps)
 
-    def _blank(self, spec: AgentSpec, memory: Memory) -> Segment:
+    def _blank(self, spec: AgentSpec, memory: RecurrentState) -> SequenceTransition:
         """A segment of zeros, for its shapes."""
-        steps = jnp.zeros(self.horizon)
-        view = blank_view(spec, self.horizon)
-        return Segment(view, steps.astype(jnp.int32), steps, steps > 0, steps > 0, view, memory)
-
-    def _optimizer(self) -> optax.GradientTransformation:
-        return optax.chain(
-            optax.clip_by_global_norm(self.gradient_clip), optax.adam(self.learning_rate)
+        steps = jnp.zeros(self.rollout_length)
+        view = blank_observation(spec, self.rollout_length)
+        return SequenceTransition(
+            view, steps.astype(jnp.int32), steps, steps > 0, steps > 0, view, memory
         )
 
+    def _optimizer(self) -> optax.GradientTransformation:
+        return optax.chain(optax.clip_by_global_norm(self.max_grad_norm), optax.adam(self.lr))
 
-def _segments(experience: Experience) -> Segment:
-    """The experience of `G` games as `G` segments, `[G, T, ...]`."""
-    stream = Segment(
-        experience.view,
-        experience.decision.action,
-        experience.reward,
-        experience.terminated,
-        experience.over,
-        experience.next_view,
+
+def _segments(trajectory: Trajectory) -> SequenceTransition:
+    """The experience of `G` environments as `G` segments, `[G, T, ...]`."""
+    stream = SequenceTransition(
+        trajectory.view,
+        trajectory.decision.action,
+        trajectory.reward,
+        trajectory.terminated,
+        trajectory.over,
+        trajectory.next_view,
         (),
     )
-    by_game = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), stream)
-    return by_game._replace(memory=experience.memory)
+    by_env = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), stream)
+    return by_env._replace(memory=trajectory.memory)
 
 
 def _pick(values: Float[Array, "*batch A"], action: Int[Array, " *batch"]) -> Array:

@@ -7,13 +7,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from coterie.algorithms.base.algorithm import Metrics
-from coterie.algorithms.base.tabular import Learner, Step, Tabular
+from coterie.algorithms.base.tabular import Step, Tabular, TabularState
 from coterie.bounds import AtLeast, Between
 from coterie.rl.distributions import NEVER
 from coterie.rl.models import Policy
 from coterie.rl.schedules import decayed, falling
 from coterie.rl.tables import able_only, drawn, entry
-from coterie.types import View
+from coterie.types import Observation
 
 
 @dataclass(frozen=True)
@@ -28,24 +28,28 @@ class IQLTabular(Tabular):
     search, as that of `LiJiaTabular`.
     """
 
-    critic_step: Annotated[float, Between(0, 1, open=True)] = 1.0
+    lr: Annotated[float, Between(0, 1, open=True)] = 1.0
     """a of alpha = a / (1 + n)^p, with n the earlier visits of the state and action."""
-    critic_decay: Annotated[float, Between(0, 1)] = 0.4
+    lr_decay: Annotated[float, Between(0, 1)] = 0.4
     """p of alpha; 0 is a constant step."""
-    exploration_start: Annotated[float, Between(0, 1)] = 1.0
+    epsilon_start: Annotated[float, Between(0, 1)] = 1.0
     """Probability of a random action at first."""
-    exploration_end: Annotated[float, Between(0, 1)] = 0.05
+    epsilon_end: Annotated[float, Between(0, 1)] = 0.05
     """Probability of a random action in the end."""
-    exploration_steps: Annotated[int, AtLeast(1)] = 200_000
-    """Steps, over all games, until the probability has fallen to its end."""
+    epsilon_decay_steps: Annotated[int, AtLeast(1)] = 200_000
+    """Steps, over all environments, until the probability has fallen to its end."""
 
     numbers: ClassVar[int] = 2  # the values and the visits
 
     def choose(
-        self, state: Learner, now: Float[Array, "2 A"], view: View, chance: Float[Array, ""]
+        self,
+        state: TabularState,
+        now: Float[Array, "2 A"],
+        view: Observation,
+        chance: Float[Array, ""],
     ) -> Int[Array, ""]:
-        start, end = self.exploration_start, self.exploration_end
-        explore = falling(start, end, self.exploration_steps, state.steps)
+        start, end = self.epsilon_start, self.epsilon_end
+        explore = falling(start, end, self.epsilon_decay_steps, state.steps)
         values = able_only(now[0], view.action_mask, NEVER)
         anything = able_only(jnp.ones_like(values), view.action_mask, 0.0)
         # Below `explore`, the random number is uniform once more.
@@ -64,13 +68,13 @@ class IQLTabular(Tabular):
         best = jnp.max(able_only(later[0], step.able_there, NEVER))
         worth = jnp.where(step.ends, 0.0, best)
         error = step.reward + self.discount * worth - entry(values, step.action)
-        alpha = decayed(self.critic_step, self.critic_decay, entry(visits, step.action))
+        alpha = decayed(self.lr, self.lr_decay, entry(visits, step.action))
         new = jnp.stack([values + jnp.where(taken, alpha * error, 0.0), visits + taken])
         return new, {"critic_loss": error**2, "value": entry(values, step.action)}
 
-    def policy(self, state: Learner) -> Policy:
+    def policy(self, state: TabularState) -> Policy:
         return Policy.tabular(state.rows[:, 0])
 
     @property
-    def plays_mode(self) -> bool:
+    def deterministic_eval(self) -> bool:
         return True

@@ -11,33 +11,33 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from coterie.network import Heard, like
+from coterie.network import Inbox, expand_mask
 
 
-class Ties(NamedTuple):
+class ADMMState(NamedTuple):
     """What an agent keeps of its links, for a vector `[...]`.
 
-    pressure: the sum of its multipliers `u`, `[...]`.
-    midpoint: with each neighbour, `[K, ...]`; 0 before they first meet.
+    dual:     the sum of its multipliers `u`, `[...]`.
+    edge_average: with each neighbour, `[K, ...]`; 0 before they first meet.
     """
 
-    pressure: Array
-    midpoint: Array
+    dual: Array
+    edge_average: Array
 
     @staticmethod
-    def fresh(places: int, shape: tuple[int, ...]) -> "Ties":
+    def fresh(places: int, shape: tuple[int, ...]) -> "ADMMState":
         """Nobody has met yet."""
-        return Ties(jnp.zeros(shape), jnp.zeros((places, *shape)))
+        return ADMMState(jnp.zeros(shape), jnp.zeros((places, *shape)))
 
     def pull(self, penalty: float) -> Array:
         """Where they draw the vector: minus the slope, at 0, of what departures cost."""
-        return penalty * jnp.sum(self.midpoint, axis=0) - self.pressure
+        return penalty * jnp.sum(self.edge_average, axis=0) - self.dual
 
-    def after(self, heard: Heard, penalty: float) -> "Ties":
+    def after(self, heard: Inbox, penalty: float) -> "ADMMState":
         """The ties after meeting those that were heard; `penalty` is beta."""
-        met = like(heard.mask, self.midpoint)
-        half = jnp.where(met, 0.5 * (heard.said - heard.values), 0.0)
-        return Ties(
-            self.pressure + penalty * jnp.sum(half, axis=0),
-            jnp.where(met, heard.said - half, self.midpoint),
+        met = expand_mask(heard.arrived, self.edge_average)
+        half = jnp.where(met, 0.5 * (heard.sent - heard.received), 0.0)
+        return ADMMState(
+            self.dual + penalty * jnp.sum(half, axis=0),
+            jnp.where(met, heard.sent - half, self.edge_average),
         )

@@ -14,11 +14,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from coterie.algorithms.trpo.linearized_policy import Local
-from coterie.network import few_at_a_time
+from coterie.algorithms.trpo.linearized_policy import LinearizedPolicy
+from coterie.network import chunked
 
 
-class Span(NamedTuple):
+class KrylovSubspace(NamedTuple):
     """Directions that a step is made of: `K` places, of which those to come hold zeros.
 
     moves:  the directions, orthonormal, `[K, D]`.
@@ -27,7 +27,7 @@ class Span(NamedTuple):
             copies all of them.
     conjugate: combinations of them, one a column, with `x^T (H + damping) y` 1 or 0: each is a
             direction without its share of those before it; 0 where that leaves nothing.
-    spread: `mean(r . r')` for any two directions, over what is held (see `Local`).
+    spread: `mean(r . r')` for any two directions, over what is held (see `LinearizedPolicy`).
     axes:   combinations of the conjugate ones that are also diagonal in the spread, `bent`.
     """
 
@@ -40,21 +40,21 @@ class Span(NamedTuple):
     bent: Float[Array, " K"]
 
     @staticmethod
-    def empty(local: Local, places: int) -> "Span":
+    def empty(local: LinearizedPolicy, places: int) -> "KrylovSubspace":
         """No direction yet; there are no more places than parameters."""
         places = min(places, local.start.size)
-        moved = jax.eval_shape(local.push, local.start)
+        moved = jax.eval_shape(local.jvp, local.start)
         ratio = jax.eval_shape(local.ratio, moved)
         moves, moved, ratio = (jnp.zeros((places, x.size)) for x in (local.start, moved, ratio))
         square = jnp.zeros((places, places))
-        return Span(moves, moved, ratio, square, square, square, square[0])
+        return KrylovSubspace(moves, moved, ratio, square, square, square, square[0])
 
-    def gains(self, local: Local, gain: Float[Array, "T G N"]) -> Float[Array, " K"]:
+    def gains(self, local: LinearizedPolicy, gain: Float[Array, "T G N"]) -> Float[Array, " K"]:
         """`mean(gain . r)` of each direction."""
         return self.ratio @ jnp.ravel(local.weight * gain)
 
 
-class Step(NamedTuple):
+class SubspaceStep(NamedTuple):
     """A step within a span: how far along each direction, `[K]`.
 
     multiplier: lambda, of the constraint on the divergence.
@@ -64,52 +64,52 @@ class Step(NamedTuple):
     multiplier: Float[Array, ""]
 
     @staticmethod
-    def none(span: Span) -> "Step":
+    def none(span: KrylovSubspace) -> "SubspaceStep":
         """Going nowhere."""
-        return Step(jnp.zeros(len(span.moves)), jnp.zeros(()))
+        return SubspaceStep(jnp.zeros(len(span.moves)), jnp.zeros(()))
 
     def along(self, each: Float[Array, "K X"]) -> Float[Array, " X"]:
         """The step, given the directions, or what it does, given what each of them does."""
         return self.share @ each
 
 
-class Inside(NamedTuple):
+class ConstrainedStep(NamedTuple):
     """The best step within a bound on the divergence, edge included.
 
     stiffness: what departures of the log ratios from 0 cost.
     """
 
-    bound: float
+    max_kl: float
     stiffness: Float[Array, ""]
 
 
-class Scaled(NamedTuple):
+class BoundaryStep(NamedTuple):
     """The natural gradient, divided by what brings it to the edge or by `least`, if that is more.
 
     With `least = 0` it always goes to the edge.
     """
 
-    bound: float
+    max_kl: float
     least: Float[Array, ""] | float = 0.0
 
 
-Region = Inside | Scaled
+Region = ConstrainedStep | BoundaryStep
 
 
-def solved(
-    local: Local, gain: Float[Array, "T G N"], region: Region, steps: int
+def natural_gradient_step(
+    local: LinearizedPolicy, gain: Float[Array, "T G N"], region: Region, steps: int
 ) -> Float[Array, " D"]:
     """The change of the parameters after so many steps of conjugate gradients."""
-    span = Span.empty(local, steps)
-    span = widened(local, span, gain, region, jnp.arange(len(span.moves)))
+    span = KrylovSubspace.empty(local, steps)
+    span = extend(local, span, gain, region, jnp.arange(len(span.moves)))
     return best(span, span.gains(local, gain), region).along(span.moves)
 
 
-def best(span: Span, gains: Float[Array, " K"], region: Region) -> Step:
+def best(span: KrylovSubspace, gains: Float[Array, " K"], region: Region) -> SubspaceStep:
     """The best step in the span, given `mean(gain . r)` of each direction."""
     pulled = span.axes.T @ gains
-    edge = jnp.sqrt(2.0 * region.bound)
-    if isinstance(region, Scaled):
+    edge = jnp.sqrt(2.0 * region.max_kl)
+    if isinstance(region, BoundaryStep):
         least = jnp.maximum(region.least, 1e-30)
         multiplier, bent = jnp.maximum(jnp.linalg.norm(pulled) / edge, least), 0.0
     else:
@@ -117,22 +117,22 @@ def best(span: Span, gains: Float[Array, " K"], region: Region) -> Step:
         multiplier = _multiplier(pulled, bent, edge, 0.01 * region.stiffness)
     share = span.axes @ (pulled / (multiplier + bent))
     # A step that is not finite must not be told: it would spread from neighbour to neighbour.
-    return Step(jnp.where(_sound(share), share, 0.0), multiplier)
+    return SubspaceStep(jnp.where(_sound(share), share, 0.0), multiplier)
 
 
-def widened(
-    local: Local,
-    span: Span,
+def extend(
+    local: LinearizedPolicy,
+    span: KrylovSubspace,
     gain: Float[Array, "T G N"],
     region: Region,
     places: Int[Array, " _"],
-) -> Span:
+) -> KrylovSubspace:
     """The span with more directions, in these places: what its best step leaves to be gained.
 
     If the gain stays the same, the best steps are those of conjugate gradients.
     """
 
-    def more(span: Span, place: Array) -> tuple[Span, None]:
+    def more(span: KrylovSubspace, place: Array) -> tuple[KrylovSubspace, None]:
         step = best(span, span.gains(local, gain), region)
         left = _left(local, span, step, gain, region)
         return _with(local, span, _outside(span.moves, left), place), None
@@ -140,9 +140,11 @@ def widened(
     return jax.lax.scan(more, span, places)[0]
 
 
-def _with(local: Local, span: Span, move: Float[Array, " D"], place: Int[Array, ""]) -> Span:
+def _with(
+    local: LinearizedPolicy, span: KrylovSubspace, move: Float[Array, " D"], place: Int[Array, ""]
+) -> KrylovSubspace:
     """The span with this direction more."""
-    moved = local.push(move)
+    moved = local.jvp(move)
     ratio = local.ratio(moved)
     sound = _sound(moved) & _sound(ratio)
     move, moved, ratio = (jnp.where(sound, x, 0.0) for x in (move, moved, ratio))
@@ -159,7 +161,7 @@ def _with(local: Local, span: Span, move: Float[Array, " D"], place: Int[Array, 
     products = ratios @ jnp.ravel(local.weight * local.held(ratio))
     spread = span.spread.at[place].set(products).at[:, place].set(products)
     bent, turned = _eigen(conjugate.T @ spread @ conjugate)
-    return Span(
+    return KrylovSubspace(
         moves, all_moved, ratios, conjugate, spread, conjugate @ turned, jnp.maximum(bent, 0.0)
     )
 
@@ -174,18 +176,22 @@ def _eigen(square: Float[Array, "K K"]) -> tuple[Float[Array, " K"], Float[Array
 
     Batches of them wait for threads, and where two seeds run at once they do so for ever.
     """
-    return few_at_a_time(lambda x: tuple(jnp.linalg.eigh(x)), 1)(square)
+    return chunked(lambda x: tuple(jnp.linalg.eigh(x)), 1)(square)
 
 
 def _left(
-    local: Local, span: Span, step: Step, gain: Float[Array, "T G N"], region: Region
+    local: LinearizedPolicy,
+    span: KrylovSubspace,
+    step: SubspaceStep,
+    gain: Float[Array, "T G N"],
+    region: Region,
 ) -> Float[Array, " D"]:
     """Minus the gradient of the Lagrangian where a step leads to."""
-    stiffness = region.stiffness if isinstance(region, Inside) else 0.0
+    stiffness = region.stiffness if isinstance(region, ConstrainedStep) else 0.0
     departure = stiffness * local.held(step.along(span.ratio).reshape(gain.shape))
     raised = local.score(local.weight * (gain - departure))
     curbed = local.metric(step.along(span.moved))
-    left = local.pull(raised - step.multiplier * curbed)
+    left = local.vjp(raised - step.multiplier * curbed)
     return left - step.multiplier * local.damping * step.along(span.moves)
 
 
@@ -221,12 +227,12 @@ def _multiplier(
     return jax.lax.scan(nearer, least, None, length=10)[0]
 
 
-def searched(
+def line_search(
     start: Float[Array, " D"],
     change: Float[Array, " D"],
     judge: Callable[[Array], tuple[Array, Array]],
-    largest: float,
-    halvings: int,
+    max_kl: float,
+    line_search_steps: int,
 ) -> tuple[Float[Array, " D"], Float[Array, ""]]:
     """The parameters after the longest of `change`, half of it, ... that does good; and how long.
 
@@ -240,20 +246,20 @@ def searched(
 
     def good(share: Array) -> Array:
         value, divergence = judge(start + share * change)
-        return (value <= before) & (divergence <= 1.5 * largest)  # false for NaN
+        return (value <= before) & (divergence <= 1.5 * max_kl)  # false for NaN
 
     def halve(carry: tuple[Array, Array]) -> tuple[Array, Array]:
         share, _ = carry
         return share / 2, good(share / 2)
 
-    least = 0.5**halvings
+    least = 0.5**line_search_steps
     share, found = jax.lax.while_loop(
         lambda carry: ~carry[1] & (carry[0] > least), halve, (jnp.ones(()), good(jnp.ones(())))
     )
     return _taken(start, change, share, found)
 
 
-def unsearched(
+def full_step(
     start: Float[Array, " D"],
     change: Float[Array, " D"],
     judge: Callable[[Array], tuple[Array, Array]],

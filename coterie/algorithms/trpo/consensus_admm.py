@@ -16,16 +16,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from coterie.algorithms.trpo.admm import Ties
-from coterie.algorithms.trpo.cg_subspace import Region, Span, Step, best, widened
-from coterie.algorithms.trpo.linearized_policy import Local
-from coterie.network import Network, like
+from coterie.algorithms.trpo.admm import ADMMState
+from coterie.algorithms.trpo.cg_subspace import KrylovSubspace, Region, SubspaceStep, best, extend
+from coterie.algorithms.trpo.linearized_policy import LinearizedPolicy
+from coterie.network import Network, expand_mask
 
 RATIOS = "log-ratios"
 STEPS = "steps"
 
 
-class Problem(NamedTuple):
+class LocalProblem(NamedTuple):
     """What an agent would do if nobody else counted: the best step for its gain in a region.
 
     local:   its policy to first order.
@@ -34,84 +34,100 @@ class Problem(NamedTuple):
     penalty: beta, of departures from a midpoint.
     """
 
-    local: Local
+    local: LinearizedPolicy
     gain: Float[Array, "T G N"]
     region: Region
     penalty: float
 
     def common(self, vectors: Float[Array, "*L T G N"]) -> Float[Array, "*L T G N"]:
-        """Vectors as each link ties them: 0 where one of its ends is not in the game."""
+        """Vectors as each link ties them: 0 where one of its ends is not in the environment."""
         both = self.local.both
         return vectors if both is None else jnp.where(both, vectors, 0.0)
 
 
-class Meeting(NamedTuple):
+class ADMMCarry(NamedTuple):
     """Where an agreement stands: the step that was last told, the ties and the network."""
 
-    step: Step
-    ties: Ties
+    step: SubspaceStep
+    ties: ADMMState
     network: Network
 
 
-class Way(eqx.Module):
+class RatioExchange(eqx.Module):
     """What agents tell of their log ratios; and the vectors, not of them, that ties are of."""
 
     @classmethod
     @abc.abstractmethod
-    def fresh(cls, problem: Problem, span: Span, network: Network) -> tuple["Way", Meeting]:
+    def fresh(
+        cls, problem: LocalProblem, span: KrylovSubspace, network: Network
+    ) -> tuple["RatioExchange", ADMMCarry]:
         """Nobody has met yet."""
 
     @abc.abstractmethod
-    def whole(self, problem: Problem, vector: Array) -> Float[Array, "T G N"]:
+    def whole(self, problem: LocalProblem, vector: Array) -> Float[Array, "T G N"]:
         """A vector that the ties are of, as log ratios."""
 
     @abc.abstractmethod
-    def told(
-        self, problem: Problem, span: Span, places: Int[Array, " P"], network: Network
-    ) -> tuple["Way", Network]:
+    def add_directions(
+        self,
+        problem: LocalProblem,
+        span: KrylovSubspace,
+        places: Int[Array, " P"],
+        network: Network,
+    ) -> tuple["RatioExchange", Network]:
         """After the span was widened in these places, which follow each other."""
 
     @abc.abstractmethod
-    def met(self, problem: Problem, span: Span, meeting: Meeting) -> Meeting:
+    def round(self, problem: LocalProblem, span: KrylovSubspace, meeting: ADMMCarry) -> ADMMCarry:
         """After a round."""
 
     @abc.abstractmethod
-    def ratio(self, problem: Problem, span: Span, step: Step) -> Float[Array, "T G N"]:
+    def ratio(
+        self, problem: LocalProblem, span: KrylovSubspace, step: SubspaceStep
+    ) -> Float[Array, "T G N"]:
         """The log ratios of a step."""
 
 
-class Vectors(Way):
+class FullRatios(RatioExchange):
     """Log ratios are told as the stepped policy has them, all of them in every round."""
 
     @classmethod
-    def fresh(cls, problem: Problem, span: Span, network: Network) -> tuple["Vectors", Meeting]:
-        ties = Ties.fresh(len(network.neighbour), problem.gain.shape)
-        return cls(), Meeting(Step.none(span), ties, network)
+    def fresh(
+        cls, problem: LocalProblem, span: KrylovSubspace, network: Network
+    ) -> tuple["FullRatios", ADMMCarry]:
+        ties = ADMMState.fresh(len(network.neighbor), problem.gain.shape)
+        return cls(), ADMMCarry(SubspaceStep.none(span), ties, network)
 
-    def whole(self, problem: Problem, vector: Float[Array, "T G N"]) -> Float[Array, "T G N"]:
+    def whole(self, problem: LocalProblem, vector: Float[Array, "T G N"]) -> Float[Array, "T G N"]:
         return vector
 
-    def told(
-        self, problem: Problem, span: Span, places: Int[Array, " P"], network: Network
-    ) -> tuple["Vectors", Network]:
+    def add_directions(
+        self,
+        problem: LocalProblem,
+        span: KrylovSubspace,
+        places: Int[Array, " P"],
+        network: Network,
+    ) -> tuple["FullRatios", Network]:
         return self, network
 
-    def met(self, problem: Problem, span: Span, meeting: Meeting) -> Meeting:
+    def round(self, problem: LocalProblem, span: KrylovSubspace, meeting: ADMMCarry) -> ADMMCarry:
         pull = problem.gain + meeting.ties.pull(problem.penalty)
         step = best(span, span.gains(problem.local, pull), problem.region)
         ratio = self.ratio(problem, span, step)
-        heard, network = meeting.network.neighbours(ratio, RATIOS)
-        said, values = problem.common(heard.said), problem.common(heard.values)
-        heard = heard._replace(said=said, values=values)
-        return Meeting(step, meeting.ties.after(heard, problem.penalty), network)
+        heard, network = meeting.network.neighbors(ratio, RATIOS)
+        said, values = problem.common(heard.sent), problem.common(heard.received)
+        heard = heard._replace(sent=said, received=values)
+        return ADMMCarry(step, meeting.ties.after(heard, problem.penalty), network)
 
-    def ratio(self, problem: Problem, span: Span, step: Step) -> Float[Array, "T G N"]:
+    def ratio(
+        self, problem: LocalProblem, span: KrylovSubspace, step: SubspaceStep
+    ) -> Float[Array, "T G N"]:
         local = problem.local
         ratio = local.at(local.start + step.along(span.moves))[0]
         return jnp.where(jnp.isfinite(jnp.sum(ratio)), ratio, 0.0)
 
 
-class Coordinates(Way):
+class DirectionCoefficients(RatioExchange):
     """Log ratios to first order: of each direction once, then how far steps go along each.
 
     With each of `K` directions come `R = 2 L` vectors: it as each of `L` neighbours was told, for a
@@ -132,23 +148,29 @@ class Coordinates(Way):
     known: Bool[Array, "L K"]
 
     @classmethod
-    def fresh(cls, problem: Problem, span: Span, network: Network) -> tuple["Coordinates", Meeting]:
-        places, links = len(span.moves), len(network.neighbour)
+    def fresh(
+        cls, problem: LocalProblem, span: KrylovSubspace, network: Network
+    ) -> tuple["DirectionCoefficients", ADMMCarry]:
+        places, links = len(span.moves), len(network.neighbor)
         count = places * 2 * links
         vectors, pulls = jnp.zeros((count, problem.gain.size)), jnp.zeros((places, count))
-        ties = Ties.fresh(links, (places, 2 * links))
+        ties = ADMMState.fresh(links, (places, 2 * links))
         known = jnp.zeros((links, places), bool)
-        return cls(vectors, pulls, jnp.zeros(places), known), Meeting(
-            Step.none(span), ties, network
+        return cls(vectors, pulls, jnp.zeros(places), known), ADMMCarry(
+            SubspaceStep.none(span), ties, network
         )
 
-    def whole(self, problem: Problem, vector: Float[Array, "K R"]) -> Float[Array, "T G N"]:
+    def whole(self, problem: LocalProblem, vector: Float[Array, "K R"]) -> Float[Array, "T G N"]:
         return (jnp.ravel(vector) @ self.vectors).reshape(problem.gain.shape)
 
-    def told(
-        self, problem: Problem, span: Span, places: Int[Array, " P"], network: Network
-    ) -> tuple["Coordinates", Network]:
-        own, links = span.ratio[places], len(network.neighbour)
+    def add_directions(
+        self,
+        problem: LocalProblem,
+        span: KrylovSubspace,
+        places: Int[Array, " P"],
+        network: Network,
+    ) -> tuple["DirectionCoefficients", Network]:
+        own, links = span.ratio[places], len(network.neighbor)
         both, mask, network = _spread(own, network)
         if problem.local.both is not None:
             links_of = both.swapaxes(1, 2).reshape(2, len(places), links, *problem.gain.shape)
@@ -162,22 +184,26 @@ class Coordinates(Way):
         pulls = _put(pulls, (vectors @ (weight * own).T).T, place, 0)
         gains = span.gains(problem.local, problem.gain)
         across = jnp.broadcast_to(mask[:, None], (links, len(places)))
-        return Coordinates(vectors, pulls, gains, _put(self.known, across, place, 1)), network
+        return DirectionCoefficients(
+            vectors, pulls, gains, _put(self.known, across, place, 1)
+        ), network
 
-    def met(self, problem: Problem, span: Span, meeting: Meeting) -> Meeting:
+    def round(self, problem: LocalProblem, span: KrylovSubspace, meeting: ADMMCarry) -> ADMMCarry:
         ties = meeting.ties
         pulled = self.pulls @ jnp.ravel(ties.pull(problem.penalty))
         step = best(span, self.gains + pulled, problem.region)
-        heard, network = meeting.network.neighbours(step.share, STEPS)
+        heard, network = meeting.network.neighbors(step.share, STEPS)
         count = len(self.known)
-        nothing, link = jnp.zeros((count, *ties.pressure.shape)), jnp.arange(count)
-        said = nothing.at[link, :, link].set(jnp.where(self.known, heard.said, 0.0))
-        values = jnp.where(self.known, heard.values, 0.0)
+        nothing, link = jnp.zeros((count, *ties.dual.shape)), jnp.arange(count)
+        said = nothing.at[link, :, link].set(jnp.where(self.known, heard.sent, 0.0))
+        values = jnp.where(self.known, heard.received, 0.0)
         values = nothing.at[link, :, count + link].set(values)
-        heard = heard._replace(said=said, values=values)
-        return Meeting(step, ties.after(heard, problem.penalty), network)
+        heard = heard._replace(sent=said, received=values)
+        return ADMMCarry(step, ties.after(heard, problem.penalty), network)
 
-    def ratio(self, problem: Problem, span: Span, step: Step) -> Float[Array, "T G N"]:
+    def ratio(
+        self, problem: LocalProblem, span: KrylovSubspace, step: SubspaceStep
+    ) -> Float[Array, "T G N"]:
         return step.along(span.ratio).reshape(problem.gain.shape)
 
 
@@ -191,14 +217,14 @@ def _spread(
 
     def tell(carry: tuple[Network, Array, Array], _: None) -> tuple[tuple, None]:
         network, both, mask = carry
-        heard, network = network.neighbours(own, RATIOS)
-        new = jnp.stack([jnp.broadcast_to(heard.said, heard.values.shape), heard.values])
-        both = jnp.where(like(heard.mask, heard.values), new, both)
-        return (network, both, mask | heard.mask), None
+        heard, network = network.neighbors(own, RATIOS)
+        new = jnp.stack([jnp.broadcast_to(heard.sent, heard.received.shape), heard.received])
+        both = jnp.where(expand_mask(heard.arrived, heard.received), new, both)
+        return (network, both, mask | heard.arrived), None
 
-    links = len(network.neighbour)
+    links = len(network.neighbor)
     start = network, jnp.zeros((2, links, *own.shape)), jnp.zeros(links, bool)
-    (network, both, mask), _ = jax.lax.scan(tell, start, None, network.repeats)
+    (network, both, mask), _ = jax.lax.scan(tell, start, None, network.rounds_to_deliver)
     return both, mask, network
 
 
@@ -207,7 +233,7 @@ def _put(array: Array, new: Array, first: Int[Array, ""], axis: int) -> Array:
     return jax.lax.dynamic_update_slice_in_dim(array, new, first, axis)
 
 
-class Agreed(NamedTuple):
+class ADMMResult(NamedTuple):
     """What the rounds came to.
 
     change: of the parameters.
@@ -217,16 +243,16 @@ class Agreed(NamedTuple):
 
     change: Float[Array, " D"]
     ratio: Float[Array, "T G N"]
-    ties: Ties
+    ties: ADMMState
     network: Network
 
 
-SoFar = tuple[Span, Way, Meeting]
+SoFar = tuple[KrylovSubspace, RatioExchange, ADMMCarry]
 
 
-def agreed(
-    problem: Problem, way: type[Way], directions: int, rounds: int, network: Network
-) -> Agreed:
+def solve_admm(
+    problem: LocalProblem, way: type[RatioExchange], directions: int, rounds: int, network: Network
+) -> ADMMResult:
     """What so many rounds of ADMM come to.
 
     Every so many of them the span of steps is widened, until it has these directions; in the last
@@ -237,22 +263,22 @@ def agreed(
     def wider(so_far: SoFar, places: Array) -> SoFar:
         span, known, (step, ties, network) = so_far
         pull = problem.gain + known.whole(problem, ties.pull(problem.penalty))
-        span = widened(problem.local, span, pull, problem.region, places)
-        known, network = known.told(problem, span, places, network)
-        return span, known, Meeting(step, ties, network)
+        span = extend(problem.local, span, pull, problem.region, places)
+        known, network = known.add_directions(problem, span, places, network)
+        return span, known, ADMMCarry(step, ties, network)
 
     def met(so_far: SoFar, rounds: int) -> SoFar:
         span, known, meeting = so_far
 
-        def once(meeting: Meeting, _: None) -> tuple[Meeting, None]:
-            return known.met(problem, span, meeting), None
+        def once(meeting: ADMMCarry, _: None) -> tuple[ADMMCarry, None]:
+            return known.round(problem, span, meeting), None
 
         return span, known, jax.lax.scan(once, meeting, None, length=rounds)[0]
 
     def part(so_far: SoFar, places: Array) -> tuple[SoFar, None]:
         return met(wider(so_far, places), each), None
 
-    span = Span.empty(problem.local, directions)
+    span = KrylovSubspace.empty(problem.local, directions)
     places = jnp.arange(len(span.moves))
     parts = min(len(places), rounds)
     each = max(4 * rounds // 5 // parts, 1)
@@ -264,5 +290,5 @@ def agreed(
     so_far, _ = jax.lax.scan(part, so_far, places[early:].reshape(parts, -1))
     span, known, (step, ties, network) = met(so_far, rounds - parts * each)
     whole = functools.partial(known.whole, problem)
-    ties = Ties(whole(ties.pressure), jax.vmap(whole)(ties.midpoint))
-    return Agreed(step.along(span.moves), known.ratio(problem, span, step), ties, network)
+    ties = ADMMState(whole(ties.dual), jax.vmap(whole)(ties.edge_average))
+    return ADMMResult(step.along(span.moves), known.ratio(problem, span, step), ties, network)

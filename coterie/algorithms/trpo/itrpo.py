@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
-from coterie.algorithms.base.algorithm import Experience, Metrics
-from coterie.algorithms.trpo.cg_subspace import Scaled, solved
+from coterie.algorithms.base.algorithm import Metrics, Trajectory
+from coterie.algorithms.trpo.cg_subspace import BoundaryStep, natural_gradient_step
 from coterie.algorithms.trpo.linearized_policy import around
-from coterie.algorithms.trpo.trust_region import Learner, TrustRegion
+from coterie.algorithms.trpo.trust_region import TRPOState, TrustRegion
 from coterie.network import Network
-from coterie.rl.masked_stats import mean, standardise
+from coterie.rl.masked_stats import mean, standardize
 from coterie.rl.models import Policy
 from coterie.types import AgentSpec
 
@@ -26,29 +26,29 @@ class ITRPO(TrustRegion):
     def start_model(self, policy: Policy, spec: AgentSpec, key: Key[Array, ""]) -> Policy:
         return policy
 
-    def policy(self, state: Learner) -> Policy:
+    def policy(self, state: TRPOState) -> Policy:
         return state.model
 
     def learn(
-        self, state: Learner, experience: Experience, network: Network, key: Key[Array, ""]
-    ) -> tuple[Learner, Network, Metrics]:
-        state, advantage, said = self.judged(state, experience, key)
-        view, action = experience.view, experience.decision.action
-        gain = standardise(advantage, view.present)[..., None]
+        self, state: TRPOState, trajectory: Trajectory, network: Network, key: Key[Array, ""]
+    ) -> tuple[TRPOState, Network, Metrics]:
+        state, advantage, said = self.advantages(state, trajectory, key)
+        view, action = trajectory.view, trajectory.decision.action
+        gain = standardize(advantage, view.alive)[..., None]
         local = around(
             state.model,
-            lambda policy: (policy.facing(view),),
+            lambda policy: (policy.distribution(view),),
             lambda heads: heads[0].log_prob(action)[..., None],
-            view.present,
+            view.alive,
             self.damping,
         )
-        change = solved(local, gain, Scaled(self.divergence), self.conjugate_steps)
+        change = natural_gradient_step(local, gain, BoundaryStep(self.max_kl), self.cg_iters)
 
         def judge(parameters: Array) -> tuple[Array, Array]:
             """Minus the surrogate, and the divergence."""
             ratio, divergence = local.at(parameters)
-            return -mean((jnp.exp(ratio) * gain)[..., 0], view.present), jnp.sum(divergence)
+            return -mean((jnp.exp(ratio) * gain)[..., 0], view.alive), jnp.sum(divergence)
 
-        parameters, share = self.moved(local.start, change, judge)
-        said |= {"step": share, "kl": judge(parameters)[1]}
+        parameters, share = self.stepped(local.start, change, judge)
+        said |= {"accepted_step_fraction": share, "kl": judge(parameters)[1]}
         return state._replace(model=local.rebuilt(parameters)), network, said

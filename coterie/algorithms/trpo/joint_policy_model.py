@@ -4,10 +4,10 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from coterie.algorithms.base.algorithm import Experience, joint
+from coterie.algorithms.base.algorithm import Trajectory, joint
 from coterie.rl.distributions import Categorical, Distribution, Gaussian
 from coterie.rl.models import Dense, Policy
-from coterie.types import AgentSpec, View
+from coterie.types import AgentSpec, Observation
 
 
 class TeamModel(eqx.Module):
@@ -34,7 +34,7 @@ class TeamModel(eqx.Module):
         log_std = jnp.zeros(room) if spec.action.continuous else None
         return TeamModel(policy, others, log_std, jnp.array(spec.sizes, jnp.int32))
 
-    def heads(self, view: View, index: Int[Array, ""]) -> tuple[Distribution, Distribution]:
+    def heads(self, view: Observation, index: Int[Array, ""]) -> tuple[Distribution, Distribution]:
         """Of its own actions, `[T, G]`, and of the others', `[T, G, N - 1]`, for agent `index`."""
         features, _ = self.own.body.step(view.observation, ())
         mine, others = self.own.choices(features, view), len(self.sizes) - 1
@@ -63,13 +63,13 @@ def log_probs_of(
     return jnp.roll(jnp.concatenate([mine[..., None], others], axis=-1), index, axis=-1)
 
 
-def taken_by(experience: Experience, index: Int[Array, ""]) -> tuple[Array, Array]:
+def taken_by(trajectory: Trajectory, index: Int[Array, ""]) -> tuple[Array, Array]:
     """Its own actions, `[T, G]`, and the others', from the next one on, `[T, G, N - 1]`.
 
     Numbers are as all saw them, cut to [-1, 1]: agents agree on ratios of what was done.
     """
-    mine = experience.decision.action
-    others = jnp.roll(joint(experience), -index, axis=2)[:, :, 1:]
+    mine = trajectory.decision.action
+    others = jnp.roll(joint(trajectory), -index, axis=2)[:, :, 1:]
     discrete = jnp.issubdtype(mine.dtype, jnp.integer)
     if discrete:
         return mine, jnp.argmax(others, axis=-1)

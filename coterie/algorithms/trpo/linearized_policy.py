@@ -20,11 +20,11 @@ Heads = tuple[Distribution, ...]
 """Distributions over actions, `[T, G]` each, or `[T, G, ...]` for several agents' at once."""
 
 
-class Local(NamedTuple):
+class LinearizedPolicy(NamedTuple):
     """The policy to first order around the old parameters.
 
-    push:   what a change of the parameters does to the outputs, `J x`.
-    pull:   its transpose.
+    jvp:    what a change of the parameters does to the outputs, `J x`.
+    vjp:    its transpose.
     ratio:  the log ratios that follow from a change of the outputs, `[T, G, N]` for `N` heads.
     score:  its transpose.
     metric: Fisher's, F: the gradient of half a change's squared length, the mean divergence.
@@ -33,12 +33,12 @@ class Local(NamedTuple):
     rebuilt: the model that has these parameters.
     at:     given parameters, the log ratios, `[T, G, N]`, and every head's mean divergence.
     damping: what is added to the diagonal of H.
-    both: with each neighbour, the samples at which both are in the game, `[L, T, G, 1]`; and for
-          which part of the ties each sample so counts, `shared`; `None` if nobody leaves early.
+    both: with each neighbour, the samples at which both are in the environment, `[L, T, G, 1]`; and
+          for which part of the ties each sample so counts, `shared`; `None` if nobody leaves early.
     """
 
-    push: Callable[[Array], Array]
-    pull: Callable[[Array], Array]
+    jvp: Callable[[Array], Array]
+    vjp: Callable[[Array], Array]
     ratio: Callable[[Array], Array]
     score: Callable[[Array], Array]
     metric: Callable[[Array], Array]
@@ -65,7 +65,7 @@ def around(
     log_probs: Callable[[Heads], Float[Array, "T G N"]],
     present: Bool[Array, "T G"] | None,
     damping: float,
-) -> Local:
+) -> LinearizedPolicy:
     """A model to first order.
 
     heads:     the distributions that a model gives, of actions that were taken, `[T, G, ...]`.
@@ -101,7 +101,7 @@ def around(
         divergence = jnp.concatenate([jnp.sum(x, axis=(0, 1)).reshape(-1) for x in each])
         return log_probs(new) - said, divergence
 
-    return Local(
+    return LinearizedPolicy(
         push,
         lambda moved: jax.linear_transpose(push, start)(moved)[0],
         ratio,

@@ -6,23 +6,23 @@ from typing import Annotated, Literal
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from coterie.algorithms.base.algorithm import Experience, Information, Metrics
-from coterie.algorithms.trpo.cg_subspace import Inside, Region, Scaled
+from coterie.algorithms.base.algorithm import Information, Metrics, Trajectory
+from coterie.algorithms.trpo.cg_subspace import BoundaryStep, ConstrainedStep, Region
 from coterie.algorithms.trpo.consensus_admm import (
     RATIOS,
     STEPS,
-    Agreed,
-    Coordinates,
-    Problem,
-    Vectors,
-    agreed,
+    ADMMResult,
+    DirectionCoefficients,
+    FullRatios,
+    LocalProblem,
+    solve_admm,
 )
 from coterie.algorithms.trpo.joint_policy_model import TeamModel, log_probs_of, taken_by
-from coterie.algorithms.trpo.linearized_policy import Local, around
-from coterie.algorithms.trpo.trust_region import Learner, TrustRegion
+from coterie.algorithms.trpo.linearized_policy import LinearizedPolicy, around
+from coterie.algorithms.trpo.trust_region import TRPOState, TrustRegion
 from coterie.bounds import Above, AtLeast, Between
 from coterie.errors import require
-from coterie.network import Network, like
+from coterie.network import Network, expand_mask
 from coterie.rl.distributions import Distribution
 from coterie.rl.masked_stats import mean
 from coterie.rl.models import Policy
@@ -47,36 +47,36 @@ class MATRPO(TrustRegion):
 
     Which links are up in a round is the network's affair: all, or with the schedule `links` one at
     a time or a matching, as printed. A meeting that is lost changes nothing at either end. Where
-    one of its ends is not in the game a link ties nothing, and who is gone has no log ratio.
+    one of its ends is not in the environment a link ties nothing, and who is gone has no log ratio.
     """
 
-    conjugate_steps: Annotated[int, AtLeast(1)] = 20
+    cg_iters: Annotated[int, AtLeast(1)] = 20
     """Steps of conjugate gradients in an update, spread over its rounds."""
     admm_rounds: Annotated[int, AtLeast(1)] = 100
     """Rounds of ADMM in each update."""
     penalty: Annotated[float, Above(0, "without it nobody agrees")] = 1.0
     """beta: the weight of departures from the midpoints, and the step of the multipliers."""
-    step: Literal["exact", "closed", "boundary"] = "exact"
+    step_rule: Literal["exact", "closed", "boundary"] = "exact"
     """The best step within the region; its closed form if B = |E| beta H; or always its edge."""
-    ratios: Literal["linear", "exact"] = "exact"
+    ratio_exchange: Literal["linear", "exact"] = "exact"
     """Log ratios as the stepped policy has them, told in every round; or to first order: those of
     each direction once, and then how far steps go along each."""
-    warm_start: Annotated[float, Between(0, 1)] = 0.0
+    dual_warm_start: Annotated[float, Between(0, 1)] = 0.0
     """Which share of the last update's multipliers to begin with, those of a sample serving the one
     in its place. With 1 those of a rare action stay and push whatever is sampled there later."""
-    scale: Literal["team", "own", "none"] = "team"
+    advantage_normalization: Literal["team", "own", "none"] = "team"
     """Whose mean and deviation standardise advantages: the team's by gossip, its own, nobody's."""
-    moment_rounds: Annotated[int, AtLeast(1)] = 10
+    normalization_rounds: Annotated[int, AtLeast(1)] = 10
     """Rounds of gossip on the team's mean, and then on its deviation."""
 
     @property
     def information(self) -> Information:
-        sends = (RATIOS,) if self.ratios == "exact" else (RATIOS, STEPS)
-        moments = (MOMENTS,) if self.scale == "team" else ()
-        return Information(actions="joint", sends=sends + moments)
+        sends = (RATIOS,) if self.ratio_exchange == "exact" else (RATIOS, STEPS)
+        moments = (MOMENTS,) if self.advantage_normalization == "team" else ()
+        return Information(actions="joint", payloads=sends + moments)
 
-    def check_meetings(self, gaps: tuple[float, float], wait: float) -> None:
-        super().check_meetings(gaps, wait)
+    def check_communication(self, gaps: tuple[float, float], wait: float) -> None:
+        super().check_communication(gaps, wait)
         sentence = (
             "the two ends of a link have to meet at once, and with intervals one listens while the "
             "other does not: use --schedule links, or none."
@@ -86,64 +86,70 @@ class MATRPO(TrustRegion):
     def start_model(self, policy: Policy, spec: AgentSpec, key: Key[Array, ""]) -> TeamModel:
         return TeamModel.around(policy, spec, key)
 
-    def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Learner, tuple[()]]:
+    def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[TRPOState, tuple[()]]:
         state, memory = super().init(key, spec)
-        shape = (self.horizon, spec.games, spec.agents) if self.warm_start > 0.0 else ()
+        shape = (
+            (self.rollout_length, spec.num_envs, spec.agents) if self.dual_warm_start > 0.0 else ()
+        )
         return state._replace(kept=jnp.zeros(shape)), memory
 
-    def policy(self, state: Learner) -> Policy:
+    def policy(self, state: TRPOState) -> Policy:
         return state.model.own
 
     def learn(
-        self, state: Learner, experience: Experience, network: Network, key: Key[Array, ""]
-    ) -> tuple[Learner, Network, Metrics]:
-        state, advantage, said = self.judged(state, experience, key)
-        present = experience.view.present
+        self, state: TRPOState, trajectory: Trajectory, network: Network, key: Key[Array, ""]
+    ) -> tuple[TRPOState, Network, Metrics]:
+        state, advantage, said = self.advantages(state, trajectory, key)
+        present = trajectory.view.alive
         advantage, network = self._scaled(advantage, present, network)
-        local = self._local(state.model, experience, network.index)
-        real = network.neighbour != network.index
-        both = _both(experience.there, network)
+        local = self._local(state.model, trajectory, network.index)
+        real = network.neighbor != network.index
+        both = _both(trajectory.there, network)
         if both is not None:
-            met = jnp.sum(like(real, both) & both, axis=0)
+            met = jnp.sum(expand_mask(real, both) & both, axis=0)
             local = local._replace(both=both, shared=met / jnp.maximum(jnp.sum(real), 1))
         worth = advantage[..., None] - state.kept  # of log ratios, under the multipliers so far
         change, told, ties, network = self._agreed(local, worth, network)
-        ties = ties._replace(pressure=state.kept + ties.pressure)
-        real = like(real, ties.midpoint)
+        ties = ties._replace(dual=state.kept + ties.dual)
+        real = expand_mask(real, ties.edge_average)
         real = real if both is None else real & both
 
         def apart(ratio: Array) -> Float[Array, "T G"]:
             """The squared distances from the midpoints, over neighbours and heads."""
-            return jnp.sum(jnp.where(real, ratio - ties.midpoint, 0.0) ** 2, axis=(0, -1))
+            return jnp.sum(jnp.where(real, ratio - ties.edge_average, 0.0) ** 2, axis=(0, -1))
 
         def judge(parameters: Array) -> tuple[Array, Array]:
             """The agent's part of the augmented Lagrangian, and the divergence."""
             ratio, divergence = local.at(parameters)
-            pressed = jnp.sum(ties.pressure * ratio, axis=-1)
+            pressed = jnp.sum(ties.dual * ratio, axis=-1)
             cost = pressed + 0.5 * self.penalty * apart(ratio)
             gain = advantage * jnp.exp(jnp.sum(ratio, axis=-1))
             return mean(cost - gain, present), jnp.sum(divergence)
 
-        parameters, share = self.moved(local.start, change, judge)
+        parameters, share = self.stepped(local.start, change, judge)
         ratio, divergence = local.at(parameters)
         size, heads = network.size, jnp.roll(divergence, network.index)
         said |= {
-            "step": share,
+            "accepted_step_fraction": share,
             "accepted": (share > 0.0).astype(jnp.float32),
             "kl": jnp.sum(divergence),
-            **{f"kl_{agent}": heads[agent] for agent in range(size)},
-            "apart": jnp.sqrt(mean(apart(told), present) / jnp.maximum(network.degree, 1) / size),
-            "log_ratio": jnp.sqrt(mean(jnp.sum(ratio**2, axis=-1), present) / size),
+            **{f"kl/agent-{agent}": heads[agent] for agent in range(size)},
+            "consensus_error": jnp.sqrt(
+                mean(apart(told), present) / jnp.maximum(network.degree, 1) / size
+            ),
+            "log_ratio_rms": jnp.sqrt(mean(jnp.sum(ratio**2, axis=-1), present) / size),
         }
-        kept = self.warm_start * ties.pressure if self.warm_start > 0.0 else state.kept
+        kept = self.dual_warm_start * ties.dual if self.dual_warm_start > 0.0 else state.kept
         return state._replace(model=local.rebuilt(parameters), kept=kept), network, said
 
-    def _local(self, model: TeamModel, experience: Experience, index: Int[Array, ""]) -> Local:
+    def _local(
+        self, model: TeamModel, trajectory: Trajectory, index: Int[Array, ""]
+    ) -> LinearizedPolicy:
         """The model of the team to first order, with the log ratios of what everybody did."""
-        view, taken = experience.view, taken_by(experience, index)
+        view, taken = trajectory.view, taken_by(trajectory, index)
 
         def log_probs(heads: tuple[Distribution, ...]) -> Float[Array, "T G N"]:
-            each, there = log_probs_of(heads, taken, index), experience.there
+            each, there = log_probs_of(heads, taken, index), trajectory.there
             if there is None:
                 return each
             return jnp.where(there & there[..., index, None], each, 0.0)
@@ -152,27 +158,31 @@ class MATRPO(TrustRegion):
             model,
             lambda model: model.heads(view, index),
             log_probs,
-            view.present,
+            view.alive,
             self.damping,
         )
 
-    def _agreed(self, local: Local, gain: Float[Array, "T G n"], network: Network) -> Agreed:
+    def _agreed(
+        self, local: LinearizedPolicy, gain: Float[Array, "T G n"], network: Network
+    ) -> ADMMResult:
         """What all rounds come to; the gain is that of each log ratio, or `n = 1` for all."""
         gain = jnp.broadcast_to(gain, (*gain.shape[:2], network.size))
-        problem = Problem(local, gain, self._region(self.penalty * network.degree), self.penalty)
-        way = Vectors if self.ratios == "exact" else Coordinates
-        return agreed(problem, way, self.conjugate_steps, self.admm_rounds, network)
+        problem = LocalProblem(
+            local, gain, self._region(self.penalty * network.degree), self.penalty
+        )
+        way = FullRatios if self.ratio_exchange == "exact" else DirectionCoefficients
+        return solve_admm(problem, way, self.cg_iters, self.admm_rounds, network)
 
     def _region(self, stiffness: Float[Array, ""]) -> Region:
-        if self.step == "exact":
-            return Inside(self.divergence, stiffness)
-        return Scaled(self.divergence, stiffness if self.step == "closed" else 0.0)
+        if self.step_rule == "exact":
+            return ConstrainedStep(self.max_kl, stiffness)
+        return BoundaryStep(self.max_kl, stiffness if self.step_rule == "closed" else 0.0)
 
     def _scaled(
         self, advantage: Float[Array, "T G"], present: Bool[Array, "T G"] | None, network: Network
     ) -> tuple[Float[Array, "T G"], Network]:
         """Advantages of mean 0 and deviation 1: over the team's samples, or its own."""
-        if self.scale == "none":
+        if self.advantage_normalization == "none":
             return advantage, network
         # One moment after the other: a difference of squares is lost beside a large mean.
         middle, network = self._pooled(mean(advantage, present), network)
@@ -181,14 +191,14 @@ class MATRPO(TrustRegion):
 
     def _pooled(self, moment: Float[Array, ""], network: Network) -> tuple[Array, Network]:
         """The team's mean of it, or its own."""
-        if self.scale == "own":
+        if self.advantage_normalization == "own":
             return moment, network
-        return network.gossip(moment, MOMENTS, self.moment_rounds)
+        return network.gossip(moment, MOMENTS, self.normalization_rounds)
 
 
 def _both(there: Bool[Array, "T G N"] | None, network: Network) -> Bool[Array, "L T G 1"] | None:
-    """With each neighbour, the samples at which both are in the game."""
+    """With each neighbour, the samples at which both are in the environment."""
     if there is None:
         return None
-    met = there[..., network.neighbour] & there[..., network.index, None]
+    met = there[..., network.neighbor] & there[..., network.index, None]
     return jnp.moveaxis(met, -1, 0)[..., None]

@@ -11,18 +11,18 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Key, PyTree
 
-from coterie.algorithms.base.advantages import appraised
-from coterie.algorithms.base.algorithm import Action, Algorithm, Experience, Metrics
-from coterie.algorithms.trpo.cg_subspace import searched, unsearched
+from coterie.algorithms.base.advantages import values_and_gae
+from coterie.algorithms.base.algorithm import Action, Algorithm, Metrics, Trajectory
+from coterie.algorithms.trpo.cg_subspace import full_step, line_search
 from coterie.bounds import Above, AtLeast, Between
 from coterie.errors import require
 from coterie.rl.masked_stats import mean
 from coterie.rl.models import Critic, Policy, Shape
 from coterie.rl.widths import Widths
-from coterie.types import AgentSpec, View
+from coterie.types import AgentSpec, Observation
 
 
-class Learner(NamedTuple):
+class TRPOState(NamedTuple):
     """All that an agent learns.
 
     model:  its policy, with whatever shares parameters with it.
@@ -40,28 +40,28 @@ class Learner(NamedTuple):
 class TrustRegion(Algorithm):
     """The hyper-parameters and the steps that trust-region methods share."""
 
-    horizon: Annotated[int, AtLeast(1)] = 200
-    """Steps played in every game between two updates."""
-    divergence: Annotated[float, Above(0)] = 0.003
+    rollout_length: Annotated[int, AtLeast(1)] = 200
+    """Steps played in every environment between two updates."""
+    max_kl: Annotated[float, Above(0)] = 0.003
     """delta / N: the largest mean divergence of an update, in nats, of all heads together."""
-    conjugate_steps: Annotated[int, AtLeast(1)] = 10
+    cg_iters: Annotated[int, AtLeast(1)] = 10
     """Steps of conjugate gradients towards a step."""
     damping: Annotated[float, AtLeast(0)] = 0.01
     """Added to the diagonal of the divergence's Hessian."""
-    halvings: Annotated[int | None, AtLeast(0)] = 10
+    line_search_steps: Annotated[int | None, AtLeast(0)] = 10
     """Line search: how often a step that fails is halved before it is given up. With None there is
     none: every step that is finite is taken as it is."""
     discount: Annotated[float, Between(0, 1)] = 0.95
     """gamma: what a reward one step later is worth now."""
-    trace: Annotated[float, Between(0, 1)] = 0.95
+    gae_lambda: Annotated[float, Between(0, 1)] = 0.95
     """lambda of generalised advantage estimation."""
-    critic_learning_rate: Annotated[float, Above(0)] = 1e-3
+    critic_lr: Annotated[float, Above(0)] = 1e-3
     """Adam's step size for the critic."""
     critic_epochs: Annotated[int, AtLeast(1)] = 3
     """The critic's passes over the samples in one update."""
-    batch: Annotated[int, AtLeast(1)] = 64
+    batch_size: Annotated[int, AtLeast(1)] = 64
     """Samples in one gradient step of the critic."""
-    hidden: Widths = (128, 128)
+    hidden_sizes: Widths = (128, 128)
     """Widths of the dense layers, of the policy and of the critic alike; none for a linear one."""
     activation: Literal["tanh", "relu", "selu", "leaky_relu"] = "selu"
     """Non-linearity after each dense layer."""
@@ -70,42 +70,45 @@ class TrustRegion(Algorithm):
     def start_model(self, policy: Policy, spec: AgentSpec, key: Key[Array, ""]) -> PyTree:
         """What is to be improved, around a fresh policy."""
 
-    def check(self, games: int) -> None:
-        super().check(games)
-        samples = self.horizon * games
+    def check(self, num_envs: int) -> None:
+        super().check(num_envs)
+        samples = self.rollout_length * num_envs
         require(
-            self.batch <= samples,
-            f"a batch of {self.batch} samples is more than the {samples} that {games} games of "
-            f"{self.horizon} steps bring: raise horizon or games, or lower batch.",
+            self.batch_size <= samples,
+            f"a batch of {self.batch_size} samples is more than the {samples} that {num_envs} "
+            f"environments of {self.rollout_length} steps bring: raise rollout_length or num_envs, "
+            "or lower batch_size.",
         )
         require(
-            self.conjugate_steps <= samples,
-            f"{samples} samples cannot tell {self.conjugate_steps} directions apart: raise horizon "
-            "or games, or lower conjugate_steps.",
+            self.cg_iters <= samples,
+            f"{samples} samples cannot tell {self.cg_iters} directions apart: raise rollout_length "
+            "or num_envs, or lower cg_iters.",
         )
 
-    def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Learner, tuple[()]]:
+    def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[TRPOState, tuple[()]]:
         require(spec.observation > 0, "an agent's observation is empty: it has nothing to act on.")
         keys = jax.random.split(key, 5)
-        shape = Shape.of(spec, self.hidden, self.activation, recurrent=False)
+        shape = Shape.of(spec, self.hidden_sizes, self.activation, recurrent=False)
         policy = Policy.init(keys[:2], shape, spec.action)
         critic = Critic.init(keys[2:4], shape)
         optimizer = self._optimizer().init(eqx.filter(critic, eqx.is_array))
-        return Learner(self.start_model(policy, spec, keys[4]), critic, optimizer), ()
+        return TRPOState(self.start_model(policy, spec, keys[4]), critic, optimizer), ()
 
     def act(
-        self, state: Learner, memory: tuple[()], view: View, key: Key[Array, ""]
+        self, state: TRPOState, memory: tuple[()], view: Observation, key: Key[Array, ""]
     ) -> tuple[Action, tuple[()]]:
-        return Action(self.policy(state).facing(view).sample(key)), memory
+        return Action(self.policy(state).distribution(view).sample(key)), memory
 
-    def judged(
-        self, state: Learner, experience: Experience, key: Key[Array, ""]
-    ) -> tuple[Learner, Float[Array, "T G"], Metrics]:
+    def advantages(
+        self, state: TRPOState, trajectory: Trajectory, key: Key[Array, ""]
+    ) -> tuple[TRPOState, Float[Array, "T G"], Metrics]:
         """The advantages by the critic, and the agent after the critic has learned from them."""
-        value, advantage = appraised(state.critic, experience, (), self.discount, self.trace)
-        view, target = experience.view, advantage + value
-        present = jnp.ones(target.shape, bool) if view.present is None else view.present
-        samples = view.judged, target, present
+        value, advantage = values_and_gae(
+            state.critic, trajectory, (), self.discount, self.gae_lambda
+        )
+        view, target = trajectory.view, advantage + value
+        present = jnp.ones(target.shape, bool) if view.alive is None else view.alive
+        samples = view.critic_input, target, present
         flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), samples)
 
         def loss(critic: Critic, part: tuple[Array, Array, Array]) -> Float[Array, ""]:
@@ -119,25 +122,25 @@ class TrustRegion(Algorithm):
             change, optimizer = self._optimizer().update(gradient, optimizer)
             return (eqx.apply_updates(critic, change), optimizer), error
 
-        parts = target.size // self.batch
-        orders = jax.vmap(lambda k: jax.random.permutation(k, target.size)[: parts * self.batch])(
-            jax.random.split(key, self.critic_epochs)
-        )
-        rows = orders.reshape(-1, self.batch)
+        parts = target.size // self.batch_size
+        orders = jax.vmap(
+            lambda k: jax.random.permutation(k, target.size)[: parts * self.batch_size]
+        )(jax.random.split(key, self.critic_epochs))
+        rows = orders.reshape(-1, self.batch_size)
         (critic, optimizer), errors = jax.lax.scan(improve, (state.critic, state.optimizer), rows)
         said = {"critic_loss": jnp.mean(errors[-parts:])}
         return state._replace(critic=critic, optimizer=optimizer), advantage, said
 
-    def moved(
+    def stepped(
         self,
         start: Float[Array, " D"],
         change: Float[Array, " D"],
         judge: Callable[[Array], tuple[Array, Array]],
     ) -> tuple[Float[Array, " D"], Float[Array, ""]]:
-        """The parameters after as much of a change as is good, and how much (see `searched`)."""
-        if self.halvings is None:
-            return unsearched(start, change, judge)
-        return searched(start, change, judge, self.divergence, self.halvings)
+        """The parameters after as much of a change as is good, and how much (see `line_search`)."""
+        if self.line_search_steps is None:
+            return full_step(start, change, judge)
+        return line_search(start, change, judge, self.max_kl, self.line_search_steps)
 
     def _optimizer(self) -> optax.GradientTransformation:
-        return optax.adam(self.critic_learning_rate)
+        return optax.adam(self.critic_lr)

@@ -1,1 +1,1 @@
-"""What `check_game` looks at: how episodes are recorded, and the rules they must keep."""
+"""What `check_env` looks at: how episodes are recorded, and the rules they must keep."""

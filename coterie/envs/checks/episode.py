@@ -1,4 +1,4 @@
-"""An episode as a game told it, whichever kind of game it was."""
+"""An episode as an environment told it, whichever kind of environment it was."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,8 +8,9 @@ import numpy as np
 
 
 @dataclass
-class Moment:
-    """What the game gave after one step, each by agent; after a reset no reward and no ending.
+class Round:
+    """What the environment gave after one step, each by agent; after a reset no reward and no
+    ending.
 
     inside: the agents that act next.
     masks:  which actions are possible, for those that were told.
@@ -33,14 +34,14 @@ class Episode:
     """An episode from its reset on, and what went wrong.
 
     agents: all agents, in order.
-    seed:   what the game was reset with.
+    seed:   what the environment was reset with.
     error:  the exception that ended it, as part of a sentence.
     reused: an agent whose earlier observation changed later on, and when: `(agent, step)`.
     """
 
     agents: tuple[Any, ...]
     seed: int
-    moments: list[Moment] = field(default_factory=list)
+    moments: list[Round] = field(default_factory=list)
     error: str | None = None
     reused: tuple[Any, int] | None = None
 
@@ -51,4 +52,5 @@ class Episode:
 
 
 Play = Callable[[int, int, int], Episode]
-"""Plays an episode: the game's seed, the seed of the random actions, the longest it may take."""
+"""Plays an episode: the environment's seed, the seed of the random actions, the longest it may
+take."""

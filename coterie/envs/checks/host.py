@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from coterie.envs.checks.episode import Episode, Moment
+from coterie.envs.checks.episode import Episode, Round
 from coterie.envs.host.factory import describe
 from coterie.envs.host.layout import mask_of
 
@@ -30,12 +30,12 @@ def play(env: Any, seed: int, choices: int, longest: int) -> Episode:
 
 
 def _remember(episode: Episode, env: Any, raw: Any, infos: Any, rest: tuple[Any, ...]) -> None:
-    """Keep copies: what the game gave may change under our hands."""
+    """Keep copies: what the environment gave may change under our hands."""
     masks = {agent: mask_of(raw.get(agent), infos.get(agent, {})) for agent in env.possible_agents}
     masks = {agent: np.array(mask) for agent, mask in masks.items() if mask is not None}
     inside = tuple(agent for agent in env.possible_agents if agent in env.agents)
     observation, reward, terminated, truncated = copy.deepcopy((raw, *rest))
-    episode.moments.append(Moment(inside, observation, reward, terminated, truncated, masks))
+    episode.moments.append(Round(inside, observation, reward, terminated, truncated, masks))
 
 
 def _look_back(episode: Episode, before: dict[Any, Any]) -> None:
@@ -53,7 +53,7 @@ def _bytes(value: Any) -> Any:
     return value.tobytes() if isinstance(value, np.ndarray) else value
 
 
-def _actions(env: Any, moment: Moment, random: np.random.Generator) -> dict[Any, Any]:
+def _actions(env: Any, moment: Round, random: np.random.Generator) -> dict[Any, Any]:
     return {
         agent: _action(env.action_space(agent), moment.masks.get(agent), random)
         for agent in moment.inside
@@ -61,7 +61,7 @@ def _actions(env: Any, moment: Moment, random: np.random.Generator) -> dict[Any,
 
 
 def _action(space: Any, mask: np.ndarray | None, random: np.random.Generator) -> Any:
-    """A random action; not `space.sample()`, whose generator may be the game's own."""
+    """A random action; not `space.sample()`, whose generator may be the environment's own."""
     if not hasattr(space, "n"):
         return random.uniform(space.low, space.high).astype(space.dtype)
     possible = np.arange(space.n) if mask is None else np.flatnonzero(mask)

@@ -1,7 +1,7 @@
-"""What every episode of every game must keep.
+"""What every episode of every environment must keep.
 
 A rule looks at one episode and yields sentences; only its first one is reported. A sentence that
-begins with `HINT` names what a game may mean to do; all others name faults.
+begins with `HINT` names what an environment may mean to do; all others name faults.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from coterie.envs.checks.episode import Episode, Moment
+from coterie.envs.checks.episode import Episode, Round
 
 HINT = "hint: "
 GIVEN = ("observation", "reward", "terminated", "truncated")
@@ -18,7 +18,7 @@ Rule = Callable[[Episode], Iterator[str]]
 
 
 def raised(episode: Episode) -> Iterator[str]:
-    """The game does not raise."""
+    """The environment does not raise."""
     if episode.error is not None:
         when = f"step {len(episode.moments)}" if episode.moments else "the reset"
         yield f"{when} of the episode with seed {episode.seed} raised {episode.error}."
@@ -72,11 +72,11 @@ def final(episode: Episode) -> Iterator[str]:
         ended = {a for a in before.inside if moment.terminated[a] or moment.truncated[a]}
         for agent in moment.inside:
             if agent not in before.inside:
-                yield f"agent {agent!r} is back at step {step} although it had left the game."
+                yield f"agent {agent!r} is back at step {step} although it had left."
             if agent in ended:
                 yield (
                     f"agent {agent!r} goes on after step {step} although it was terminated or "
-                    "truncated there: take it out of the game."
+                    "truncated there: take it out of the environment."
                 )
         for agent in before.inside:
             if agent not in moment.inside and agent not in ended:
@@ -93,7 +93,7 @@ def playable(episode: Episode) -> Iterator[str]:
             if agent in moment.inside and not np.any(mask):
                 yield (
                     f"the action mask of agent {agent!r} allows nothing after step {step}: "
-                    "leave one action possible (doing nothing, say) while it is in the game."
+                    "leave one action possible (doing nothing, say) while it is in the environment."
                 )
 
 
@@ -103,7 +103,7 @@ def unshared(episode: Episode) -> Iterator[str]:
         agent, step = episode.reused
         yield (
             f"the observation of agent {agent!r} before step {step} was changed by that step: "
-            "the game writes into the array it gave away; return a copy."
+            "the environment writes into the array it gave away; return a copy."
         )
 
 
@@ -113,7 +113,7 @@ def ends(episode: Episode) -> Iterator[str]:
     if unfinished:
         yield (
             f"the episode with seed {episode.seed} had not ended after {episode.steps:,} steps of "
-            "random play: give the game a time limit, and report it as truncated."
+            "random play: give the environment a time limit, and report it as truncated."
         )
 
 
@@ -163,7 +163,7 @@ def difference(first: Episode, second: Episode) -> str | None:
     return None
 
 
-def _steps(episode: Episode) -> Iterator[tuple[int, Moment, Moment]]:
+def _steps(episode: Episode) -> Iterator[tuple[int, Round, Round]]:
     pairs = zip(episode.moments, episode.moments[1:], strict=False)
     return ((step, before, after) for step, (before, after) in enumerate(pairs, 1))
 

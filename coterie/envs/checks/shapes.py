@@ -1,4 +1,4 @@
-"""What a compiled loop relies on in a `JaxGame`: it can be traced, and what shapes come out."""
+"""What a compiled loop relies on in a `JaxEnv`: it can be traced, and what shapes come out."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,34 +7,34 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
-from coterie.envs.game import JaxGame, Timestep
+from coterie.envs.game import JaxEnv, Timestep
 from coterie.envs.host.factory import describe
-from coterie.types import View
+from coterie.types import Observation
 
 
-def faulty_shapes(game: JaxGame) -> list[str]:
-    """What is wrong before a step is played; the game cannot be played if anything is."""
+def faulty_shapes(env: JaxEnv) -> list[str]:
+    """What is wrong before a step is played; the environment cannot be played if anything is."""
     try:
-        state, view = jax.eval_shape(game.reset, jax.random.key(0))
+        state, view = jax.eval_shape(env.reset, jax.random.key(0))
     except Exception as error:
         return [_untraceable("reset", error)]
     try:
-        after, timestep = jax.eval_shape(game.step, state, any_action(game))
+        after, timestep = jax.eval_shape(env.step, state, any_action(env))
     except Exception as error:
         return [_untraceable("step", error)]
     return [
-        *_view_faults("reset", game, view),
-        *_view_faults("step", game, timestep.view),
-        *_result_faults(len(game.specs), timestep),
+        *_view_faults("reset", env, view),
+        *_view_faults("step", env, timestep.view),
+        *_result_faults(len(env.specs), timestep),
         *_state_faults(state, after),
         *_field_faults(view, timestep.view),
     ]
 
 
-def any_action(game: JaxGame) -> Array:
+def any_action(env: JaxEnv) -> Array:
     """A joint action, for its shape."""
-    sizes = [spec.action.size for spec in game.specs]
-    if game.specs[0].action.continuous:
+    sizes = [spec.action.size for spec in env.specs]
+    if env.specs[0].action.continuous:
         return jnp.zeros((len(sizes), max(sizes)))
     return jnp.zeros(len(sizes), jnp.int32)
 
@@ -49,10 +49,10 @@ def _untraceable(what: str, error: Exception) -> str:
     )
 
 
-def _view_faults(what: str, game: JaxGame, view: View) -> Iterator[str]:
-    agents, size = len(game.specs), max(spec.observation for spec in game.specs)
+def _view_faults(what: str, env: JaxEnv, view: Observation) -> Iterator[str]:
+    agents, size = len(env.specs), max(spec.observation for spec in env.specs)
     yield from _expect(f"{what}: the observation", view.observation, (agents, size), jnp.floating)
-    sizes = [spec.action.size for spec in game.specs]
+    sizes = [spec.action.size for spec in env.specs]
     if view.action_mask is not None:
         shape = (agents, max(sizes))
         yield from _expect(f"{what}: action_mask", view.action_mask, shape, jnp.bool_)
@@ -61,8 +61,8 @@ def _view_faults(what: str, game: JaxGame, view: View) -> Iterator[str]:
             f"{what}: there is no action_mask although agents have {min(sizes)} to {max(sizes)} "
             "actions: give one that is False beyond an agent's own."
         )
-    if view.present is not None:
-        yield from _expect(f"{what}: present", view.present, (agents,), jnp.bool_)
+    if view.alive is not None:
+        yield from _expect(f"{what}: present", view.alive, (agents,), jnp.bool_)
 
 
 def _result_faults(agents: int, timestep: Timestep) -> Iterator[str]:
@@ -97,7 +97,7 @@ def _state_faults(before: PyTree, after: PyTree) -> Iterator[str]:
             )
 
 
-def _field_faults(before: View, after: View) -> Iterator[str]:
-    for name, one, two in zip(View._fields, before, after, strict=True):
+def _field_faults(before: Observation, after: Observation) -> Iterator[str]:
+    for name, one, two in zip(Observation._fields, before, after, strict=True):
         if (one is None) != (two is None):
             yield f"view.{name} is given by only one of reset and step: give it in both or neither."

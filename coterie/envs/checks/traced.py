@@ -1,4 +1,4 @@
-"""Random play in a `JaxGame`, in compiled blocks, and its own rule."""
+"""Random play in a `JaxEnv`, in compiled blocks, and its own rule."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,25 +8,26 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Key, PyTree
 
-from coterie.envs.checks.episode import Episode, Moment, Play
-from coterie.envs.game import JaxGame, Timestep
+from coterie.envs.checks.episode import Episode, Play, Round
+from coterie.envs.game import JaxEnv, Timestep
 from coterie.envs.host.factory import describe
-from coterie.types import View
+from coterie.types import Observation
 
 BLOCK = 64
 """Steps compiled into one block of random play."""
 
 
-def player(game: JaxGame) -> Play:
+def player(env: JaxEnv) -> Play:
     """A function that plays an episode.
 
-    Each player traces the game anew, so that what a game draws while it is traced shows as well.
+    Each player traces the environment anew, so that what an environment draws while it is traced
+    shows as well.
     """
-    reset = jax.jit(lambda key: game.reset(key))
-    block = jax.jit(lambda state, view, key: _block(game, state, view, key))
+    reset = jax.jit(lambda key: env.reset(key))
+    block = jax.jit(lambda state, view, key: _block(env, state, view, key))
 
     def play(seed: int, choices: int, longest: int) -> Episode:
-        episode = Episode(tuple(range(len(game.specs))), seed)
+        episode = Episode(tuple(range(len(env.specs))), seed)
         try:
             state, view = reset(jax.random.key(seed))
             episode.moments.append(_moment(view))
@@ -42,19 +43,19 @@ def player(game: JaxGame) -> Play:
     return play
 
 
-def _block(game: JaxGame, state: PyTree, view: View, key: Key[Array, ""]) -> Any:
+def _block(env: JaxEnv, state: PyTree, view: Observation, key: Key[Array, ""]) -> Any:
     def step(carry: Any, key: Key[Array, ""]) -> Any:
         state, view = carry
-        state, timestep = game.step(state, _actions(game, view, key))
+        state, timestep = env.step(state, _actions(env, view, key))
         return (state, timestep.view), timestep
 
     return jax.lax.scan(step, (state, view), jax.random.split(key, BLOCK))
 
 
-def _actions(game: JaxGame, view: View, key: Key[Array, ""]) -> Array:
+def _actions(env: JaxEnv, view: Observation, key: Key[Array, ""]) -> Array:
     """Random actions: any that the mask allows, any within the bounds."""
-    sizes = [spec.action.size for spec in game.specs]
-    spaces = [spec.action for spec in game.specs]
+    sizes = [spec.action.size for spec in env.specs]
+    spaces = [spec.action for spec in env.specs]
     if any(space.continuous for space in spaces):
         choices = jax.random.uniform(key, (len(sizes), max(sizes)), minval=-1.0, maxval=1.0)
         parts = [s.rescale(row[: s.size]) for s, row in zip(spaces, choices, strict=True)]
@@ -74,23 +75,23 @@ def _append(episode: Episode, timesteps: Timestep, longest: int) -> None:
         episode.moments.append(_moment(timestep.view, timestep))
 
 
-def _moment(view: View, timestep: Timestep | None = None) -> Moment:
+def _moment(view: Observation, timestep: Timestep | None = None) -> Round:
     """One step, by agent."""
     masks = {} if view.action_mask is None else _by_agent(view.action_mask)
     seen, inside = _by_agent(view.observation), _inside(view, timestep)
     if timestep is None:
-        return Moment(inside, seen, masks=masks)
+        return Round(inside, seen, masks=masks)
     given = map(_by_agent, (timestep.reward, timestep.terminated, timestep.truncated))
-    return Moment(inside, seen, *given, masks=masks)
+    return Round(inside, seen, *given, masks=masks)
 
 
-def _inside(view: View, timestep: Timestep | None) -> tuple[int, ...]:
+def _inside(view: Observation, timestep: Timestep | None) -> tuple[int, ...]:
     """Who acts next: nobody if all have ended, else whoever is present or has not ended."""
     going = np.ones(len(view.observation), bool)
     if timestep is not None:
         going = ~np.asarray(timestep.terminated | timestep.truncated)
-    if view.present is not None and going.any():
-        going = np.asarray(view.present)
+    if view.alive is not None and going.any():
+        going = np.asarray(view.alive)
     return tuple(int(agent) for agent in np.flatnonzero(going))
 
 
@@ -98,10 +99,10 @@ def _by_agent(values: Any) -> dict[int, Any]:
     return dict(enumerate(np.asarray(values)))
 
 
-def padded(game: JaxGame, episode: Episode) -> Iterator[str]:
+def padded(env: JaxEnv, episode: Episode) -> Iterator[str]:
     """What lies beyond an agent's own observation is 0, beyond its own actions impossible."""
     for step, moment in enumerate(episode.moments):
-        for agent, spec in enumerate(game.specs):
+        for agent, spec in enumerate(env.specs):
             if np.any(moment.observation[agent][spec.observation :]):
                 yield (
                     f"the observation of agent {agent} is not 0 beyond its own {spec.observation} "
@@ -114,10 +115,10 @@ def padded(game: JaxGame, episode: Episode) -> Iterator[str]:
                 )
 
 
-def numbered(game: JaxGame, episode: Episode) -> Iterator[str]:
+def numbered(env: JaxEnv, episode: Episode) -> Iterator[str]:
     """Where observations are numbered, they are whole numbers below `states`."""
     for step, moment in enumerate(episode.moments):
-        for agent, spec in enumerate(game.specs):
+        for agent, spec in enumerate(env.specs):
             seen = moment.observation[agent][0]
             if spec.states and (seen != np.floor(seen) or not 0 <= seen < spec.states):
                 yield (

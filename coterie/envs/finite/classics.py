@@ -1,4 +1,4 @@
-"""Small games that are hard for independent learners, known from the literature."""
+"""Small environments that are hard for independent learners, known from the literature."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -39,9 +39,9 @@ class Penalty(TabularGame):
 
 @dataclass(frozen=True)
 class TwoStep(TabularGame):
-    """Agent 0 picks what both play next: 7 for sure, or a game worth 8 (QMIX, section 5).
+    """Agent 0 picks what both play next: 7 for sure, or an environment worth 8 (QMIX, section 5).
 
-    The states are the choice, the safe game, the game worth 8, and the end.
+    The states are the choice, the safe environment, the environment worth 8, and the end.
     """
 
     def tables(self) -> Tables:

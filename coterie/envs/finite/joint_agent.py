@@ -15,17 +15,17 @@ from coterie.envs.game import AgentSpec
 
 @dataclass(frozen=True)
 class FiniteAsOne(FiniteGame):
-    """The same game, played by one agent whose actions are the team's joint actions.
+    """The same environment, played by one agent whose actions are the team's joint actions.
 
     It is paid the mean of the agents' rewards. Joint actions have the numbers that they have in
-    `Tables`. Its only field is the game, whose options hold for it.
+    `Tables`. Its only field is the environment, whose options hold for it.
 
     >>> from coterie.envs.finite.classics import Climbing
     >>> FiniteAsOne(Climbing()).specs[0].action
     Discrete(size=9)
     """
 
-    game: FiniteGame
+    env: FiniteGame
 
     shared: ClassVar[bool] = True
 
@@ -35,61 +35,61 @@ class FiniteAsOne(FiniteGame):
 
     @property
     def states(self) -> int:
-        return self.game.states
+        return self.env.states
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (self.game.joint,)
+        return (self.env.joint,)
 
     @property
     def start(self) -> Float[np.ndarray, " M"]:
-        return self.game.start
+        return self.env.start
 
     @property
     def final(self) -> Bool[np.ndarray, " M"]:
-        return self.game.final
+        return self.env.final
 
     @property
     def limit(self) -> int:
-        return self.game.limit
+        return self.env.limit
 
     @property
     def on_demand(self) -> bool:
-        return self.game.on_demand
+        return self.env.on_demand
 
     @property
     def members(self) -> tuple[tuple[AgentSpec, ...], ...]:
-        return (self.game.specs,)
+        return (self.env.specs,)
 
     def for_seed(self, seed: int) -> "FiniteAsOne":
-        game = self.game.for_seed(seed)
-        assert isinstance(game, FiniteGame)
-        return FiniteAsOne(game)
+        env = self.env.for_seed(seed)
+        assert isinstance(env, FiniteGame)
+        return FiniteAsOne(env)
 
     def row(self, state: Int[Array, ""], joint: Int[Array, ""]) -> Float[Array, " M"]:
-        return self.game.row(state, joint)
+        return self.env.row(state, joint)
 
     def pay(self, state: Int[Array, ""], joint: Int[Array, ""]) -> Float[Array, " 1"]:
-        return jnp.mean(self.game.pay(state, joint), keepdims=True)
+        return jnp.mean(self.env.pay(state, joint), keepdims=True)
 
     def rows(
         self, states: Int[np.ndarray, " K"], joints: Int[np.ndarray, " K"]
     ) -> Float[np.ndarray, "K M"]:
-        return self.game.rows(states, joints)
+        return self.env.rows(states, joints)
 
     def pays(
         self, states: Int[np.ndarray, " K"], joints: Int[np.ndarray, " K"]
     ) -> Float[np.ndarray, "K 1"]:
-        return np.mean(self.game.pays(states, joints), axis=1, keepdims=True)
+        return np.mean(self.env.pays(states, joints), axis=1, keepdims=True)
 
     def tables(self) -> Tables:
-        whole = self.game.tables()
+        whole = self.env.tables()
         paid = np.mean(whole.reward, axis=-1, keepdims=True)
         return Tables(whole.transition, paid, self.sizes, whole.start)
 
     @property
     def dice(self) -> int:
-        return self.game.dice
+        return self.env.dice
 
     def luck(self, dice: Sequence[Int[Array, " *copies"]]) -> Float[Array, "*copies 1"]:
-        return jnp.mean(self.game.luck(dice), axis=-1, keepdims=True)
+        return jnp.mean(self.env.luck(dice), axis=-1, keepdims=True)

@@ -1,4 +1,5 @@
-"""Games drawn at random: the same instance and sizes, the same game, number by number."""
+"""Environments drawn at random: the same instance and sizes, the same environment, number by
+number."""
 
 import math
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ TRANSITION, REWARD, CRITIC, POLICY = range(4)
 """What random numbers are for: each has a stream of its own."""
 
 REDRAWN = 2**24
-"""How many probabilities a game may have of which every seed keeps a table of its own."""
+"""How many probabilities an environment may have of which every seed keeps a table of its own."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,10 @@ class RandomGame(FiniteGame):
     """How many actions each agent has."""
 
     instance: Annotated[int, AtLeast(0)] = 0
-    """Which game is drawn."""
+    """Which environment is drawn."""
 
     redrawn: bool = False
-    """Every seed of a run plays a game of its own: the instance `instance + seed`."""
+    """Every seed of a run plays an environment of its own: the instance `instance + seed`."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -48,8 +49,8 @@ class RandomGame(FiniteGame):
         )
         require(
             not self.redrawn or self.states * self.joint * self.states <= REDRAWN,
-            f"a game of {self.states * self.joint * self.states:.3g} probabilities is too large to "
-            "be redrawn for every seed: train one --instance at a time.",
+            f"an environment of {self.states * self.joint * self.states:.3g} probabilities is too "
+            "large to be redrawn for every seed: train one --instance at a time.",
         )
 
     def for_seed(self, seed: int) -> "RandomGame":
@@ -74,7 +75,7 @@ class RandomGame(FiniteGame):
         return weight.astype(jnp.float32) / jnp.sum(weight, dtype=jnp.uint32).astype(jnp.float32)
 
     def key(self, *path: int | Int[Array, ""]) -> Key[Array, ""]:
-        """The key of one part of this game, whatever generator is JAX's default."""
+        """The key of one part of this environment, whatever generator is JAX's default."""
         key = jax.random.key(self.instance, impl="threefry2x32")
         for step in path:
             key = jax.random.fold_in(key, step)
@@ -92,8 +93,8 @@ class RandomMDP(RandomGame):
     The paper has 100 states, 3 actions each, and 4 or 5 agents. It says neither where an episode
     starts (here in the state 0) nor how long it is (here as many steps as there are states).
 
-    >>> game = RandomMDP(states=5, agents=2)
-    >>> game.tables().transition.shape
+    >>> env = RandomMDP(states=5, agents=2)
+    >>> env.tables().transition.shape
     (5, 9, 5)
     """
 

@@ -16,8 +16,8 @@ from coterie.bounds import AtLeast
 from coterie.envs.finite.draw import ONE, blocks, chances, drawn
 from coterie.envs.finite.tables import Tables
 from coterie.envs.finite.write import PIECE, filled
-from coterie.envs.game import AgentSpec, Discrete, JaxGame, Scene, Timestep, View
-from coterie.errors import GameError
+from coterie.envs.game import AgentSpec, Discrete, JaxEnv, Observation, Scene, Timestep
+from coterie.errors import EnvError
 from coterie.internal.memory import available, require_room
 
 LARGEST = 2**30
@@ -33,11 +33,13 @@ class FiniteState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class FiniteRules(JaxGame):
-    """A game of `M` states, numbered from 0, and `J` joint actions, numbered as in `Tables`.
+class FiniteRules(JaxEnv):
+    """An environment of `M` states, numbered from 0, and `J` joint actions, numbered as in
+    `Tables`.
 
     `P(s' | s, a)` is `row(s, a)` and `R^i(s, a)` is `pay(s, a)`; both are pure functions in JAX, so
-    that a game can be played without any table. Every agent perceives the number of the state.
+    that an environment can be played without any table. Every agent perceives the number of the
+    state.
     An episode ends on arrival in a `final` state, and is cut off after `time_limit` steps.
     """
 
@@ -72,12 +74,13 @@ class FiniteRules(JaxGame):
 
     @property
     def start(self) -> Float[np.ndarray, " M"]:
-        """The probabilities of the first state: the state 0, unless a game says otherwise."""
+        """The probabilities of the first state: the state 0, unless an environment says
+        otherwise."""
         return np.eye(1, self.states)[0]
 
     @property
     def final(self) -> Bool[np.ndarray, " M"]:
-        """The states in which the game is over: nothing is paid there, and nobody leaves."""
+        """The states in which the environment is over: nothing is paid there, and nobody leaves."""
         return np.zeros(self.states, bool)
 
     @property
@@ -106,16 +109,16 @@ class FiniteRules(JaxGame):
         return size > LARGEST or size * (jax.local_device_count() + 1) > available()
 
     def tables(self) -> Tables:
-        """The whole game in float32, for exact mathematics: one copy, made in place.
+        """The whole environment in float32, for exact mathematics: one copy, made in place.
 
-        `GameError` if it would not fit the memory that is available.
+        `EnvError` if it would not fit the memory that is available.
         """
         states, joint, paid = self.states, self.joint, self.columns
         require_room(
             4 * states * joint * (states + paid) + 16 * PIECE,
             f"the tables of {states} states and {joint:,} joint actions",
             "use fewer states, agents or actions; training does without tables",
-            GameError,
+            EnvError,
         )
         rows = filled(self.rows, states, joint, states, np.float32)
         pays = filled(self.pays, states, joint, paid, np.float32).reshape(states, joint, paid)
@@ -138,7 +141,7 @@ class FiniteRules(JaxGame):
     def specs(self) -> tuple[AgentSpec, ...]:
         return tuple(AgentSpec(1, Discrete(size), states=self.states) for size in self.sizes)
 
-    def reset(self, key: Key[Array, ""]) -> tuple[FiniteState, View]:
+    def reset(self, key: Key[Array, ""]) -> tuple[FiniteState, Observation]:
         key, here = jax.random.split(key)
         number = drawn(jnp.asarray(self.start, jnp.float32), chances(here))
         return FiniteState(number, jnp.int32(0), key), self.view(number)
@@ -171,29 +174,29 @@ class FiniteRules(JaxGame):
         thrown = jnp.stack(dice, axis=-1).astype(jnp.float32)
         return self.noise * (2.0 * thrown / ONE - 1.0)
 
-    def view(self, number: Int[Array, " *batch"]) -> View:
+    def view(self, number: Int[Array, " *batch"]) -> Observation:
         """What every agent perceives: the number of the state, and which actions it has."""
         shape, most = (*number.shape, len(self.sizes)), max(self.sizes)
         seen = jnp.broadcast_to(number[..., None, None], (*shape, 1)).astype(jnp.float32)
         able = np.arange(most) < np.array(self.sizes)[:, None]
-        return View(seen, None if able.all() else jnp.broadcast_to(able, (*shape, most)))
+        return Observation(seen, None if able.all() else jnp.broadcast_to(able, (*shape, most)))
 
-    def global_state(self, state: FiniteState, view: View) -> Float[Array, " M"]:
+    def global_state(self, state: FiniteState, view: Observation) -> Float[Array, " M"]:
         """The state as a vector of zeros and a one, `[M]`."""
         return jax.nn.one_hot(state.number, self.states)
 
     def scene(self, state: FiniteState) -> Scene:
-        raise GameError(
+        raise EnvError(
             f"{type(self).__name__} has no picture, for its states are only numbers: "
             "`coterie plot` shows what was learned."
         )
 
 
 @partial(jax.jit, static_argnums=0)
-def _rows(game: FiniteRules, states: Array, joints: Array) -> Array:
-    return jax.vmap(game.row)(states, joints)
+def _rows(env: FiniteRules, states: Array, joints: Array) -> Array:
+    return jax.vmap(env.row)(states, joints)
 
 
 @partial(jax.jit, static_argnums=0)
-def _pays(game: FiniteRules, states: Array, joints: Array) -> Array:
-    return jax.vmap(game.pay)(states, joints)
+def _pays(env: FiniteRules, states: Array, joints: Array) -> Array:
+    return jax.vmap(env.pay)(states, joints)

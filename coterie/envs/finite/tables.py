@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from coterie.errors import GameError, require
+from coterie.errors import EnvError, require
 
 ROUNDING = 1e-5
 """How far from 1 the sum of probabilities may be."""
@@ -37,7 +37,7 @@ class Tables(NamedTuple):
         return self.reward.mean(axis=-1, dtype=np.float64)
 
     def checked(self) -> "Tables":
-        """The same tables; `GameError` says what is wrong with them in one sentence."""
+        """The same tables; `EnvError` says what is wrong with them in one sentence."""
         self._check_shapes()
         self._check_probabilities()
         bad = np.argwhere(~np.isfinite(self.reward))
@@ -46,7 +46,7 @@ class Tables(NamedTuple):
             len(bad) == 0,
             f"the reward at (state, joint action, agent) ({where}) is not finite: look for a "
             "division by 0 or a missing entry.",
-            GameError,
+            EnvError,
         )
         return self
 
@@ -55,21 +55,21 @@ class Tables(NamedTuple):
         require(
             len(shape) == 3 and shape[0] == shape[2] and self.transition.size > 0,
             f"transition must be [states, joint actions, states], not {list(shape)}.",
-            GameError,
+            EnvError,
         )
         needed = math.prod(self.actions)
         require(
             shape[1] == needed,
             f"the table holds {shape[1]} joint actions, but {agents} agents with "
             f"{' x '.join(map(str, self.actions))} actions have {needed}: give it one for each.",
-            GameError,
+            EnvError,
         )
         wanted = [*shape[:2], agents]
         require(
             list(self.reward.shape) == wanted,
             f"reward must be [states, joint actions, agents], {wanted}, not "
             f"{list(self.reward.shape)}: a team's reward is given to each of its agents.",
-            GameError,
+            EnvError,
         )
 
     def _check_probabilities(self) -> None:
@@ -78,7 +78,7 @@ class Tables(NamedTuple):
             bool(lowest >= 0.0),
             f"probabilities must be at least 0, not {lowest:.6g}: look for a sign or a missing "
             "entry.",
-            GameError,
+            EnvError,
         )
         sums = self.transition.sum(axis=-1, dtype=np.float64)
         state, action = np.unravel_index(np.argmax(abs(sums - 1.0)), sums.shape)
@@ -86,11 +86,11 @@ class Tables(NamedTuple):
             bool(abs(sums[state, action] - 1.0) < ROUNDING),
             f"the probabilities of what follows state {state} under joint action {action} sum to "
             f"{sums[state, action]:.6g}, not 1: divide each row by its sum.",
-            GameError,
+            EnvError,
         )
         require(
             self.start.shape == (states,) and bool(abs(self.start.sum() - 1.0) < ROUNDING),
             f"start needs {states} probabilities that sum to 1, not {list(self.start.shape)} that "
             f"sum to {self.start.sum():.6g}.",
-            GameError,
+            EnvError,
         )

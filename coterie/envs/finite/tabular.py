@@ -10,15 +10,16 @@ from jaxtyping import Array, Bool, Float, Int
 
 from coterie.envs.finite.game import FiniteGame
 from coterie.envs.finite.tables import Tables
-from coterie.errors import GameError, require
+from coterie.errors import EnvError, require
 
 
 @dataclass(frozen=True)
 class TabularGame(FiniteGame):
-    """A game of your own: derive a frozen dataclass from this one and give it `tables`.
+    """An environment of your own: derive a frozen dataclass from this one and give it `tables`.
 
     Its options are its fields, so that a run can be repeated from what is written of it; the
-    arrays are made from them, or read from a file, once for all equal games. They are checked then.
+    arrays are made from them, or read from a file, once for all equal environments. They are
+    checked then.
     A state that nobody leaves and that pays nothing is an end: an episode is over on arrival.
 
     >>> @dataclass(frozen=True)
@@ -33,11 +34,11 @@ class TabularGame(FiniteGame):
 
     @abc.abstractmethod
     def tables(self) -> Tables:
-        """The whole game."""
+        """The whole environment."""
 
     @property
     def table(self) -> Tables:
-        """The same, checked and kept; `GameError` says what is wrong with them."""
+        """The same, checked and kept; `EnvError` says what is wrong with them."""
         return _checked(self)
 
     @property
@@ -82,22 +83,22 @@ class TabularGame(FiniteGame):
 
 
 @functools.lru_cache(maxsize=4)
-def _checked(game: TabularGame) -> Tables:
-    tables = game.tables().checked()
+def _checked(env: TabularGame) -> Tables:
+    tables = env.tables().checked()
     count = tables.transition.size
     require(
         count < 2**31,
-        f"{count:,} probabilities are more than can be played from (2^31): write the game as a "
-        "FiniteGame, with `row` and `pay`.",
-        GameError,
+        f"{count:,} probabilities are more than can be played from (2^31): write the environment "
+        "as a FiniteGame, with `row` and `pay`.",
+        EnvError,
     )
     return tables
 
 
 @functools.lru_cache(maxsize=64)
-def _facts(game: TabularGame) -> tuple[Bool[np.ndarray, " M"], bool]:
+def _facts(env: TabularGame) -> tuple[Bool[np.ndarray, " M"], bool]:
     """Which states are ends, and whether everybody is always paid the same."""
-    transition, reward = game.table.transition, game.table.reward
+    transition, reward = env.table.transition, env.table.reward
     stays = np.all(np.diagonal(transition, axis1=0, axis2=2) == 1.0, axis=0)
     unpaid = ~np.any(reward, axis=(1, 2))
     return stays & unpaid, bool(np.all(reward == reward[..., :1]))

@@ -1,1 +1,2 @@
-"""Games that live outside JAX, in worker processes. NumPy only: a worker never imports JAX."""
+"""Environments that live outside JAX, in worker processes. NumPy only: a worker never imports
+JAX."""

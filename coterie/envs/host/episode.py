@@ -1,17 +1,18 @@
-"""One copy of a game, playing episode after episode and writing what happens into its record."""
+"""One copy of an environment, playing episode after episode and writing what happens into its
+record."""
 
 from typing import Any
 
 import numpy as np
 
 from coterie.envs.host.layout import MASK, Layout, Sense, mask_of, sense
-from coterie.errors import GameError
+from coterie.errors import EnvError
 
 
 class Copy:
     """A `ParallelEnv` between the arrays of its record.
 
-    env:     the game.
+    env:     the environment.
     layout:  how many numbers each agent perceives and chooses.
     records: the records of all copies (`layout.record`), of which number `row` is this one's.
 
@@ -39,7 +40,7 @@ class Copy:
         observation, info = self.env.reset(seed=int(self.records["seed"][0]))
         self.alive = {agent for agent in self.layout.agents if agent in self.env.agents}
         if not self.alive:
-            raise GameError("nobody is in the game after reset: env.agents is empty.")
+            raise EnvError("nobody is in the environment after reset: env.agents is empty.")
         self._perceive(self.next, observation, info, self.alive, self.alive)
 
     def step(self) -> None:
@@ -60,7 +61,7 @@ class Copy:
         return self._dismiss(self.alive)
 
     def close(self) -> None:
-        """Let the game go."""
+        """Let the environment go."""
         self.env.close()
 
     def _actions(self) -> dict[Any, Any]:
@@ -146,11 +147,11 @@ class Copy:
         return vector
 
     def _of(self, given: Any, agent: Any, what: str) -> Any:
-        """One agent's entry of a dictionary that the game gave."""
+        """One agent's entry of a dictionary that the environment gave."""
         try:
             return given[agent]
         except (KeyError, TypeError, IndexError):
-            self._fail(agent, f"the game gave no {what} for it")
+            self._fail(agent, f"the environment gave no {what} for it")
 
     def _require_finite(self, numbers: np.ndarray, what: str) -> None:
         finite = np.isfinite(numbers)
@@ -169,4 +170,4 @@ class Copy:
 
     def _fail(self, agent: Any, text: str) -> None:
         step = int(self.records["step"][0])
-        raise GameError(f"agent {agent!r} at step {step} of its episode: {text}.")
+        raise EnvError(f"agent {agent!r} at step {step} of its episode: {text}.")

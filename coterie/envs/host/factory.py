@@ -1,4 +1,4 @@
-"""From a dotted path to a `ParallelEnv`: whoever wrote the game wrote the factory."""
+"""From a dotted path to a `ParallelEnv`: whoever wrote the environment wrote the factory."""
 
 import difflib
 import importlib
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from coterie.errors import GameError, require
+from coterie.errors import EnvError, require
 
 Options = tuple[tuple[str, Any], ...]
 
@@ -22,7 +22,7 @@ def build(factory: str, options: Options, **more: Any) -> Any:
         env = make(**arguments)
     except Exception as error:
         given = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
-        raise GameError(f"{factory}({given}) failed: {describe(error)}.") from error
+        raise EnvError(f"{factory}({given}) failed: {describe(error)}.") from error
     _require_parallel(factory, env)
     return env
 
@@ -37,7 +37,7 @@ def resolve(factory: str) -> Callable[..., Any]:
     found = _attribute(_module(module), attribute, factory) if colon else _module_or_member(factory)
     if isinstance(found, ModuleType):
         found = _attribute(found, "parallel_env", factory)
-    require(callable(found), f"{factory} is not a function that makes a ParallelEnv.", GameError)
+    require(callable(found), f"{factory} is not a function that makes a ParallelEnv.", EnvError)
     return found
 
 
@@ -66,7 +66,7 @@ def _module_or_member(path: str) -> Any:
         return getattr(_module(parent), member)
 
 
-class _NoModule(GameError):
+class _NoModule(EnvError):
     """The module itself is missing, not something that it imports."""
 
 
@@ -75,15 +75,15 @@ def _module(path: str) -> ModuleType:
         return importlib.import_module(path)
     except ModuleNotFoundError as error:
         if error.name in EXTRA:
-            raise GameError(
+            raise EnvError(
                 f"{path} needs {error.name}, which is not installed: "
                 "pip install 'coterie[pettingzoo]'."
             ) from None
         if error.name is not None and (path == error.name or path.startswith(error.name + ".")):
             raise _NoModule(_no_module(path)) from None
-        raise GameError(f"importing {path} failed: {describe(error)}.") from error
+        raise EnvError(f"importing {path} failed: {describe(error)}.") from error
     except Exception as error:
-        raise GameError(f"importing {path} failed: {describe(error)}.") from error
+        raise EnvError(f"importing {path} failed: {describe(error)}.") from error
 
 
 def _no_module(path: str) -> str:
@@ -110,7 +110,7 @@ def _attribute(module: ModuleType, name: str, factory: str) -> Any:
         hasattr(module, name),
         f"{factory}: module {module.__name__} has no {name!r}; name a function that returns a "
         "ParallelEnv, as in my.module:make.",
-        GameError,
+        EnvError,
     )
     return getattr(module, name)
 
@@ -120,12 +120,12 @@ def _require_parallel(factory: str, env: Any) -> None:
         not hasattr(env, "agent_selection") and not hasattr(env, "agent_iter"),
         f"{factory} makes an environment in which agents move in turn (AECEnv): "
         "wrap it with pettingzoo.utils.conversions.aec_to_parallel.",
-        GameError,
+        EnvError,
     )
     needed = ("possible_agents", "reset", "step", "observation_space", "action_space")
     for name in needed:
         require(
             hasattr(env, name),
             f"{factory} makes a {type(env).__name__} without {name!r}: it must be a ParallelEnv.",
-            GameError,
+            EnvError,
         )

@@ -1,4 +1,4 @@
-"""How the arrays of a game lie in memory: sizes from its spaces, and one record per copy.
+"""How the arrays of an environment lie in memory: sizes from its spaces, and one record per copy.
 
 Unequal agents are padded: observations with zeros, actions with an `action_mask` that is False
 beyond an agent's own. Agents stand in the order of `possible_agents`.
@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from coterie.errors import GameError, require
+from coterie.errors import EnvError, require
 
 MASK = "action_mask"
 
 
 class Layout(NamedTuple):
-    """The sizes of a game, as plain values.
+    """The sizes of an environment, as plain values.
 
     agents:       as `possible_agents` has them.
     observations: how many numbers each agent perceives.
@@ -40,7 +40,7 @@ class Layout(NamedTuple):
 
 class Sense(NamedTuple):
     """How an agent's observation becomes a vector: its `size`, its `shape` (if it is an array),
-    and `encode`, from what the game gives to that vector."""
+    and `encode`, from what the environment gives to that vector."""
 
     size: int
     shape: tuple[int, ...] | None
@@ -50,7 +50,7 @@ class Sense(NamedTuple):
 def measure(env: Any) -> Layout:
     """The layout of `env`; resets it, to see whether it gives masks and numbers in `info`."""
     agents = tuple(env.possible_agents)
-    require(bool(agents), f"{env} has no agents: possible_agents is empty.", GameError)
+    require(bool(agents), f"{env} has no agents: possible_agents is empty.", EnvError)
     senses = [sense(agent, env.observation_space(agent)) for agent in agents]
     actions = [env.action_space(agent) for agent in agents]
     discrete = _all_discrete(agents, actions)
@@ -63,7 +63,7 @@ def measure(env: Any) -> Layout:
 
 
 def record(layout: Layout) -> np.dtype:
-    """One copy of the game in shared memory: what it is told, and what it answers.
+    """One copy of the environment in shared memory: what it is told, and what it answers.
 
     `view` is what the last step led to, `next` what the agents act on next: the same unless someone
     left or an episode began. `busy` is True, and `step` counts, while the copy computes.
@@ -101,7 +101,7 @@ def sense(agent: Any, space: Any) -> Sense:
     require(
         space.is_np_flattenable,
         f"agent {agent!r} observes {space}, which is not a vector of fixed size: use a Box.",
-        GameError,
+        EnvError,
     )
     if isinstance(space, spaces.Box):
         return Sense(int(np.prod(space.shape)), space.shape, np.ravel)
@@ -137,7 +137,7 @@ def _all_discrete(agents: tuple[Any, ...], actions: list[Any]) -> bool:
         odd is None,
         f"agent {agents[0]!r} acts by {actions[0]} but agent {agents[odd or 0]!r} by "
         f"{actions[odd or 0]}: a team is either all Discrete or all Box.",
-        GameError,
+        EnvError,
     )
     return kinds[0] is spaces.Discrete
 
@@ -150,7 +150,7 @@ def _kind(agent: Any, space: Any, spaces: Any) -> type:
         usable,
         f"agent {agent!r} acts by {space}, which is neither Discrete nor a Box of floats: "
         "change it in a factory of your own.",
-        GameError,
+        EnvError,
     )
     return spaces.Box
 
@@ -165,7 +165,7 @@ def _bounds(agent: Any, space: Any) -> tuple[tuple[float, ...], tuple[float, ...
         bool(np.isfinite(low).all() and np.isfinite(high).all()),
         f"agent {agent!r} acts by {space}, which has no bounds: "
         "give the Box a finite low and high (gymnasium's RescaleAction shows how).",
-        GameError,
+        EnvError,
     )
     return tuple(map(float, low)), tuple(map(float, high))
 
@@ -176,7 +176,7 @@ def _first(env: Any) -> tuple[dict[Any, Any], dict[Any, Any]]:
         isinstance(result, tuple) and len(result) == 2,
         f"reset of {env} gives {type(result).__name__}, not (observations, infos): "
         "the ParallelEnv interface has two dictionaries.",
-        GameError,
+        EnvError,
     )
     return result
 

@@ -1,4 +1,5 @@
-"""What runs inside a worker process: some copies of a game, told by a pipe, answering in memory.
+"""What runs inside a worker process: some copies of an environment, told by a pipe, answering in
+memory.
 
 A message is two integers (`COMMAND`): what to do, and with which set of copies. The reply is empty,
 or the sentence that says what went wrong. Arrays never cross the pipe and nothing is unpickled.
@@ -17,14 +18,15 @@ import numpy as np
 from coterie.envs.host.episode import Copy
 from coterie.envs.host.factory import Options, build, describe
 from coterie.envs.host.layout import Layout, record
-from coterie.errors import GameError
+from coterie.errors import EnvError
 
 COMMAND = struct.Struct("<ii")
 START, STEP, CLOSE = range(3)
 
 
 class Job(NamedTuple):
-    """Copies `first` to `last - 1` of `copies`, of the game that `factory(**options)` makes."""
+    """Copies `first` to `last - 1` of `copies`, of the environment that `factory(**options)`
+    makes."""
 
     factory: str
     options: Options
@@ -60,7 +62,8 @@ def serve(pipe: int, memory: int) -> None:
 
 
 class Copies:
-    """The copies that one worker plays, in as many sets as there are states of the vector game."""
+    """The copies that one worker plays, in as many sets as there are states of the vector
+    environment."""
 
     def __init__(self, job: Job, records: np.ndarray):
         self.job = job
@@ -76,7 +79,7 @@ class Copies:
                 self._each(self._set(number), Copy.start)
             else:
                 self._each(self.sets[number], Copy.step)
-        except GameError as error:
+        except EnvError as error:
             return str(error).encode()
         return b""
 
@@ -85,11 +88,11 @@ class Copies:
             self.records["busy"][row] = True
             try:
                 action(copy)
-            except GameError as error:
-                raise GameError(f"copy {row}, {error}") from error
+            except EnvError as error:
+                raise EnvError(f"copy {row}, {error}") from error
             except Exception as error:
                 step = self.records["step"][row]
-                raise GameError(
+                raise EnvError(
                     f"copy {row} failed at step {step} of its episode: {describe(error)}."
                 ) from error
             self.records["busy"][row] = False
@@ -106,7 +109,7 @@ class Copies:
         return Copy(env, self.job.layout, self.records, row)
 
     def close(self) -> None:
-        """Let all games go; what they still raise is of no interest to anybody."""
+        """Let all environments go; what they still raise is of no interest to anybody."""
         with contextlib.suppress(Exception):
             for number in list(self.sets):
                 self._close(number)

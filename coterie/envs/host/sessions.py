@@ -1,4 +1,5 @@
-"""Several states of one vector game at once: which copies belong to which, and what went wrong.
+"""Several states of one vector environment at once: which copies belong to which, and what went
+wrong.
 
 What a compiled program calls back: JAX hands over its arrays, NumPy arrays are what it gets.
 """
@@ -13,7 +14,7 @@ import numpy as np
 
 from coterie.envs.host.serve import CLOSE, START, STEP
 from coterie.envs.host.workers import Workers
-from coterie.errors import GameError
+from coterie.errors import EnvError
 
 ANSWERS = ("view", "next", "reward", "terminated", "truncated", "info")
 """The fields of a record that a step returns."""
@@ -34,7 +35,7 @@ class Sessions:
     def __init__(self, hire: Callable[[], Workers], alive: int = ALIVE):
         self.hire = hire
         self.alive = alive
-        self.failure: GameError | None = None
+        self.failure: EnvError | None = None
         self._workers: Workers | None = None
         self._sets: OrderedDict[int, int] = OrderedDict()  # the set of each state, stalest first
         self._count = 0
@@ -66,9 +67,9 @@ class Sessions:
 
     def _step(self, state: int, action: np.ndarray, seeds: np.ndarray) -> dict[str, Any]:
         if self._workers is None or self._workers.gone or state not in self._sets:
-            raise GameError(
+            raise EnvError(
                 f"state {state} is no longer played: it was closed, or more than {self.alive} "
-                "states were begun since; reset the game to go on."
+                "states were begun since; reset the environment to go on."
             )
         self._sets.move_to_end(state)
         records = self._workers.records
@@ -91,7 +92,7 @@ class Sessions:
         try:
             with self._one_at_a_time:
                 return call(*given)
-        except GameError as error:
+        except EnvError as error:
             self.failure = error
             raise
 

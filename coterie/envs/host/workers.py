@@ -1,4 +1,5 @@
-"""Worker processes that play copies of a game for this one, and what happens when they do not.
+"""Worker processes that play copies of an environment for this one, and what happens when they do
+not.
 
 Workers are started as fresh interpreters and not through `multiprocessing`: nothing of the caller's
 main module is imported again, so that a script needs no `if __name__ == "__main__"` and no worker
@@ -22,11 +23,12 @@ import numpy as np
 from coterie.envs.host.factory import Options
 from coterie.envs.host.layout import Layout, record
 from coterie.envs.host.serve import COMMAND, Job
-from coterie.errors import GameError
+from coterie.errors import EnvError
 
 PACKAGE = Path(__file__).parents[2]
 
-# The package is entered past its `__init__`, which would import JAX; the game finds the real one.
+# The package is entered past its `__init__`, which would import JAX; the environment finds the real
+# one.
 BOOT = """
 import os, signal, sys, types
 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -42,7 +44,7 @@ sys.stdout.flush(), sys.stderr.flush(), os._exit(0)  # taking modules apart can 
 """
 
 CLOSING = 5.0
-"""How many seconds the games have to close before their workers are ended."""
+"""How many seconds the environments have to close before their workers are ended."""
 
 PARTS: tuple[tuple[str, ...], ...] = ((), ("envs",), ("envs", "host"))
 
@@ -83,14 +85,14 @@ class Workers:
         return not self.close.alive
 
     def command(self, what: int, number: int) -> None:
-        """Have all workers do `what` with set `number`; `GameError` if one fails, dies or hangs."""
+        """Have all workers do `what` with set `number`; `EnvError` if one fails, dies or hangs."""
         limit = time.monotonic() + self.deadline
         for worker in self.workers:
             worker.send(what, number)
         failures = [self._answer(worker, limit) for worker in self.workers]
         for failure in filter(None, failures):
             self.close()
-            raise GameError(f"{self.factory}: {failure}")
+            raise EnvError(f"{self.factory}: {failure}")
 
     def _answer(self, worker: "Worker", limit: float) -> str:
         try:
@@ -99,7 +101,7 @@ class Workers:
             worker.process.kill()
             return (
                 f"{self._where(worker.job)}: no answer for {self.deadline:g} s; "
-                "if that is how long it takes, give the game a longer deadline."
+                "if that is how long it takes, give the environment a longer deadline."
             )
         except (EOFError, ConnectionError):
             code = worker.end(CLOSING)

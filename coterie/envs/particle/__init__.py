@@ -1,4 +1,4 @@
-"""Games of discs in a plane."""
+"""Environments of discs in a plane."""
 
 from coterie.envs.particle.rover_tower import RoverTower as RoverTower
 from coterie.envs.particle.spread_farama import SpreadFarama as SpreadFarama

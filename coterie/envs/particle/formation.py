@@ -10,12 +10,12 @@ from jaxtyping import Array, Float
 from coterie.envs.game import Box, Discrete, Space
 from coterie.envs.particle.assignment import lowest_total
 from coterie.envs.particle.observations import pushes
-from coterie.envs.particle.team import ParticleGame
+from coterie.envs.particle.team import ParticleEnv
 from coterie.errors import require
 
 
 @dataclass(frozen=True)
-class Formation(ParticleGame, abc.ABC):
+class Formation(ParticleEnv, abc.ABC):
     """One target per agent; everybody receives minus the mean distance of the best assignment.
 
     What the three particle tasks of the DPO paper share (Agarwal, Kumar & Sycara 2020, "Learning

@@ -1,4 +1,4 @@
-"""What the two games of MAAC share: a team of two kinds, moved by its own acceleration."""
+"""What the two environments of MAAC share: a team of two kinds, moved by its own acceleration."""
 
 import abc
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from coterie.envs.game import JaxGame, Timestep, View
+from coterie.envs.game import JaxEnv, Observation, Timestep
 from coterie.envs.particle.observations import pushes
 from coterie.errors import require
 
@@ -19,7 +19,7 @@ MAX_SPEED = 1.0
 
 
 @dataclass(frozen=True)
-class TwoKinds(JaxGame, abc.ABC):
+class TwoKinds(JaxEnv, abc.ABC):
     """A team in which two kinds of agents depend on each other, after Iqbal & Sha (2019,
     "Actor-attention-critic for multi-agent reinforcement learning") and their released code.
 
@@ -53,7 +53,7 @@ class TwoKinds(JaxGame, abc.ABC):
     def told(
         self,
         clock: Int[Array, ""],
-        view: View,
+        view: Observation,
         reward: Float[Array, " N"],
         info: dict[str, Array],
     ) -> Timestep:

@@ -16,7 +16,7 @@ def observe(
     """Own velocity, own position, landmarks and others relative to it, silence; `F = 2 L + 4 N`.
 
     Landmarks and others that are not nearer than `vision` read as zeros; `None` sees everything.
-    The silence is `2 (N - 1)` zeros: the words of others, who cannot speak in these games.
+    The silence is `2 (N - 1)` zeros: the words of others, who cannot speak in these environments.
     """
     number = len(position)
     marks = seen_from(position, landmark, vision)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
 from coterie.bounds import AtLeast
-from coterie.envs.game import AgentSpec, Discrete, Scene, Timestep, View
+from coterie.envs.game import AgentSpec, Discrete, Observation, Scene, Timestep
 from coterie.envs.particle.maac import MAX_SPEED, TwoKinds
 from coterie.envs.particle.physics import Bodies, advance
 from coterie.envs.particle.team import Discs, picture
@@ -56,8 +56,8 @@ class RoverTower(TwoKinds):
     velocity; a tower the number of its rover, one-hot, the rover's position and the goal's (Iqbal &
     Sha 2019; the released `multi_speaker_listener`, which has 8 agents and 6 landmarks).
 
-    F2A2's appendix A has the same game "punished by the distance", with neither the square nor the
-    10, in costs.
+    F2A2's appendix A has the same environment "punished by the distance", with neither the square
+    nor the 10, in costs.
 
     Actions: a rover's are rest, +x, -x, +y, -y, a tower's the five words.
 
@@ -83,7 +83,7 @@ class RoverTower(TwoKinds):
         tower = AgentSpec(self.rovers + 4, Discrete(WORDS))
         return (rover,) * self.rovers + (tower,) * self.rovers
 
-    def reset(self, key: Key[Array, ""]) -> tuple[Guided, View]:
+    def reset(self, key: Key[Array, ""]) -> tuple[Guided, Observation]:
         number = self.rovers
         place, partner, choice = jax.random.split(key, 3)
         discs = self.agents + self.landmarks
@@ -110,16 +110,16 @@ class RoverTower(TwoKinds):
         info = {"distance": jnp.mean(jnp.sqrt(square)), "arrived": jnp.mean(arrived)}
         return state, self.told(clock, self.view(state), rewards, info)
 
-    def view(self, state: Guided) -> View:
+    def view(self, state: Guided) -> Observation:
         """What every agent perceives, `[N, F]`."""
         pairs, partner = state.pairs, state.pairs.T
         heard = _chosen(pairs, state.message)
         rovers = jnp.concatenate([pairs, heard, state.position, state.velocity], axis=1)
         seen = _chosen(partner, jnp.concatenate([state.position, state.goal], axis=1))
         towers = jnp.pad(jnp.concatenate([partner, seen], axis=1), ((0, 0), (0, WORDS)))
-        return View(jnp.concatenate([rovers, towers]))
+        return Observation(jnp.concatenate([rovers, towers]))
 
-    def global_state(self, state: Guided, view: View) -> Float[Array, " S"]:
+    def global_state(self, state: Guided, view: Observation) -> Float[Array, " S"]:
         """The rovers' positions, velocities and goals, who listens to whom, and what is said."""
         parts = (state.position, state.velocity, state.goal, state.pairs, state.message)
         return jnp.concatenate([part.reshape(-1) for part in parts])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from coterie.envs.game import AgentSpec, View
+from coterie.envs.game import AgentSpec, Observation
 from coterie.envs.particle.spread_mpe import SpreadMPE
 from coterie.envs.particle.team import Discs, Particles
 
@@ -46,12 +46,12 @@ class SpreadLiJia(SpreadMPE):
         contact = jnp.mean(touched > 0, dtype=distance.dtype)
         return jnp.broadcast_to(-mean - contact, (self.agents,)), mean
 
-    def view(self, state: Particles) -> View:
+    def view(self, state: Particles) -> Observation:
         """The same for everyone, `[N, F]`."""
         moving = (state.velocity,) if self.velocities else ()
         parts = (state.position, *moving, state.landmark)
         whole = jnp.concatenate([part.reshape(-1) for part in parts])
-        return View(jnp.broadcast_to(whole, (self.agents, len(whole))))
+        return Observation(jnp.broadcast_to(whole, (self.agents, len(whole))))
 
     def discs(self, state: Particles) -> list[Discs]:
         """Target `i` is called `target-i`, and has the colour of agent `i` in pictures."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from coterie.envs.game import AgentSpec, View
+from coterie.envs.game import AgentSpec, Observation
 from coterie.envs.particle.observations import observe
 from coterie.envs.particle.spread_mpe import SpreadMPE
 from coterie.envs.particle.team import Particles
@@ -40,7 +40,7 @@ class SpreadMATRPO(SpreadMPE):
         nearest = jnp.min(distance, axis=0)
         return (-touched).at[0].add(-jnp.sum(nearest)), jnp.mean(nearest)
 
-    def view(self, state: Particles) -> View:
+    def view(self, state: Particles) -> Observation:
         """What every agent perceives, `[N, F]`: without the silence of those who cannot speak."""
         seen = observe(state.position, state.velocity, state.landmark, self.sight)
-        return View(seen[:, : 2 + 4 * self.agents])
+        return Observation(seen[:, : 2 + 4 * self.agents])

@@ -9,11 +9,11 @@ from jaxtyping import Array, Float
 
 from coterie.envs.game import Box, Discrete, Space
 from coterie.envs.particle.observations import pushes
-from coterie.envs.particle.team import ParticleGame, Particles
+from coterie.envs.particle.team import ParticleEnv, Particles
 
 
 @dataclass(frozen=True)
-class SpreadMPE(ParticleGame, abc.ABC):
+class SpreadMPE(ParticleEnv, abc.ABC):
     """As many agents as landmarks, both uniform in [-1, 1]^2 at the start, at rest.
 
     Discrete actions: rest, -x, +x, -y, +y. Continuous ones are five weights in [0, 1] for the same

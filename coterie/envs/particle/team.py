@@ -1,4 +1,4 @@
-"""What all particle games share: discs that push themselves about for a fixed time."""
+"""What all particle environments share: discs that push themselves about for a fixed time."""
 
 import abc
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
 from coterie.bounds import AtLeast
-from coterie.envs.game import AgentSpec, JaxGame, Scene, Space, Timestep, View
+from coterie.envs.game import AgentSpec, JaxEnv, Observation, Scene, Space, Timestep
 from coterie.envs.particle.observations import distances, observe
 from coterie.envs.particle.physics import Bodies, Order, advance, touched
 
@@ -54,7 +54,7 @@ def picture(groups: Sequence[Discs]) -> Scene:
 
 
 @dataclass(frozen=True)
-class ParticleGame(JaxGame):
+class ParticleEnv(JaxEnv):
     """Equal discs of mass 1 that push each other, near landmarks that push nobody.
 
     An agent perceives, in this order: its velocity, its position, the landmarks relative to it, the
@@ -119,7 +119,7 @@ class ParticleGame(JaxGame):
         size = 4 + 2 * self.landmarks + 4 * (self.agents - 1)
         return (AgentSpec(size, self.action),) * self.agents
 
-    def reset(self, key: Key[Array, ""]) -> tuple[Particles, View]:
+    def reset(self, key: Key[Array, ""]) -> tuple[Particles, Observation]:
         discs = self.agents + self.landmarks
         chance = jax.random.uniform(key, (discs, 2), minval=-1.0, maxval=1.0)
         position, landmark = chance[: self.agents], self.place_landmarks(chance[self.agents :])
@@ -142,11 +142,11 @@ class ParticleGame(JaxGame):
         late = jnp.broadcast_to(state.clock >= self.time_limit, (self.agents,))
         return state, Timestep(self.view(state), reward, jnp.zeros_like(late), late, info)
 
-    def view(self, state: Particles) -> View:
+    def view(self, state: Particles) -> Observation:
         """What every agent perceives, `[N, F]`."""
-        return View(observe(state.position, state.velocity, state.landmark, self.sight))
+        return Observation(observe(state.position, state.velocity, state.landmark, self.sight))
 
-    def global_state(self, state: Particles, view: View) -> Float[Array, " S"]:
+    def global_state(self, state: Particles, view: Observation) -> Float[Array, " S"]:
         """The agents' positions and velocities and the landmarks' positions, `[4 N + 2 L]`."""
         parts = (state.position, state.velocity, state.landmark)
         return jnp.concatenate([part.reshape(-1) for part in parts])

@@ -19,8 +19,9 @@ class Treasure(TreasureHunt):
     hunters (Iqbal & Sha 2019; the released `fullobs_collect_treasure`, which has 8 agents).
     A treasure that is gone lies `away`, at (-999, -999), for one observation, and is seen there.
 
-    F2A2's appendix A tells of the same game, in costs, and differs from that code: its collecting
-    pays hunters only, collisions are its only private cost, and agents see each other's positions.
+    F2A2's appendix A tells of the same environment, in costs, and differs from that code: its
+    collecting pays hunters only, collisions are its only private cost, and agents see each other's
+    positions.
 
     Actions: rest, +x, -x, +y, -y, by which hunters and banks accelerate alike.
 

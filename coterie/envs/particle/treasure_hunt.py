@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from coterie.bounds import Finite
-from coterie.envs.game import AgentSpec, Discrete, Scene, Timestep, View
+from coterie.envs.game import AgentSpec, Discrete, Observation, Scene, Timestep
 from coterie.envs.particle.maac import MAX_SPEED, TwoKinds
 from coterie.envs.particle.observations import distances, nearest_first
 from coterie.envs.particle.physics import Bodies, advance, length
@@ -43,7 +43,7 @@ class Hunt(NamedTuple):
     position: Float[Array, "N 2"]
     velocity: Float[Array, "N 2"]
     treasure: Float[Array, "H 2"]
-    colour: Bool[Array, "H B"]
+    color: Bool[Array, "H B"]
     lying: Bool[Array, " H"]
     load: Bool[Array, "H B"]
     clock: Int[Array, ""]
@@ -124,9 +124,9 @@ class TreasureHunt(TwoKinds, abc.ABC):
 
     @property
     def specs(self) -> tuple[AgentSpec, ...]:
-        colours, others = self.banks, self.agents - 1
-        size = 4 + others * (4 + 2 * colours) + self.hunters * (2 + colours)
-        hunter, bank = AgentSpec(size + colours, Discrete(5)), AgentSpec(size, Discrete(5))
+        colors, others = self.banks, self.agents - 1
+        size = 4 + others * (4 + 2 * colors) + self.hunters * (2 + colors)
+        hunter, bank = AgentSpec(size + colors, Discrete(5)), AgentSpec(size, Discrete(5))
         return (hunter,) * self.hunters + (bank,) * self.banks
 
     @property
@@ -136,7 +136,7 @@ class TreasureHunt(TwoKinds, abc.ABC):
         radius, mass = np.repeat([HUNTER, BANK], counts), np.repeat([1.0, BANK_MASS], counts)
         return Bodies(radius, mass, max_speed=MAX_SPEED, by_mass=True)
 
-    def reset(self, key: Key[Array, ""]) -> tuple[Hunt, View]:
+    def reset(self, key: Key[Array, ""]) -> tuple[Hunt, Observation]:
         place, treasures, rest = jax.random.split(key, 3)
         position = jax.random.uniform(place, (self.agents, 2), minval=-1.0, maxval=1.0)
         state = Hunt(
@@ -156,8 +156,8 @@ class TreasureHunt(TwoKinds, abc.ABC):
         """New places and colours for all treasures."""
         where, which = jax.random.split(key)
         place = jax.random.uniform(where, (self.hunters, 2), minval=-EDGE, maxval=EDGE)
-        colour = jax.random.randint(which, (self.hunters,), 0, self.banks)
-        return place, jax.nn.one_hot(colour, self.banks, dtype=bool)
+        color = jax.random.randint(which, (self.hunters,), 0, self.banks)
+        return place, jax.nn.one_hot(color, self.banks, dtype=bool)
 
     def step(self, state: Hunt, action: Array) -> tuple[Hunt, Timestep]:
         moved = self.moved(state, action)
@@ -209,14 +209,14 @@ class TreasureHunt(TwoKinds, abc.ABC):
         # By whom each treasure is taken, `[treasure, hunter]`.
         _, taken = jax.lax.scan(take, state.empty, meeting.finds.T, unroll=True)
         gone = jnp.any(taken, axis=1)
-        load = state.load | jnp.any(taken[:, :, None] & state.colour[:, None], axis=0)
+        load = state.load | jnp.any(taken[:, :, None] & state.color[:, None], axis=0)
         down = load & meeting.visits
         key, draw = jax.random.split(state.key)
-        place, colour = self.scattered(draw)
+        place, color = self.scattered(draw)
         there = jnp.where(state.lying[:, None], state.treasure, place)
         return state._replace(
             treasure=jnp.where(gone[:, None], self.away, there),
-            colour=jnp.where(state.lying[:, None], state.colour, colour),
+            color=jnp.where(state.lying[:, None], state.color, color),
             lying=~gone,
             load=load & ~down,
             key=key,
@@ -224,12 +224,12 @@ class TreasureHunt(TwoKinds, abc.ABC):
             delivered=state.delivered + jnp.sum(down, dtype=jnp.int32),
         )
 
-    def view(self, state: Hunt) -> View:
+    def view(self, state: Hunt) -> Observation:
         """What every agent perceives, `[N, F]`."""
         others = jnp.concatenate([state.velocity, self.badges(state)], axis=1)
         itself = np.eye(self.agents, dtype=np.float32)  # nearer than anybody else
         near = self.ranked(state.position, state.position, others, itself)[:, 1:]
-        treasures = self.ranked(state.position, state.treasure, state.colour, 0.0)
+        treasures = self.ranked(state.position, state.treasure, state.color, 0.0)
         own = jnp.concatenate([state.position, state.velocity], axis=1)
         around = [near.reshape(self.agents, -1), treasures.reshape(self.agents, -1)]
         first = self.hunters
@@ -238,7 +238,7 @@ class TreasureHunt(TwoKinds, abc.ABC):
         banks = [own[first:], *(part[first:] for part in around), padding]
         dtype = state.position.dtype
         rows = [jnp.concatenate(row, axis=1, dtype=dtype) for row in (hunters, banks)]
-        return View(jnp.concatenate(rows))
+        return Observation(jnp.concatenate(rows))
 
     def ranked(
         self,
@@ -255,13 +255,13 @@ class TreasureHunt(TwoKinds, abc.ABC):
         """The colour of each bank, and of each load."""
         dtype, banks = state.position.dtype, np.eye(self.banks)
         loads = jnp.pad(state.load.astype(dtype), ((0, self.banks), (0, 0)))
-        colours = np.concatenate([np.zeros((self.hunters, self.banks)), banks]).astype(dtype)
-        return jnp.concatenate([colours, loads], axis=1)
+        colors = np.concatenate([np.zeros((self.hunters, self.banks)), banks]).astype(dtype)
+        return jnp.concatenate([colors, loads], axis=1)
 
-    def global_state(self, state: Hunt, view: View) -> Float[Array, " S"]:
+    def global_state(self, state: Hunt, view: Observation) -> Float[Array, " S"]:
         """Positions, velocities, treasures (zeros where one is gone), their colours, the loads."""
         lying = state.lying[:, None]
-        treasures = (state.treasure * lying, lying, state.colour & lying)
+        treasures = (state.treasure * lying, lying, state.color & lying)
         parts = (state.position, state.velocity, *treasures, state.load)
         dtype = state.position.dtype
         return jnp.concatenate([part.reshape(-1).astype(dtype) for part in parts])
@@ -270,7 +270,7 @@ class TreasureHunt(TwoKinds, abc.ABC):
         """Banks count as agents 0, 1, ...; treasures, carried or not, have their bank's colour."""
         hunters, banks = np.split(np.asarray(state.position), [self.hunters])
         treasure = np.where(state.lying[:, None], state.treasure, 0.0)
-        lies, carried = state.colour & state.lying[:, None], np.asarray(state.load)
+        lies, carried = state.color & state.lying[:, None], np.asarray(state.load)
         shown = [Discs("agent", banks, BANK), Discs("agent", hunters, HUNTER)]
         for bank in range(self.banks):
             for where, which in ((treasure, lies), (hunters, carried)):

@@ -27,7 +27,7 @@ class Logger(Protocol):
         """A row of numbers: of a block that is trained, or of an evaluation.
 
         seed:  which repetition.
-        steps: the game steps that it has been trained for.
+        steps: the environment steps that it has been trained for.
         row:   numbers by name; for all agents, and `name/agent`. NaN where there is none.
         """
 

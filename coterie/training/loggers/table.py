@@ -66,7 +66,7 @@ class Table:
             file.write(text.getvalue())
 
     def cut(self, steps: int) -> None:
-        """Forget the rows after `steps` game steps, before a run is resumed from there."""
+        """Forget the rows after `steps` environment steps, before a run is resumed from there."""
         if not self.path.exists():
             return
         # A process that was killed may have left a part of a line at the end.

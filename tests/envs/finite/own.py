@@ -29,7 +29,7 @@ class Lift(TabularGame):
 
 
 def of(tables: Tables, time_limit: int | None = None) -> TabularGame:
-    """A game of these tables, equal to no other."""
+    """An environment of these tables, equal to no other."""
 
     class Given(TabularGame):
         def tables(self) -> Tables:

@@ -1,4 +1,4 @@
-"""A team as one agent: the same game, and the same tables."""
+"""A team as one agent: the same environment, and the same tables."""
 
 import jax
 import jax.numpy as jnp
@@ -9,24 +9,24 @@ from coterie.envs import Climbing, NetworkedMDP, RandomMDP
 from coterie.envs.finite.joint_agent import FiniteAsOne
 from coterie.envs.joint_agent import as_one
 
-GAMES = [RandomMDP(states=4, agents=2), NetworkedMDP(states=4, agents=2, noise=0.0), Climbing()]
+CASES = [RandomMDP(states=4, agents=2), NetworkedMDP(states=4, agents=2, noise=0.0), Climbing()]
 
 
-@pytest.mark.parametrize("game", GAMES, ids=lambda game: type(game).__name__)
-def test_the_tables_are_the_teams(game):
-    own, whole = as_one(game).tables(), game.tables()
+@pytest.mark.parametrize("env", CASES, ids=lambda env: type(env).__name__)
+def test_the_tables_are_the_teams(env):
+    own, whole = as_one(env).tables(), env.tables()
     np.testing.assert_array_equal(own.transition, whole.transition)
     np.testing.assert_allclose(own.reward[..., 0], whole.team_reward, rtol=1e-6)
     assert own.actions == (whole.transition.shape[1],)
     own.checked()
 
 
-@pytest.mark.parametrize("game", GAMES, ids=lambda game: type(game).__name__)
-def test_a_joint_action_does_what_its_parts_do(game):
-    one, copies = as_one(game), 64
-    team, alone = game.vectorize(copies), one.vectorize(copies)
-    joint = jnp.arange(copies) % game.joint
-    parts = jnp.stack(jnp.unravel_index(joint, game.sizes), axis=-1)
+@pytest.mark.parametrize("env", CASES, ids=lambda env: type(env).__name__)
+def test_a_joint_action_does_what_its_parts_do(env):
+    one, copies = as_one(env), 64
+    team, alone = env.vectorize(copies), one.vectorize(copies)
+    joint = jnp.arange(copies) % env.joint
+    parts = jnp.stack(jnp.unravel_index(joint, env.sizes), axis=-1)
     (places, _), (own, seen) = team.reset(jax.random.key(0)), alone.reset(jax.random.key(0))
     for key in jax.random.split(jax.random.key(1), 3):
         places, expected, view = team.step(places, parts, key)
@@ -37,10 +37,10 @@ def test_a_joint_action_does_what_its_parts_do(game):
         np.testing.assert_array_equal(seen.observation[:, 0], view.observation[:, 0])
 
 
-@pytest.mark.parametrize("game", GAMES, ids=lambda game: type(game).__name__)
-def test_what_is_worked_out_on_the_spot_is_what_is_in_the_tables(game):
-    one = as_one(game)
-    states, joints = np.arange(6, dtype=np.int32) % game.states, np.arange(6, dtype=np.int32)
+@pytest.mark.parametrize("env", CASES, ids=lambda env: type(env).__name__)
+def test_what_is_worked_out_on_the_spot_is_what_is_in_the_tables(env):
+    one = as_one(env)
+    states, joints = np.arange(6, dtype=np.int32) % env.states, np.arange(6, dtype=np.int32)
     paid = jax.vmap(one.pay)(states, joints)
     np.testing.assert_allclose(paid, one.pays(states, joints), rtol=1e-5)
     np.testing.assert_allclose(jax.vmap(one.row)(states, joints), one.rows(states, joints))

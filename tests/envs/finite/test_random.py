@@ -1,4 +1,4 @@
-"""Games drawn at random: what is drawn, that it is drawn again, and that it fits."""
+"""Environments drawn at random: what is drawn, that it is drawn again, and that it fits."""
 
 import dataclasses
 import tracemalloc
@@ -10,10 +10,10 @@ import pytest
 from scipy import stats
 
 from coterie.envs import NetworkedMDP, RandomMDP, StochasticGame
-from coterie.envs.check import check_game
+from coterie.envs.check import check_env
 from coterie.envs.finite import write
 from coterie.envs.finite.draw import chances
-from coterie.errors import ConfigError, GameError
+from coterie.errors import ConfigError, EnvError
 from coterie.internal import memory
 
 SMALL = {
@@ -21,7 +21,7 @@ SMALL = {
     "stochastic-game": StochasticGame(states=5, agents=2, actions=2),
     "networked-mdp": NetworkedMDP(states=4, agents=3),
 }
-every = pytest.mark.parametrize("game", SMALL.values(), ids=SMALL)
+every = pytest.mark.parametrize("env", SMALL.values(), ids=SMALL)
 
 
 def test_the_sizes_are_the_papers():
@@ -32,25 +32,25 @@ def test_the_sizes_are_the_papers():
 
 
 @every
-def test_rows_on_demand_are_the_rows_of_the_table(game):
+def test_rows_on_demand_are_the_rows_of_the_table(env):
     """Bit for bit, one at a time and many at once."""
-    tables = game.tables().checked()
+    tables = env.tables().checked()
     assert tables.transition.dtype == tables.reward.dtype == np.float32
-    assert tables.actions == game.sizes
-    row, pay = jax.jit(game.row), jax.jit(game.pay)
-    for state in (0, game.states - 1):
-        for joint in range(game.joint):
+    assert tables.actions == env.sizes
+    row, pay = jax.jit(env.row), jax.jit(env.pay)
+    for state in (0, env.states - 1):
+        for joint in range(env.joint):
             np.testing.assert_array_equal(row(state, joint), tables.transition[state, joint])
             np.testing.assert_array_equal(pay(state, joint), tables.reward[state, joint])
-    np.testing.assert_array_equal(tables.start, np.eye(game.states)[0])
+    np.testing.assert_array_equal(tables.start, np.eye(env.states)[0])
 
 
 @every
-def test_the_same_options_are_the_same_game_and_another_instance_another(game):
-    tables = game.tables()
-    again = dataclasses.replace(game).tables()
-    other = dataclasses.replace(game, instance=1).tables()
-    assert dataclasses.replace(game) == game and hash(dataclasses.replace(game)) == hash(game)
+def test_the_same_options_are_the_same_game_and_another_instance_another(env):
+    tables = env.tables()
+    again = dataclasses.replace(env).tables()
+    other = dataclasses.replace(env, instance=1).tables()
+    assert dataclasses.replace(env) == env and hash(dataclasses.replace(env)) == hash(env)
     np.testing.assert_array_equal(again.transition, tables.transition)
     np.testing.assert_array_equal(again.reward, tables.reward)
     assert not np.any(other.transition == tables.transition)
@@ -58,19 +58,19 @@ def test_the_same_options_are_the_same_game_and_another_instance_another(game):
 
 
 @every
-def test_the_game_does_not_depend_on_the_default_generator(game):
-    tables = game.tables()
+def test_the_game_does_not_depend_on_the_default_generator(env):
+    tables = env.tables()
     with jax.default_prng_impl("rbg"):
-        row, paid = jax.jit(lambda s, a: (game.row(s, a), game.pay(s, a)))(1, 2)
+        row, paid = jax.jit(lambda s, a: (env.row(s, a), env.pay(s, a)))(1, 2)
     np.testing.assert_array_equal(row, tables.transition[1, 2])
     np.testing.assert_array_equal(paid, tables.reward[1, 2])
 
 
 def test_tables_are_the_same_made_in_many_pieces(monkeypatch):
-    game = SMALL["networked-mdp"]
-    whole = game.tables()
+    env = SMALL["networked-mdp"]
+    whole = env.tables()
     monkeypatch.setattr(write, "PIECE", 5 * 4)  # 5 rows of 4 numbers; 32 rows in all
-    jax.tree.map(np.testing.assert_array_equal, game.tables(), whole)
+    jax.tree.map(np.testing.assert_array_equal, env.tables(), whole)
 
 
 def test_no_two_rows_and_no_two_rewards_are_alike():
@@ -82,8 +82,8 @@ def test_no_two_rows_and_no_two_rewards_are_alike():
 
 def test_transitions_are_uniform_numbers_divided_by_their_sum():
     """For many states, the sum is close to M / 2; the numbers are those of a row on their own."""
-    game = RandomMDP(states=2000, agents=1, actions=3)
-    rows = np.asarray(jax.jit(jax.vmap(game.row))(jnp.arange(3), jnp.arange(3)), np.float64)
+    env = RandomMDP(states=2000, agents=1, actions=3)
+    rows = np.asarray(jax.jit(jax.vmap(env.row))(jnp.arange(3), jnp.arange(3)), np.float64)
     assert stats.kstest((rows / rows.max(axis=1, keepdims=True)).ravel(), "uniform").pvalue > 0.01
     np.testing.assert_allclose(rows.sum(axis=1), 1.0, atol=1e-6)
     successive = np.corrcoef(rows[:, :-1].ravel(), rows[:, 1:].ravel())[0, 1]
@@ -91,7 +91,7 @@ def test_transitions_are_uniform_numbers_divided_by_their_sum():
 
 
 @pytest.mark.parametrize(
-    ("game", "law"),
+    ("env", "law"),
     [
         (RandomMDP(states=100, agents=2), stats.norm()),
         (StochasticGame(states=100, agents=2, actions=3), stats.uniform()),
@@ -99,12 +99,12 @@ def test_transitions_are_uniform_numbers_divided_by_their_sum():
     ],
     ids=SMALL,
 )
-def test_rewards_follow_their_law(game, law):
-    reward = game.tables().reward
-    drawn = reward[..., : game.columns].ravel()
+def test_rewards_follow_their_law(env, law):
+    reward = env.tables().reward
+    drawn = reward[..., : env.columns].ravel()
     assert stats.kstest(drawn, law.cdf).pvalue > 0.01
     alike = np.all(reward == reward[..., :1])
-    assert alike == (not isinstance(game, NetworkedMDP))
+    assert alike == (not isinstance(env, NetworkedMDP))
 
 
 def test_a_row_of_one_state_is_certain():
@@ -112,7 +112,7 @@ def test_a_row_of_one_state_is_certain():
     np.testing.assert_array_equal(tables.transition, 1.0)
 
 
-def test_the_floor_is_added_before_rows_are_normalised():
+def test_the_floor_is_added_before_rows_are_normalized():
     """With a floor of 1, weights lie between 1 and 2."""
     rows = NetworkedMDP(states=30, agents=2, floor=1.0).tables().transition.reshape(-1, 30)
     assert np.all(rows.max(axis=1) <= 2.0 * rows.min(axis=1))
@@ -123,39 +123,39 @@ def test_the_floor_is_added_before_rows_are_normalised():
 
 
 def test_observed_rewards_lie_around_their_means():
-    game = NetworkedMDP(states=3, agents=2, noise=0.25)
-    noise = np.asarray(game.luck([*chances(jax.random.key(0), (game.dice, 2000))]))
+    env = NetworkedMDP(states=3, agents=2, noise=0.25)
+    noise = np.asarray(env.luck([*chances(jax.random.key(0), (env.dice, 2000))]))
     assert noise.shape == (2000, 2)
     for agent in noise.T:
         assert stats.kstest(agent, stats.uniform(-0.25, 0.5).cdf).pvalue > 0.01
     assert abs(np.corrcoef(noise.T)[0, 1]) < 0.1
-    state, _ = jax.jit(game.reset)(jax.random.key(1))
-    _, timestep = jax.jit(game.step)(state, jnp.array([1, 0]))
-    off = np.asarray(timestep.reward - game.pay(state.number, jnp.int32(2)))
+    state, _ = jax.jit(env.reset)(jax.random.key(1))
+    _, timestep = jax.jit(env.step)(state, jnp.array([1, 0]))
+    off = np.asarray(timestep.reward - env.pay(state.number, jnp.int32(2)))
     assert np.all(off != 0.0) and np.all(abs(off) <= 0.25)
 
 
 def test_features_are_there_for_linear_methods():
-    game = NetworkedMDP(states=20, agents=4)
-    shared = jax.vmap(game.critic_features)(jnp.arange(20), jnp.arange(20) % game.joint)
-    own = np.stack([game.policy_features(agent) for agent in range(4)])
+    env = NetworkedMDP(states=20, agents=4)
+    shared = jax.vmap(env.critic_features)(jnp.arange(20), jnp.arange(20) % env.joint)
+    own = np.stack([env.policy_features(agent) for agent in range(4)])
     assert shared.shape == (20, 10) and own.shape == (4, 20, 2, 5)
     assert np.linalg.matrix_rank(shared) == 10
     assert len(np.unique(own)) > 0.99 * own.size
     for numbers in (np.asarray(shared), own):
         assert stats.kstest(numbers.ravel(), "uniform").pvalue > 0.01
-    np.testing.assert_array_equal(game.critic_features(jnp.int32(3), jnp.int32(3)), shared[3])
+    np.testing.assert_array_equal(env.critic_features(jnp.int32(3), jnp.int32(3)), shared[3])
 
 
 @every
-def test_fit_to_train_in(game):
-    assert check_game(game) == []
+def test_fit_to_train_in(env):
+    assert check_env(env) == []
 
 
 def test_episodes_are_cut_off_and_never_end():
-    game = RandomMDP(states=3, agents=1, time_limit=5)
-    step = jax.jit(game.step)
-    state, view = jax.jit(game.reset)(jax.random.key(0))
+    env = RandomMDP(states=3, agents=1, time_limit=5)
+    step = jax.jit(env.step)
+    state, view = jax.jit(env.reset)(jax.random.key(0))
     assert view.observation.tolist() == [[0.0]] and view.action_mask is None
     flags = []
     for _ in range(5):
@@ -168,10 +168,10 @@ def test_episodes_are_cut_off_and_never_end():
 
 def test_a_table_is_in_memory_once():
     """29 MB of probabilities take hardly more while they are made."""
-    game = RandomMDP(states=100, agents=6)
-    game.rows(np.zeros(2, np.int32), np.zeros(2, np.int32))
+    env = RandomMDP(states=100, agents=6)
+    env.rows(np.zeros(2, np.int32), np.zeros(2, np.int32))
     tracemalloc.start()
-    tables = game.tables()
+    tables = env.tables()
     now, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     size = tables.transition.nbytes
@@ -182,7 +182,7 @@ def test_a_table_is_in_memory_once():
 
 def test_what_does_not_fit_is_refused_before_it_is_begun(monkeypatch):
     monkeypatch.setattr(memory, "available", lambda: 500_000_000)
-    with pytest.raises(GameError) as refused:
+    with pytest.raises(EnvError) as refused:
         StochasticGame().tables()
     assert str(refused.value) == (
         "the tables of 100 states and 15,625 joint actions would take 648 MB, but 500 MB of memory "

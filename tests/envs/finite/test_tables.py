@@ -1,10 +1,10 @@
-"""Tables that are no game are refused, each mistake in one sentence."""
+"""Tables that are no environment are refused, each mistake in one sentence."""
 
 import numpy as np
 import pytest
 
 from coterie.envs import Tables
-from coterie.errors import GameError
+from coterie.errors import EnvError
 
 COIN = np.full((2, 3, 2), 0.5)
 PAID = np.zeros((2, 3, 1))
@@ -98,6 +98,6 @@ FAULTS = {
 def test_a_mistake_gets_its_sentence(fault):
     change, sentence = FAULTS[fault]
     parts = {"transition": COIN, "reward": PAID, "actions": (3,), "start": HEADS} | change
-    with pytest.raises(GameError) as refused:
+    with pytest.raises(EnvError) as refused:
         Tables(**parts).checked()
     assert str(refused.value) == sentence
