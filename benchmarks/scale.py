@@ -20,14 +20,14 @@ UPDATES = 8
 """Of the largest team in a block. A program takes fresh memory once: at 1 that costs a sixth."""
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class SilentAC(NetworkedAC):
     """Its messages left out, which a user cannot ask for."""
 
     consensus_rounds: int = 0
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class SilentLiJia(LiJia):
     """Its messages left out, which a user cannot ask for."""
 
@@ -35,10 +35,14 @@ class SilentLiJia(LiJia):
 
 
 METHODS: dict[str, tuple[Algorithm, Algorithm, Commons]] = {
-    "networked-ac": (NetworkedAC(critic_actions="mean"), SilentAC(crowd="mean"), Commons()),
+    "networked-ac": (
+        NetworkedAC(critic_actions="mean"),
+        SilentAC(critic_actions="mean"),
+        Commons(),
+    ),
     "li-jia": (
         LiJia(learning_starts=0),
-        SilentLiJia(warmup=0),
+        SilentLiJia(learning_starts=0),
         Commons(continuous=True),
     ),
 }

@@ -45,7 +45,7 @@ def train(
 ) -> Run:
     """Train a team and leave a run folder with its numbers, checkpoints, plots and policies.
 
-    algorithm, environment: names (`coterie list`) or values: `DPO(horizon=25)`, `Spread(agents=5)`.
+    algorithm, env: names (`coterie list`) or values: `DPO(rollout_length=25)`, `Spread(agents=5)`.
     folder:  where to write; by default `runs/<algorithm>-<environment>-<time>`.
     console: where to show progress; standard error by default.
     loggers: who is told what happens, besides the run's own tables: names (`coterie list`), which
@@ -54,7 +54,7 @@ def train(
 
     Raises `ConfigError`, `EnvError` or `RunError` with one sentence before anything is written.
 
-    >>> run = train("dpo", "spread", Settings(steps=100, envs=2, block=1))  # doctest: +SKIP
+    >>> run = train("dpo", "spread", Settings(steps=100))  # doctest: +SKIP
     """
     names, others = _sorted(loggers)
     run = new_run(algorithm, env, settings, folder, names)

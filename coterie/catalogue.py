@@ -115,7 +115,7 @@ PETTINGZOO = "pettingzoo:"
 def make_algorithm(name: str, **options: Any) -> Algorithm:
     """The algorithm of a name (or of a path `module:Class`), with some of its fields changed.
 
-    >>> make_algorithm("ippo", clip=0.1).clip
+    >>> make_algorithm("ippo", clip_eps=0.1).clip_eps
     0.1
     """
     if ":" in name:
@@ -132,7 +132,7 @@ def make_algorithm(name: str, **options: Any) -> Algorithm:
 def algorithm_name(algorithm: Algorithm) -> str:
     """The catalogue's name that comes nearest to these hyper-parameters, or the class's path.
 
-    >>> algorithm_name(DPO(root_penalty=0.0, learning_rate=0.1))
+    >>> algorithm_name(DPO(sqrt_kl_coef=0.0, actor_lr=0.1))
     'ippo-kl'
     """
     kin = [name for name, preset in ALGORITHMS.items() if type(preset) is type(algorithm)]

@@ -211,7 +211,7 @@ class Observation(NamedTuple):
 def blank_observation(spec: AgentSpec, *shape: int) -> Observation:
     """Views of zeros, `[*shape, ...]`, with the fields that an agent of this kind is shown.
 
-    >>> blank_view(AgentSpec(3, Discrete(2), masked=True), 5).action_mask.shape
+    >>> blank_observation(AgentSpec(3, Discrete(2), masked=True), 5).action_mask.shape
     (5, 2)
     """
     return Observation(

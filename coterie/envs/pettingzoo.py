@@ -65,7 +65,7 @@ class PettingZooEnv(Env):
     def arguments(self) -> Options:
         """The options as the factory is given them, by name.
 
-        >>> PettingZooGame("mpe2.simple_spread_v3", ("N=3", "shape=(2, 3)", "map=maze")).arguments
+        >>> PettingZooEnv("mpe2.simple_spread_v3", ("N=3", "shape=(2, 3)", "map=maze")).arguments
         (('N', 3), ('shape', (2, 3)), ('map', 'maze'))
         """
         pairs = (option.partition("=") for option in self.env_kwargs)

@@ -267,7 +267,7 @@ def read_channel(text: str) -> Channel:
     """The channel that a text names.
 
     >>> read_channel("loss:0.3,burst=20")
-    Loss(share=0.3, burst=20)
+    LinkDropout(probability=0.3, burst=20)
     """
     return spelled("channel", text, CHANNELS, Channel)
 

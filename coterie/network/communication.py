@@ -31,8 +31,8 @@ PARTS = (Family, Schedule, Channel)
 class Communication:
     """A graph, its weights' rule, its schedule in time, and what can happen to messages.
 
-    >>> from coterie.network import Loss
-    >>> Communication(channels=(Loss(0.3),)).among(4).degrees.tolist()
+    >>> from coterie.network import LinkDropout
+    >>> Communication(channels=(LinkDropout(0.3),)).among(4).degrees.tolist()
     [2, 2, 2, 2]
     """
 

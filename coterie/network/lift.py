@@ -45,7 +45,7 @@ def chunked(function: Callable[..., Any], few: int | None = None) -> Callable[..
     few: `FEW` by default.
 
     >>> import jax.numpy as jnp
-    >>> lift(few_at_a_time(lambda mine: 2 * mine))(jnp.array([1, 2, 3])).tolist()
+    >>> lift(chunked(lambda mine: 2 * mine))(jnp.array([1, 2, 3])).tolist()
     [2, 4, 6]
     """
     if jax.default_backend() != "cpu":

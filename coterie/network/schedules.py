@@ -140,7 +140,7 @@ class AsyncIntervals(Schedule):
     def wait(self) -> float:
         """The mean of what is waited, which is longer, for none is shorter than 1.
 
-        >>> round(Intervals(20.0, 10.0).wait, 1), round(Intervals(1.0, 50.0).wait, 1)
+        >>> round(AsyncIntervals(20.0, 10.0).wait, 1), round(AsyncIntervals(1.0, 50.0).wait, 1)
         (20.1, 20.9)
         """
         if self.deviation == 0.0:
@@ -179,7 +179,7 @@ class EdgeGossip(Schedule):
         Matchings are found greedily, link by link: a ring of even size needs two, an odd one three.
 
         >>> from coterie.graph import Ring
-        >>> int(Links("matched").turns(graph_of(Ring(), 6)).max()) + 1
+        >>> int(EdgeGossip("matched").turns(graph_of(Ring(), 6)).max()) + 1
         2
         """
         turn = np.full((graph.size, graph.size), -1)
@@ -213,7 +213,7 @@ def union(schedule: Schedule, graph: Graph) -> Graph:
     """The graph of all links that are up in some round.
 
     >>> from coterie.graph import Ring
-    >>> union(Extra(0.1), graph_of(Ring(), 5)).degrees.tolist()
+    >>> union(RandomLinks(0.1), graph_of(Ring(), 5)).degrees.tolist()
     [4, 4, 4, 4, 4]
     """
     first, *others = schedule.graphs(graph)

@@ -39,7 +39,7 @@ def ess_fraction(
 ) -> Float[Array, ""]:
     """The effective sample size `(sum w)^2 / sum w^2` (Kish 1965) as a share of the samples.
 
-    >>> round(float(effective_share(jnp.array([3.0, 1.0]))), 3)
+    >>> round(float(ess_fraction(jnp.array([3.0, 1.0]))), 3)
     0.8
     """
     return mean(weight, where) ** 2 / jnp.maximum(mean(weight**2, where), 1e-12)

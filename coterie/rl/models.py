@@ -212,8 +212,8 @@ class Policy(eqx.Module):
         """The policy on `M` numbered observations with these unnormalised log-probabilities.
 
         >>> table = jnp.log(jnp.array([[0.25, 0.75], [1.0, 1.0]]))
-        >>> policy, view = Policy.tabular(table), View(jnp.array([0.0]))
-        >>> round(float(jnp.exp(policy.facing(view).log_prob(jnp.array(1)))), 3)
+        >>> policy, view = Policy.tabular(table), Observation(jnp.array([0.0]))
+        >>> round(float(jnp.exp(policy.distribution(view).log_prob(jnp.array(1)))), 3)
         0.75
         """
         head = Dense(logits, jnp.zeros(logits.shape[-1]), numbered=True)
@@ -293,7 +293,7 @@ class ActionCritic(eqx.Module):
 def polyak_update(target: PyTree, model: PyTree, rate: float | Float[Array, ""]) -> PyTree:
     """A target network after one step towards a model: `(1 - rate) target + rate model`.
 
-    >>> float(followed(jnp.array(1.0), jnp.array(3.0), 0.25))
+    >>> float(polyak_update(jnp.array(1.0), jnp.array(3.0), 0.25))
     1.5
     """
     return jax.tree.map(lambda old, new: old + rate * (new - old), target, model)

@@ -17,7 +17,7 @@ def clipped_adams(
     labels: a prefix of the parameters' tree that says whose each part is.
 
     >>> import jax.numpy as jnp
-    >>> rule = clipped_adams({"slow": 0.1, "fast": 1.0}, ("slow", "fast"), clip=1.0)
+    >>> rule = clipped_adams({"slow": 0.1, "fast": 1.0}, ("slow", "fast"), max_grad_norm=1.0)
     >>> one = jnp.ones(())
     >>> change, _ = rule.update((one, one), rule.init((one, one)))
     >>> [round(float(x), 3) for x in change]

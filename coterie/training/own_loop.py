@@ -34,7 +34,7 @@ def make_update(
 
     Raises `ConfigError`, `EnvError` or `GraphError` with one sentence if these do not fit.
 
-    >>> start, update = make_update("ippo", "spread", Settings(envs=4))
+    >>> start, update = make_update("ippo", "spread", Settings(num_envs=4))
     >>> team = start(jax.random.key(0))
     >>> team, report = update(team)
     >>> int(team.iteration), report.metrics["entropy"].shape

@@ -205,7 +205,7 @@ def file_name(name: str) -> str:
 def options(value: Any, kind: Any = None) -> dict[str, Any]:
     """The fields of a dataclass by their names, or those that it has from its base `kind`.
 
-    >>> options(Settings(), kind=Settings)["games"]
+    >>> options(Settings(), kind=Settings)["num_envs"]
     64
     """
     names = (field.name for field in dataclasses.fields(kind or value))

@@ -48,7 +48,7 @@ class Settings:
     def blocks(self, rollout_length: int) -> int:
         """Blocks in the run, for an algorithm that learns every `rollout_length` steps.
 
-        >>> Settings(steps=100_000, envs=10, block=10).blocks(horizon=100)
+        >>> Settings(steps=100_000, num_envs=10, updates_per_block=10).blocks(100)
         10
         """
         return -(-self.steps // (rollout_length * self.num_envs * self.updates_per_block))

@@ -136,7 +136,9 @@ def test_a_team_finds_its_optimum_where_everybody_wants_something_else(kind):
 
 def test_without_noise_nothing_is_learned():
     """Features vanish with it: the policy is where it began, however much is paid."""
-    with pytest.raises(ConfigError, match=r"exploration must be greater than 0, not 0.0: without"):
+    with pytest.raises(
+        ConfigError, match=r"action_noise_std must be greater than 0, not 0.0: without"
+    ):
         ON(action_noise_std=0.0)
     still = ON(action_noise_std=1e-6)
     head = after(still, Tug(), "line", 50, 4).policy.head
@@ -223,7 +225,7 @@ def heads_at_play(algorithm):
 
 def test_what_does_not_fit_gets_its_sentence():
     with pytest.raises(
-        ConfigError, match=r"continuous actions, but this environment's are discrete"
+        ConfigError, match="chooses numbers, but this environment's actions are discrete"
     ):
         ON().init(jax.random.key(0), AgentSpec(2, Discrete(3)))
     with pytest.raises(

@@ -124,7 +124,7 @@ def test_noise_on_target_actions_is_cut():
     assert np.abs(noise).max() == pytest.approx(0.1, abs=1e-4) and np.abs(noise).min() < 0.09
     wide = method_of("td3-box", target_noise_clip=9.0, target_noise=0.2)
     many = jax.tree.map(lambda x: jnp.repeat(x, 400, axis=0), scene.next_view)
-    drawn, _ = wide.following(student.target.policy.distribution(many), KEY)
+    drawn, _ = wide.next_action(student.target.policy.distribution(many), KEY)
     deviation = (np.arctanh(drawn) - np.repeat(mean, 400, axis=0)).std()
     assert deviation == pytest.approx(0.2, rel=0.05)
 
@@ -273,10 +273,10 @@ def test_what_is_shared_is_pulled_together_and_nothing_else(name):
         shared = jax.tree.leaves(jax.vmap(algorithm.shared)(agents))
         apart.append(np.mean([float(np.std(x, axis=0).mean()) for x in shared]))
     assert apart[-1] < 0.3 * apart[0]
-    pact: DualState = agents.student.extras.pact
+    pact: DualState = agents.actor_critic.extras.dual
     for dual in jax.tree.leaves(pact.dual):
         np.testing.assert_allclose(dual.sum(axis=0), 0.0, atol=1e-3)
-    policies = agents.student.models.policy.body.layers[0].weight
+    policies = agents.actor_critic.models.policy.body.layers[0].weight
     assert np.std(policies, axis=0).mean() > 0.1
 
 
@@ -310,7 +310,7 @@ def test_models_of_others_learn_what_they_did_and_guess_what_they_will():
 
     def observer(network):
         def once(known, _):
-            known, said = company.study(known, scene, network)
+            known, said = company.update(known, scene, network)
             return known, said["opponent_model/accuracy"]
 
         known, right = jax.lax.scan(once, company.init(KEY, spec, 5), None, length=200)
@@ -411,7 +411,7 @@ def test_the_past_of_a_step_stays_within_its_episode():
             seen = Observation(two.view.observation * 0 + agent + t)
             two = two._replace(view=seen, over=jnp.array([t == 2, t == 2]))
             memory = replay.add(memory, two)
-        drawn = algorithm.draw(memory, KEY, 2).drawn
+        drawn = algorithm.draw(memory, KEY, 2).sequence
         return JointBatch.of(drawn, network, algorithm.information)
 
     network = networks(family("none", TEAM), joint_observable=True)
@@ -441,7 +441,7 @@ def test_a_recurrent_policy_is_taken_through_the_steps_before():
     """From what it remembered where they begin: of those after an end, what it did then."""
     algorithm, (_, scene) = method_of("ddpg", recurrent=True, opponent_history=3), one("ddpg")
     spec = AgentSpec(SEEN, Discrete(WIDTH), state=TEAM * SEEN, sizes=(WIDTH,) * TEAM, agents=TEAM)
-    policy = algorithm.init(jax.random.key(0), spec)[0].student.models.policy
+    policy = algorithm.init(jax.random.key(0), spec)[0].actor_critic.models.policy
     length = algorithm.opponent_history + 1
     random = np.random.default_rng(1)
     seen = jnp.asarray(random.normal(size=(length, BATCH, SEEN)), jnp.float32)
@@ -475,10 +475,13 @@ def test_before_the_warmup_nothing_is_learned_and_nothing_is_said():
     early = with_options(F2A2DDPG(), **(SMALL | {"learning_starts": 24, "rollout_length": 2}))
     env = noise(early)
     team = assembled(early, env, env.vectorize(4), Communication(family("line", 4)), KEY)
-    models, round_ = team.agents.student.models, jax.jit(iteration(early, env, env.vectorize(4)))
+    models, round_ = (
+        team.agents.actor_critic.models,
+        jax.jit(iteration(early, env, env.vectorize(4))),
+    )
     for rounds in (0, 0, early.updates_per_rollout):
-        assert_same(team.agents.student.models, models)
+        assert_same(team.agents.actor_critic.models, models)
         team, report = round_(team)
         assert report.rounds.tolist() == [rounds] * 4
         assert (report.bytes > 0).all() == (rounds > 0)
-    assert touched(team.agents.student.models, models) == {0, 1, 2, 3}
+    assert touched(team.agents.actor_critic.models, models) == {0, 1, 2, 3}

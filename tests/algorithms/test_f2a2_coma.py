@@ -221,7 +221,7 @@ def test_one_update_is_a_step_a_force_and_a_meeting():
     for i in range(TEAM):
         mine, what = (jax.tree.map(lambda x, i=i: x[i], tree) for tree in (team, played))
         slope = gradient(LITTLE, mine.models, what, i).critic
-        pact = mine.pact.dual.critic, mine.pact.mean.critic
+        pact = mine.dual.dual.critic, mine.dual.mean.critic
         new.append(
             jax.tree.map(
                 lambda x, g, dual, w: x - rate * (g + dual + beta * (x - w)),
@@ -233,10 +233,10 @@ def test_one_update_is_a_step_a_force_and_a_meeting():
     everybody = jax.tree.map(lambda *x: jnp.stack(x), *new)
     average = jax.tree.map(lambda x: jnp.broadcast_to(x.mean(axis=0), x.shape), everybody)
     same(after.models.critic, everybody)
-    same(after.pact.mean.critic, average)
+    same(after.dual.mean.critic, average)
     before = team.dual.dual.critic
     dual = jax.tree.map(lambda old, w, x: old - beta * (w - x), before, average, everybody)
-    same(after.pact.dual.critic, dual)
+    same(after.dual.dual.critic, dual)
     assert network.traffic["critic"].rounds.tolist() == [1] * TEAM
 
 
@@ -310,7 +310,7 @@ def test_what_makes_no_sense_is_refused():
         F2A2COMA(hidden_sizes=()).check(4)
     for kind in (F2A2COMA, COMA):
         for env, sentence in (
-            (make_env("spread", continuous=True), "choose among discrete actions"),
+            (make_env("spread", continuous=True), "chooses among discrete actions"),
             ("random-mdp", "this environment's are numbered states"),
         ):
             with pytest.raises(ConfigError, match=sentence):

@@ -229,24 +229,26 @@ def test_all_draw_the_same_steps_and_only_log_ratios_travel():
     """After `K` rounds an agent has heard of `K` hops, and never of a reward."""
     options = {**vars(SMALL), "gossip_rounds": 1, "rollout_length": 6, "buffer_size": 24}
     lesson, learn, _ = taught(LiJia(**options))
-    before = learn(*lesson)[0].student
+    before = learn(*lesson)[0].actor_critic
     paid = lesson.trajectory.reward.copy()
     paid[0] += 1.0
-    other = learn(*lesson._replace(trajectory=lesson.trajectory._replace(reward=paid)))[0].student
+    other = learn(*lesson._replace(trajectory=lesson.trajectory._replace(reward=paid)))[
+        0
+    ].actor_critic
     assert touched(before, other) == {0}
     thrown = lesson.trajectory.decision
     log_prob = thrown.log_prob.copy()
     log_prob[0] += 1.0
     told = lesson.trajectory._replace(decision=thrown._replace(log_prob=log_prob))
-    other = learn(*lesson._replace(trajectory=told))[0].student
+    other = learn(*lesson._replace(trajectory=told))[0].actor_critic
     assert touched(before.models.critic, other.models.critic) == {0, 1}
 
 
 def test_critics_see_the_state_if_asked():
     lesson, learn, _ = taught(LiJia(**{**vars(SMALL), "critic_uses_state": True}))
-    before, view = learn(*lesson)[0].student.models, lesson.trajectory.view
+    before, view = learn(*lesson)[0].actor_critic.models, lesson.trajectory.view
     moved = lesson.trajectory._replace(view=view._replace(state=view.state + 1.0))
-    after = learn(*lesson._replace(trajectory=moved))[0].student.models
+    after = learn(*lesson._replace(trajectory=moved))[0].actor_critic.models
     assert touched(before.critic, after.critic) == {0, 1, 2, 3}
     assert before.critic.seen.weight.shape[1] == view.state.shape[-1] == 3
     blind, *_ = taught(LiJia(**vars(SMALL)))
@@ -280,7 +282,7 @@ WRONG = {
     "gossip_rounds": (0, "gossip_rounds must be at least 1, not 0"),
     "log_weight_clip": (-1.0, "log_weight_clip must be at least 0, not -1.0"),
     "std_min": (2.0, "std_min 2.0 is above std_max 1.0"),
-    "tau": (0.0, "follow must be greater than 0 and at most 1, not 0.0"),
+    "tau": (0.0, "tau must be greater than 0 and at most 1, not 0.0"),
     "hidden_sizes": ((), "needs a hidden layer"),
     "learning_starts": (17, "memory of 16 never holds learning_starts of 17"),
     "batch_size": (17, "a batch of 17 is more than a replay memory of 16 holds"),

@@ -33,13 +33,13 @@ def test_there_is_one_set_of_attention_weights_and_it_learns():
     middle = jax.tree.map(lambda x: np.mean(x, axis=0), before)
     moved = jax.tree.map(lambda x, y: np.abs(x[0] - y).max(), now, middle)
     assert max(jax.tree.leaves(moved)) > 1e-4  # it learned, too: Adam's steps are 1e-3
-    assert spread(after.student.models.policy) > 0.01
-    assert spread([c.inner for c in after.student.models.critic]) > 0.01
+    assert spread(after.actor_critic.models.policy) > 0.01
+    assert spread([c.inner for c in after.actor_critic.models.critic]) > 0.01
 
 
 def test_it_steps_along_the_mean_of_all_gradients():
     """Everybody's gradient of what is shared is pooled; of what is its own, it is not."""
-    models = taught(MAAC).lesson.agents.student.models
+    models = taught(MAAC).lesson.agents.actor_critic.models
     random = np.random.default_rng(0)
     random = np.random.default_rng(0)
     gradient = jax.tree.map(lambda x: jnp.asarray(random.normal(size=x.shape)), models)

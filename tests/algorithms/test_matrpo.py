@@ -229,7 +229,7 @@ class Cracked(MATRPO):
         local = super()._local(model, trajectory, index)
         broken = jnp.where(index == 0, jnp.nan, 1.0)
         if self.where == "push":
-            return local._replace(push=lambda x: broken * local.jvp(x))
+            return local._replace(jvp=lambda x: broken * local.jvp(x))
 
         def at(parameters):
             moved = jnp.any(parameters != local.start)
@@ -422,7 +422,7 @@ def test_directions_told_once_do_what_log_ratios_told_in_every_round_do(
 ):
     """Links that take turns bring a direction across before the rounds go on."""
     found = agreed_to_first_order(schedule=schedule, admm_rounds=6 * rounds)
-    monkeypatch.setattr(matrpo, "Coordinates", Whole)
+    monkeypatch.setattr(matrpo, "DirectionCoefficients", Whole)
     plain = agreed_to_first_order(schedule=schedule, admm_rounds=6 * rounds)
     largest = np.abs(plain.ratio).max()
     np.testing.assert_allclose(found.ratio, plain.ratio, atol=1e-3 * largest)
@@ -675,8 +675,10 @@ from coterie.internal.jax_config import prepare
 prepare(2)
 from coterie import Settings, SpreadMATRPO, train
 from coterie.algorithms import MATRPO
-settings = Settings(steps=4000, environments=10, seeds=2, block=1, evaluations=1, checkpoints=1)
-train(MATRPO(horizon=200, admm_rounds=20), SpreadMATRPO(agents=6), settings, {folder!r})
+settings = Settings(
+    steps=4000, num_envs=10, seeds=2, updates_per_block=1, num_evals=1, num_checkpoints=1
+)
+train(MATRPO(rollout_length=200, admm_rounds=20), SpreadMATRPO(agents=6), settings, {folder!r})
 """
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=240

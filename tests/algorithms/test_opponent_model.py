@@ -79,9 +79,9 @@ def taught(discrete=True, steps=300):
         drawn = jax.random.randint(key, (256,), 0, len(lessons[0]))
         lesson = (*(x[drawn] for x in lessons[:2]), at(lessons[2], drawn))
         loss = lambda mind: minds._replace(models=mind).loss(*lesson, jnp.int32(0), discrete)  # noqa: E731
-        gradient, metrics = jax.grad(loss, has_aux=True)(minds.minds)
+        gradient, metrics = jax.grad(loss, has_aux=True)(minds.models)
         change, state = rule.update(gradient, state)
-        return (minds._replace(models=eqx.apply_updates(minds.minds, change)), state), metrics
+        return (minds._replace(models=eqx.apply_updates(minds.models, change)), state), metrics
 
     carry = minds, rule.init(eqx.filter(minds.models, eqx.is_array))
     keys = jax.random.split(jax.random.key(1), steps)
@@ -135,7 +135,7 @@ def test_all_four_networks_learn_and_nobody_models_himself():
 def test_numbers_are_predicted_as_numbers():
     """Continuous actions are not drawn: the error is that of the mean."""
     minds, metrics, (seen, _, past) = taught(discrete=False)
-    told = minds.drawn(seen, past, False, jax.random.key(0))
+    told = minds.sample(seen, past, False, jax.random.key(0))
     which = seen[:, 1].argmax(axis=-1)
     assert np.abs(told[:, 1] - LEANING[which]).mean() < 0.15
     assert 0.4 < float(metrics["opponent_model/accuracy"][-1]) < 1.0
@@ -143,7 +143,7 @@ def test_numbers_are_predicted_as_numbers():
 
 def test_draws_follow_the_chances():
     minds, _, (seen, _, past) = taught()
-    drawn = minds.drawn(seen, past, True, jax.random.key(0))
+    drawn = minds.sample(seen, past, True, jax.random.key(0))
     assert set(np.unique(drawn)) == {0.0, 1.0} and (drawn.sum(axis=-1) == 1).all()
     first = seen[:, 1].argmax(axis=-1) == 0
     assert drawn[first, 1, 0].mean() == pytest.approx(0.8, abs=0.1)

@@ -116,7 +116,7 @@ def test_a_step_costs_one_product_with_j_and_one_with_its_transpose():
 
         return call
 
-    counting = local._replace(push=counted(local.jvp, "J"), pull=counted(local.vjp, "J'"))
+    counting = local._replace(jvp=counted(local.jvp, "J"), vjp=counted(local.vjp, "J'"))
     region, span = ConstrainedStep(0.003, jnp.float32(2.0)), KrylovSubspace.empty(local, 4)
     with jax.disable_jit():
         span = extend(counting, span, GAIN, region, jnp.arange(4))

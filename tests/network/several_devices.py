@@ -60,7 +60,7 @@ def exchange(value, network):
         value, network = carry
         mean, network = network.mix(value, "value")
         told, network = network.neighbors(mean, "value")
-        return (jnp.sum(told.values * told.mask[:, None], axis=0) + mean, network), None
+        return (jnp.sum(told.received * told.arrived[:, None], axis=0) + mean, network), None
 
     return jax.lax.scan(again, (value, network), None, length=3)[0]
 

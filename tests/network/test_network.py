@@ -71,9 +71,9 @@ def test_neighbors_are_those_of_the_graph(name):
     graph = GRAPHS[name]
     told = heard(graph, jnp.arange(graph.size))
     for agent in range(graph.size):
-        values = told.values[agent][told.mask[agent]]
+        values = told.received[agent][told.arrived[agent]]
         assert values.tolist() == np.flatnonzero(graph.adjacency[agent]).tolist()
-    assert told.said.tolist() == list(range(graph.size))
+    assert told.sent.tolist() == list(range(graph.size))
 
 
 def test_an_agent_knows_its_place():
@@ -133,7 +133,7 @@ def test_no_gradient_goes_through_a_message(through):
         if through == "mix":
             return network.mix(parameter, "value")[0] ** 2
         told = network.neighbors(parameter, "value")[0]
-        return parameter**2 + jnp.sum(jnp.where(told.mask, told.values, 0.0) ** 2)
+        return parameter**2 + jnp.sum(jnp.where(told.arrived, told.received, 0.0) ** 2)
 
     parameters = jnp.array([1.0, 2.0, 3.0, 4.0])
     lifted = lift(loss)

@@ -156,7 +156,7 @@ def judged(algorithm, agents, rules):
     if isinstance(algorithm, F2A2):
         return imagined(algorithm, algorithm.learned(agents), rules)
     if isinstance(algorithm, OffPolicy):
-        critics = agents.student.models.critic
+        critics = agents.actor_critic.models.critic
         return jax.vmap(lambda critic: critic.value(everything[:, 0], first), out_axes=1)(critics)
     seen = everything if algorithm.information.state else rules.observation
     if isinstance(algorithm, NetworkedAC):
@@ -165,7 +165,7 @@ def judged(algorithm, agents, rules):
         seen = jnp.concatenate([everything, first[:, None]], axis=-1)
 
     def mine(agent, seen, able):
-        judge = agent.critic if hasattr(agent, "critic") else agent.student.values
+        judge = agent.critic if hasattr(agent, "critic") else agent.q_network.values
         output = judge.head(judge.body.step(seen, ())[0])
         return (
             output[:, 0]
@@ -207,7 +207,7 @@ def play(algorithm, rules, seed=0):
 def pooled(algorithm):
     """Whether all judge by the mean of both: at a centre, or by gossip on a complete graph."""
     said = algorithm.information
-    told = {"reward", "critic"} & set(said.sends)
+    told = {"reward", "critic"} & set(said.payloads)
     return said.reward == "team" or (bool(told) and linked(algorithm))
 
 

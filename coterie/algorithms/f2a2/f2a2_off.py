@@ -195,7 +195,7 @@ class F2A2OffPolicy(F2A2, OffPolicy):
         self, state: OffPolicyState, trajectory: Trajectory, network: Network, key: Key[Array, ""]
     ) -> tuple[OffPolicyState, Network, Metrics]:
         beside, steps = state.actor_critic.extras, self.steps(trajectory)
-        known = self._opponents.set_characters(beside.known, steps, state.replay.size == 0)
+        known = self._opponents.set_characters(beside.opponents, steps, state.replay.size == 0)
         student = state.actor_critic._replace(extras=beside._replace(opponents=known))
         return super().learn(state._replace(actor_critic=student), trajectory, network, key)
 

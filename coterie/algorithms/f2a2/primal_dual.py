@@ -47,7 +47,7 @@ class SharedSplit(NamedTuple):
     def of(models: PyTree, shares: PyTree) -> "SharedSplit":
         """What of `models` is shared: a tree of truth values, or one of its prefixes.
 
-        >>> Parts.of({"mine": 1.0, "ours": 2.0}, {"mine": False, "ours": True}).shared
+        >>> SharedSplit.of({"mine": 1.0, "ours": 2.0}, {"mine": False, "ours": True}).shared
         {'mine': None, 'ours': 2.0}
         """
         return SharedSplit(*eqx.partition(models, shares))

@@ -149,7 +149,7 @@ class LiJia(TDActorCritic):
     ) -> tuple[CriticTargets, Network, Metrics]:
         policy, critic, present = student.models.policy, student.target.critic, sample.view.alive
         own, target = chunked(self._looked_up)(policy, critic, sample, key)
-        others, network = self._drift().others(sample.drift, own, network)
+        others, network = self._drift().others_log_ratio(sample.drift, own, network)
         weight = importance(others, self.log_weight_clip, self.normalize_weights, present)
         metrics = {
             "ess_fraction": ess_fraction(weight, present),
@@ -178,7 +178,7 @@ class LiJia(TDActorCritic):
     ) -> tuple[OffPolicyState, Network]:
         stored = state.replay.items
         own = _log_ratio(state.actor_critic.models.policy, stored)
-        drift, network = self._drift().follow(stored.drift, own, network)
+        drift, network = self._drift().updated(stored.drift, own, network)
         kept = state.replay._replace(items=stored._replace(drift=drift))
         return state._replace(replay=kept), network
 

@@ -39,7 +39,7 @@ class LocalProblem(NamedTuple):
     region: Region
     penalty: float
 
-    def common(self, vectors: Float[Array, "*L T G N"]) -> Float[Array, "*L T G N"]:
+    def common(self, vectors: Float[Array, "*L T G N"]) -> Float[Array, "*K T G N"]:
         """Vectors as each link ties them: 0 where one of its ends is not in the environment."""
         both = self.local.both
         return vectors if both is None else jnp.where(both, vectors, 0.0)
