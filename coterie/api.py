@@ -73,7 +73,7 @@ def train_in_memory(
     The arguments are those of `train`, and the numbers, too. It cannot be resumed.
 
     >>> run = train_in_memory("dpo", "spread", Settings(steps=100))  # doctest: +SKIP
-    >>> run.evaluations(0)["return"]  # doctest: +SKIP
+    >>> run.evaluations(0)["episode_return"]  # doctest: +SKIP
     """
     names, others = _sorted(loggers)
     run = new_run(algorithm, env, settings, MEMORY, names)

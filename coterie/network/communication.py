@@ -60,7 +60,7 @@ class Communication:
         require_value("schedule", self.schedule, Schedule)
         require(
             isinstance(self.channels, tuple),
-            f"channels must be a tuple, not {self.channels!r}: write (Loss(0.3),).",
+            f"channels must be a tuple, not {self.channels!r}: write (LinkDropout(0.3),).",
         )
         for channel in self.channels:
             require_value("channel", channel, Channel)

@@ -38,7 +38,7 @@ class OnDisk:
         """Write a checkpoint first: policies can be made from it again."""
         team, seed = self._programs.savable(repetition.team), repetition.seed
         progress = {
-            "updates_per_block": repetition.blocks_done,
+            "blocks_done": repetition.blocks_done,
             "seconds": repetition.seconds,
             "sent": repetition.ledger.saved(),
         }
@@ -55,7 +55,7 @@ class OnDisk:
             return None
         like = self._programs.savable(repetition.team)
         team, progress = load_checkpoint(found[-1], like, self._run.owner(seed))
-        repetition.blocks_done = repetition.kept = int(progress["block"])
+        repetition.blocks_done = repetition.kept = int(progress["blocks_done"])
         repetition.seconds = progress["seconds"]
         repetition.ledger.restore(progress["sent"])
         self.export(seed, team)

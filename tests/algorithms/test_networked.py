@@ -325,5 +325,5 @@ def test_the_step_before_a_cut_is_left_out_and_the_last_one_waits():
 def test_what_it_cannot_do_gets_a_sentence():
     with pytest.raises(ConfigError, match="NetworkedQAC chooses among discrete actions"):
         NetworkedQAC().init(jax.random.key(0), AgentSpec(2, Box(1), state=2, sizes=(2, 2)))
-    with pytest.raises(ConfigError, match="critic_hidden needs widths of at least 1"):
+    with pytest.raises(ConfigError, match="critic_hidden_sizes needs widths of at least 1"):
         dataclasses.replace(NetworkedAC(), critic_hidden_sizes=(0,))

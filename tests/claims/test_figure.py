@@ -73,7 +73,7 @@ def test_labels_that_no_folder_can_have_are_kept(tmp_path):
 def test_what_is_trained_is_not_rehearsed_again(tmp_path, monkeypatch):
     figure = Figure({"pond": Panel(Pond(), {"dpo": METHODS["dpo"]}, SETTINGS)})
     said = figure.make(tmp_path / "one.png")
-    for name in ("rehearse", "train", "resume"):
+    for name in ("dry_run", "train", "resume"):
         monkeypatch.setattr(loop, name, lambda *_: pytest.fail("it is done"))
     assert figure.make(tmp_path / "one.png") == said
 

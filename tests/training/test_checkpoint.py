@@ -43,7 +43,7 @@ def refusal(run, like):
 def test_it_holds_what_it_says(run, like):
     team, progress = load(run, like)
     assert int(team.iteration) == 11
-    assert progress["block"] == 5
+    assert progress["blocks_done"] == 5
     assert sorted(file.name for file in latest(run).iterdir()) == sorted(FILES)
 
 
@@ -124,16 +124,16 @@ def test_killed_while_writing_leaves_the_one_before(run, like, monkeypatch):
     before = sorted(p.name for p in run.checkpoints(0).iterdir())
     later = team._replace(iteration=team.iteration + 2)
     with pytest.raises(OSError, match="No space"):
-        checkpoint.save_checkpoint(run.checkpoints(0), later, {"block": 6}, run.owner(0))
+        checkpoint.save_checkpoint(run.checkpoints(0), later, {"blocks_done": 6}, run.owner(0))
     assert sorted(p.name for p in run.checkpoints(0).iterdir()) == before
-    assert load(run, like)[1]["block"] == 5
+    assert load(run, like)[1]["blocks_done"] == 5
 
 
 def test_what_a_killed_process_left_is_ignored_and_swept(run, like):
     part = run.checkpoints(0) / ".part-killed"
     shutil.copytree(latest(run), part)
     (run.folder / ".part-file").write_bytes(b"half")
-    assert load(run, like)[1]["block"] == 5
+    assert load(run, like)[1]["blocks_done"] == 5
 
     loop.resume(run)
     assert not list(run.folder.rglob(".part-*"))
