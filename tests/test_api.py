@@ -27,7 +27,7 @@ def test_a_memory_that_does_not_fit_is_refused_before_anything_is_written(tmp_pa
     assert held(more, Programs(set_up(more))) - taken == 10_000 * per_step
     monkeypatch.setattr(memory, "available", lambda: taken - 1)
     with pytest.raises(
-        ConfigError, match=r"learn and remember, with \d seeds, would take .* lower --cap"
+        ConfigError, match=r"learn and remember, with \d seeds, would take .* lower --buf"
     ):
         train(run)
     assert not run.folder.exists()

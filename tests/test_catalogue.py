@@ -141,7 +141,11 @@ def test_names_of_agents_cannot_leave_their_folder():
         ("discount", 1.5, "discount must lie between 0 and 1, not 1.5."),
         ("epochs", 0, "epochs must be at least 1, not 0."),
         ("clip_eps", math.nan, "clip_eps must be a number, not nan."),
-        ("hidden_sizes", (64, 0), "hidden_sizes needs widths of at least 1, not (64, 0): try 64 64."),
+        (
+            "hidden_sizes",
+            (64, 0),
+            "hidden_sizes needs widths of at least 1, not (64, 0): try 64 64.",
+        ),
     ],
 )
 def test_hyperparameters_out_of_range_are_refused_at_once(name, value, sentence):

@@ -59,7 +59,7 @@ def as_trained(run, agent, greedy, seed):
 def own_shapes(run, own, agent):
     init = run.algorithm.init
     return jax.eval_shape(
-        lambda: run.algorithm.policy(init(jax.random.key(0), own.specs[agent])[0])
+        lambda: run.algorithm.policy(init(jax.random.key(0), own.setup.specs[agent])[0])
     )
 
 

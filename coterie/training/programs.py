@@ -53,7 +53,7 @@ class Programs:
     def savable(self, team: TrainState) -> TrainState:
         """A team without what only this process understands."""
         known = self.setup.vector.resumable
-        return team if known else team._replace(stage=team.stage._replace(num_envs=()))
+        return team if known else team._replace(stage=team.stage._replace(envs=()))
 
     def _block(
         self, teams: list[TrainState], worlds: list[PyTree]

@@ -259,8 +259,8 @@ SENTENCES = {
     "silence:0,20,10": "lasts from a round to a later one, not from 20 to 10",
     "partition:0,10,1": "at least 2 parts, not 1",
     "los:0.3": "unknown channel 'los': did you mean 'loss'",
-    "loss": "channel 'loss' needs share",
-    "loss:much": "share must be a number, not 'much'",
+    "loss": "channel 'loss' needs probability",
+    "loss:much": "probability must be a number, not 'much'",
 }
 
 

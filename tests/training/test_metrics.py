@@ -91,7 +91,7 @@ def test_no_return_where_no_episode_ended(tmp_path):
     assert row["kl"] == 3
     table = Table(tmp_path / "t.csv")
     table.append({"steps": 1.0, "episode_return": row["episode_return"], "kl": row["kl"]})
-    assert table.path.read_text() == "steps,return,kl\n1,,3\n"
+    assert table.path.read_text() == "steps,episode_return,kl\n1,,3\n"
     assert np.isnan(read_table(table.path)["episode_return"]).all()
 
 
@@ -144,12 +144,11 @@ def test_a_reward_that_turns_nan_stops_the_run(tmp_path):
     assert checkpoints(run.checkpoints(0)) == []
 
 
-@pytest.mark.parametrize("rate", [1e30, float("inf")])
-def test_parameters_that_explode_stop_the_run(tmp_path, rate):
+def test_parameters_that_explode_stop_the_run(tmp_path):
     settings = dataclasses.replace(
         SETTINGS, updates_per_block=1, steps=240, num_evals=1, num_checkpoints=10
     )
-    text, _ = stopped(tmp_path / "run", settings=settings, actor_lr=rate, minibatches=1)
+    text, _ = stopped(tmp_path / "run", settings=settings, actor_lr=1e30, minibatches=1)
     assert text.startswith("agent 0 (agent-0): ")
     assert "not finite" in text
     assert "--actor-lr" in text

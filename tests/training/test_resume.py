@@ -65,7 +65,7 @@ FAULTS = {
             schedule=RandomLinks(0.5),
             channels=(LinkDropout(0.3, burst=3), Delay(4), Quantization(8)),
         ),
-        {"critic_hidden_sizes": (8,), "rounds": 3},
+        {"critic_hidden_sizes": (8,), "consensus_rounds": 3},
     ),
     "listening at intervals": (
         "li-jia",
