@@ -74,7 +74,8 @@ def resolve_specs(env: Env, vector: VectorEnv, information: Information) -> tupl
     require(
         len(set(sizes)) == 1 or view.action_mask is not None,
         f"agents have actions of different sizes, {min(sizes)} to {max(sizes)}, and no mask says "
-        "which entries are whose: give Observation.action_mask (`coterie check` looks at the rest).",
+        "which entries are whose: give Observation.action_mask (`coterie check` looks at the "
+        "rest).",
         EnvError,
     )
     seen = {"own": (), "mean": (max(sizes),), "joint": sizes}[information.actions]

@@ -1,5 +1,7 @@
 """Four agents on one device, on two and on four: run by `test_lift.py` in a process of its own."""
 
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -84,7 +86,8 @@ def compare(function, payloads, inputs, counts, tolerance, **talk):
     return one
 
 
-def main():
+def main(names):
+    """Compare exchanges, and the updates of these algorithms."""
     # Both must be set before jax is first used. Most of the time here goes into compiling.
     jax.config.update("jax_num_cpu_devices", 4)
     jax.config.update("jax_disable_most_optimizations", True)
@@ -100,7 +103,9 @@ def main():
             assert 0 < traffic[payload].lost.sum() < traffic[payload].sent.sum()
         print(f"{type(schedule).__name__} with faults: the same")
 
-    for name, algorithm in catalogue(recurrent=False).items():
+    methods = catalogue(recurrent=False)
+    for name in names:
+        algorithm = methods[name]
         agents, trajectory, _, keys = taught(algorithm).lesson
 
         def learn(agent, trajectory, key, network, algorithm=algorithm):
@@ -109,9 +114,11 @@ def main():
 
         counts = [2, 4] if algorithm.information.payloads else [2]
         knows, inputs = algorithm.information, (agents, trajectory, keys)
-        compare(learn, knows.payloads, inputs, counts, 1e-5, open=knows.joint_observable)
+        compare(
+            learn, knows.payloads, inputs, counts, 1e-5, joint_observable=knows.joint_observable
+        )
         print(f"{name}: the same")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
