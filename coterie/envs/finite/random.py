@@ -111,7 +111,7 @@ class StochasticGame(RandomGame):
     how rewards are drawn; U(0, 1) keeps them within the [0, r_max] that the theory asks for.
     """
 
-    agents: int = 6
+    agents: Annotated[int, AtLeast(1)] = 6
     actions: int = 5
 
     def pay(self, state: Int[Array, ""], joint: Int[Array, ""]) -> Float[Array, " N"]:

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from coterie.envs import NetworkedMDP, RandomMDP, StochasticGame, TwoStep
-from coterie.envs.finite import game as finite
+from coterie.envs.finite import rules as finite
 from coterie.envs.finite.vector import Places, world_of
 from coterie.errors import ConfigError
 from tests.envs.finite.own import Lift, dice, of
@@ -42,7 +42,7 @@ def play(vector, world, steps=40, seed=0):
 def test_tables_and_rows_on_demand_lead_to_the_same(env, monkeypatch):
     assert not env.on_demand
     tabled = env.vectorize(COPIES)
-    table = play(tabled, tabled.world)
+    table = play(tabled, tabled.constants)
     monkeypatch.setattr(finite, "LARGEST", 0)
     assert env.on_demand
     demand = play(env.vectorize(COPIES), ())
