@@ -293,7 +293,7 @@ BAD = {
     "seeds": ([*TRAIN, "--seeds", "0"], "seeds must be at least 1, not 0"),
     "initials": (
         [*TRAIN, "--lr", "5"],
-        "Unrecognized options: --lr, 5 (did you mean --actor-lr?); see",
+        "Unrecognized options: --lr, 5 (did you mean --actor-lr or --critic-lr?); see",
     ),
     "graph": ([*TRAIN, "--graph", "rign"], "unknown graph 'rign': did you mean 'ring'"),
     "no such family": (["graph", "toros"], "unknown graph 'toros': did you mean 'torus'"),

@@ -112,7 +112,7 @@ class StochasticGame(RandomGame):
     """
 
     agents: Annotated[int, AtLeast(1)] = 6
-    actions: int = 5
+    actions: Annotated[int, AtLeast(1)] = 5
 
     def pay(self, state: Int[Array, ""], joint: Int[Array, ""]) -> Float[Array, " N"]:
         return self.everybody(jax.random.uniform(self.key(REWARD, state, joint)))

@@ -65,7 +65,7 @@ class RoverTower(TwoKinds):
     [13, 13, 13, 13, 8, 8, 8, 8]
     """
 
-    time_limit: int = 25
+    time_limit: Annotated[int, AtLeast(1, "try 25")] = 25
     """The number of steps after which an episode is cut off."""
 
     landmarks: Annotated[int, AtLeast(1, "try 6")] = 6

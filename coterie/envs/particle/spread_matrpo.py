@@ -1,10 +1,12 @@
 """Cooperative navigation as MATRPO plays it: all must help, and only the first agent is paid."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from coterie.bounds import AtLeast
 from coterie.envs.game import AgentSpec, Observation
 from coterie.envs.particle.observations import observe
 from coterie.envs.particle.spread_mpe import SpreadMPE
@@ -26,7 +28,7 @@ class SpreadMATRPO(SpreadMPE):
     (14, 26)
     """
 
-    time_limit: int = 100
+    time_limit: Annotated[int, AtLeast(1, "try 25")] = 100
     """The number of steps after which an episode is cut off."""
 
     @property
