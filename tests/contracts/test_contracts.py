@@ -90,7 +90,7 @@ def test_without_links_nothing_private_leaks(algorithm):
     before = learn(*lesson)
     private = re.compile("reward|policy|model|critic|mind")
     for name, other in disturbances(lesson, J):
-        if private.search(name):
+        if private.search(name.replace("actor_critic", "")):
             assert touched(before, learn(*other)) <= {J}, name
 
 
