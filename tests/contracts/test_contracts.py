@@ -118,7 +118,7 @@ def closing_over(lesson):
 )
 def test_the_leak_check_bites(learn):
     lesson = taught(PLAIN["ippo"]).lesson._replace(agents=jnp.zeros(4))
-    assert leaks(jax.jit(learn), lesson) == {".experience.reward": {0, 2, 3}}
+    assert leaks(jax.jit(learn), lesson) == {".trajectory.reward": {0, 2, 3}}
 
 
 @pytest.mark.parametrize("rounds", [0, 1, 2])
@@ -128,7 +128,7 @@ def test_after_k_exchanges_an_agent_has_reached_k_hops(rounds):
     before = learn(*lesson)
     reached = {n: touched(before, learn(*other)) for n, other in disturbances(lesson, 0)}
     within = {k: set(range(min(k, 3) + 1)) for k in range(4)}
-    assert reached[".experience.reward"] == within[1 + rounds]
+    assert reached[".trajectory.reward"] == within[1 + rounds]
     assert reached[".agents.critic.head.bias"] == within[rounds]
     assert reached[".agents.policy.head.bias"] == {0}
     assert all(agents <= within[1 + rounds] for agents in reached.values())
