@@ -3,7 +3,7 @@ learn."""
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 import jax
@@ -228,11 +228,17 @@ def catalogue(recurrent: bool) -> dict[str, Algorithm]:
     }
 
 
-def each(algorithms: dict[str, Algorithm]) -> pytest.MarkDecorator:
-    """A test for each algorithm; those of one share a process, where what they need is compiled."""
-    mark = pytest.mark.xdist_group
+def each(algorithms: dict[str, Algorithm], deep: Collection[str] = ()) -> pytest.MarkDecorator:
+    """A test for each algorithm; those of one share a process, where what they need is compiled.
+
+    deep: those that are left to `make test-deep`.
+    """
+
+    def marks(name: str) -> list[pytest.MarkDecorator]:
+        return [pytest.mark.xdist_group(name), *([pytest.mark.deep] if name in deep else [])]
+
     return pytest.mark.parametrize(
-        "algorithm", [pytest.param(a, id=name, marks=mark(name)) for name, a in algorithms.items()]
+        "algorithm", [pytest.param(a, id=name, marks=marks(name)) for name, a in algorithms.items()]
     )
 
 

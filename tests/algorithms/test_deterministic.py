@@ -108,6 +108,7 @@ def critics(kind, graph):
 
 
 @pytest.mark.parametrize("kind", [ON, OFF])
+@pytest.mark.deep
 def test_critics_converge_to_the_fixed_point_and_agree(kind):
     """Theorems 4 and 6; without messages they converge, but to something else."""
     slopes, weights = exact.fit(exact.THETA, SIGMA, differential=kind is ON)

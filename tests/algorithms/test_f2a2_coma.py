@@ -291,6 +291,7 @@ BELIEVERS = {
 
 
 @pytest.mark.parametrize("links", ["complete", "ring"])
+@pytest.mark.deep
 def test_critics_agree_on_the_mean_reward(links):
     difference, expected = believed(F2A2COMA(**BELIEVERS), links)
     np.testing.assert_allclose(difference, MEAN, rtol=0.1)

@@ -555,6 +555,7 @@ def learning(algorithm):
     return np.mean(report.episodes.returns, axis=1) / report.episodes.count
 
 
+@pytest.mark.deep
 def test_it_learns_what_trpo_learns_of_the_joint_policy():
     """Theorem 1 from the first update to where learning ends: 2 each, where the selfish have 1."""
     team, joint = learning(MATRPO(**QUICK, admm_rounds=60)), learning(CTRPO(**QUICK))
@@ -713,6 +714,7 @@ def test_a_meeting_minimises_the_augmented_lagrangian():
     np.testing.assert_allclose(after.dual, y + BETA * (r - z), atol=1e-5)
 
 
+@pytest.mark.deep
 def test_the_printed_form_comes_to_the_same_at_many_times_the_price():
     small = {"rollout_length": 200, "hidden_sizes": (32,)}
     mine = update(MATRPO(**small), Static(), num_envs=2)

@@ -183,7 +183,8 @@ def test_random_streams_are_each_agents_own():
     assert len(np.unique(weights, axis=0)) == 4
 
 
-@each(EVERY)
+# One of each kind of memory stands for all: the others take half a minute each to compile.
+@each(EVERY, deep=EVERY.keys() - PLAIN.keys() - {"ippo-recurrent", "iql-recurrent"})
 def test_a_second_round_compiles_nothing_and_repeats_itself(algorithm):
     _, _, team = taught(algorithm)
     round_ = rounds_of(algorithm)

@@ -38,6 +38,8 @@ from tests.runs import (
     trainer,
 )
 
+pytestmark = pytest.mark.bits
+
 CASES = {
     "dpo": ("dpo", {}),
     "dpo-recurrent": ("dpo", {"recurrent": True}),

@@ -20,6 +20,8 @@ from tests.runs import (
     trainer,
 )
 
+pytestmark = pytest.mark.bits
+
 LOOKS = {
     "more evaluations": {"num_evals": 5, "eval_episodes": 2},
     "fewer checkpoints": {"num_checkpoints": 1},
