@@ -45,7 +45,7 @@ class Information:
 
     @property
     def joint_observable(self) -> bool:
-        """Whether everybody's part of a memory may be looked up by all (see `Network.public`)."""
+        """Whether everybody's part of a memory may be looked up by all (see `Network.gather_public`)."""
         return self.state == "observations" or self.actions == "joint"
 
 
@@ -111,8 +111,8 @@ class Algorithm(abc.ABC):
     What bounds they declare (`coterie.bounds`) is checked when a value is made: a `__post_init__`
     of one's own calls `super().__post_init__()`.
 
-    The agent axis appears nowhere: `coterie.network.lift` maps these functions over the team, and
-    `network` is the only way to anybody else.
+    It never indexes its own arrays by agent: `coterie.network.lift` maps these functions over the
+    team, and `network` is the only way to anybody else.
     """
 
     def __post_init__(self) -> None:
