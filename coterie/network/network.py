@@ -235,7 +235,7 @@ def networks(
     shared:   the payloads that last from round to round, `[N, ...]` each, of which a channel may
               keep a past; any other payload is a fresh quantity at each step.
     key:      what chances are drawn with, the same for all agents.
-    joint_observable: whether what everybody sees and does is known to all (see `Network.gather_public`).
+    joint_observable: whether all know what everybody sees and does (`Network.gather_public`).
     """
     candidates = union(schedule, graph)
     neighbor = _neighbors(candidates.adjacency)

@@ -45,7 +45,7 @@ class Information:
 
     @property
     def joint_observable(self) -> bool:
-        """Whether everybody's part of a memory may be looked up by all (see `Network.gather_public`)."""
+        """Whether all may look up everybody's part of a memory (see `Network.gather_public`)."""
         return self.state == "observations" or self.actions == "joint"
 
 
