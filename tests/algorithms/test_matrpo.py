@@ -274,7 +274,7 @@ def test_the_divergence_of_each_head_goes_by_its_agent():
     vector = env.vectorize(64)
     team = init_state(algorithm, env, vector, Communication(family("line", 3)), jax.random.key(0))
     _, report = jax.jit(iteration(algorithm, env, vector))(team)
-    each = np.stack([report.metrics[f"kl/agent-{head}"] for head in range(3)])
+    each = np.stack([report.metrics[f"kl/head-{head}"] for head in range(3)])
     np.testing.assert_allclose(each.sum(axis=0), report.metrics["kl"], rtol=1e-5)
     assert np.all(each[[0, 2]] > 1e-4) and np.all(np.abs(each[1]) < 1e-6)
 

@@ -133,7 +133,7 @@ class MATRPO(TrustRegion):
             "accepted_step_fraction": share,
             "accepted": (share > 0.0).astype(jnp.float32),
             "kl": jnp.sum(divergence),
-            **{f"kl/agent-{agent}": heads[agent] for agent in range(size)},
+            **{f"kl/head-{agent}": heads[agent] for agent in range(size)},
             "consensus_error": jnp.sqrt(
                 mean(apart(told), present) / jnp.maximum(network.degree, 1) / size
             ),
