@@ -253,7 +253,7 @@ def _list(arguments: list[str]) -> None:
     }
     parts = {
         "algorithms": {name: ABOUT[name] for name in ALGORITHMS},
-        "num_envs": _summaries(ENVS) | any_environment,
+        "environments": _summaries(ENVS) | any_environment,
         "graphs": _summaries(FAMILIES),
         "weights": _summaries(WEIGHTS),
         "schedules": _summaries(SCHEDULES),
