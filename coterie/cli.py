@@ -21,13 +21,13 @@ from coterie.internal.jax_config import prepare
 USAGE = """\
 usage: coterie VERB ...
 
-  train ALGORITHM ENV       train a team; `coterie train dpo spread --help` shows the options
-  compare ALGORITHM... ENV  train several algorithms on one environment; curves and a table
+  train ALGORITHM ENV        train a team; `coterie train dpo spread --help` shows the options
+  compare ALGORITHM... ENV   train several algorithms on one environment; curves and a table
   resume RUN                 continue a run that was stopped
   evaluate RUN               play environments with a trained team
   plot RUN...                draw learning curves
   watch RUN                  a moving picture of a trained team
-  check ENV                 play an environment at random and say what is wrong with it
+  check ENV                  play an environment at random and say what is wrong with it
   graph FAMILY               who may talk to whom: a picture, and how fast a team agrees
   claims FIGURE              make a figure of a paper again, and judge what it is said to show
   list                       every name: algorithms, environments, graphs, faults, loggers, figures
