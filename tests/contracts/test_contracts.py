@@ -298,7 +298,7 @@ def test_without_links_consensus_is_independent_learning():
 
 def test_complete_and_uniform_is_the_centralized_average():
     mine = taught(with_options(Gossip(), **SMALL)).lesson
-    reward = mine.trajectory.reward
+    reward = np.where(mine.trajectory.view.alive, mine.trajectory.reward, 0.0)
     everybody = np.broadcast_to(reward.mean(axis=0), reward.shape)
     alone = consensus(family("none", 4), reward=everybody)[0]
     together = consensus(family("complete", 4, uniform))[0]
