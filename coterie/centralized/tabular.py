@@ -1,6 +1,6 @@
 """What Li & Jia compare their Algorithm 1 with: the whole team learns as one agent, in tables."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from coterie.algorithms.base.algorithm import AS_ONE, Information
@@ -25,7 +25,7 @@ class CentralActorCritic(LiJiaTabular):
 
     @property
     def information(self) -> Information:
-        return AS_ONE
+        return replace(AS_ONE, action_space="discrete")
 
 
 @dataclass(frozen=True)
@@ -37,4 +37,4 @@ class CentralQ(IQLTabular):
 
     @property
     def information(self) -> Information:
-        return AS_ONE
+        return replace(AS_ONE, action_space="discrete")
