@@ -171,7 +171,16 @@ def test_graph_says_what_a_graph_means_and_draws_it(here, capsys):
 
 def test_list_has_every_name(capsys):
     out = says(capsys, "list")
-    for name in ("dpo", "iql", "mappo", "environments", "spread", "circle", "pettingzoo:"):
+    for name in (
+        "dpo",
+        "ippo-kl",
+        "iql",
+        "mappo",
+        "environments",
+        "spread",
+        "circle",
+        "pettingzoo:",
+    ):
         assert name in out
     with pytest.raises(SystemExit):
         main(["graph", "--help"])
