@@ -33,8 +33,8 @@ from coterie.network import (
     read_channel,
     read_schedule,
 )
+from coterie.training.loggers.table import read_table
 from coterie.training.loop import dry_run
-from coterie.training.metrics import read_table
 from coterie.training.run import new_run, open_run
 from examples.own_channel import Jam
 from examples.own_graph import Resting, Wheel
@@ -173,8 +173,8 @@ def test_mistakes_get_one_sentence(case):
 OF_ANOTHER_KIND = {
     "Communication('ring')": "graph must be a coterie Family, not 'ring': names are for the comm",
     "Communication(schedule='links')": "schedule must be a coterie Schedule, not 'links'",
-    "Communication(schedule=Loss(0.1))": "schedule must be a coterie Schedule, not Loss(share=0.1",
-    "Communication(channels=Loss(0.1))": "channels must be a tuple, not Loss(share=0.1, burst=1)",
+    "Communication(schedule=LinkDropout(0.1))": "schedule must be a coterie Schedule, not LinkDropout(probability=0.1",
+    "Communication(channels=LinkDropout(0.1))": "channels must be a tuple, not LinkDropout(probability=0.1, burst=1)",
     "Communication(weights='lazy')": "weights must be a rule, not 'lazy'",
     "Periodic('star')": "the other graphs must be a tuple, not 'star'",
     "Settings(communication=Ring())": "communication must be a coterie Communication, not Ring()",
@@ -183,7 +183,7 @@ TRY = """
 import sys
 from coterie import CoterieError, Settings
 from coterie.graph import Ring
-from coterie.network import Communication, Loss, Periodic
+from coterie.network import Communication, LinkDropout, Periodic
 for text in sys.argv[1:]:
     try:
         eval(text)
