@@ -118,13 +118,13 @@ def test_a_graph_is_written_as_its_matrices_and_a_class_by_its_path(tmp_path):
         "adjacency": PATH.adjacency.astype(int).tolist(),
         "weights": PATH.weights.tolist(),
     }
-    jam = {"class": "examples.own_channel:Jam", "share": 0.5, "every": 10}
+    jam = {"kind": "examples.own_channel:Jam", "share": 0.5, "every": 10}
     assert told["channels"] == [jam]
-    told["channels"][0]["class"] = "subprocess:Popen"
+    told["channels"][0]["kind"] = "subprocess:Popen"
     whole = json.loads((tmp_path / "run" / "run.json").read_text())
     whole["settings"]["communication"] = told
     (tmp_path / "run" / "run.json").write_text(json.dumps(whole))
-    with pytest.raises(RunError, match=r"'subprocess:Popen' is no family of graphs, no schedule"):
+    with pytest.raises(RunError, match=r"'subprocess:Popen' is not a coterie Part"):
         open_run(tmp_path / "run")
 
 
@@ -173,8 +173,8 @@ def test_mistakes_get_one_sentence(case):
 OF_ANOTHER_KIND = {
     "Communication('ring')": "graph must be a coterie Family, not 'ring': names are for the comm",
     "Communication(schedule='links')": "schedule must be a coterie Schedule, not 'links'",
-    "Communication(schedule=LinkDropout(0.1))": "schedule must be a coterie Schedule, not LinkDropout(probability=0.1",
-    "Communication(channels=LinkDropout(0.1))": "channels must be a tuple, not LinkDropout(probability=0.1, burst=1)",
+    "Communication(schedule=LinkDropout(0.1))": "schedule must be a coterie Schedule, not LinkDr",
+    "Communication(channels=LinkDropout(0.1))": "channels must be a tuple, not LinkDropout(prob",
     "Communication(weights='lazy')": "weights must be a rule, not 'lazy'",
     "Periodic('star')": "the other graphs must be a tuple, not 'star'",
     "Settings(communication=Ring())": "communication must be a coterie Communication, not Ring()",

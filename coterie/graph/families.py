@@ -4,34 +4,13 @@ import numpy as np
 
 from coterie.errors import GraphError, require
 from coterie.graph.graph import Graph, from_adjacency
-from coterie.graph.parametric import Edges, ErdosRenyi, Geometric
 from coterie.graph.shapes import (
-    Complete,
-    Exponential,
     Family,
-    Grid,
-    Line,
-    Ring,
-    Star,
-    Torus,
-    Unlinked,
 )
 from coterie.graph.weights import Weighting, metropolis
 from coterie.internal.parse_spec import spelled
 
-FAMILIES: dict[str, type[Family]] = {
-    "ring": Ring,
-    "line": Line,
-    "star": Star,
-    "grid": Grid,
-    "torus": Torus,
-    "exponential": Exponential,
-    "complete": Complete,
-    "none": Unlinked,
-    "erdos-renyi": ErdosRenyi,
-    "geometric": Geometric,
-    "edges": Edges,
-}
+FAMILIES: dict[str, type[Family]] = Family.KINDS
 """Every family that a name can stand for; `module:Class` stands for any other."""
 
 

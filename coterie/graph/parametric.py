@@ -11,7 +11,7 @@ from coterie.graph.shapes import Family, Links, Places
 
 
 @dataclass(frozen=True)
-class ErdosRenyi(Family):
+class ErdosRenyi(Family, name="erdos-renyi"):
     """Each pair with a probability, independently: `erdos-renyi:0.4,seed=1`.
 
     Erdős and Rényi's graphs in the form of Gilbert (1959). With the same seed a higher probability
@@ -38,7 +38,7 @@ class ErdosRenyi(Family):
 
 
 @dataclass(frozen=True)
-class Geometric(Family):
+class Geometric(Family, name="geometric"):
     """Random places in the unit square, linked within a radius: `geometric:0.4,seed=1`.
 
     With the same seed a larger radius only adds links, and more agents move nobody.
@@ -68,7 +68,7 @@ class Geometric(Family):
 
 
 @dataclass(frozen=True)
-class Edges(Family):
+class Edges(Family, name="edges"):
     """Just these pairs: `edges:0-1+1-2+1-3`."""
 
     pairs: str

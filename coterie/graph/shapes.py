@@ -9,11 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from coterie.internal.parts import Part
+
 Links = Iterable[tuple[int, int]]
 Places = Float[np.ndarray, "N 2"]
 
 
-class Family(abc.ABC):
+class Family(Part, abc.ABC):
     """Links among any number of agents; a frozen value whose fields are its parameters."""
 
     @abc.abstractmethod
@@ -26,7 +28,7 @@ class Family(abc.ABC):
 
 
 @dataclass(frozen=True)
-class Ring(Family):
+class Ring(Family, name="ring"):
     """Each agent and the next one, the last and the first."""
 
     def links(self, size: int) -> Links:
@@ -34,7 +36,7 @@ class Ring(Family):
 
 
 @dataclass(frozen=True)
-class Line(Family):
+class Line(Family, name="line"):
     """Each agent and the next one."""
 
     def links(self, size: int) -> Links:
@@ -45,7 +47,7 @@ class Line(Family):
 
 
 @dataclass(frozen=True)
-class Star(Family):
+class Star(Family, name="star"):
     """Agent 0 and every other."""
 
     def links(self, size: int) -> Links:
@@ -56,7 +58,7 @@ class Star(Family):
 
 
 @dataclass(frozen=True)
-class Grid(Family):
+class Grid(Family, name="grid"):
     """Rows and columns, as square as the number of agents allows."""
 
     def links(self, size: int) -> Links:
@@ -69,7 +71,7 @@ class Grid(Family):
 
 
 @dataclass(frozen=True)
-class Torus(Family):
+class Torus(Family, name="torus"):
     """A grid whose last row and column are linked to the first ones."""
 
     def links(self, size: int) -> Links:
@@ -82,7 +84,7 @@ class Torus(Family):
 
 
 @dataclass(frozen=True)
-class Exponential(Family):
+class Exponential(Family, name="exponential"):
     """Each agent and those 1, 2, 4, 8, ... places on, in a ring: no two are far apart."""
 
     def links(self, size: int) -> Links:
@@ -91,7 +93,7 @@ class Exponential(Family):
 
 
 @dataclass(frozen=True)
-class Complete(Family):
+class Complete(Family, name="complete"):
     """Everybody and everybody."""
 
     def links(self, size: int) -> Links:
@@ -99,7 +101,7 @@ class Complete(Family):
 
 
 @dataclass(frozen=True)
-class Unlinked(Family):
+class Unlinked(Family, name="none"):
     """No links at all: independent learners."""
 
     def links(self, size: int) -> Links:

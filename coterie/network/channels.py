@@ -18,16 +18,18 @@ from jaxtyping import Array, Bool, Key, PyTree
 
 from coterie.errors import ConfigError, require
 from coterie.internal.parse_spec import spelled
+from coterie.internal.parts import Part
 from coterie.network.round import Round
 
 
-class Channel(abc.ABC):  # noqa: B024 (a channel may do any of these, and does nothing else)
+class Channel(Part, abc.ABC):
     """What can happen to a message; a frozen dataclass that says what it does in these places.
 
     Who says which messages it `loses` has to say, too, how many are `lost`.
     """
 
-    def __init_subclass__(cls) -> None:
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
         require(
             ("loses" in vars(cls)) == ("lost" in vars(cls)),
             f"channel {cls.__name__} defines one of `loses` and `lost` without the other: which "
@@ -63,12 +65,12 @@ class Channel(abc.ABC):  # noqa: B024 (a channel may do any of these, and does n
         """
         return 0.0
 
-    def check(self, size: int) -> None:  # noqa: B027 (most fit any team)
+    def check(self, size: int) -> None:
         """Raise `ConfigError` if the channel makes no sense for so many agents."""
 
 
 @dataclass(frozen=True)
-class LinkDropout(Channel):
+class LinkDropout(Channel, name="loss"):
     """A share of the messages is lost, on both ways of a link at once."""
 
     probability: float
@@ -92,7 +94,7 @@ class LinkDropout(Channel):
 
 
 @dataclass(frozen=True)
-class Delay(Channel):
+class Delay(Channel, name="delay"):
     """Messages take up to `rounds` rounds.
 
     difference: an agent waits until every value is `rounds` old, and moves by a fraction of the
@@ -149,7 +151,7 @@ class Delay(Channel):
 
 
 @dataclass(frozen=True)
-class Partition(Channel):
+class Partition(Channel, name="partition"):
     """The team falls into groups that do not hear each other, and comes together again."""
 
     start_round: int
@@ -177,7 +179,7 @@ class Partition(Channel):
 
 
 @dataclass(frozen=True)
-class NodeFailure(Channel):
+class NodeFailure(Channel, name="silence"):
     """One agent neither speaks nor hears for a time, and returns."""
 
     agent: int
@@ -206,7 +208,7 @@ class NodeFailure(Channel):
 
 
 @dataclass(frozen=True)
-class Quantization(Channel):
+class Quantization(Channel, name="quantise"):
     """Numbers are rounded to few bits, up or down at random so that the mean is right.
 
     Each array is sent as its largest magnitude (32 bits) and whole multiples of a step.
@@ -233,7 +235,7 @@ class Quantization(Channel):
 
 
 @dataclass(frozen=True)
-class Noise(Channel):
+class Noise(Channel, name="noise"):
     """Numbers are sent with normal noise on them."""
 
     deviation: float
@@ -252,14 +254,7 @@ class Noise(Channel):
         return _each(disturbed, value, key), past
 
 
-CHANNELS: dict[str, type[Channel]] = {
-    "loss": LinkDropout,
-    "delay": Delay,
-    "partition": Partition,
-    "silence": NodeFailure,
-    "quantise": Quantization,
-    "noise": Noise,
-}
+CHANNELS: dict[str, type[Channel]] = Channel.KINDS
 """Every channel that a name can stand for; `module:Class` stands for any other."""
 
 

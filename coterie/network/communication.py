@@ -1,6 +1,5 @@
 """Who may talk to whom, when, and what can happen to messages: a value that a run is given."""
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +8,6 @@ import numpy as np
 
 from coterie.errors import require
 from coterie.graph import (
-    FAMILIES,
     Family,
     Graph,
     Ring,
@@ -19,12 +17,10 @@ from coterie.graph import (
     name_of_rule,
     read_weights,
 )
-from coterie.internal.parse_spec import imported, name_of, require_value
-from coterie.network.channels import CHANNELS, Channel
-from coterie.network.schedules import SCHEDULES, Schedule, Static
-
-KNOWN: Mapping[str, type] = {**FAMILIES, **SCHEDULES, **CHANNELS}
-PARTS = (Family, Schedule, Channel)
+from coterie.internal.parse_spec import require_value
+from coterie.internal.parts import Codec, describe, read
+from coterie.network.channels import Channel
+from coterie.network.schedules import Schedule, Static
 
 
 @dataclass(frozen=True)
@@ -73,13 +69,13 @@ class Communication:
         """All of it by names, fields and numbers, as JSON can hold it.
 
         >>> Communication().describe()["graph"], Communication().describe()["weights"]
-        ({'class': 'ring'}, 'metropolis')
+        ({'kind': 'ring'}, 'metropolis')
         """
         return {
-            "graph": _told(self.graph),
+            "graph": describe(self.graph, GRAPH),
             "weights": name_of_rule(self.weights),
-            "schedule": _told(self.schedule),
-            "channels": _told(self.channels),
+            "schedule": describe(self.schedule, GRAPH),
+            "channels": describe(self.channels, GRAPH),
             "allow_disconnected": self.allow_disconnected,
         }
 
@@ -90,44 +86,20 @@ class Communication:
         >>> Communication.described(Communication().describe()) == Communication()
         True
         """
-        read = {name: _read(value) for name, value in told.items()}
-        return Communication(**{**read, "weights": read_weights(told["weights"])})
+        parts = {name: read(value, GRAPH) for name, value in told.items()}
+        return Communication(**{**parts, "weights": read_weights(told["weights"])})
 
 
-def _told(value: Any) -> Any:
-    """A value as JSON can hold it: a class by its name, a graph by its matrices."""
-    if isinstance(value, Graph):
-        links, weights = value.adjacency.astype(int), value.weights
-        return {"adjacency": links.tolist(), "weights": weights.tolist()}
-    if isinstance(value, PARTS):
-        told = {field: _told(getattr(value, field)) for field in _fields(value)}
-        return {"class": name_of(value, KNOWN), **told}
-    if isinstance(value, tuple):
-        return [_told(part) for part in value]
-    require(
-        value is None or isinstance(value, bool | int | float | str),
-        f"{value!r} cannot be written down: the fields of graphs, schedules and channels are "
-        "numbers, words, graphs, or tuples of them.",
-    )
-    return value
+def _told_graph(graph: Graph) -> dict[str, Any]:
+    """A graph by its matrices."""
+    return {
+        "adjacency": graph.adjacency.astype(int).tolist(),
+        "weights": graph.weights.tolist(),
+    }
 
 
-def _fields(value: Any) -> list[str]:
-    return [field.name for field in dataclasses.fields(value) if field.init]
+def _read_graph(told: Mapping[str, Any]) -> Graph:
+    return Graph(np.array(told["adjacency"], bool), np.array(told["weights"], float))
 
 
-def _read(told: Any) -> Any:
-    """The value that `_told` has told."""
-    if isinstance(told, list):
-        return tuple(map(_read, told))
-    if not isinstance(told, dict):
-        return told
-    if "class" not in told:
-        return Graph(np.array(told["adjacency"], bool), np.array(told["weights"], float))
-    name = told["class"]
-    kind = KNOWN[name] if name in KNOWN else imported(name, object)
-    require(
-        issubclass(kind, PARTS),
-        f"{name!r} is no family of graphs, no schedule and no channel: derive it from one.",
-    )
-    return kind(**{field: _read(value) for field, value in told.items() if field != "class"})
+GRAPH: Codec = Graph, _told_graph, _read_graph

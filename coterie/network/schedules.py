@@ -13,6 +13,7 @@ from jaxtyping import Int
 from coterie.errors import GraphError, require
 from coterie.graph import Complete, Family, Graph, from_adjacency, graph_of, read_family
 from coterie.internal.parse_spec import READ, require_value, spelled
+from coterie.internal.parts import Part
 from coterie.network.link_schedule import (
     Asynchronous,
     EdgeActivation,
@@ -23,7 +24,7 @@ from coterie.network.link_schedule import (
 )
 
 
-class Schedule(abc.ABC):
+class Schedule(Part, abc.ABC):
     """Which links are up in which round; a frozen dataclass whose fields are its parameters."""
 
     @abc.abstractmethod
@@ -44,7 +45,7 @@ class Schedule(abc.ABC):
 
 
 @dataclass(frozen=True)
-class Static(Schedule):
+class Static(Schedule, name="static"):
     """The graph as it is, in every round."""
 
     def graphs(self, graph: Graph) -> tuple[Graph, ...]:
@@ -52,7 +53,7 @@ class Static(Schedule):
 
 
 @dataclass(frozen=True)
-class Periodic(Schedule):
+class Periodic(Schedule, name="periodic"):
     """The graph, then others, one per round, and from the start again."""
 
     others: tuple[Graph | Family, ...] = field(
@@ -73,7 +74,7 @@ class Periodic(Schedule):
 
 
 @dataclass(frozen=True)
-class RandomLinks(Schedule):
+class RandomLinks(Schedule, name="extra"):
     """The graph, and in each round every other link with a probability: fresh random graphs.
 
     Weights are Metropolis weights of the graph of the round. On a graph without links these are
@@ -101,7 +102,7 @@ class RandomLinks(Schedule):
 
 
 @dataclass(frozen=True)
-class AsyncIntervals(Schedule):
+class AsyncIntervals(Schedule, name="intervals"):
     """Each agent listens to its neighbours, then waits for so many rounds, drawn anew each time.
 
     F2A2's table 5: intervals are drawn from N(mean, deviation^2), rounded, and at least 1. Who
@@ -153,7 +154,7 @@ Order = Literal["random", "cyclic", "matched"]
 
 
 @dataclass(frozen=True)
-class EdgeGossip(Schedule):
+class EdgeGossip(Schedule, name="links"):
     """Few links at a time, as asynchronous methods activate them (MATRPO, Algorithm 1)."""
 
     order: Order = "random"
@@ -190,13 +191,7 @@ class EdgeGossip(Schedule):
         return turn
 
 
-SCHEDULES: dict[str, type[Schedule]] = {
-    "static": Static,
-    "periodic": Periodic,
-    "extra": RandomLinks,
-    "intervals": AsyncIntervals,
-    "links": EdgeGossip,
-}
+SCHEDULES: dict[str, type[Schedule]] = Schedule.KINDS
 """Every schedule that a name can stand for; `module:Class` stands for any other."""
 
 

@@ -22,7 +22,7 @@ from coterie.network import Communication
 from coterie.policies import SUFFIX
 from coterie.training.settings import Settings
 
-FORMAT = 2
+FORMAT = 3
 
 MEMORY = Path(os.devnull)
 """The folder of a run that is kept in memory: nothing can be written there."""
