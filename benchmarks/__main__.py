@@ -16,13 +16,17 @@ from rich.table import Table
 
 from benchmarks import matrpo
 from benchmarks.bound import Part, activations, dense, products
-from coterie import IPPO, SpreadFarama, family
+from coterie import IPPO, MLP, SpreadFarama, family
 from coterie.network import Communication
 from coterie.training.state import init_state, iterations
 
 NUM_ENVS, AGENTS, WIDTH = 64, 3, 64
 ALGORITHM = IPPO(
-    rollout_length=128, epochs=4, minibatches=4, hidden_sizes=(WIDTH, WIDTH), activation="tanh"
+    rollout_length=128,
+    epochs=4,
+    minibatches=4,
+    actor=MLP((WIDTH, WIDTH), "tanh"),
+    critic=MLP((WIDTH, WIDTH), "tanh"),
 )
 UPDATES, ROUNDS = 5, 7
 

@@ -17,22 +17,31 @@ from rich.table import Table
 
 from benchmarks.bound import Part, Product, dense, products
 from coterie import family
-from coterie.algorithms import F2A2SAC
-from coterie.algorithms.f2a2.primal_dual import DualState, PrimalDual
+from coterie.algorithms import (
+    F2A2SAC,
+    AttentionCritic,
+    CommunicatedActions,
+    EstimatedActions,
+    ExperienceReplay,
+)
+from coterie.algorithms.f2a2.consensus import DualState, PrimalDual
 from coterie.envs import Treasure
 from coterie.network import Communication, Network, lift, networks
+from coterie.rl.models import MLP
 from coterie.training.state import TrainState, init_state, iterations
 from coterie.types import AgentSpec
 
 Array = np.ndarray
 CLOCKS = {"of a processor": time.process_time, "on the clock": time.perf_counter}
 NUM_ENVS, TURNS, ROUNDS, REPEATS = 12, 3, 8, 20
+REPLAY = ExperienceReplay(updates_per_rollout=4, batch_size=1024, learning_starts=0)
+ATTENTION, MODELS, HIDDEN = AttentionCritic(), EstimatedActions(), (128, 128)
 ALGORITHM = F2A2SAC(
     rollout_length=100,
-    updates_per_rollout=4,
-    batch_size=1024,
-    learning_starts=0,
-    hidden_sizes=(128, 128),
+    replay=REPLAY,
+    actor=MLP(HIDDEN, "leaky_relu"),
+    critic=ATTENTION,
+    opponents=MODELS,
 )
 ENV = Treasure()
 
@@ -40,7 +49,7 @@ ENV = Treasure()
 def main() -> None:
     """Measure and print."""
     whole = Updates(ALGORITHM)
-    alone = Updates(dataclasses.replace(ALGORITHM, opponent_actions="policies"))
+    alone = Updates(dataclasses.replace(ALGORITHM, opponents=CommunicatedActions()))
     meet = Agreement(whole.team)
     rows = {"one update, play included": whole, "the same without models of others": alone}
     rows["the agreement"] = meet
@@ -61,7 +70,7 @@ def main() -> None:
 def show(seconds: dict[str, Array], parts: dict[str, tuple[float, ...]]) -> None:
     """Print what was measured beside the parts of the bound, each by every clock."""
     floor = np.sum(list(parts.values()), axis=0)
-    table = Table(title=f"F2A2-SAC, {ENV.agents} agents, batches of {ALGORITHM.batch_size}")
+    table = Table(title=f"F2A2-SAC, {ENV.agents} agents, batches of {REPLAY.batch_size}")
     table.add_column("seconds")
     for name in CLOCKS:
         table.add_column(name, justify="right")
@@ -99,16 +108,16 @@ class Updates:
         """Seconds by every clock, with its share of play."""
         began = spent()
         self.team, _ = jax.block_until_ready(self._advance(self.team))
-        return spent(began) / TURNS / ALGORITHM.updates_per_rollout
+        return spent(began) / TURNS / REPLAY.updates_per_rollout
 
 
 class Agreement:
     """What takes one round of the dual step and the averages, alone."""
 
     def __init__(self, team: TrainState) -> None:
-        pact = PrimalDual(ALGORITHM.penalty)
+        pact = PrimalDual()
         self._shared = jax.tree.map(
-            jnp.copy, jax.vmap(ALGORITHM.shared)(team.agents)[ALGORITHM.payload]
+            jnp.copy, jax.vmap(ALGORITHM.information.lasting)(team.agents)[ALGORITHM.payload]
         )
         self._network = networks(family("complete", ENV.agents), (ALGORITHM.payload,))
 
@@ -130,8 +139,8 @@ class Agreement:
 
 def bound(spec: AgentSpec, agents: int) -> dict[str, Part]:
     """What one update cannot do without, for all agents."""
-    sizes, rows = (spec.observation, spec.action.size, agents - 1), ALGORITHM.batch_size
-    policy = (spec.observation, *ALGORITHM.hidden_sizes, spec.action.size)
+    sizes, rows = (spec.size, spec.action.size, agents - 1), REPLAY.batch_size
+    policy = (spec.size, *HIDDEN, spec.action.size)
     critics: Counter[Product] = Counter()
     for backward, passes in ((False, 3), (True, 2)):
         critics.update({p: passes * n for p, n in critic(backward, *sizes).items()})
@@ -145,7 +154,7 @@ def bound(spec: AgentSpec, agents: int) -> dict[str, Part]:
 
 def critic(backward: bool, seen: int, acted: int, others: int) -> Counter[Product]:
     """The products of one attentional critic, with or without a gradient."""
-    width, rows = ALGORITHM.attention_dim, ALGORITHM.batch_size
+    width, rows = ATTENTION.attention_dim, REPLAY.batch_size
     found = Counter(products(rows, (seen, width, width), backward))  # itself, and its query
     found.update(_inner(rows, (width, width), backward))  # the query through the keys
     for _ in range(others):
@@ -156,14 +165,14 @@ def critic(backward: bool, seen: int, acted: int, others: int) -> Counter[Produc
 
 def minds(seen: int, acted: int, others: int) -> Counter[Product]:
     """Everybody's models: two guesses, of one reading of characters, and a step of learning."""
-    width, rows, found = ALGORITHM.opponent_hidden_size, ALGORITHM.batch_size, Counter()
+    width, rows, found = MODELS.hidden_size, REPLAY.batch_size, Counter()
     for backward, guesses in ((False, 2), (True, 1)):
         said = Counter(products(rows, (seen + 2 * width, width, acted), backward))
         said.update(products(rows, (seen, width, acted), backward))
-        states = _encoded(ALGORITHM.opponent_history, rows, (seen + acted, width), backward)
+        states = _encoded(MODELS.history, rows, (seen + acted, width), backward)
         for part, times in (said, guesses), (states, guesses):
             found.update({p: times * others * n for p, n in part.items()})
-        first = ALGORITHM.rollout_length, ALGORITHM.num_character_trajectories
+        first = ALGORITHM.rollout_length, MODELS.num_character_trajectories
         characters = _encoded(*first, (seen + acted, width), backward)
         found.update({p: others * n for p, n in characters.items()})
     return found

@@ -111,9 +111,9 @@ class Lesson(NamedTuple):
 
 
 @functools.cache
-def lesson(agents: int, num_envs: int, horizon: int, hidden: tuple[int, ...]) -> Lesson:
+def lesson(agents: int, num_envs: int, method: MATRPO) -> Lesson:
     """Fresh agents, and what they lived through."""
-    env, method = SpreadMATRPO(agents=agents), MATRPO(rollout_length=horizon, hidden_sizes=hidden)
+    env, horizon = SpreadMATRPO(agents=agents), method.rollout_length
     vector = env.vectorize(num_envs)
 
     def play(key: Key[Array, ""]) -> Lesson:
@@ -135,6 +135,11 @@ def lesson(agents: int, num_envs: int, horizon: int, hidden: tuple[int, ...]) ->
     return jax.block_until_ready(jax.jit(play)(jax.random.key(0)))
 
 
+def _played(method: MATRPO) -> MATRPO:
+    """What plays as this method does: the same for all that differ in how they learn."""
+    return MATRPO(rollout_length=method.rollout_length, actor=method.actor, critic=method.critic)
+
+
 class Timed:
     """A compiled function of what every agent has, and the least time that it took."""
 
@@ -154,21 +159,21 @@ class Timed:
 
 def update(method: MATRPO, schedule: Schedule, agents: int = 3, num_envs: int = NUM_ENVS) -> Timed:
     """All of `learn`, over a ring."""
-    played = lesson(agents, num_envs, method.rollout_length, method.hidden_sizes)
-    network = networks(family("ring", agents), method.information.payloads, schedule=schedule)
+    played = lesson(agents, num_envs, _played(method))
+    network = networks(family("ring", agents), method.information.sends, schedule=schedule)
     return Timed(method.learn, played.agents, played.trajectory, network, played.keys)
 
 
 def critic(method: MATRPO, agents: int = 3, num_envs: int = NUM_ENVS) -> Timed:
     """The part of it that is the critic's."""
-    played = lesson(agents, num_envs, method.rollout_length, method.hidden_sizes)
+    played = lesson(agents, num_envs, _played(method))
     return Timed(method.advantages, played.agents, played.trajectory, played.keys)
 
 
 def both_products(times: int) -> Timed:
     """Nothing but a product with J and one with its transpose, so many times."""
     method = PAPERS
-    played = lesson(3, NUM_ENVS, method.rollout_length, method.hidden_sizes)
+    played = lesson(3, NUM_ENVS, _played(method))
 
     def multiply(agent: TRPOState, trajectory: Trajectory, index: Int[Array, ""]) -> Array:
         local = method._local(agent.model, trajectory, index)

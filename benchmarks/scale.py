@@ -9,7 +9,14 @@ from rich.console import Console
 from rich.table import Table
 
 from coterie import family
-from coterie.algorithms import Algorithm, LiJia, NetworkedAC
+from coterie.algorithms import (
+    Algorithm,
+    ExperienceReplay,
+    Gossip,
+    GossipEstimate,
+    LiJia,
+    NetworkedAC,
+)
 from coterie.envs import Commons
 from coterie.network import Communication
 from coterie.training.state import TrainState, init_state, iterations
@@ -21,28 +28,29 @@ UPDATES = 8
 
 
 @dataclasses.dataclass(frozen=True)
-class SilentAC(NetworkedAC):
-    """Its messages left out, which a user cannot ask for."""
+class SilentGossip(Gossip):
+    """Messages left out, which a user cannot ask for."""
 
-    consensus_rounds: int = 0
+    rounds: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
-class SilentLiJia(LiJia):
-    """Its messages left out, which a user cannot ask for."""
+class SilentEstimate(GossipEstimate):
+    """Messages left out, which a user cannot ask for."""
 
-    gossip_rounds: int = 0
+    rounds: int = 0
 
 
+AT_ONCE = ExperienceReplay(learning_starts=0)
 METHODS: dict[str, tuple[Algorithm, Algorithm, Commons]] = {
     "networked-ac": (
         NetworkedAC(critic_actions="mean"),
-        SilentAC(critic_actions="mean"),
+        NetworkedAC(critic_actions="mean", consensus=SilentGossip()),
         Commons(),
     ),
     "li-jia": (
-        LiJia(learning_starts=0),
-        SilentLiJia(learning_starts=0),
+        LiJia(replay=AT_ONCE),
+        LiJia(replay=AT_ONCE, weight_estimation=SilentEstimate()),
         Commons(continuous=True),
     ),
 }

@@ -7,9 +7,7 @@ from coterie.algorithms import (
     DPO,
     F2A2COMA,
     F2A2DDPG,
-    F2A2ISAC,
     F2A2SAC,
-    F2A2TD3,
     IPPO,
     IQL,
     ITRPO,
@@ -17,6 +15,8 @@ from coterie.algorithms import (
     Algorithm,
     DeterministicOff,
     DeterministicOn,
+    IgnoredOpponents,
+    IndependentCritic,
     IQLTabular,
     LiJia,
     LiJiaTabular,
@@ -24,14 +24,14 @@ from coterie.algorithms import (
     NetworkedQAC,
 )
 from coterie.centralized import (
+    CENTRAL_AC,
+    CENTRAL_ACTOR_CRITIC,
+    CENTRAL_Q,
     COMA,
     CTRPO,
     MAAC,
     MADDPG,
     MAPPO,
-    CentralAC,
-    CentralActorCritic,
-    CentralQ,
 )
 from coterie.envs import ENVS
 from coterie.envs.game import Env
@@ -52,28 +52,28 @@ ALGORITHMS: dict[str, Algorithm] = {
     "ippo": IPPO(),
     "ippo-kl": DPO(sqrt_kl_coef=0.0),
     "iql": IQL(),
-    "mappo": MAPPO(),
+    "mappo": MAPPO,
     "matrpo": MATRPO(),
     "itrpo": ITRPO(),
-    "ctrpo": CTRPO(),
+    "ctrpo": CTRPO,
     "networked-ac": NetworkedAC(),
     "networked-q": NetworkedQAC(),
-    "central-ac": CentralAC(),
+    "central-ac": CENTRAL_AC,
     "maddpg": MADDPG(),
-    "maac": MAAC(),
+    "maac": MAAC,
     "f2a2-ddpg": F2A2DDPG(),
-    "f2a2-td3": F2A2TD3(),
+    "f2a2-td3": F2A2DDPG(num_critics=2, policy_delay=2, target_noise=0.2),
     "f2a2-sac": F2A2SAC(),
-    "f2a2-isac": F2A2ISAC(),
+    "f2a2-isac": F2A2SAC(critic=IndependentCritic(), opponents=IgnoredOpponents()),
     "f2a2-coma": F2A2COMA(),
-    "coma": COMA(),
+    "coma": COMA,
     "li-jia": LiJia(),
     "li-jia-tabular": LiJiaTabular(),
     "iql-tabular": IQLTabular(),
     "dac-on": DeterministicOn(),
     "dac-off": DeterministicOff(),
-    "central-actor-critic": CentralActorCritic(),
-    "central-q": CentralQ(),
+    "central-actor-critic": CENTRAL_ACTOR_CRITIC,
+    "central-q": CENTRAL_Q,
 }
 
 
@@ -135,10 +135,19 @@ def algorithm_name(algorithm: Algorithm) -> str:
     >>> algorithm_name(DPO(sqrt_kl_coef=0.0, actor_lr=0.1))
     'ippo-kl'
     """
-    kin = [name for name, preset in ALGORITHMS.items() if type(preset) is type(algorithm)]
+    kin = [
+        name
+        for name, preset in ALGORITHMS.items()
+        if type(preset) is type(algorithm) and _known(preset) == _known(algorithm)
+    ]
     if not kin:
         return path_of(algorithm)
     return min(kin, key=lambda name: len(differences(ALGORITHMS[name], algorithm)))
+
+
+def _known(algorithm: Algorithm) -> Any:
+    """What an algorithm may know, where that is not the affair of its other parts."""
+    return vars(algorithm).get("information")
 
 
 def make_env(name: str, **options: Any) -> Env:

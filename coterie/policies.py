@@ -14,10 +14,12 @@ from numpy.typing import ArrayLike
 
 from coterie.errors import RunError, require
 from coterie.internal.files import from_arrays, read_arrays, to_arrays, write_arrays
-from coterie.rl.models import ACTIVATIONS, Policy, Shape
-from coterie.types import AgentSpec, Box, Discrete, MultiDiscrete, Observation, Space
+from coterie.internal.parts import describe, read
+from coterie.rl.models import Inputs, Model
+from coterie.rl.networks import Policy
+from coterie.types import Box, Discrete, LearnerSpec, MultiDiscrete, Observation, Space
 
-FORMAT = "coterie policy 1"
+FORMAT = "coterie policy 2"
 SUFFIX = ".safetensors"
 KINDS: dict[str, type[Space]] = {
     "box": Box,
@@ -32,8 +34,9 @@ class PolicyMetadata:
 
     name:     the agent's name.
     env:      the environment it was trained for.
-    observation, hidden_sizes, activation, recurrent: the shape of its network.
+    observation, shape: how many numbers it perceives, and what shape they have.
     action:   its action space, in the environment's units.
+    model:    the architecture of its network.
     greedy:   whether it takes its most likely action (Q-learning) or draws one.
     states:   how many different observations there are, if they are numbered; 0 otherwise.
     deviations: the bounds of its deviations, if it is squashed.
@@ -43,29 +46,25 @@ class PolicyMetadata:
     env: str
     observation: int
     action: Space
-    hidden_sizes: tuple[int, ...]
-    activation: str
-    recurrent: bool
+    model: Model
     greedy: bool
+    shape: tuple[int, ...] = ()
     states: int = 0
     deviations: tuple[float, float] | None = None
 
 
 def policy_metadata(
-    name: str, env: str, spec: AgentSpec, policy: Policy, greedy: bool
+    name: str, env: str, spec: LearnerSpec, policy: Policy, greedy: bool
 ) -> PolicyMetadata:
     """The card of a trained policy."""
-    body = policy.body
-    hidden = tuple(int(layer.bias.shape[0]) for layer in body.layers)
     return PolicyMetadata(
         name,
         env,
         spec.observation,
         spec.action,
-        hidden,
-        body.activation,
-        body.cell is not None,
+        policy.model,
         greedy,
+        spec.shape,
         spec.states,
         policy.deviations,
     )
@@ -74,7 +73,9 @@ def policy_metadata(
 def save_policy(path: Path, policy: Policy, about: PolicyMetadata) -> None:
     """Write one agent's policy, whole or not at all."""
     kind = next(name for name, space in KINDS.items() if isinstance(about.action, space))
-    described = {"format": FORMAT, "kind": kind, **dataclasses.asdict(about)}
+    fields = {field.name: getattr(about, field.name) for field in dataclasses.fields(about)}
+    told = {"action": dataclasses.asdict(about.action), "model": describe(about.model)}
+    described = {"format": FORMAT, "kind": kind, **fields, **told}
     write_arrays(path, to_arrays(policy), {"policy": json.dumps(described)})
 
 
@@ -171,19 +172,17 @@ def read_policy(path: str | Path) -> tuple[Policy, PolicyMetadata]:
 
 
 def _read_card(described: dict[str, Any]) -> PolicyMetadata:
-    # Files of the first version do not say all.
-    described = {"states": 0, "deviations": None, **described}
     fields = {field.name: described[field.name] for field in dataclasses.fields(PolicyMetadata)}
     bounds: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value
         for key, value in fields["action"].items()
     }
     fields["action"] = KINDS[described["kind"]](**bounds)
-    fields["hidden_sizes"] = tuple(fields["hidden_sizes"])
+    fields["model"] = read(fields["model"], Model)
+    fields["shape"] = tuple(map(int, fields["shape"]))
     if fields["deviations"] is not None:
         low, high = fields["deviations"]
         fields["deviations"] = float(low), float(high)
-    _ = ACTIVATIONS[fields["activation"]]
     return PolicyMetadata(**fields)
 
 
@@ -192,9 +191,9 @@ def _blank(about: PolicyMetadata) -> Policy:
 
     def build() -> Policy:
         keys = jax.random.split(jax.random.key(0))
-        shape = Shape.of(about, about.hidden_sizes, about.activation, about.recurrent)
+        inputs = Inputs.of(about)
         if about.deviations is not None and about.action.continuous:
-            return Policy.squashed(keys, shape, about.action, about.deviations)
-        return Policy.init(keys, shape, about.action)
+            return Policy.squashed(keys, about.model, inputs, about.action, about.deviations)
+        return Policy.init(keys, about.model, inputs, about.action)
 
     return eqx.filter_eval_shape(build)

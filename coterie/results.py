@@ -16,7 +16,7 @@ from coterie.errors import EnvError, RunError, require
 from coterie.network import lift, stack
 from coterie.policies import PolicyMetadata, load_policy, read_policy
 from coterie.report.curve import Curve, gather
-from coterie.rl.models import Policy
+from coterie.rl.networks import Policy
 from coterie.training.action_scaling import action_scaling
 from coterie.training.evaluate import LONGEST, Scores, decide, evaluator, reraise_env_error
 from coterie.training.loggers.table import read_table
@@ -96,7 +96,7 @@ def _policy_of(run: Run, seed: int, agent: int) -> Policy:
         RunError,
     )
     policy, about = read_policy(path)
-    wanted, found = (name, spec.observation, spec.action), (about.name, *_sizes(about))
+    wanted, found = (name, spec.size, spec.action), (about.name, *_sizes(about))
     require(
         found == wanted,
         f"{path} is of {_sized(*found)}, not of {_sized(*wanted)}: "

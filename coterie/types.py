@@ -1,5 +1,6 @@
 """What one agent perceives and can do: spaces, specs and views."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple
@@ -128,13 +129,45 @@ Space = Discrete | MultiDiscrete | Box
 
 @dataclass(frozen=True)
 class AgentSpec:
-    """What one agent perceives (a vector of `observation` numbers) and what it can do.
+    """What one agent perceives and can do, as an environment says it.
 
+    observation: how many numbers it sees, or the shape of what it sees: `(7, 7, 3)` for the view of
+            a grid with three layers.
+    action: what it can do.
+    states: how many different observations there are, if they are numbered (`observation` is
+            then 1); 0 otherwise.
+
+    >>> AgentSpec((7, 7, 3), Discrete(5)).size
+    147
+    """
+
+    observation: int | tuple[int, ...]
+    action: Space
+    states: int = 0
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of an observation."""
+        seen = self.observation
+        return seen if isinstance(seen, tuple) else (seen,)
+
+    @property
+    def size(self) -> int:
+        """How many numbers an observation is."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True)
+class LearnerSpec:
+    """What a learner is told of its agent and its team, by the framework.
+
+    observation: how many numbers the agent sees; learners are shown them flat, `[..., F]`.
+    action: what it can do.
+    shape:  of what it sees, for models that look at images.
     masked: some actions may be impossible at times (`Observation.action_mask` is given).
     leaves: it may leave before the others (`Observation.alive` is given).
     state:  the length of the global state, for algorithms that declare it; 0 otherwise.
-    states: how many different observations there are, if they are numbered (`observation` is
-            then 1); 0 otherwise.
+    states: how many different observations there are, if they are numbered; 0 otherwise.
     num_envs: how many environments it plays side by side.
     sizes:  the sizes of the actions that learning sees: everybody's in order, or one if it sees
             their mean; none if it sees only its own.
@@ -145,6 +178,7 @@ class AgentSpec:
 
     observation: int
     action: Space
+    shape: tuple[int, ...] = ()
     masked: bool = False
     leaves: bool = False
     state: int = 0
@@ -155,10 +189,10 @@ class AgentSpec:
     widest: tuple[int, int] = (0, 0)
 
     @property
-    def padded(self) -> "AgentSpec":
+    def padded(self) -> "LearnerSpec":
         """This agent as it is held beside the others: as wide as the widest.
 
-        >>> AgentSpec(3, Box(1), widest=(5, 2)).padded.action.size
+        >>> LearnerSpec(3, Box(1), widest=(5, 2)).padded.action.size
         2
         """
         seen, acted = max(self.observation, self.widest[0]), max(self.action.size, self.widest[1])
@@ -168,20 +202,20 @@ class AgentSpec:
     def joint(self) -> int:
         """How many numbers stand for the actions that learning sees.
 
-        >>> AgentSpec(1, Discrete(2), sizes=(2, 3)).joint
+        >>> LearnerSpec(1, Discrete(2), sizes=(2, 3)).joint
         6
         """
         return len(self.sizes) * max(self.sizes, default=0)
 
 
-def kinds(specs: Sequence[AgentSpec]) -> dict[AgentSpec, list[int]]:
+def kinds(specs: Sequence[LearnerSpec]) -> dict[LearnerSpec, list[int]]:
     """The agents of each kind: what is made once for a kind need not be made for each of them.
 
-    >>> large, small = AgentSpec(9, Discrete(2)), AgentSpec(1, Discrete(2))
+    >>> large, small = LearnerSpec(9, Discrete(2)), LearnerSpec(1, Discrete(2))
     >>> list(kinds([large, small, large]).values())
     [[0, 2], [1]]
     """
-    found: dict[AgentSpec, list[int]] = {}
+    found: dict[LearnerSpec, list[int]] = {}
     for agent, spec in enumerate(specs):
         found.setdefault(spec, []).append(agent)
     return found
@@ -208,10 +242,10 @@ class Observation(NamedTuple):
         return self.observation if self.state is None else self.state
 
 
-def blank_observation(spec: AgentSpec, *shape: int) -> Observation:
+def blank_observation(spec: LearnerSpec, *shape: int) -> Observation:
     """Views of zeros, `[*shape, ...]`, with the fields that an agent of this kind is shown.
 
-    >>> blank_observation(AgentSpec(3, Discrete(2), masked=True), 5).action_mask.shape
+    >>> blank_observation(LearnerSpec(3, Discrete(2), masked=True), 5).action_mask.shape
     (5, 2)
     """
     return Observation(

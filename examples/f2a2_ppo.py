@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from coterie.algorithms import F2A2OnPolicy
-from coterie.algorithms.f2a2.f2a2_on import Critics, PolicyBatch
+from coterie.algorithms.f2a2.on_policy import Critics, PolicyBatch
 from coterie.bounds import Above
 from coterie.rl.importance import clipped_gain
 

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import jax
@@ -32,6 +32,7 @@ from coterie.training.run import Run, new_run, open_run
 from coterie.training.settings import Settings
 from coterie.training.setup import set_up
 from coterie.training.trainer import Trainer
+from tests.options import with_options
 
 SETTINGS = Settings(
     steps=240, num_envs=4, updates_per_block=2, num_evals=2, eval_episodes=3, num_checkpoints=5
@@ -110,8 +111,7 @@ class Pond(JaxEnv):
 
 def small(name: str, **options):
     """An algorithm of the catalogue with small networks."""
-    known = {field.name for field in fields(make_algorithm(name))}
-    return make_algorithm(name, **{k: v for k, v in SMALL.items() if k in known} | options)
+    return with_options(make_algorithm(name), **{**SMALL, **options})
 
 
 class Stop:

@@ -14,15 +14,18 @@ from jaxtyping import PyTree
 
 from coterie.algorithms import IPPO, MATRPO, Algorithm, Information, Trajectory
 from coterie.algorithms.base.tabular import Tabular
+from coterie.algorithms.ppo.base import Proximal
 from coterie.catalogue import ALGORITHMS
 from coterie.envs.game import AgentSpec, Box, Discrete, JaxEnv, Observation, Timestep
 from coterie.errors import ConfigError
 from coterie.graph import Graph, family
-from coterie.network import Communication, Network, lift
+from coterie.network import Communication, Network, Payload, lift
 from coterie.training.action_scaling import action_scaling
 from coterie.training.rollout import rollout
 from coterie.training.state import TrainState, init_state
+from coterie.types import LearnerSpec
 from examples.f2a2_ppo import F2A2PPO
+from tests.options import remembering, with_options
 
 SMALL = {
     "hidden_sizes": (8,),
@@ -38,30 +41,27 @@ SMALL = {
     "target_update_interval": 3,
     "epsilon_start": 0.5,
     "attention_dim": 8,
-    "opponent_hidden_size": 4,
+    "hidden_size": 4,
     "epsilon_decay_steps": 100,
 }
 
 
-def with_options(algorithm: Algorithm, **options: Any) -> Algorithm:
-    """The algorithm with those of the options that it has."""
-    known = {field.name for field in dataclasses.fields(algorithm)}
-    chosen = {name: value for name, value in options.items() if name in known}
-    return dataclasses.replace(algorithm, **chosen)
-
-
 @dataclasses.dataclass(frozen=True)
-class Gossip(IPPO):
+class Gossip(Proximal):
     """IPPO that is paid what its neighbourhood earns on average and averages its critic.
 
     The smallest algorithm that sends something: one exchange of rewards, `rounds` of critics.
     """
 
     rounds: int = 1
+    clip_eps: float = 0.2
+    surrogate = IPPO.surrogate
 
     @property
     def information(self) -> Information:
-        return Information(payloads=("reward", "critic"))
+        rewards = Payload("reward", numbers=lambda spec: self.rollout_length * spec.num_envs)
+        critic = Payload("critic", lasting=lambda state: state.critic, messages=self.rounds)
+        return Information(payloads=(rewards, critic))
 
     def learn(self, state, trajectory, network, key):
         present, earned = trajectory.view.alive, trajectory.reward
@@ -222,9 +222,9 @@ def catalogue(recurrent: bool) -> dict[str, Algorithm]:
     if not recurrent:
         return small
     return {
-        name: dataclasses.replace(algorithm, recurrent=True)
+        name: remembering(algorithm)
         for name, algorithm in small.items()
-        if hasattr(algorithm, "recurrent")
+        if algorithm.recurrent_models
     }
 
 
@@ -247,7 +247,7 @@ def accepts(algorithm: Algorithm, kind: type) -> bool:
     """Whether an algorithm can choose numbers (`Box`), or among actions (`Discrete`)."""
     states = 4 if isinstance(algorithm, Tabular) else 0
     try:
-        spec = AgentSpec(1, kind(2), states=states, state=2, sizes=(2, 2))
+        spec = LearnerSpec(1, kind(2), states=states, state=2, sizes=(2, 2))
         jax.eval_shape(functools.partial(algorithm.init, spec=spec), jax.random.key(0))
     except ConfigError:
         return False

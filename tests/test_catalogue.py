@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from coterie.algorithms import F2A2SAC, IPPO, IQL
+from coterie.algorithms import F2A2DDPG, IPPO, MATRPO
 from coterie.bounds import options_of
 from coterie.catalogue import (
     ABOUT,
@@ -20,9 +20,12 @@ from coterie.catalogue import (
 )
 from coterie.errors import ConfigError, RunError
 from coterie.graph import Star
+from coterie.internal.parts import Part
 from coterie.network import Communication, Delay, LinkDropout
+from coterie.rl.models import GRU, MLP
 from coterie.training.run import file_name, new_run, open_run
 from coterie.training.settings import Settings
+from tests.options import with_options
 from tests.runs import Pond
 
 TALK = Communication(Star(), channels=(LinkDropout(0.3), Delay(2)))
@@ -50,10 +53,7 @@ PAIRS = [(name, "spread") for name in ALGORITHMS] + [("dpo", name) for name in E
 @pytest.mark.parametrize(("algorithm", "env"), PAIRS)
 def test_a_configuration_survives_being_written(tmp_path, algorithm, env):
     options = {"env_kwargs": ("N=2", "shape=(1, 'a')")} if env.startswith("pettingzoo") else {}
-    networks = hasattr(ALGORITHMS[algorithm], "hidden_sizes")
-    changed = make_algorithm(
-        algorithm, **({"hidden_sizes": (3, 4)} if networks else {"discount": 0.1})
-    )
+    changed = with_options(make_algorithm(algorithm), hidden_sizes=(3, 4), discount=0.1)
     run = new_run(changed, make_env(env, **options), Settings(communication=TALK), tmp_path / "run")
     run.create()
     assert open_run(tmp_path / "run") == run
@@ -141,11 +141,6 @@ def test_names_of_agents_cannot_leave_their_folder():
         ("discount", 1.5, "discount must lie between 0 and 1, not 1.5."),
         ("epochs", 0, "epochs must be at least 1, not 0."),
         ("clip_eps", math.nan, "clip_eps must be a number, not nan."),
-        (
-            "hidden_sizes",
-            (64, 0),
-            "hidden_sizes needs widths of at least 1, not (64, 0): try 64 64.",
-        ),
     ],
 )
 def test_hyperparameters_out_of_range_are_refused_at_once(name, value, sentence):
@@ -155,25 +150,34 @@ def test_hyperparameters_out_of_range_are_refused_at_once(name, value, sentence)
         assert str(refused.value).startswith(sentence)
 
 
-def test_a_recurrent_unit_needs_a_dense_layer_before_it():
-    for kind in (IPPO, IQL, F2A2SAC):
-        with pytest.raises(ConfigError, match="a recurrent unit comes after a dense layer"):
-            kind(hidden_sizes=(), recurrent=True)
+def test_models_that_make_no_sense_are_refused():
+    with pytest.raises(ConfigError, match=r"hidden_sizes needs widths .* not \(64, 0\)"):
+        MLP((64, 0))
+    with pytest.raises(ConfigError, match="a recurrent unit comes after a dense layer"):
+        GRU(())
+    with pytest.raises(ConfigError, match="actor of MATRPO has no memory: use mlp or cnn for it"):
+        MATRPO(actor=GRU())
+    with pytest.raises(ConfigError, match="critic of F2A2DDPG has no memory"):
+        F2A2DDPG(critic=GRU())
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_every_number_of_an_algorithm_declares_where_it_makes_sense(name):
     """And refuses what it should: nothing new escapes."""
-    algorithm = ALGORITHMS[name]
-    numbers = [
-        option
-        for option in options_of(type(algorithm))
-        if option.kind in (int, float, tuple[int, ...])
-    ]
-    assert [option.name for option in numbers if not option.bounds] == []
-    for option in numbers:
-        with pytest.raises(ConfigError, match=f"^{option.name} "):
-            dataclasses.replace(algorithm, **{option.name: WRONG[option.kind]})
+    for value in parts_of(ALGORITHMS[name]):
+        numbers = [option for option in options_of(type(value)) if option.kind in WRONG]
+        assert [option.name for option in numbers if not option.bounds] == []
+        for option in numbers:
+            with pytest.raises(ConfigError, match=f"^{option.name} "):
+                dataclasses.replace(value, **{option.name: WRONG[option.kind]})
+
+
+def parts_of(value):
+    """A value, its parts, and theirs."""
+    yield value
+    for field in dataclasses.fields(value):
+        if isinstance(getattr(value, field.name), Part):
+            yield from parts_of(getattr(value, field.name))
 
 
 WRONG = {int: -1, float: math.nan, tuple[int, ...]: (0,)}

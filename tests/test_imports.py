@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "types": set(),
     "internal": {"errors", "bounds"},
     "graph": {"errors", "internal"},
-    "network": {"errors", "graph", "internal"},
+    "network": {"errors", "types", "graph", "internal"},
     "rl": {"errors", "bounds", "types", "internal"},
     "algorithms": {"errors", "bounds", "types", "internal", "rl", "network"},
     "centralized": {"errors", "bounds", "types", "internal", "rl", "network", "algorithms"},

@@ -14,16 +14,17 @@ from coterie.internal.files import read_arrays, write_arrays
 from coterie.network import unstack
 from coterie.policies import load_policy, policy_metadata, read_policy, save_policy
 from coterie.results import trained_team
-from coterie.rl.models import Policy, Shape
+from coterie.rl.models import GRU
+from coterie.rl.networks import Policy
 from coterie.training.action_scaling import action_scaling
 from coterie.training.evaluate import decide
-from coterie.types import AgentSpec, Box, Discrete, MultiDiscrete, Observation
+from coterie.types import Box, Discrete, LearnerSpec, MultiDiscrete, Observation
 from tests.runs import Pond, copied, finished, python, trainer
 
 CASES = {
     "discrete": ("dpo", Pond(), {}),
     "box": ("dpo", Pond(box=True), {}),
-    "recurrent": ("dpo", Pond(), {"recurrent": True}),
+    "recurrent": ("dpo", Pond(), {"actor": GRU((8,)), "critic": GRU((8,))}),
     "masked": ("dpo", Pond(masked=True), {}),
     "unequal": ("dpo", Pond(unequal=True), {}),
     "q": ("iql", Pond(), {}),
@@ -47,7 +48,7 @@ def as_trained(run, agent, greedy, seed):
     spec = run.env.specs[agent]
     for row, mask in zip(SEEN, masks(run, agent), strict=True):
         key, now = jax.random.split(key)
-        view = Observation(jnp.asarray(row[: spec.observation]), mask)
+        view = Observation(jnp.asarray(row[: spec.size]), mask)
         action, memory = decide(policy, memory, view, now, greedy)
         answers.append(np.asarray(action))
     if isinstance(spec.action, Discrete):
@@ -132,13 +133,13 @@ print(policy.card.name, [policy([x]) for x in (-1.0, 0.0, 1.0)])
     assert python(code, cwd=tmp_path) == f"agent-1 {expected}\n"
 
 
-NUMBERED = AgentSpec(1, Discrete(3), states=4)
+NUMBERED = LearnerSpec(1, Discrete(3), states=4)
 
 
 @pytest.mark.parametrize("hidden", [(), (5,)])
 def test_numbered_observations_are_given_by_their_number(tmp_path, hidden):
     keys = jax.random.split(jax.random.key(1))
-    policy = Policy.init(keys, Shape.of(NUMBERED, hidden, "relu", False), Discrete(3), gain=9.0)
+    policy = Policy.init(keys, MLP(hidden), Inputs.of(NUMBERED), Discrete(3), gain=9.0)
     save_policy(
         tmp_path / "x.safetensors", policy, policy_metadata("x", "y", NUMBERED, policy, True)
     )
@@ -154,10 +155,9 @@ def test_numbered_observations_are_given_by_their_number(tmp_path, hidden):
 
 def test_a_center_answers_for_everybody(tmp_path):
     """Of two and three actions; the last of each has by far the highest preference."""
-    team = AgentSpec(2, MultiDiscrete((2, 3)))
-    policy = Policy.init(
-        jax.random.split(jax.random.key(1)), Shape.of(team, (), "relu", False), team.action
-    )
+    team = LearnerSpec(2, MultiDiscrete((2, 3)))
+    keys = jax.random.split(jax.random.key(1))
+    policy = Policy.init(keys, MLP(()), Inputs.of(team), team.action)
     policy = eqx.tree_at(lambda p: p.head.bias, policy, 9.0 * jnp.array([0.0, 1, 5, 0, 1, 2]))
     save_policy(tmp_path / "x.safetensors", policy, policy_metadata("x", "y", team, policy, True))
     loaded = load_policy(tmp_path / "x.safetensors")
@@ -186,12 +186,25 @@ def recarded(path, **changes):
     write_arrays(path, arrays, {"policy": json.dumps(card)})
 
 
+DENSE = {"kind": "mlp", "hidden_sizes": [8], "activation": "relu"}
+SIZES = r"float32\[.*\] where float32\[.*\] is expected"
 FORGED = {
     "another format": ({"format": "coterie policy 99"}, "not a policy file of this version"),
-    "an unknown activation": ({"activation": "__import__"}, "does not describe a policy"),
-    "no sizes": ({"hidden_sizes": []}, r"float32\[.*\] where float32\[.*\] is expected"),
-    "a memory of nothing": ({"hidden_sizes": [], "recurrent": True}, "does not describe a policy"),
-    "other sizes": ({"hidden_sizes": [9]}, r"float32\[.*\] where float32\[.*\] is expected"),
+    "an unknown activation": (
+        {"model": DENSE | {"activation": "__import__"}},
+        "activation must be",
+    ),
+    "an unknown model": ({"model": {"kind": "mpl"}}, "unknown Model 'mpl'"),
+    "a class that is no model": ({"model": {"kind": "subprocess:Popen"}}, "not a coterie Model"),
+    "no sizes": ({"model": DENSE | {"hidden_sizes": []}}, SIZES),
+    "a memory of nothing": (
+        {"model": {"kind": "gru", "hidden_sizes": []}},
+        "a recurrent unit comes",
+    ),
+    "other sizes": (
+        {"model": DENSE | {"hidden_sizes": [9]}},
+        r"float32\[.*\] where float32\[.*\] is",
+    ),
     "text for a size": ({"observation": "2"}, "does not describe a policy"),
 }
 

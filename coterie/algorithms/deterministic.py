@@ -2,8 +2,8 @@
 
 import abc
 import math
-from dataclasses import dataclass
-from typing import Annotated, Literal, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,12 +13,14 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 from coterie.algorithms.base.algorithm import Algorithm, Information, Metrics, Trajectory
 from coterie.bounds import Above, AtLeast, Between
 from coterie.errors import require
-from coterie.network import Network
+from coterie.network import Network, Payload
+from coterie.rl.bodies import Body
+from coterie.rl.layers import Dense
 from coterie.rl.masked_stats import mean
-from coterie.rl.models import Body, Dense, Policy, Shape
+from coterie.rl.models import MLP, Inputs, Model
+from coterie.rl.networks import Policy
 from coterie.rl.schedules import decayed
-from coterie.rl.widths import Widths
-from coterie.types import AgentSpec, Observation
+from coterie.types import LearnerSpec, Observation
 
 Parameters = tuple[Body, Dense]
 """What the mean of a policy depends on."""
@@ -86,11 +88,9 @@ class Deterministic(Algorithm):
     """Largest norm of the actor's gradient; no limit by default."""
     parameter_bound: Annotated[float | None, Above(0)] = None
     """Parameters stay within +-bound, the theorems' projection; no limit by default."""
-    hidden_sizes: Widths = ()
-    """Widths of the policy's dense layers; none for a linear policy. The theory is for smooth
+    actor: Model = MLP((), "tanh")  # noqa: RUF009 (frozen)
+    """The policy's network; without hidden layers a linear policy. The theory is for smooth
     policies, and its critic is linear whatever the policy."""
-    activation: Literal["tanh", "relu", "selu", "leaky_relu"] = "tanh"
-    """Non-linearity after each dense layer."""
 
     @abc.abstractmethod
     def target(
@@ -101,7 +101,12 @@ class Deterministic(Algorithm):
     @property
     def information(self) -> Information:
         return Information(
-            state=True, action_space="continuous", broadcasts=("features",), payloads=("critic",)
+            state=True,
+            action_space="continuous",
+            payloads=(
+                Payload("features", scope="all"),
+                Payload("critic", lasting=lambda state: state.critic),
+            ),
         )
 
     @property
@@ -109,26 +114,24 @@ class Deterministic(Algorithm):
         return True
 
     def check(self, num_envs: int) -> None:
-        super().check(num_envs)
         require(
             self.actor_lr_decay >= self.critic_lr_decay,
             f"actor_lr_decay must be at least critic_lr_decay, not {self.actor_lr_decay} below "
             f"{self.critic_lr_decay}: the critic has to keep up with the policy.",
         )
 
-    def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[DeterministicState, tuple[()]]:
+    def init(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[DeterministicState, tuple[()]]:
         self.require_actions(spec.action)
         policy = self._actor(key, spec)
         width = math.log(self.action_noise_std)
-        policy = Policy(policy.body, policy.head, jnp.full(spec.action.size, width))
+        policy = replace(policy, log_std=jnp.full(spec.action.size, width))
         each = jax.eval_shape(lambda: _parameters(self._actor(key, spec.padded)))
         slopes = jax.tree.map(lambda x: jnp.zeros((spec.agents, *x.shape)), each)
         critic = Critic(slopes, (jnp.zeros(spec.state), jnp.zeros(())))
         return DeterministicState(policy, critic, jnp.zeros(()), jnp.zeros((), jnp.int32)), ()
 
-    def _actor(self, key: Key[Array, ""], spec: AgentSpec) -> Policy:
-        shape = Shape.of(spec, self.hidden_sizes, self.activation, recurrent=False)
-        return Policy.init(jax.random.split(key), shape, spec.action)
+    def _actor(self, key: Key[Array, ""], spec: LearnerSpec) -> Policy:
+        return Policy.init(jax.random.split(key), self.actor, Inputs.of(spec), spec.action)
 
     def act(
         self, state: DeterministicState, memory: tuple[()], view: Observation, key: Key[Array, ""]
@@ -188,7 +191,7 @@ class Deterministic(Algorithm):
         if self.max_grad_norm is not None:
             rate = rate * jnp.minimum(1.0, self.max_grad_norm / jnp.maximum(norm, 1e-12))
         body, head = jax.tree.map(lambda p, g: self._within(p + rate * g), parameters, gradient)
-        return Policy(body, head, state.policy.log_std), norm
+        return replace(state.policy, body=body, head=head), norm
 
     def _within(self, parameters: Array) -> Array:
         return (
@@ -199,9 +202,6 @@ class Deterministic(Algorithm):
 
     def policy(self, state: DeterministicState) -> Policy:
         return state.policy
-
-    def shared(self, state: DeterministicState) -> dict[str, PyTree]:
-        return {"critic": state.critic}
 
 
 @dataclass(frozen=True)

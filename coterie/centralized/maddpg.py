@@ -12,14 +12,15 @@ from coterie.algorithms.base.off_policy import (
     ActorCriticState,
     CriticTargets,
     Models,
+    OffPolicy,
     OffPolicyState,
-    TDActorCritic,
 )
 from coterie.bounds import Above, AtLeast
-from coterie.network import Network
+from coterie.network import Network, Payload
 from coterie.rl.masked_stats import mean
-from coterie.rl.models import ActionCritic, Policy, Shape
-from coterie.types import AgentSpec, Observation, blank_observation
+from coterie.rl.models import Inputs
+from coterie.rl.networks import ActionCritic, Policy
+from coterie.types import LearnerSpec, Observation, blank_observation
 
 PAYLOAD = "target-actions"
 
@@ -35,7 +36,7 @@ class Transition(NamedTuple):
 
 
 @dataclass(frozen=True)
-class MADDPG(TDActorCritic):
+class MADDPG(OffPolicy):
     """Deterministic policies with central critics (Lowe et al. 2017).
 
     Agent `i` learns `Q_i(state, all actions)` towards `r_i + gamma Q_i(state', mu'_1(o_1'), ...)`
@@ -52,24 +53,28 @@ class MADDPG(TDActorCritic):
 
     @property
     def information(self) -> Information:
-        return Information(state=True, actions="joint", central=True, payloads=(PAYLOAD,))
+        told = Payload(
+            PAYLOAD,
+            messages=self.replay.updates_per_rollout,
+            numbers=lambda spec: self.replay.batch_size * max(spec.sizes),
+        )
+        return Information(state=True, actions="joint", central=True, payloads=(told,))
 
     @property
     def deterministic_eval(self) -> bool:
         return True
 
-    def models(self, key: Key[Array, ""], spec: AgentSpec) -> Models:
+    def models(self, key: Key[Array, ""], spec: LearnerSpec) -> Models:
         keys = jax.random.split(key, 4)
-        seen = Shape.of(spec, self.hidden_sizes, self.activation, False)
-        known = seen._replace(inputs=spec.state, numbered=False)
-        noise = self.action_noise_std
+        seen, noise = Inputs.of(spec), self.action_noise_std
         if spec.action.continuous:
-            policy = Policy.squashed(keys[0::2], seen, spec.action, (noise, noise))
+            policy = Policy.squashed(keys[0::2], self.actor, seen, spec.action, (noise, noise))
         else:
-            policy = Policy.init(keys[0::2], seen, spec.action)
-        return Models(policy, ActionCritic.init(keys[1::2], known, spec.joint))
+            policy = Policy.init(keys[0::2], self.actor, seen, spec.action)
+        known = Inputs(spec.state)
+        return Models(policy, ActionCritic.init(keys[1::2], self.critic, known, spec.joint))
 
-    def blank(self, spec: AgentSpec) -> Transition:
+    def blank(self, spec: LearnerSpec) -> Transition:
         view, zero = blank_observation(spec), jnp.zeros(())
         return Transition(view, jnp.zeros(spec.joint), zero, zero > 0, view)
 

@@ -3,15 +3,14 @@ return."""
 
 from dataclasses import replace
 
-from coterie.algorithms import Algorithm, NetworkedAC
-from coterie.centralized import CentralAC
+from coterie.algorithms import Algorithm, NetworkedAC, ToldReward
 from coterie.claims.assertions import above, close, costs
 from coterie.claims.figure import Claim, Panel
 from coterie.claims.study import Study
 from coterie.envs import Commons
 from coterie.graph import Unlinked, family, read_family
 from coterie.network import Communication, read_channel
-from coterie.training.run import options
+from coterie.rl.models import MLP
 from coterie.training.settings import Settings
 
 AGENTS = 8
@@ -37,10 +36,10 @@ LEARNER = NetworkedAC(
     critic_lr=1e-3,
     critic_epochs=5,
     critic_actions="mean",
-    hidden_sizes=(32, 32),
-    critic_hidden_sizes=(32, 32),
+    actor=MLP((32, 32), "tanh"),
+    critic=MLP((32, 32), "tanh"),
 )
-CENTRAL = CentralAC(**options(LEARNER))
+CENTRAL = replace(LEARNER, consensus=ToldReward())
 
 FAULTS = {
     "messages lost": {"30 %": "loss:0.3", "60 %": "loss:0.6", "90 %": "loss:0.9"},

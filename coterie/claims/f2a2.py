@@ -6,14 +6,19 @@ from dataclasses import dataclass, replace
 from coterie.algorithms import (
     F2A2COMA,
     F2A2DDPG,
-    F2A2ISAC,
     F2A2SAC,
-    F2A2TD3,
     Algorithm,
+    AlternatingObjective,
+    AttentionCritic,
+    CommunicatedActions,
+    EstimatedActions,
+    ExperienceReplay,
+    IgnoredOpponents,
+    IndependentCritic,
     NetworkedAC,
+    PrimalDual,
 )
-from coterie.algorithms.base.off_policy import OffPolicy
-from coterie.algorithms.f2a2.f2a2_off import F2A2OffPolicy
+from coterie.algorithms.f2a2.off_policy import F2A2OffPolicy
 from coterie.centralized import COMA, MAAC, MADDPG
 from coterie.claims.assertions import above, every, not_worse, sends_less, single_step_gain
 from coterie.claims.figure import Claim, Figure, Panel
@@ -21,6 +26,7 @@ from coterie.envs import RoverTower, Treasure
 from coterie.envs.game import Env
 from coterie.graph import Complete, Ring, Unlinked
 from coterie.network import AsyncIntervals, Communication, RandomLinks
+from coterie.rl.models import MLP
 from coterie.training.run import options
 from coterie.training.settings import Settings
 
@@ -42,17 +48,28 @@ class Task:
         alike.
         """
         learner = self.learner
-        memory, company = options(learner, OffPolicy), options(learner, F2A2OffPolicy)
-        alone = {**company, "opponent_actions": "none", "share": "inner"}
+        ddpg = F2A2DDPG(**options(learner, F2A2OffPolicy))
+        inner = IndependentCritic(share="inner")
         return {
             "f2a2-sac": learner,
             "maac": self.maac(),
-            "f2a2-isac": F2A2ISAC(temperature=learner.temperature, **alone),
-            "f2a2-ddpg": F2A2DDPG(**company),
-            "maddpg": MADDPG(**memory),
-            "f2a2-td3": F2A2TD3(**company),
+            "f2a2-isac": replace(learner, critic=inner, opponents=IgnoredOpponents()),
+            "f2a2-ddpg": ddpg,
+            "maddpg": MADDPG(
+                replay=learner.replay,
+                actor_lr=learner.actor_lr,
+                critic_lr=learner.critic_lr,
+                discount=learner.discount,
+                tau=learner.tau,
+                max_grad_norm=learner.max_grad_norm,
+                actor=learner.actor,
+                critic=ddpg.critic,
+            ),
+            "f2a2-td3": replace(ddpg, num_critics=2, policy_delay=2, target_noise=0.2),
             "f2a2-coma": self.counterfactual,
-            "coma": replace(COMA(**options(self.counterfactual)), objective="alternating"),
+            "coma": replace(
+                self.counterfactual, consensus=COMA.consensus, objective=COMA.objective
+            ),
             "ma-ac": NetworkedAC(
                 rollout_length=25,
                 discount=0.9,
@@ -60,15 +77,18 @@ class Task:
                 critic_lr=3e-3,
                 critic_epochs=5,
                 entropy_coef=0.03,
-                activation="leaky_relu",
+                actor=MLP((64, 64), "leaky_relu"),
+                critic=MLP((64, 64), "leaky_relu"),
             ),
         }
 
-    def maac(self) -> MAAC:
+    def maac(self) -> F2A2SAC:
         """The central method that F2A2-SAC is compared with."""
-        memory = options(self.learner, OffPolicy)
-        return MAAC(
-            attention_dim=self.learner.attention_dim, temperature=self.learner.temperature, **memory
+        return replace(
+            self.learner,
+            consensus=MAAC.consensus,
+            objective=MAAC.objective,
+            opponents=MAAC.opponents,
         )
 
 
@@ -92,21 +112,19 @@ ROVERS = Task(
         num_checkpoints=1,
     ),
     F2A2SAC(
-        attention_dim=64,
+        critic=AttentionCritic(attention_dim=64),
         temperature=0.02,
-        updates_per_rollout=4,
-        batch_size=128,
-        buffer_size=100_000,
-        learning_starts=2_400,
+        replay=ExperienceReplay(
+            updates_per_rollout=4, batch_size=128, buffer_size=100_000, learning_starts=2_400
+        ),
         actor_lr=1e-3,
         critic_lr=3e-3,
         discount=0.9,
         tau=0.02,
         max_grad_norm=10.0,
-        opponent_hidden_size=16,
-        opponent_history=3,
-        num_character_trajectories=2,
-        opponent_window=2_400,
+        opponents=EstimatedActions(
+            hidden_size=16, history=3, num_character_trajectories=2, window=2_400
+        ),
     ),
     F2A2COMA(
         updates_per_rollout=8,
@@ -129,8 +147,7 @@ HUNTERS = Task(
     replace(
         ROVERS.learner,
         temperature=0.01,
-        updates_per_rollout=16,
-        learning_starts=50_000,
+        replay=replace(ROVERS.learner.replay, updates_per_rollout=16, learning_starts=50_000),
         actor_lr=1e-4,
         critic_lr=1e-3,
     ),
@@ -172,8 +189,8 @@ def figure_8() -> Figure:
     def panel(task: Task) -> Panel:
         methods: Mapping[str, Algorithm] = {
             "f2a2-sac": task.learner,
-            "alternating": replace(task.learner, objective="alternating"),
-            "policies said": replace(task.learner, opponent_actions="policies"),
+            "alternating": replace(task.learner, objective=AlternatingObjective()),
+            "policies said": replace(task.learner, opponents=CommunicatedActions()),
         }
         return Panel(task.env, methods, task.settings, claims)
 
@@ -215,7 +232,7 @@ def table_5() -> Figure:
     says = "every 20 updates is enough, every 200 is not"
 
     def panel(task: Task, name: str) -> Panel:
-        learner = replace(task.learner, dual_decay=0.1, penalty=20.0)
+        learner = replace(task.learner, consensus=PrimalDual(dual_decay=0.1, penalty=20.0))
         return _talking(task, learner, waits, (Claim(name, says, every(*enough)),))
 
     return Figure({"treasure": panel(HUNTERS, "F22"), "rover-tower": panel(ROVERS, "F23")})

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from coterie.algorithms import Algorithm, LiJia, LiJiaTabular
-from coterie.centralized import MADDPG, CentralActorCritic, CentralQ
+from coterie.centralized import CENTRAL_ACTOR_CRITIC, CENTRAL_Q, MADDPG
 from coterie.claims.assertions import above, faster, within
 from coterie.claims.figure import Claim, Figure, Panel
 from coterie.envs import RandomMDP, SpreadLiJia
@@ -13,8 +13,8 @@ from coterie.training.settings import Settings
 # The step sizes are the defaults: chosen on instances that are not those of the figures.
 METHODS: Mapping[str, Algorithm] = {
     "li-jia": LiJiaTabular(),
-    "central-ac": CentralActorCritic(),
-    "central-q": CentralQ(),
+    "central-ac": CENTRAL_ACTOR_CRITIC,
+    "central-q": CENTRAL_Q,
 }
 RIVALS = ("central-ac", "central-q")
 SETTINGS = Settings(

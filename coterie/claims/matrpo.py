@@ -1,12 +1,14 @@
 """The figures of the MATRPO paper (Li & He)."""
 
 from dataclasses import replace
+from typing import Any
 
 from coterie.algorithms import ITRPO, MATRPO, Algorithm, NetworkedQAC
 from coterie.centralized import CTRPO, MAPPO
 from coterie.claims.assertions import above, close, every, largest_seed_variance, not_worse, within
 from coterie.claims.figure import Claim, Figure, Panel
 from coterie.envs import SpreadMATRPO, TreasureMATRPO
+from coterie.rl.models import MLP
 from coterie.training.settings import Settings
 
 SETTINGS = Settings(
@@ -32,29 +34,26 @@ def _methods(learner: MATRPO, joint: float) -> dict[str, Algorithm]:
 
     joint: C-TRPO's bound on the divergence of the joint policy.
     """
-    discount, hidden, damping = learner.discount, learner.hidden_sizes, learner.damping
+    discount, damping = learner.discount, learner.damping
+    models: dict[str, Any] = {"actor": learner.actor, "critic": learner.critic}
     return {
         "matrpo": learner,
-        "c-trpo": CTRPO(max_kl=joint, damping=damping, discount=discount, hidden_sizes=hidden),
-        "i-trpo": ITRPO(
-            max_kl=learner.max_kl, damping=damping, discount=discount, hidden_sizes=hidden
-        ),
+        "c-trpo": replace(CTRPO, max_kl=joint, damping=damping, discount=discount, **models),
+        "i-trpo": ITRPO(max_kl=learner.max_kl, damping=damping, discount=discount, **models),
         "fdmarl": NetworkedQAC(
             rollout_length=learner.rollout_length,
             discount=discount,
             critic_epochs=20,
-            hidden_sizes=hidden,
-            critic_hidden_sizes=hidden,
-            activation=learner.activation,
+            **models,
         ),
-        "mappo": MAPPO(
+        "mappo": replace(
+            MAPPO,
             rollout_length=learner.rollout_length,
             discount=discount,
             minibatches=1,
             actor_lr=1e-3,
             critic_lr=1e-3,
-            hidden_sizes=hidden,
-            activation=learner.activation,
+            **models,
         ),
     }
 
@@ -71,7 +70,8 @@ COLLECTOR = MATRPO(
     cg_iters=10,
     damping=0.1,
     discount=0.995,
-    hidden_sizes=(64, 64),
+    actor=MLP((64, 64), "selu"),
+    critic=MLP((64, 64), "selu"),
     penalty=5.0,
     step_rule="boundary",
     ratio_exchange="linear",

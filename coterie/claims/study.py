@@ -66,7 +66,7 @@ class Study:
 
     def _apart(self, run: Run) -> Interval | None:
         """How far the team was from agreeing at the end of its training."""
-        if not run.algorithm.information.payloads:
+        if not run.algorithm.information.sends:
             return None
         apart = curve(run, f"{self.agreed}/consensus_error", training=True)
         return interval(apart.values[:, -max(len(apart.steps) // LATE, 1) :].mean(axis=1))

@@ -35,7 +35,7 @@ class AsOne(JaxEnv):
     @property
     def specs(self) -> tuple[AgentSpec, ...]:
         members = self.env.specs
-        return (AgentSpec(sum(m.observation for m in members), _all([m.action for m in members])),)
+        return (AgentSpec(sum(m.size for m in members), _all([m.action for m in members])),)
 
     @property
     def members(self) -> tuple[tuple[AgentSpec, ...], ...]:

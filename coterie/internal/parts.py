@@ -6,15 +6,14 @@ for a kind without one, such as a user's own.
 """
 
 import dataclasses
+import typing
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from coterie.bounds import require_bounds
-from coterie.errors import ConfigError, require
+from coterie.errors import require
+from coterie.errors import unknown as unknown_name
 from coterie.internal.parse_spec import imported, name_of
-
-NAMED: dict[str, type] = {}
-"""Every kind of part that has a name."""
 
 Codec = tuple[type, Callable[[Any], dict[str, Any]], Callable[[Mapping[str, Any]], Any]]
 """A class that is no part and can be written down all the same: how it is told, and read."""
@@ -31,7 +30,7 @@ class Part:
     ...     millimeters: float = 1.0
     >>> Weather.KINDS
     {'rain': <class 'coterie.internal.parts.Rain'>}
-    >>> read(describe(Rain(2.0)))
+    >>> read(describe(Rain(2.0)), Weather)
     Rain(millimeters=2.0)
     """
 
@@ -43,7 +42,7 @@ class Part:
         if Part in cls.__bases__:
             cls.KINDS = {}
         if name:
-            cls.KINDS[name] = NAMED[name] = cls
+            cls.KINDS[name] = cls
 
     def __post_init__(self) -> None:
         require_bounds(self)
@@ -57,7 +56,7 @@ def describe(value: Any, *codecs: Codec) -> Any:
     if isinstance(value, Part):
         fields = [field.name for field in dataclasses.fields(value) if field.init]  # type: ignore[arg-type]
         told = {field: describe(getattr(value, field), *codecs) for field in fields}
-        return {"kind": name_of(value, NAMED), **told}
+        return {"kind": _name(value), **told}
     if isinstance(value, tuple):
         return [describe(part, *codecs) for part in value]
     require(
@@ -68,19 +67,47 @@ def describe(value: Any, *codecs: Codec) -> Any:
     return value
 
 
-def read(told: Any, *codecs: Codec) -> Any:
-    """The value that `describe` has described."""
+def _name(value: Part) -> str:
+    alone = Part in type(value).__bases__
+    return type(value).__name__ if alone else name_of(value, value.KINDS)
+
+
+def read(told: Any, hint: Any, *codecs: Codec) -> Any:
+    """The value that `describe` has described, for a field with this annotation."""
     if isinstance(told, list):
-        return tuple(read(each, *codecs) for each in told)
+        return tuple(read(each, hint, *codecs) for each in told)
     if not isinstance(told, dict):
         return told
     if "kind" not in told:
         require(len(codecs) > 0, f"{told!r} is no part: it has no kind.")
         return codecs[0][2](told)
-    name = told["kind"]
-    kind = NAMED[name] if name in NAMED else imported(name, Part)
-    known = {field.name for field in dataclasses.fields(kind)}
-    fields = {field: read(each, *codecs) for field, each in told.items() if field != "kind"}
-    if not fields.keys() <= known:
-        raise ConfigError(f"{name!r} has no {', '.join(sorted(fields.keys() - known))}.")
-    return kind(**fields)
+    kind = kind_of(told["kind"], part_of(hint) or Part)
+    hints, fields = typing.get_type_hints(kind), dict(told)
+    del fields["kind"]
+    unknown = fields.keys() - {field.name for field in dataclasses.fields(kind)}
+    require(not unknown, f"{told['kind']!r} has no {', '.join(sorted(unknown))}.")
+    return kind(**{name: read(each, hints[name], *codecs) for name, each in fields.items()})
+
+
+def kind_of(name: str, base: type) -> type:
+    """The kind of a part that has this name, or is found at this path `module:Class`."""
+    known = getattr(base, "KINDS", {})
+    if name in known:
+        return known[name]
+    if name == base.__name__:  # a part of one kind only
+        return base
+    if ":" not in name:
+        raise unknown_name(base.__name__, name, known)
+    return imported(name, base)
+
+
+def part_of(hint: Any) -> type | None:
+    """The part that an annotation speaks of, if any: also in a union, or as elements of a tuple.
+
+    >>> part_of(tuple[Part, ...] | None)
+    <class 'coterie.internal.parts.Part'>
+    """
+    if isinstance(hint, type) and typing.get_origin(hint) is None:
+        return hint if issubclass(hint, Part) else None
+    found = (part_of(each) for each in typing.get_args(hint))
+    return next((each for each in found if each is not None), None)

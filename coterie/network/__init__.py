@@ -26,6 +26,7 @@ from coterie.network.network import Network as Network
 from coterie.network.network import Traffic as Traffic
 from coterie.network.network import expand_mask as expand_mask
 from coterie.network.network import networks as networks
+from coterie.network.payload import Payload as Payload
 from coterie.network.round import Round as Round
 from coterie.network.schedules import SCHEDULES as SCHEDULES
 from coterie.network.schedules import AsyncIntervals as AsyncIntervals

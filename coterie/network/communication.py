@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 
@@ -86,7 +86,8 @@ class Communication:
         >>> Communication.described(Communication().describe()) == Communication()
         True
         """
-        parts = {name: read(value, GRAPH) for name, value in told.items()}
+        hints = get_type_hints(Communication)
+        parts = {name: read(value, hints[name], GRAPH) for name, value in told.items()}
         return Communication(**{**parts, "weights": read_weights(told["weights"])})
 
 

@@ -66,6 +66,12 @@ class Categorical(NamedTuple):
         """The draw that `relaxed` softens, as critics see actions: a vector of zeros and a one."""
         return self.encode(jnp.argmax(self.relaxed(key), axis=-1))
 
+    def smoothed(
+        self, key: Key[Array, ""], deviation: float, width: float, most: float
+    ) -> Float[Array, "*batch A"]:
+        """A draw, as critics see actions: choices need no noise on top."""
+        return self.drawn(key)
+
     def output_l2(self) -> Float[Array, " *batch"]:
         """The mean square of a policy's outputs: of possible actions' log-probabilities."""
         return jnp.mean(self.possible.log_probs**2, axis=-1)
@@ -142,6 +148,12 @@ class MultiCategorical(NamedTuple):
         """The draw that `relaxed` softens, as critics see actions."""
         return _flat(self.each.drawn(key))
 
+    def smoothed(
+        self, key: Key[Array, ""], deviation: float, width: float, most: float
+    ) -> Float[Array, "*batch KA"]:
+        """A draw, as critics see actions: choices need no noise on top."""
+        return self.drawn(key)
+
     def output_l2(self) -> Float[Array, " *batch"]:
         """The mean square of a policy's outputs: of possible actions' log-probabilities."""
         return jnp.mean(self.each.output_l2(), axis=-1)
@@ -202,6 +214,12 @@ class Gaussian(NamedTuple):
     def drawn(self, key: Key[Array, ""]) -> Float[Array, "*batch D"]:
         """The same as critics see actions."""
         return self.mode()
+
+    def smoothed(
+        self, key: Key[Array, ""], deviation: float, width: float, most: float
+    ) -> Float[Array, "*batch D"]:
+        """The most likely action: this policy has no noise of that kind."""
+        return self.drawn(key)
 
     def output_l2(self) -> Float[Array, " *batch"]:
         """The mean square of a policy's outputs: of the means."""
@@ -291,6 +309,18 @@ class TanhNormal(NamedTuple):
         """The same as critics see actions."""
         return self.mode()
 
+    def smoothed(
+        self, key: Key[Array, ""], deviation: float, width: float, most: float
+    ) -> Float[Array, "*batch D"]:
+        """What the target of TD3 does (Fujimoto et al. 2018): the best action with noise, cut.
+
+        deviation: of the noise within the `tanh`; width: this distribution's own.
+        most:      the largest noise.
+        """
+        # Entry by entry, as the noise it replaces, so that padding stays exact.
+        noise = (self.inner.sample(key) - self.inner.mean) * deviation / width
+        return jnp.tanh(self.inner.mean + jnp.clip(noise, -most, most))
+
     def output_l2(self) -> Float[Array, " *batch"]:
         """The mean square of a policy's outputs: of the means before the `tanh`."""
         return self.inner.output_l2()
@@ -328,3 +358,9 @@ def _flat(each: Float[Array, "*batch K A"]) -> Float[Array, "*batch KA"]:
 
 
 Distribution = Categorical | MultiCategorical | Gaussian | TanhNormal
+
+
+def probabilities(choices: Distribution) -> Float[Array, "*batch A"]:
+    """The probability of each of several actions, for methods that have declared "discrete"."""
+    assert isinstance(choices, Categorical)
+    return jnp.exp(choices.log_probs)

@@ -1,313 +1,206 @@
-"""Small neural networks for one agent: dense layers, with or without a recurrent cell."""
+"""Models: architectures of networks as values, for the policies and critics of any algorithm.
 
-import dataclasses
-import math
-from collections.abc import Callable
-from typing import Any, NamedTuple
+`MLP((64, 64), "tanh")` is a value; `build` makes a body of it, for what one agent sees. A model of
+one's own derives from `Model` and builds a `Body` of its own.
+"""
+
+import abc
+from dataclasses import dataclass
+from typing import Annotated, Any, NamedTuple
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Key, PyTree
+from jaxtyping import Array, Key
 
-from coterie.rl.distributions import (
-    Categorical,
-    Distribution,
-    Gaussian,
-    MultiCategorical,
-    TanhNormal,
-)
-from coterie.types import Observation, Space
-
-ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
-    "tanh": jnp.tanh,
-    "relu": jax.nn.relu,
-    "selu": jax.nn.selu,
-    "leaky_relu": jax.nn.leaky_relu,
-}
-
-SMALL = 2**13
-"""Numbers in a step of a sequence, of an agent, up to which it costs less than a loop's turn."""
-
-RecurrentState = Float[Array, "*batch H"] | tuple[()]
+from coterie.bounds import AtLeast
+from coterie.errors import require
+from coterie.internal.parts import Part
+from coterie.rl.bodies import Body, Gated, Layers
+from coterie.rl.layers import Activation, Convolution, Dense, LayerNorm
+from coterie.rl.widths import Widths
 
 
-class Dense(eqx.Module):
-    """`x W + b`, orthogonal `W` scaled by `gain`, `b = 0`.
+class Inputs(NamedTuple):
+    """What a network takes in.
 
-    numbered: `x` is one number, which picks a row of `W`; a vector of zeros and a one in its place.
+    size:     how many numbers, flat; how many different ones if it is `numbered`.
+    shape:    what they are to a model that looks at images, `(H, W, C)`; `(size,)` for a vector.
+    numbered: it is one number that says which observation this is.
     """
 
-    weight: Float[Array, "I O"]
-    bias: Float[Array, " O"]
-    numbered: bool = eqx.field(static=True, default=False)
-
-    @staticmethod
-    def init(
-        key: Key[Array, ""], inputs: int, outputs: int, gain: float, numbered: bool = False
-    ) -> "Dense":
-        """A fresh layer."""
-        weight = jax.nn.initializers.orthogonal(gain)(key, (inputs, outputs), jnp.float32)
-        return Dense(weight, jnp.zeros(outputs), numbered)
-
-    def __call__(self, x: Float[Array, "*batch _"]) -> Float[Array, "*batch O"]:
-        if self.numbered:
-            # A product is as fast as a look-up here, and its gradient has one order of summation.
-            x = jax.nn.one_hot(x[..., 0].astype(int), len(self.weight))
-        return x @ self.weight + self.bias
-
-
-class Shape(NamedTuple):
-    """What a network takes in, and the layers that lead to its head.
-
-    inputs:   how many numbers it takes in; how many different ones if they are `numbered`.
-    hidden_sizes: the widths of the dense layers. Without any the head is all there is, and on
-                  numbered
-              observations its weights `[M, A]` are a table.
-    recurrent: whether a gated recurrent unit, as wide as the last layer, comes after them.
-    numbered: it takes in one number that says which observation this is.
-    """
-
-    inputs: int
-    hidden_sizes: tuple[int, ...]
-    activation: str
-    recurrent: bool
+    size: int
+    shape: tuple[int, ...] = ()
     numbered: bool = False
 
     @staticmethod
-    def of(spec: Any, hidden_sizes: tuple[int, ...], activation: str, recurrent: bool) -> "Shape":
-        """The shape for the observations of an `AgentSpec`, or of whatever describes them alike."""
-        inputs = spec.states or spec.observation
-        return Shape(inputs, hidden_sizes, activation, recurrent, spec.states > 0)
+    def of(spec: Any) -> "Inputs":
+        """The own observations of an agent's spec, or of whatever describes them alike."""
+        return Inputs(spec.states or spec.observation, spec.shape, spec.states > 0)
 
-    def head(self, key: Key[Array, ""], outputs: int, gain: float) -> Dense:
-        """A fresh last layer."""
-        if self.hidden_sizes:
-            return Dense.init(key, self.hidden_sizes[-1], outputs, gain)
-        return Dense.init(key, self.inputs, outputs, gain, self.numbered)
+    @staticmethod
+    def of_critic(spec: Any) -> "Inputs":
+        """What a critic sees: the global state, where it is declared, else the observation."""
+        return Inputs(spec.state) if spec.state else Inputs.of(spec)
 
 
-class Body(eqx.Module):
-    """Dense layers and, for partial observability, a gated recurrent unit after them.
+class Fused(NamedTuple):
+    """How a critic of actions begins: features of what is seen, and where actions join them.
 
-    What it remembers of an episode is its `memory`: the unit's hidden state, zero at the start of
-    an episode, or `()` without a unit.
+    front: a body before the actions come in, if any.
+    seen, acted: the layer where both meet; it has weights for each, so that both may be padded.
+    body:  what follows.
+    activation: the non-linearity after the layer where both meet.
     """
 
-    layers: tuple[Dense, ...]
-    cell: eqx.nn.GRUCell | None
-    activation: str = eqx.field(static=True)
-
-    @staticmethod
-    def init(key: Key[Array, ""], shape: Shape) -> "Body":
-        """Fresh layers."""
-        hidden = shape.hidden_sizes
-        keys = jax.random.split(key, len(hidden) + 1)
-        sizes = zip(keys[1:], (shape.inputs, *hidden[:-1]), hidden, strict=bool(hidden))
-        layers = tuple(
-            Dense.init(k, inputs, outputs, 2.0**0.5, shape.numbered and place == 0)
-            for place, (k, inputs, outputs) in enumerate(sizes)
-        )
-        cell = eqx.nn.GRUCell(hidden[-1], hidden[-1], key=keys[0]) if shape.recurrent else None
-        return Body(layers, cell, shape.activation)
-
-    def start(self) -> RecurrentState:
-        """The memory at the start of an episode."""
-        return () if self.cell is None else jnp.zeros(self.cell.hidden_size)
-
-    def step(
-        self, x: Float[Array, "*batch I"], memory: RecurrentState
-    ) -> tuple[Float[Array, "*batch H"], RecurrentState]:
-        """The features of one step, and the memory after it."""
-        features = self._dense(x)
-        if self.cell is None:
-            return features, memory
-        hidden = _next(self.cell, features, jnp.asarray(memory))
-        return hidden, hidden
-
-    def sequence(
-        self, x: Float[Array, "T *batch I"], memory: RecurrentState, over: Bool[Array, "T *batch"]
-    ) -> Float[Array, "T *batch H"]:
-        """The features of a stream that starts with `memory` and forgets after `over`."""
-        features = self._dense(x)
-        return features if self.cell is None else self._remembered(features, memory, over)[1]
-
-    def end(
-        self, x: Float[Array, "T *batch I"], memory: RecurrentState, over: Bool[Array, "T *batch"]
-    ) -> RecurrentState:
-        """The memory after a stream that starts with `memory` and forgets after `over`."""
-        return () if self.cell is None else self._remembered(self._dense(x), memory, over)[0]
-
-    def _remembered(
-        self,
-        features: Float[Array, "T *batch H"],
-        memory: RecurrentState,
-        over: Bool[Array, "T *batch"],
-    ) -> tuple[Float[Array, "*batch H"], Float[Array, "T *batch H"]]:
-        """The unit's state after a stream, and after each of its steps before it forgets."""
-        cell = self.cell
-        assert cell is not None
-
-        def advance(hidden: Array, step: tuple[Array, Array]) -> tuple[Array, Array]:
-            inputs, over_t = step
-            hidden = _next(cell, inputs, hidden)
-            return jnp.where(over_t[..., None], 0.0, hidden), hidden
-
-        # A small step takes no longer than the loop round it: several at a time. Of a large one XLA
-        # would work out parts twice, for the next and for the product after it.
-        together = 5 if features[0].size < SMALL else 1
-        return jax.lax.scan(advance, jnp.asarray(memory), (features, over), unroll=together)
-
-    def after(
-        self, features: Float[Array, "*batch H"], x: Float[Array, "*batch I"]
-    ) -> Float[Array, "*batch H"]:
-        """The features of the step that follows the one with these `features`."""
-        return self.step(x, () if self.cell is None else features)[0]
-
-    def _dense(self, x: Array) -> Array:
-        activation = ACTIVATIONS[self.activation]
-        for layer in self.layers:
-            x = activation(layer(x))
-        return x
-
-
-class Policy(eqx.Module):
-    """A stochastic policy: a body and a head for one action space.
-
-    For a `Box` the head gives the means of a Gaussian in normalised units and `log_std` does not
-    depend on the observation; for discrete spaces `log_std` is `None`. A squashed policy has a
-    second head in its place: deviations that depend on the observation, within two bounds.
-
-    several: how many actions there are for each choice, if several are made at once.
-    """
-
-    body: Body
-    head: Dense
-    log_std: Float[Array, " D"] | Dense | None
-    deviations: tuple[float, float] | None = eqx.field(static=True, default=None)
-    several: tuple[int, ...] = eqx.field(static=True, default=())
-
-    @staticmethod
-    def init(keys: Key[Array, "2"], shape: Shape, space: Space, gain: float = 0.01) -> "Policy":
-        """A policy that starts out close to uniform (or to the standard normal)."""
-        log_std = jnp.zeros(space.size) if space.continuous else None
-        head = shape.head(keys[1], space.size, gain)
-        return Policy(Body.init(keys[0], shape), head, log_std, several=space.each)
-
-    @staticmethod
-    def squashed(
-        keys: Key[Array, "2"], shape: Shape, space: Space, deviations: tuple[float, float]
-    ) -> "Policy":
-        """A policy of actions `tanh(mean + deviation xi)`, `xi` normal (Haarnoja et al. 2018).
-
-        deviations: the least and the largest; it starts at their geometric mean. Between them their
-                    logarithm follows a `tanh` of the second head, so that no gradient is cut off.
-        """
-        plain = Policy.init(keys, shape, space)
-        second = shape.head(jax.random.fold_in(keys[1], 1), space.size, 0.01)
-        return dataclasses.replace(plain, log_std=second, deviations=deviations)
-
-    @staticmethod
-    def tabular(logits: Float[Array, "M A"]) -> "Policy":
-        """The policy on `M` numbered observations with these unnormalised log-probabilities.
-
-        >>> table = jnp.log(jnp.array([[0.25, 0.75], [1.0, 1.0]]))
-        >>> policy, view = Policy.tabular(table), Observation(jnp.array([0.0]))
-        >>> round(float(jnp.exp(policy.distribution(view).log_prob(jnp.array(1)))), 3)
-        0.75
-        """
-        head = Dense(logits, jnp.zeros(logits.shape[-1]), numbered=True)
-        return Policy(Body((), None, "tanh"), head, None)
-
-    def distribution(self, view: Observation, memory: RecurrentState = ()) -> Distribution:
-        """The distribution over actions, given what is remembered, if anything."""
-        return self.step(view, memory)[0]
-
-    def step(
-        self, view: Observation, memory: RecurrentState
-    ) -> tuple[Distribution, RecurrentState]:
-        """The distribution over actions, and what is remembered after it."""
-        features, memory = self.body.step(view.observation, memory)
-        return self.choices(features, view), memory
-
-    def choices(self, features: Float[Array, "*batch H"], view: Observation) -> Distribution:
-        """The distribution over actions, given the body's features of `view`."""
-        output = self.head(features)
-        if self.several:
-            return MultiCategorical.of(output, self.several, view.action_mask)
-        if self.log_std is None:
-            return Categorical.of(output, view.action_mask)
-        if isinstance(self.log_std, Dense):
-            low, high = map(math.log, self.deviations or (1.0, 1.0))
-            share = 0.5 * (1.0 + jnp.tanh(self.log_std(features)))
-            return TanhNormal(Gaussian(output, low + (high - low) * share, view.action_mask))
-        return Gaussian(output, jnp.broadcast_to(self.log_std, output.shape), view.action_mask)
-
-
-class Critic(eqx.Module):
-    """A value function: a body and one number."""
-
-    body: Body
-    head: Dense
-
-    @staticmethod
-    def init(keys: Key[Array, "2"], shape: Shape) -> "Critic":
-        """A critic with an orthogonal head."""
-        return Critic(Body.init(keys[0], shape), shape.head(keys[1], 1, 1.0))
-
-    def value(self, features: Float[Array, "*batch H"]) -> Float[Array, " *batch"]:
-        """The value, given the body's features."""
-        return self.head(features)[..., 0]
-
-
-class ActionCritic(eqx.Module):
-    """A value of actions: its first layer adds what it is told of the action to what is seen.
-
-    They have weights of their own, so that both may be padded.
-    """
-
+    front: Body | None
     seen: Dense
-    acted: Float[Array, "D H"]
+    acted: Array
     body: Body
-    head: Dense
-
-    @staticmethod
-    def init(keys: Key[Array, "2"], shape: Shape, actions: int) -> "ActionCritic":
-        """A critic of `actions` numbers; its `shape` needs a hidden layer and no memory."""
-        first, *rest = shape.hidden_sizes
-        both = Dense.init(keys[0], shape.inputs + actions, first, 2.0**0.5).weight
-        seen = Dense(both[: shape.inputs], jnp.zeros(first), shape.numbered)
-        later = Shape(first, tuple(rest), shape.activation, False)
-        body_key, head_key = jax.random.split(keys[1])
-        body = Body.init(body_key, later)
-        return ActionCritic(seen, both[shape.inputs :], body, later.head(head_key, 1, 1.0))
-
-    def value(
-        self, x: Float[Array, "*batch I"], action: Float[Array, "*batch D"]
-    ) -> Float[Array, " *batch"]:
-        """The value of an action, given an observation or a state."""
-        features = ACTIVATIONS[self.body.activation](self.seen(x) + action @ self.acted)
-        return self.head(self.body.step(features, ())[0])[..., 0]
+    activation: Activation
 
 
-def polyak_update(target: PyTree, model: PyTree, rate: float | Float[Array, ""]) -> PyTree:
-    """A target network after one step towards a model: `(1 - rate) target + rate model`.
+class Model(Part, abc.ABC):
+    """An architecture; derive a frozen dataclass from it for one of your own."""
 
-    >>> float(polyak_update(jnp.array(1.0), jnp.array(3.0), 0.25))
-    1.5
+    @abc.abstractmethod
+    def build(self, key: Key[Array, ""], inputs: Inputs) -> Body:
+        """A fresh body."""
+
+    @property
+    def recurrent(self) -> bool:
+        """Whether its bodies remember an episode."""
+        return False
+
+    def head(
+        self, key: Key[Array, ""], inputs: Inputs, body: Body, outputs: int, gain: float
+    ) -> Dense:
+        """A fresh last layer, for `outputs` numbers."""
+        return Dense.init(key, body.width, outputs, gain)
+
+    def fuse(self, keys: Key[Array, "2"], inputs: Inputs, actions: int) -> Fused:
+        """The start of a critic of `actions` numbers: here they join the features of a body."""
+        front = self.build(keys[0], inputs)
+        both = Dense.init(keys[1], front.width + actions, front.width, 2.0**0.5).weight
+        seen, acted = Dense(both[: front.width], both[0] * 0.0), both[front.width :]
+        return Fused(front, seen, acted, Layers((), "relu", front.width), "relu")
+
+
+@dataclass(frozen=True)
+class MLP(Model, name="mlp"):
+    """Dense layers.
+
+    >>> MLP((8,)).build(jax.random.key(0), Inputs(3)).width
+    8
     """
-    return jax.tree.map(lambda old, new: old + rate * (new - old), target, model)
+
+    hidden_sizes: Widths = (64, 64)
+    """Widths of the dense layers; without any the head is all there is: a linear function, and of
+    numbered observations a table."""
+    activation: Activation = "relu"
+    """Non-linearity after each dense layer."""
+    layer_norm: bool = False
+    """Normalize each layer's outputs before the non-linearity (Ba, Kiros & Hinton 2016)."""
+
+    def build(self, key: Key[Array, ""], inputs: Inputs) -> Layers:
+        keys = jax.random.split(key, len(self.hidden_sizes) + 1)
+        return dense(keys[1:], inputs.size, self, inputs.numbered)
+
+    def head(
+        self, key: Key[Array, ""], inputs: Inputs, body: Body, outputs: int, gain: float
+    ) -> Dense:
+        numbered = inputs.numbered and not self.hidden_sizes
+        return Dense.init(key, body.width, outputs, gain, numbered)
+
+    def fuse(self, keys: Key[Array, "2"], inputs: Inputs, actions: int) -> Fused:
+        """Actions join what is seen in the first layer."""
+        require(
+            len(self.hidden_sizes) > 0,
+            "this method needs a hidden layer, where action and state come together: try 64 64.",
+        )
+        first, *rest = self.hidden_sizes
+        both = Dense.init(keys[0], inputs.size + actions, first, 2.0**0.5)
+        seen = Dense(both.weight[: inputs.size], both.bias, inputs.numbered)
+        body = MLP(tuple(rest), self.activation, self.layer_norm).build(keys[1], Inputs(first))
+        return Fused(None, seen, both.weight[inputs.size :], body, self.activation)
 
 
-def _next(
-    cell: eqx.nn.GRUCell, x: Float[Array, "*batch I"], hidden: Float[Array, "*batch H"]
-) -> Float[Array, "*batch H"]:
-    """A gated unit's next state: the cell's own formula, with samples first in all products.
+@dataclass(frozen=True)
+class GRU(Model, name="gru"):
+    """Dense layers and a gated recurrent unit, as wide as the last of them, for what is hidden."""
 
-    Mapped over samples the cell puts them last, and every gate has to be transposed.
-    """
-    told = jnp.split(x @ cell.weight_ih.T + jnp.asarray(cell.bias), 3, axis=-1)
-    kept = jnp.split(hidden @ cell.weight_hh.T, 3, axis=-1)
-    reset, update = jax.nn.sigmoid(told[0] + kept[0]), jax.nn.sigmoid(told[1] + kept[1])
-    new = jnp.tanh(told[2] + reset * (kept[2] + jnp.asarray(cell.bias_n)))
-    return new + update * (hidden - new)
+    hidden_sizes: Widths = (64, 64)
+    """Widths of the dense layers, at least one."""
+    activation: Activation = "relu"
+    """Non-linearity after each dense layer."""
+    layer_norm: bool = False
+    """Normalize each layer's outputs before the non-linearity (Ba, Kiros & Hinton 2016)."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(
+            len(self.hidden_sizes) > 0,
+            "a recurrent unit comes after a dense layer: give hidden_sizes a width, as 64.",
+        )
+
+    @property
+    def recurrent(self) -> bool:
+        return True
+
+    def build(self, key: Key[Array, ""], inputs: Inputs) -> Gated:
+        width = self.hidden_sizes[-1]
+        cell, *keys = jax.random.split(key, len(self.hidden_sizes) + 1)
+        layers = dense(keys, inputs.size, self, inputs.numbered)
+        return Gated(layers, eqx.nn.GRUCell(width, width, key=cell))
+
+
+@dataclass(frozen=True)
+class CNN(Model, name="cnn"):
+    """Convolutions of an image `[H, W, C]`, as the view of a grid or pixels, then dense layers."""
+
+    channels: Widths = (16, 32)
+    """Channels of each convolution; the image keeps its size."""
+    kernel: Annotated[int, AtLeast(1)] = 3
+    """Height and width of the convolutions' kernels."""
+    hidden_sizes: Widths = (64,)
+    """Widths of the dense layers after them, at least one."""
+    activation: Activation = "relu"
+    """Non-linearity after each layer."""
+    layer_norm: bool = False
+    """Normalize the dense layers' outputs before the non-linearity."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(len(self.hidden_sizes) > 0, "a cnn needs a dense layer after its convolutions.")
+
+    def build(self, key: Key[Array, ""], inputs: Inputs) -> Layers:
+        require(
+            len(inputs.shape) == 3,
+            f"a cnn looks at images (height, width, channels), not at observations of the shape "
+            f"{inputs.shape or (inputs.size,)}: use mlp or gru.",
+        )
+        height, width, depth = inputs.shape
+        first, *keys = jax.random.split(key, len(self.channels) + 1)
+        sizes = zip(keys, (depth, *self.channels[:-1]), self.channels, strict=True)
+        convolutions = tuple(Convolution.init(k, self.kernel, i, o) for k, i, o in sizes)
+        flat = height * width * (depth, *self.channels)[-1]
+        layers = dense(jax.random.split(first, len(self.hidden_sizes)), flat, self)
+        return Layers(
+            layers.layers,
+            self.activation,
+            layers.width,
+            convolutions,
+            layers.norms,
+            inputs.shape,
+        )
+
+
+def dense(keys: Any, inputs: int, model: Any, numbered: bool = False) -> Layers:
+    """Fresh dense layers of a model's `hidden_sizes`, `activation` and `layer_norm`."""
+    hidden = model.hidden_sizes
+    sizes = zip(keys, (inputs, *hidden[:-1]), hidden, strict=bool(hidden))
+    layers = tuple(
+        Dense.init(key, before, after, 2.0**0.5, numbered and place == 0)
+        for place, (key, before, after) in enumerate(sizes)
+    )
+    norms = tuple(map(LayerNorm.init, hidden)) if model.layer_norm else ()
+    return Layers(layers, model.activation, hidden[-1] if hidden else inputs, (), norms)

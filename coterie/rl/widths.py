@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from coterie.bounds import Bound
-from coterie.errors import require
 
 
 @dataclass(frozen=True)
@@ -23,19 +22,3 @@ class Wide(Bound):
 
 Widths = Annotated[tuple[int, ...], Wide()]
 """The widths of dense layers, as an algorithm's option."""
-
-
-def require_layer(hidden_sizes: tuple[int, ...]) -> None:
-    """Raise `ConfigError` unless there is a dense layer, for critics of actions."""
-    require(
-        len(hidden_sizes) > 0,
-        "this method needs a hidden layer, where action and state come together: try 64 64.",
-    )
-
-
-def require_memory(hidden: tuple[int, ...], recurrent: bool) -> None:
-    """Raise `ConfigError` unless a recurrent unit has a dense layer before it."""
-    require(
-        len(hidden) > 0 or not recurrent,
-        "a recurrent unit comes after a dense layer: give hidden_sizes a width, as 64.",
-    )

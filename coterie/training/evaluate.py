@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from coterie.envs.game import VectorEnv
 from coterie.network import lift
-from coterie.rl.models import Policy
+from coterie.rl.networks import Policy
 from coterie.training.action_scaling import ActionScaling
 from coterie.types import Observation
 

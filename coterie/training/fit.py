@@ -6,7 +6,7 @@ from coterie.algorithms import Algorithm
 from coterie.errors import EnvError, GraphError, require
 from coterie.graph import Complete, Graph, uniform
 from coterie.network import Communication, require_connected_union, union
-from coterie.types import AgentSpec, kinds
+from coterie.types import LearnerSpec, kinds
 
 CENTER = Communication(Complete(), uniform)
 """Everybody hears everybody, as where all data are in one place."""
@@ -15,12 +15,12 @@ CENTER = Communication(Complete(), uniform)
 def require_fit(
     communication: Communication,
     algorithm: Algorithm,
-    specs: tuple[AgentSpec, ...],
+    specs: tuple[LearnerSpec, ...],
     names: tuple[str, ...],
 ) -> None:
     """Raise a sentence if `algorithm` cannot be what it says with this communication."""
     graph, schedule = communication.among(len(specs)), communication.schedule
-    if algorithm.information.central or not algorithm.information.payloads:
+    if algorithm.information.central or not algorithm.information.sends:
         return
     require(
         len(specs) > 1,
@@ -35,7 +35,7 @@ def require_fit(
     require(
         not algorithm.information.requires_complete_graph or _complete(union(schedule, graph)),
         "this method asks what everybody would do, and not all agents are linked: use --graph "
-        "complete, or --opponent-actions estimates.",
+        "complete, or --opponents estimated.",
         GraphError,
     )
     for channel in communication.channels:
@@ -49,12 +49,12 @@ def _complete(graph: Graph) -> bool:
 
 
 def _require_equal(
-    algorithm: Algorithm, specs: tuple[AgentSpec, ...], names: tuple[str, ...]
+    algorithm: Algorithm, specs: tuple[LearnerSpec, ...], names: tuple[str, ...]
 ) -> None:
     """What agents are to agree on must have the same shape for all of them."""
 
-    def shared(spec: AgentSpec) -> dict:
-        return algorithm.shared(algorithm.init(jax.random.key(0), spec)[0])
+    def shared(spec: LearnerSpec) -> dict:
+        return algorithm.information.lasting(algorithm.init(jax.random.key(0), spec)[0])
 
     alike = kinds(specs)
     first, *others = [jax.eval_shape(lambda spec=spec: shared(spec)) for spec in alike]
@@ -66,6 +66,6 @@ def _require_equal(
                 raise EnvError(
                     f"payload {payload!r} of {names[0]} and of {names[agent]} have the shapes "
                     f"{unequal[0][0]} and {unequal[0][1]}, which have no average: share less "
-                    "(f2a2-isac: --share inner), use a method whose agents judge by what all see "
-                    "(f2a2-sac), or one that sends nothing (ippo)."
+                    "(f2a2-isac: --critic.share inner), use a method whose agents judge by what "
+                    "all see (f2a2-sac), or one that sends nothing (ippo)."
                 )

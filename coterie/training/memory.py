@@ -7,7 +7,7 @@ import numpy as np
 
 from coterie.errors import RunError, require
 from coterie.policies import PolicyMetadata, TrainedPolicy
-from coterie.rl.models import Policy
+from coterie.rl.networks import Policy
 from coterie.training.loggers.logger import Kind
 from coterie.training.loggers.table import require_columns
 from coterie.training.metrics import Row

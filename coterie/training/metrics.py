@@ -28,6 +28,7 @@ def training_row(report: IterationStats, names: tuple[str, ...]) -> Row:
     for name, values in sorted(report.metrics.items()):
         row |= _for_all(name, np.mean(values, axis=0), names)
     row |= _for_all("bytes", np.sum(report.bytes, axis=0), names)
+    row["observed_bytes"] = float(np.mean(np.sum(report.observed_bytes, axis=0)))
     row["rounds"] = float(np.max(np.sum(report.rounds, axis=0)))
     for payload, traffic in report.traffic.items():
         row |= _payload_row(payload, traffic)

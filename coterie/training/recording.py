@@ -7,7 +7,7 @@ import jax
 
 from coterie.network import unstack
 from coterie.policies import PolicyMetadata, policy_metadata, save_policy
-from coterie.rl.models import Policy
+from coterie.rl.networks import Policy
 from coterie.training.checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from coterie.training.programs import Programs
 from coterie.training.run import Run

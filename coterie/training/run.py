@@ -7,6 +7,8 @@ import os
 import platform
 import re
 import time
+import typing
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +20,7 @@ from coterie.envs.game import Env
 from coterie.envs.joint_agent import as_one
 from coterie.errors import CoterieError, RunError, require
 from coterie.internal.files import read_json, write_whole
+from coterie.internal.parts import describe, read
 from coterie.network import Communication
 from coterie.policies import SUFFIX
 from coterie.training.settings import Settings
@@ -122,7 +125,7 @@ class Run:
         """The configuration, enough to repeat the run."""
         return {
             "format": FORMAT,
-            "algorithm": {"name": self.method, **options(self.algorithm)},
+            "algorithm": {"name": self.method, **described(self.algorithm)},
             "env": {"name": self.env_name, **options(self.env)},
             "settings": {
                 **options(self.settings),
@@ -173,7 +176,7 @@ def open_run(folder: str | Path) -> Run:
         return Run(
             folder,
             method,
-            make_algorithm(method, **algorithm),
+            read_algorithm(method, algorithm),
             world,
             make_env(world, **env),
             _settings(described["settings"]),
@@ -185,6 +188,20 @@ def open_run(folder: str | Path) -> Run:
         raise RunError(f"{folder / 'run.json'}: {error}") from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RunError(f"{folder / 'run.json'} is not a run's configuration: {error!r}.") from None
+
+
+def described(algorithm: Algorithm) -> dict[str, Any]:
+    """An algorithm's options and parts as JSON can hold them; what it may know is no option."""
+    told = options(algorithm)
+    told.pop("information", None)  # goes with the name
+    return {name: describe(value) for name, value in told.items()}
+
+
+def read_algorithm(name: str, told: Mapping[str, Any]) -> Algorithm:
+    """The algorithm of a name, with the options and parts that `described` has described."""
+    plain = make_algorithm(name)
+    hints = typing.get_type_hints(type(plain))
+    return changed(plain, {k: read(v, hints.get(k, Any)) for k, v in told.items()})
 
 
 def _settings(told: dict[str, Any]) -> Settings:

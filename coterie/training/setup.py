@@ -10,7 +10,7 @@ from coterie.training.fit import CENTER, require_fit
 from coterie.training.run import Run, file_name
 from coterie.training.settings import Settings
 from coterie.training.state import resolve_specs
-from coterie.types import AgentSpec
+from coterie.types import LearnerSpec
 
 
 class Setup(NamedTuple):
@@ -29,7 +29,7 @@ class Setup(NamedTuple):
     communication: Communication
     vector: VectorEnv
     judged: VectorEnv
-    specs: tuple[AgentSpec, ...]
+    specs: tuple[LearnerSpec, ...]
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -1,6 +1,5 @@
 """A team in training: everything that one seed of a run carries from block to block."""
 
-import dataclasses
 import functools
 import math
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from coterie.errors import EnvError, require
 from coterie.network import Communication, Network, Traffic, joined, lift, networks
 from coterie.training.action_scaling import action_scaling
 from coterie.training.rollout import EnvState, EpisodeStats, init_env_state, rollout
-from coterie.types import AgentSpec, kinds
+from coterie.types import AgentSpec, LearnerSpec, kinds
 
 
 class TrainState(NamedTuple):
@@ -45,6 +44,8 @@ class IterationStats(NamedTuple):
 
     metrics:  the algorithm's numbers, one per agent, `[N]`.
     bytes:    what each agent sent, over links, to a centre and to everybody, `[N]`.
+    observed_bytes: what it is assumed to know of others without a message, `[N]`: their
+              observations and actions, the state, the team's reward, as they are declared.
     rounds:   its rounds of exchange, `[N]`.
     traffic:  what crossed the links, per payload.
     consensus_error: how far the team is from agreeing, per payload that it is to agree on: the root
@@ -56,6 +57,7 @@ class IterationStats(NamedTuple):
 
     metrics: dict[str, Array]
     bytes: Int[Array, " N"]
+    observed_bytes: Int[Array, " N"]
     rounds: Int[Array, " N"]
     traffic: dict[str, Traffic]
     consensus_error: dict[str, Float[Array, ""]]
@@ -63,7 +65,7 @@ class IterationStats(NamedTuple):
     sound: dict[str, Bool[Array, " N"]]
 
 
-def resolve_specs(env: Env, vector: VectorEnv, information: Information) -> tuple[AgentSpec, ...]:
+def resolve_specs(env: Env, vector: VectorEnv, information: Information) -> tuple[LearnerSpec, ...]:
     """The agents' specs, with the global state and the masks that they will really be shown."""
     envs, view = jax.eval_shape(vector.reset, jax.random.key(0))
     state, sizes = 0, tuple(spec.action.size for spec in env.specs)
@@ -80,8 +82,11 @@ def resolve_specs(env: Env, vector: VectorEnv, information: Information) -> tupl
     )
     seen = {"own": (), "mean": (max(sizes),), "joint": sizes}[information.actions]
     return tuple(
-        dataclasses.replace(
-            spec,
+        LearnerSpec(
+            observation=spec.size,
+            action=spec.action,
+            shape=spec.shape,
+            states=spec.states,
             state=state,
             masked=view.action_mask is not None,
             leaves=view.alive is not None,
@@ -112,10 +117,10 @@ def init_state(
         keys,
         networks(
             communication.among(len(specs)),
-            algorithm.information.payloads,
+            algorithm.information.sends,
             schedule=communication.schedule,
             channels=communication.channels,
-            shared=jax.vmap(algorithm.shared)(agents),
+            shared=jax.vmap(algorithm.information.lasting)(agents),
             key=jax.random.fold_in(key, 1),
             joint_observable=algorithm.information.joint_observable,
         ),
@@ -126,11 +131,11 @@ def init_state(
 
 
 def _started(
-    algorithm: Algorithm, specs: tuple[AgentSpec, ...], keys: Key[Array, " N"]
+    algorithm: Algorithm, specs: tuple[LearnerSpec, ...], keys: Key[Array, " N"]
 ) -> tuple[PyTree, PyTree]:
     """Every agent's state and first memory, `[N, ...]`; all agents of a kind are made at once."""
 
-    def init(spec: AgentSpec, key: Key[Array, ""]) -> tuple[PyTree, PyTree]:
+    def init(spec: LearnerSpec, key: Key[Array, ""]) -> tuple[PyTree, PyTree]:
         return algorithm.init(jax.random.fold_in(key, 0), spec)
 
     alike = kinds(specs)
@@ -181,7 +186,9 @@ def _turn(
     """An iteration, given its keys."""
     information, scale = algorithm.information, action_scaling(env.specs)
     steps = algorithm.rollout_length * vector.copies
+    lasting = information.lasting
     central = _central_bytes(information, env) * steps
+    observed = _observed_bytes(information, env, vector) * steps
 
     def turn(
         team: TrainState, keys: Key[Array, "steps streams"]
@@ -209,9 +216,10 @@ def _turn(
         report = IterationStats(
             metrics,
             sum((t.bytes for t in sent), jnp.asarray(public, jnp.int32)),
+            jnp.asarray(observed, jnp.int32),
             sum((t.rounds for t in sent), jnp.zeros_like(network.index)),
             traffic,
-            {name: _apart(value) for name, value in jax.vmap(algorithm.shared)(agents).items()},
+            {name: _apart(value) for name, value in jax.vmap(lasting)(agents).items()},
             episodes,
             {
                 "observation": _sound(trajectory.view.observation),
@@ -247,5 +255,26 @@ def _central_bytes(information: Information, env: Env) -> np.ndarray:
     return np.array([4 * sum(map(_numbers, members)) for members in env.members])
 
 
+def _observed_bytes(information: Information, env: Env, vector: VectorEnv) -> np.ndarray:
+    """What each agent is assumed to know of others at each step, `[N]`, 4 bytes a number.
+
+    A centre is told all of it, which is counted as what is sent to it.
+    """
+    if information.central:
+        return np.zeros(len(env.specs), np.int32)
+    seen = np.array([spec.size for spec in env.specs])
+    acted = np.array([spec.action.numbers for spec in env.specs])
+    numbers = np.full(len(env.specs), int(information.reward == "team"))
+    if information.state == "observations":
+        numbers += seen.sum() - seen
+    elif information.state:
+        numbers += resolve_specs(env, vector, information)[0].state
+    if information.actions == "joint":
+        numbers += acted.sum() - acted
+    elif information.actions == "mean":
+        numbers += max(spec.action.size for spec in env.specs)
+    return 4 * numbers
+
+
 def _numbers(spec: AgentSpec) -> int:
-    return spec.observation + spec.action.numbers + 1
+    return spec.size + spec.action.numbers + 1

@@ -10,14 +10,15 @@ import optax
 import pytest
 
 from coterie.algorithms import NetworkedAC, NetworkedQAC
-from coterie.algorithms.networked.base import observation_actions
+from coterie.algorithms.networked.base import CriticConsensus, observation_actions
 from coterie.algorithms.networked.networked_ac import Critics, critic_value
-from coterie.centralized import CentralAC
+from coterie.centralized import CENTRAL_AC
 from coterie.graph import family, uniform
-from coterie.network import Communication, Delay, Noise, Quantization
+from coterie.network import Communication, Delay, Noise, Payload, Quantization
 from coterie.rl.optimizers import rescaled, scales
 from coterie.training.state import init_state, iteration
 from tests.algorithms.purses import MEAN, Purses
+from tests.options import with_options
 
 
 def helped(critic):
@@ -31,7 +32,6 @@ LINEAR = {
     "rollout_length": 4,
     "critic_actions": "mean",
     "hidden_sizes": (),
-    "critic_hidden_sizes": (),
     "actor_lr": 1e-12,  # the policies stay as they are
     "critic_lr": 0.05,
     "max_grad_norm": 1e6,
@@ -59,33 +59,37 @@ def found(algorithm, graph="complete", channels=()):
 
 
 @dataclasses.dataclass(frozen=True)
-class OwnScale(NetworkedAC):
+class OwnScale(CriticConsensus):
     """Critics are averaged, and what divides their gradients is each agent's own."""
 
+    def declared(self, information):
+        critic = Payload("critic", lasting=lambda state: state.critic)
+        return dataclasses.replace(information, payloads=(critic,))
+
     def agree(self, mine, network):
-        critic, network = network.gossip(mine.critic, "critic", self.consensus_rounds)
+        critic, network = network.mix(mine.critic, "critic")
         return mine._replace(critic=critic), network
 
-    def shared(self, state):
-        return {"critic": state.critic}
+
+METHODS = {"ac": NetworkedAC(), "q": NetworkedQAC(), "center": CENTRAL_AC}
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
-@pytest.mark.parametrize("kind", [NetworkedAC, NetworkedQAC, CentralAC])
-def test_a_complete_graph_comes_to_the_critic_of_the_mean_reward(kind, optimizer):
-    worths, _ = found(kind(**LINEAR, optimizer=optimizer))
+@pytest.mark.parametrize("name", METHODS)
+def test_a_complete_graph_comes_to_the_critic_of_the_mean_reward(name, optimizer):
+    worths, _ = found(with_options(METHODS[name], **LINEAR, optimizer=optimizer))
     np.testing.assert_allclose(worths, MEAN, rtol=0.05)
 
 
 def test_divided_by_their_own_scale_critics_agree_on_something_else():
-    worths, _ = found(OwnScale(**LINEAR))
+    worths, _ = found(with_options(NetworkedAC(consensus=OwnScale()), **LINEAR))
     assert np.ptp(worths) < 0.01
     assert abs(worths[0] - MEAN) > 0.5 * MEAN
 
 
 @pytest.mark.parametrize(("rounds", "apart"), [(1, 0.1), (5, 0.01)])
 def test_on_a_ring_the_mean_of_the_critics_is_that_of_the_mean_reward(rounds, apart):
-    worths, moments = found(NetworkedAC(**LINEAR, consensus_rounds=rounds), "ring")
+    worths, moments = found(with_options(NetworkedAC(), **LINEAR, rounds=rounds), "ring")
     np.testing.assert_allclose(worths.mean(), MEAN, rtol=0.05)
     assert np.std(worths) < apart * MEAN
     for moment in moments:
@@ -93,13 +97,13 @@ def test_on_a_ring_the_mean_of_the_critics_is_that_of_the_mean_reward(rounds, ap
 
 
 def test_several_steps_between_two_averages_change_little():
-    worths, _ = found(NetworkedAC(**LINEAR, critic_epochs=5))
+    worths, _ = found(with_options(NetworkedAC(), **LINEAR, critic_epochs=5))
     np.testing.assert_allclose(worths, MEAN, rtol=0.05)
 
 
 @pytest.mark.parametrize("channel", [Quantization(4), Delay(10), Noise(0.01)], ids=repr)
 def test_what_happens_to_messages_does_not_turn_scales_into_nonsense(channel):
-    worths, moments = found(NetworkedAC(**LINEAR), "ring", (channel,))
+    worths, moments = found(with_options(NetworkedAC(), **LINEAR), "ring", (channel,))
     np.testing.assert_allclose(worths.mean(), MEAN, rtol=0.2)
     assert all((moment >= 0).all() for moment in moments)
 

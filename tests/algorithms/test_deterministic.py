@@ -15,6 +15,7 @@ from coterie.errors import ConfigError
 from coterie.graph import family
 from coterie.network import Communication, lift
 from coterie.training.state import init_state, iteration
+from coterie.types import LearnerSpec
 from tests.exact import deterministic as exact
 from tests.support import assert_same, taught, touched
 
@@ -228,7 +229,7 @@ def test_what_does_not_fit_gets_its_sentence():
     with pytest.raises(
         ConfigError, match="chooses numbers, but this environment's actions are discrete"
     ):
-        ON().init(jax.random.key(0), AgentSpec(2, Discrete(3)))
+        ON().init(jax.random.key(0), LearnerSpec(2, Discrete(3)))
     with pytest.raises(
         ConfigError, match=r"actor_lr_decay must be at least critic_lr_decay, not 0.0"
     ):

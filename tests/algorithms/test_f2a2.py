@@ -1,6 +1,5 @@
 """F2A2's methods: targets, objectives, agreement and company, by hand and against each other."""
 
-import dataclasses
 import functools
 import warnings
 
@@ -9,13 +8,21 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coterie.algorithms import F2A2DDPG, F2A2ISAC, F2A2SAC, F2A2TD3
-from coterie.algorithms.f2a2.attention import AttentionCritic
-from coterie.algorithms.f2a2.f2a2_off import OtherActions
+from coterie.algorithms import (
+    F2A2DDPG,
+    F2A2SAC,
+    AlternatingObjective,
+    AttentionCritic,
+    CommunicatedActions,
+    IgnoredOpponents,
+    IndependentCritic,
+)
+from coterie.algorithms.f2a2.consensus import DualState
+from coterie.algorithms.f2a2.critics import AttentionNetwork
 from coterie.algorithms.f2a2.joint_batch import JointBatch, SampledSequence, Transition
-from coterie.algorithms.f2a2.other_actions import POLICIES, OpponentModelState
-from coterie.algorithms.f2a2.primal_dual import DualState
-from coterie.catalogue import make_env
+from coterie.algorithms.f2a2.off_policy import OtherActions
+from coterie.algorithms.f2a2.opponents import POLICIES
+from coterie.catalogue import ALGORITHMS, make_env
 from coterie.errors import ConfigError, CoterieWarning, GraphError
 from coterie.graph import Complete, family
 from coterie.network import AsyncIntervals, Communication, lift, networks
@@ -24,7 +31,8 @@ from coterie.training.loop import dry_run
 from coterie.training.run import new_run
 from coterie.training.settings import Settings
 from coterie.training.state import iteration
-from coterie.types import AgentSpec, Box, Discrete, Observation
+from coterie.types import Box, Discrete, LearnerSpec, Observation
+from tests.options import remembering
 from tests.support import SMALL, assembled, assert_same, noise, taught, touched, with_options
 
 TEAM, BATCH, WIDTH, SEEN = 3, 8, 2, 2
@@ -32,31 +40,31 @@ LITTLE = {
     **SMALL,
     "batch_size": BATCH,
     "discount": 0.5,
-    "opponent_hidden_size": 4,
+    "hidden_size": 4,
     "attention_dim": 4,
     "num_heads": 2,
 }
 LITTLE |= {"critic_optimizer": "sgd", "penalty": 1.0, "max_grad_norm": 1e9}
 METHODS = {
-    "ddpg": (F2A2DDPG, Discrete),
-    "ddpg-box": (F2A2DDPG, Box),
-    "td3": (F2A2TD3, Discrete),
-    "td3-box": (F2A2TD3, Box),
-    "sac": (F2A2SAC, Discrete),
+    "ddpg": ("f2a2-ddpg", Discrete),
+    "ddpg-box": ("f2a2-ddpg", Box),
+    "td3": ("f2a2-td3", Discrete),
+    "td3-box": ("f2a2-td3", Box),
+    "sac": ("f2a2-sac", Discrete),
 }
 KEY = jax.random.key(5)
 each = pytest.mark.parametrize("method", METHODS)
 
 
 def method_of(name, **options):
-    return with_options(METHODS[name][0](), **(LITTLE | options))
+    return with_options(ALGORITHMS[METHODS[name][0]], **(LITTLE | options))
 
 
 @functools.cache
 def one(name):
     """Agent 1 of a team with targets of its own, and a scene of steps from an older policy."""
     algorithm, space = method_of(name), METHODS[name][1]
-    spec = AgentSpec(SEEN, space(WIDTH), state=TEAM * SEEN, sizes=(WIDTH,) * TEAM, agents=TEAM)
+    spec = LearnerSpec(SEEN, space(WIDTH), state=TEAM * SEEN, sizes=(WIDTH,) * TEAM, agents=TEAM)
     learner = algorithm.init(jax.random.key(0), spec)[0]
     random = np.random.default_rng(0)
 
@@ -144,7 +152,9 @@ def losses(method, **options):
 
 @each
 def test_alternating_steps_are_plain_temporal_differences_and_plain_ascent(method):
-    gradient, algorithm, student, scene, others, target = losses(method, objective="alternating")
+    gradient, algorithm, student, scene, others, target = losses(
+        method, objective=AlternatingObjective()
+    )
     index = jnp.int32(1)
 
     def error(critics):
@@ -182,7 +192,7 @@ def test_alternating_steps_are_plain_temporal_differences_and_plain_ascent(metho
 def test_the_joint_objective_adds_its_two_terms(method):
     """To the first critic what it says of the policy's actions; to the policy, its surprise."""
     index = jnp.int32(1)
-    plain, algorithm, student, scene, _, target = losses(method, objective="alternating")
+    plain, algorithm, student, scene, _, target = losses(method, objective=AlternatingObjective())
     joint, *_ = losses(method, actor_weight_in_critic=0.4, td_weight_in_actor=0.7)
     choices = student.models.policy.distribution(scene.view)
     ratio = jnp.exp(
@@ -225,8 +235,8 @@ def test_as_printed_both_expectations_are_finite_and_differ(method):
 
 
 def test_attention_looks_at_the_others_alone():
-    spec = AgentSpec(SEEN, Discrete(WIDTH), state=TEAM * SEEN, sizes=(WIDTH,) * TEAM, agents=TEAM)
-    critic = AttentionCritic.init(jax.random.key(0), spec, 4, 2)
+    spec = LearnerSpec(SEEN, Discrete(WIDTH), state=TEAM * SEEN, sizes=(WIDTH,) * TEAM, agents=TEAM)
+    critic = AttentionNetwork.init(jax.random.key(0), spec, 4, 2)
     random = np.random.default_rng(0)
     seen = jnp.asarray(random.normal(size=(BATCH, TEAM * SEEN)), jnp.float32)
     acted = jnp.asarray(random.normal(size=(BATCH, TEAM, WIDTH)), jnp.float32)
@@ -257,20 +267,18 @@ def test_attention_looks_at_the_others_alone():
 
 @pytest.mark.parametrize("name", ["f2a2-ddpg", "f2a2-sac"])
 def test_what_is_shared_is_pulled_together_and_nothing_else(name):
-    from coterie.catalogue import ALGORITHMS
-
     algorithm = with_options(
         ALGORITHMS[name], **(LITTLE | {"updates_per_rollout": 8, "learning_starts": 1})
     )
     lesson, _, _ = taught(algorithm)
-    network = networks(family("complete", 4), algorithm.information.payloads, joint_observable=True)
+    network = networks(family("complete", 4), algorithm.information.sends, joint_observable=True)
     learn = jax.jit(lift(algorithm.learn))
     agents = jax.tree.map(jnp.asarray, lesson.agents)
     apart = []
     for key in jax.random.split(KEY, 30):
         keys = jax.random.split(key, 4)
         agents, network, _ = learn(agents, lesson.trajectory, network, keys)
-        shared = jax.tree.leaves(jax.vmap(algorithm.shared)(agents))
+        shared = jax.tree.leaves(jax.vmap(algorithm.information.lasting)(agents))
         apart.append(np.mean([float(np.std(x, axis=0).mean()) for x in shared]))
     assert apart[-1] < 0.3 * apart[0]
     pact: DualState = agents.actor_critic.extras.dual
@@ -281,11 +289,11 @@ def test_what_is_shared_is_pulled_together_and_nothing_else(name):
 
 
 def test_what_the_others_say_is_taken_in_place_of_a_guess():
-    algorithm, (_, scene) = method_of("sac", opponent_actions="policies"), one("sac")
+    algorithm, (_, scene) = method_of("sac", opponents=CommunicatedActions()), one("sac")
 
     def mine(network):
         told = jnp.full((BATCH, WIDTH), 1.0 + network.index)
-        return algorithm._opponents.predict(OpponentModelState(), scene, network, (told, told), KEY)
+        return algorithm.opponents.predict((), scene, network, lambda: (told, told), KEY)
 
     network = networks(family("complete", TEAM), (algorithm.payload, POLICIES))
     would, after = lift(mine)(network)
@@ -297,8 +305,9 @@ def test_what_the_others_say_is_taken_in_place_of_a_guess():
 
 def test_models_of_others_learn_what_they_did_and_guess_what_they_will():
     """Agent 1 does what it saw a step ago, the others what they see: now, and after the step."""
-    company = method_of("sac", opponent_hidden_size=16, critic_lr=0.02)._opponents
-    spec = AgentSpec(SEEN, Discrete(WIDTH), sizes=(WIDTH,) * TEAM, agents=TEAM)
+    algorithm = method_of("sac", hidden_size=16, critic_lr=0.02)
+    opponents, rule = algorithm.opponents, algorithm._opponent_rule()
+    spec = LearnerSpec(SEEN, Discrete(WIDTH), sizes=(WIDTH,) * TEAM, agents=TEAM)
     random, count = np.random.default_rng(1), 800
     seen = random.normal(size=(4, count, TEAM, SEEN)).astype(np.float32)  # the last is what is next
     wanted = (seen[..., 0] > 0).astype(int)
@@ -310,11 +319,11 @@ def test_models_of_others_learn_what_they_did_and_guess_what_they_will():
 
     def observer(network):
         def once(known, _):
-            known, said = company.update(known, scene, network)
+            known, said = opponents.learn(known, scene, network, rule)
             return known, said["opponent_model/accuracy"]
 
-        known, right = jax.lax.scan(once, company.init(KEY, spec, 5), None, length=200)
-        return company.predict(known, scene, network, None, KEY)[0], right
+        known, right = jax.lax.scan(once, opponents.init(KEY, spec, 5, rule), None, length=200)
+        return opponents.predict(known, scene, network, None, KEY)[0], right
 
     would, right = jax.jit(lift(observer))(
         networks(family("complete", TEAM), joint_observable=True)
@@ -326,22 +335,13 @@ def test_models_of_others_learn_what_they_did_and_guess_what_they_will():
             assert np.all(np.mean(found == wanted[2:, :, j], axis=1) > 0.9), (i, j)
 
 
-class Blind(F2A2DDPG):
-    """Models of others without knowing what they did."""
-
-    @property
-    def information(self):
-        return dataclasses.replace(super().information, actions="own")
+def ddpg(**options):
+    return with_options(F2A2DDPG(), **options)
 
 
 REFUSED = {
-    "penalty": (F2A2DDPG(penalty=0.0), r"penalty \(beta\) must be above 0, not 0"),
-    "places": (F2A2DDPG(buffer_size=2**31), "has more places than can be numbered"),
-    "num_heads": (F2A2SAC(attention_dim=10), "width 10 cannot be dealt to 4 heads"),
-    "alone": (F2A2SAC(opponent_actions="none"), "attends to the others has to know of them"),
-    "unseen": (F2A2ISAC(opponent_actions="estimates"), "does not observe the others' actions"),
-    "blind": (Blind(), "does not observe the others' actions and cannot have others=estimates"),
-    "inner": (F2A2ISAC(share="inner", hidden_sizes=(64,)), "needs two hidden layers, not 1"),
+    "penalty": (ddpg(penalty=0.0), r"penalty \(beta\) must be above 0, not 0"),
+    "places": (ddpg(buffer_size=2**31), "has more places than can be numbered"),
 }
 
 
@@ -352,8 +352,20 @@ def test_what_makes_no_sense_is_refused(case):
         algorithm.check(4)
 
 
+def test_parts_that_do_not_go_together_are_refused_at_once():
+    with pytest.raises(ConfigError, match="width 10 cannot be dealt to 4 heads"):
+        AttentionCritic(attention_dim=10)
+    with pytest.raises(ConfigError, match="attends to the others has to know of them"):
+        F2A2SAC(opponents=IgnoredOpponents())
+    with pytest.raises(ConfigError, match="does not observe the others' actions"):
+        F2A2SAC(critic=IndependentCritic())
+    inner = with_options(ALGORITHMS["f2a2-isac"], share="inner", hidden_sizes=(64,))
+    with pytest.raises(ConfigError, match="share=inner needs two hidden layers"):
+        inner.init(KEY, LearnerSpec(2, Discrete(2)))
+
+
 def test_a_penalty_too_strong_is_told():
-    env, method = make_env("spread", agents=4), F2A2DDPG(penalty=1.2e3)
+    env, method = make_env("spread", agents=4), ddpg(penalty=1.2e3)
     with pytest.warns(CoterieWarning, match="drives the shared parameters apart"):
         dry_run(new_run(method, env, Settings(), "unused"))
     with warnings.catch_warnings(action="error"):
@@ -367,7 +379,7 @@ def test_who_waits_longer_than_the_mean_says_is_told():
         Settings(communication=Communication(Complete(), schedule=AsyncIntervals(1, 50))),
     )
     with pytest.warns(CoterieWarning, match=r"listen every 20\.9\d* rounds.* drift"):
-        dry_run(new_run(F2A2DDPG(penalty=10.0), env, settings, "unused"))
+        dry_run(new_run(ddpg(penalty=10.0), env, settings, "unused"))
 
 
 def test_games_that_do_not_fit_get_their_sentence():
@@ -387,13 +399,13 @@ def test_games_that_do_not_fit_get_their_sentence():
                 "unused",
             )
         )
-    asking = dataclasses.replace(F2A2SAC(), opponent_actions="policies")
+    asking = F2A2SAC(opponents=CommunicatedActions())
     with pytest.raises(GraphError, match=r"asks what everybody would do, and not all .* linked"):
         dry_run(new_run(asking, "treasure", Settings(), "unused"))
     dry_run(
         new_run(asking, "treasure", Settings(communication=Communication(Complete())), "unused")
     )
-    assert asking.information.payloads == (
+    assert asking.information.sends == (
         "attention",
         POLICIES,
     )
@@ -401,7 +413,7 @@ def test_games_that_do_not_fit_get_their_sentence():
 
 def test_the_past_of_a_step_stays_within_its_episode():
     """Two environments side by side, whose episodes end with the third of six steps."""
-    algorithm, (_, scene) = method_of("sac", opponent_history=3, batch_size=64), one("sac")
+    algorithm, (_, scene) = method_of("sac", history=3, batch_size=64), one("sac")
 
     def recalled(agent, network):
         """What agent 100, 200, ... sees at step t is 100 + t, ..., and the first number of it."""
@@ -439,10 +451,10 @@ def test_the_past_of_a_step_stays_within_its_episode():
 
 def test_a_recurrent_policy_is_taken_through_the_steps_before():
     """From what it remembered where they begin: of those after an end, what it did then."""
-    algorithm, (_, scene) = method_of("ddpg", recurrent=True, opponent_history=3), one("ddpg")
-    spec = AgentSpec(SEEN, Discrete(WIDTH), state=TEAM * SEEN, sizes=(WIDTH,) * TEAM, agents=TEAM)
+    algorithm, (_, scene) = remembering(method_of("ddpg", burn_in=3)), one("ddpg")
+    spec = LearnerSpec(SEEN, Discrete(WIDTH), state=TEAM * SEEN, sizes=(WIDTH,) * TEAM, agents=TEAM)
     policy = algorithm.init(jax.random.key(0), spec)[0].actor_critic.models.policy
-    length = algorithm.opponent_history + 1
+    length = algorithm.burn_in + 1
     random = np.random.default_rng(1)
     seen = jnp.asarray(random.normal(size=(length, BATCH, SEEN)), jnp.float32)
     stored = jnp.asarray(random.normal(size=(length, BATCH, policy.body.start().size)), jnp.float32)
@@ -479,7 +491,7 @@ def test_before_the_warmup_nothing_is_learned_and_nothing_is_said():
         team.agents.actor_critic.models,
         jax.jit(iteration(early, env, env.vectorize(4))),
     )
-    for rounds in (0, 0, early.updates_per_rollout):
+    for rounds in (0, 0, early.replay.updates_per_rollout):
         assert_same(team.agents.actor_critic.models, models)
         team, report = round_(team)
         assert report.rounds.tolist() == [rounds] * 4

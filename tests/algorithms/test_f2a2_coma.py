@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coterie.algorithms import F2A2COMA, Trajectory
+from coterie.algorithms import F2A2COMA, AlternatingObjective, Trajectory
 from coterie.algorithms.ppo.base import Choice
 from coterie.catalogue import make_env
 from coterie.centralized import COMA
@@ -19,15 +19,17 @@ from coterie.training.loop import dry_run
 from coterie.training.run import new_run
 from coterie.training.settings import Settings
 from coterie.training.state import init_state, iteration
-from coterie.types import AgentSpec, Discrete, Observation
+from coterie.types import Discrete, LearnerSpec, Observation
 from tests.algorithms.purses import MEAN, Purses
+from tests.options import remembering
 from tests.support import SMALL, taught, with_options
 
 TEAM, STEPS, NUM_ENVS, WIDTH, SEEN = 3, 5, 4, 3, 2
 MINE = 1  # the agent in question
 OPTIMISM, CAUTION = 0.4, 0.7
 SGD = {"critic_optimizer": "sgd", "penalty": 2.0, "max_grad_norm": 1e9, "critic_lr": 0.1}
-LITTLE = F2A2COMA(
+LITTLE = with_options(
+    F2A2COMA(),
     hidden_sizes=(4,),
     discount=0.5,
     actor_weight_in_critic=OPTIMISM,
@@ -53,7 +55,7 @@ def view(*shape):
     return Observation(seen[..., MINE * SEEN : (MINE + 1) * SEEN], state=seen)
 
 
-SPEC = AgentSpec(SEEN, Discrete(WIDTH), state=TEAM * SEEN, sizes=(WIDTH,) * TEAM, agents=TEAM)
+SPEC = LearnerSpec(SEEN, Discrete(WIDTH), state=TEAM * SEEN, sizes=(WIDTH,) * TEAM, agents=TEAM)
 KEY = jax.random.key(0)
 MODELS = moved(LITTLE.models(KEY, SPEC))
 OLDER = moved(MODELS.policy)
@@ -201,7 +203,7 @@ def test_gradients_are_the_printed_ones(fresh):
     coded = gradient(LITTLE, MODELS, played)
     same(coded.policy, jax.tree.map(lambda x: -x, jax.grad(climbed)(MODELS.policy)))
     same(coded.critic, jax.grad(descended)(MODELS.critic))
-    plain = gradient(dataclasses.replace(LITTLE, objective="alternating"), MODELS, played)
+    plain = gradient(dataclasses.replace(LITTLE, objective=AlternatingObjective()), MODELS, played)
     score, delta = weight * advantage, delta + 0.5 * OPTIMISM * weight
     same(plain.policy, jax.tree.map(lambda x: -x, jax.grad(climbed)(MODELS.policy)))
     same(plain.critic, jax.grad(descended)(MODELS.critic))
@@ -209,7 +211,7 @@ def test_gradients_are_the_printed_ones(fresh):
 
 def test_one_update_is_a_step_a_force_and_a_meeting():
     """(5.4) for a whole team that has met before, with plain steps for the critics."""
-    network = networks(family("complete", TEAM), LITTLE.information.payloads)
+    network = networks(family("complete", TEAM), LITTLE.information.sends)
     team = jax.vmap(lambda key: LITTLE.init(key, SPEC)[0])(jax.random.split(KEY, TEAM))
     team = team._replace(models=moved(team.models), dual=moved(team.dual))
     played = jax.tree.map(lambda x: jnp.broadcast_to(x, (TEAM, *x.shape)), PLAYED)
@@ -242,7 +244,7 @@ def test_one_update_is_a_step_a_force_and_a_meeting():
 
 def test_a_memory_is_followed_through_the_ends_of_episodes():
     """What the policy would do, unrolled, is what it did while it played."""
-    algorithm = with_options(F2A2COMA(recurrent=True), **SMALL)
+    algorithm = remembering(with_options(F2A2COMA(), **SMALL))
     lesson, _, team = taught(algorithm)
     assert lesson.trajectory.over[:, :-1].any()
 
@@ -293,23 +295,23 @@ BELIEVERS = {
 @pytest.mark.parametrize("links", ["complete", "ring"])
 @pytest.mark.deep
 def test_critics_agree_on_the_mean_reward(links):
-    difference, expected = believed(F2A2COMA(**BELIEVERS), links)
+    difference, expected = believed(with_options(F2A2COMA(), **BELIEVERS), links)
     np.testing.assert_allclose(difference, MEAN, rtol=0.1)
     np.testing.assert_allclose(expected, MEAN / 2, rtol=0.1)
 
 
 def test_at_a_center_all_are_told_the_mean_reward():
-    difference, expected = believed(COMA(**BELIEVERS), "none")
+    difference, expected = believed(with_options(COMA, **BELIEVERS), "none")
     np.testing.assert_allclose(difference, MEAN, rtol=0.1)
     np.testing.assert_allclose(expected, MEAN / 2, rtol=0.1)
 
 
 def test_what_makes_no_sense_is_refused():
     with pytest.raises(ConfigError, match=r"penalty \(beta\) must be above 0, not 0"):
-        F2A2COMA(penalty=0.0).check(4)
+        with_options(F2A2COMA(), penalty=0.0).check(4)
     with pytest.raises(ConfigError, match="needs a hidden layer"):
-        F2A2COMA(hidden_sizes=()).check(4)
-    for kind in (F2A2COMA, COMA):
+        with_options(F2A2COMA(), hidden_sizes=()).init(KEY, SPEC)
+    for method in (F2A2COMA(), COMA):
         for env, sentence in (
             (make_env("spread", continuous=True), "chooses among discrete actions"),
             ("random-mdp", "this environment's are numbered states"),
@@ -317,6 +319,6 @@ def test_what_makes_no_sense_is_refused():
             with pytest.raises(ConfigError, match=sentence):
                 dry_run(
                     new_run(
-                        kind(), env, Settings(communication=Communication(Complete())), "unused"
+                        method, env, Settings(communication=Communication(Complete())), "unused"
                     )
                 )

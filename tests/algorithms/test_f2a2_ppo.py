@@ -10,13 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 
 import examples.f2a2_ppo as example
-from coterie.algorithms.f2a2.f2a2_on import PolicyBatch
+from coterie.algorithms.f2a2.on_policy import PolicyBatch
 from coterie.catalogue import make_algorithm
 from coterie.rl.distributions import Categorical
 from coterie.training.run import new_run, open_run
 from coterie.training.settings import Settings
-from coterie.types import AgentSpec, Discrete, Observation
+from coterie.types import Discrete, LearnerSpec, Observation
 from examples.f2a2_ppo import F2A2PPO
+from tests.options import with_options
 
 
 def test_it_is_short_and_found_by_its_path(tmp_path):
@@ -29,8 +30,8 @@ def test_it_is_short_and_found_by_its_path(tmp_path):
 
 
 def test_ratios_are_clipped_and_advantages_are_of_both_critics():
-    algorithm = F2A2PPO(hidden_sizes=(4,), clip_eps=0.2)
-    spec = AgentSpec(2, Discrete(3), state=4, sizes=(3, 3), agents=2)
+    algorithm = with_options(F2A2PPO(), hidden_sizes=(4,), clip_eps=0.2)
+    spec = LearnerSpec(2, Discrete(3), state=4, sizes=(3, 3), agents=2)
     critics = algorithm.critics(jax.random.key(4), spec)
     random = np.random.default_rng(0)
     seen = Observation(

@@ -11,12 +11,17 @@ from coterie.algorithms import IQL, Trajectory
 from coterie.algorithms.base.algorithm import Action
 from coterie.graph import family
 from coterie.network import lift, networks
-from coterie.rl.models import Body, Dense, Policy
-from coterie.types import AgentSpec, Discrete, Observation
+from coterie.rl.bodies import Layers
+from coterie.rl.layers import Dense
+from coterie.rl.models import MLP
+from coterie.rl.networks import Policy
+from coterie.types import Discrete, LearnerSpec, Observation
+from tests.options import with_options
 
 Q = np.array([[2.0, 1.0], [3.0, 5.0]])  # of two states; best: action 0, action 1
 TARGET = np.array([[10.0, 20.0], [30.0, 40.0]])
-IQL_BY_HAND = IQL(
+IQL_BY_HAND = with_options(
+    IQL(),
     rollout_length=3,
     updates_per_rollout=1,
     batch_size=1,
@@ -30,12 +35,12 @@ IQL_BY_HAND = IQL(
 
 def table(values):
     """A network whose value of action `a` in state `s` (seen one-hot) is `values[s, a]`."""
-    body = Body((Dense(jnp.eye(2), jnp.zeros(2)),), None, "relu")
-    return Policy(body, Dense(jnp.array(values, jnp.float32), jnp.zeros(2)), None)
+    body = Layers((Dense(jnp.eye(2), jnp.zeros(2)),), "relu", 2)
+    return Policy(body, Dense(jnp.array(values, jnp.float32), jnp.zeros(2)), None, MLP((2,)))
 
 
 def learner(algorithm, **about):
-    state, _ = algorithm.init(jax.random.key(0), AgentSpec(2, Discrete(2), **about))
+    state, _ = algorithm.init(jax.random.key(0), LearnerSpec(2, Discrete(2), **about))
     student = state.q_network._replace(values=table(Q), target=table(TARGET))
     return state._replace(q_network=student)
 
@@ -112,7 +117,7 @@ def test_the_target_is_copied_every_so_many_updates():
 
 
 def test_nothing_is_learned_before_the_warm_up_is_over():
-    algorithm = IQL(**{**vars(IQL_BY_HAND), "buffer_size": 3, "learning_starts": 3})
+    algorithm = with_options(IQL_BY_HAND, buffer_size=3, learning_starts=3)
     state, _ = learn(algorithm, learner(algorithm), stream(), times=2)
     np.testing.assert_array_equal(state.q_network.values.head.weight, Q)
     assert int(state.q_network.updates) == 0
@@ -123,7 +128,7 @@ def test_nothing_is_learned_before_the_warm_up_is_over():
 
 @pytest.mark.parametrize(("steps", "chance"), [(0, 1.0), (50, 0.525), (100, 0.05), (1000, 0.05)])
 def test_exploration_falls_in_a_line(steps, chance):
-    algorithm = IQL(hidden_sizes=(2,), epsilon_decay_steps=100, buffer_size=1)
+    algorithm = IQL(critic=MLP((2,)), epsilon_decay_steps=100, buffer_size=1)
     state = learner(algorithm, masked=True)._replace(steps=jnp.int32(steps))
     mask = jnp.tile(jnp.array([[True, True], [False, True]]), (10_000, 1))
     view = Observation(jnp.tile(jnp.eye(2), (10_000, 1)), mask)

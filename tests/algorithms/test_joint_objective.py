@@ -5,6 +5,8 @@ Everything is summed exactly over a small problem: `S` situations with what the 
 Letters are the paper's, and costs are its costs; what is coded is in rewards.
 """
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -56,7 +58,7 @@ def same(one, other):
 
 
 def rule(most=1.0):
-    return JointObjective(A1 / A2, A2 / A1, most)
+    return JointObjective(A1 / A2, A2 / A1, most, math.inf)
 
 
 def baseline(logits, costs):

@@ -1,6 +1,7 @@
 """Algorithm 2 of Li & Jia: what gossip finds, what the weights do, and what is remembered."""
 
 import functools
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -20,11 +21,14 @@ from coterie.errors import ConfigError
 from coterie.graph import family
 from coterie.network import LinkDropout, lift, networks
 from coterie.rl.importance import ess_fraction, importance
-from coterie.rl.models import ActionCritic, Dense
-from coterie.types import AgentSpec, Box, Observation
+from coterie.rl.layers import Dense
+from coterie.rl.networks import ActionCritic
+from coterie.types import Box, LearnerSpec, Observation
+from tests.options import with_options
 from tests.support import taught, touched
 
-SMALL = LiJia(
+SMALL = with_options(
+    LiJia(),
     rollout_length=2,
     updates_per_rollout=1,
     batch_size=8,
@@ -105,7 +109,7 @@ def lesson_of(algorithm, change, others=jnp.zeros(8), present=HERE):  # noqa: B0
     others:  the log ratios that the other agent finds.
     present: which of the two was there.
     """
-    spec = AgentSpec(2, Box(2))
+    spec = LearnerSpec(2, Box(2))
     learner, _ = algorithm.init(jax.random.key(0), spec)
     view = Observation(jax.random.normal(jax.random.key(1), (8, 2)))
     thrown, _ = algorithm.act(learner, (), view, jax.random.key(2))
@@ -197,7 +201,7 @@ def trajectory(shape=(2, 4)):
 
 
 def test_every_step_is_remembered_as_it_was():
-    algorithm = LiJia(**{**vars(SMALL), "weight_estimation": "all"})
+    algorithm = replace(SMALL, weight_estimation=TrackingEstimate())
     numbers = jnp.arange(8.0).reshape(2, 4)
     steps = algorithm.steps(trajectory()._replace(reward=numbers))
     assert isinstance(steps.drift, LogRatioState)
@@ -208,8 +212,8 @@ def test_every_step_is_remembered_as_it_was():
 
 def test_as_printed_new_steps_start_at_zero_and_lag_one_update():
     """Stored estimates change only after the gradient steps, and the sums stay equal."""
-    algorithm = LiJia(**{**vars(SMALL), "weight_estimation": "all", "actor_lr": 0.1})
-    spec = AgentSpec(2, Box(2))
+    algorithm = replace(SMALL, weight_estimation=TrackingEstimate(), actor_lr=0.1)
+    spec = LearnerSpec(2, Box(2))
     keys = jax.random.split(jax.random.key(0), 5)
     agents = jax.vmap(lambda key: algorithm.init(key, spec)[0])(keys)
     network, learn = networks(RING, (PAYLOAD,)), jax.jit(lift(algorithm.learn))
@@ -227,8 +231,7 @@ def test_as_printed_new_steps_start_at_zero_and_lag_one_update():
 
 def test_all_draw_the_same_steps_and_only_log_ratios_travel():
     """After `K` rounds an agent has heard of `K` hops, and never of a reward."""
-    options = {**vars(SMALL), "gossip_rounds": 1, "rollout_length": 6, "buffer_size": 24}
-    lesson, learn, _ = taught(LiJia(**options))
+    lesson, learn, _ = taught(with_options(SMALL, rounds=1, rollout_length=6, buffer_size=24))
     before = learn(*lesson)[0].actor_critic
     paid = lesson.trajectory.reward.copy()
     paid[0] += 1.0
@@ -245,23 +248,23 @@ def test_all_draw_the_same_steps_and_only_log_ratios_travel():
 
 
 def test_critics_see_the_state_if_asked():
-    lesson, learn, _ = taught(LiJia(**{**vars(SMALL), "critic_uses_state": True}))
+    lesson, learn, _ = taught(replace(SMALL, critic_uses_state=True))
     before, view = learn(*lesson)[0].actor_critic.models, lesson.trajectory.view
     moved = lesson.trajectory._replace(view=view._replace(state=view.state + 1.0))
     after = learn(*lesson._replace(trajectory=moved))[0].actor_critic.models
     assert touched(before.critic, after.critic) == {0, 1, 2, 3}
     assert before.critic.seen.weight.shape[1] == view.state.shape[-1] == 3
-    blind, *_ = taught(LiJia(**vars(SMALL)))
+    blind, *_ = taught(SMALL)
     assert blind.trajectory.view.state is None
 
 
 def test_the_policy_climbs_its_critic():
     """Of a critic that is `16 a` for positive features, the mean action has a positive slope."""
-    learner, _ = SMALL.init(jax.random.key(0), AgentSpec(2, Box(1)))
+    learner, _ = SMALL.init(jax.random.key(0), LearnerSpec(2, Box(1)))
     policy, critic = learner.actor_critic.models
     seen = Dense(jnp.zeros((2, 4)), 9.0 * jnp.ones(4))
     head = Dense(jnp.ones((4, 1)), jnp.zeros(1))
-    critic = ActionCritic(seen, 4.0 * jnp.ones((1, 4)), critic.body, head)
+    critic = ActionCritic(seen, 4.0 * jnp.ones((1, 4)), critic.body, head, None, "relu")
     view, zeros = Observation(jnp.ones((8, 2))), jnp.zeros(8)
     sample = Transition(view, zeros[:, None], zeros, zeros, zeros > 0, view, None)
 
@@ -279,11 +282,10 @@ def test_the_policy_climbs_its_critic():
 
 
 WRONG = {
-    "gossip_rounds": (0, "gossip_rounds must be at least 1, not 0"),
+    "rounds": (0, "rounds must be at least 1, not 0"),
     "log_weight_clip": (-1.0, "log_weight_clip must be at least 0, not -1.0"),
     "std_min": (2.0, "std_min 2.0 is above std_max 1.0"),
     "tau": (0.0, "tau must be greater than 0 and at most 1, not 0.0"),
-    "hidden_sizes": ((), "needs a hidden layer"),
     "learning_starts": (17, "memory of 16 never holds learning_starts of 17"),
     "batch_size": (17, "a batch of 17 is more than a replay memory of 16 holds"),
     "buffer_size": (7, "4 environments bring 8 steps at once, more than a replay memory of 7"),
@@ -294,4 +296,4 @@ WRONG = {
 def test_what_makes_no_sense_gets_a_sentence(field):
     value, sentence = WRONG[field]
     with pytest.raises(ConfigError, match=sentence):
-        LiJia(**{**vars(SMALL), field: value}).check(4)
+        with_options(SMALL, **{field: value}).check(4)

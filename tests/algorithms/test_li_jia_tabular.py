@@ -12,7 +12,7 @@ from coterie.algorithms.base.algorithm import Action
 from coterie.errors import ConfigError
 from coterie.graph import family
 from coterie.network import lift, networks
-from coterie.types import AgentSpec, Discrete, Observation
+from coterie.types import Discrete, LearnerSpec, Observation
 from tests.algorithms.plain_li_jia import Chances, algorithm_1
 from tests.algorithms.tables import taught, told
 
@@ -31,7 +31,7 @@ def uniform(keys):
 def in_coterie(method, keys):
     """The same environment with the method's own `act` and `learn`; keys `[T, 2, N]`."""
     sums = jnp.cumsum(jnp.asarray(TRANSITION, jnp.float32), axis=-1)
-    spec = AgentSpec(1, Discrete(ACTIONS), states=STATES)
+    spec = LearnerSpec(1, Discrete(ACTIONS), states=STATES)
     blank, _ = method.init(jax.random.key(0), spec)
     agents = jax.tree.map(lambda x: jnp.broadcast_to(x, (AGENTS, *x.shape)), blank)
     network = networks(family("ring", AGENTS))

@@ -1,5 +1,8 @@
 """MAAC: one set of attention weights, and everything else an agent's own."""
 
+import dataclasses
+
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -24,11 +27,11 @@ def test_there_is_one_set_of_attention_weights_and_it_learns():
     lesson, _, team = taught(MAAC)
     open_ = MAAC.information.joint_observable
     network = networks(
-        family("complete", 4, uniform), MAAC.information.payloads, joint_observable=open_
+        family("complete", 4, uniform), MAAC.information.sends, joint_observable=open_
     )
     learn = jax.jit(lift(MAAC.learn))
     after, _, _ = learn(team.agents, lesson.trajectory, network, lesson.keys)
-    before, now = (jax.vmap(MAAC.shared)(x)["attention"] for x in (team.agents, after))
+    before, now = (jax.vmap(MAAC.information.lasting)(x)["attention"] for x in (team.agents, after))
     assert spread(before) > 0.01 and spread(now) < 1e-6
     middle = jax.tree.map(lambda x: np.mean(x, axis=0), before)
     moved = jax.tree.map(lambda x, y: np.abs(x[0] - y).max(), now, middle)
@@ -43,8 +46,14 @@ def test_it_steps_along_the_mean_of_all_gradients():
     random = np.random.default_rng(0)
     random = np.random.default_rng(0)
     gradient = jax.tree.map(lambda x: jnp.asarray(random.normal(size=x.shape)), models)
-    network = networks(family("complete", 4, uniform), MAAC.information.payloads)
-    pooled, _ = lift(MAAC.aggregate_gradient)(gradient, network)
+    network = networks(family("complete", 4, uniform), MAAC.information.sends)
+
+    def pool(gradient, network):
+        shared, mine = MAAC.parts(gradient)
+        shared, network = MAAC.consensus.pooled(shared, network, MAAC.payload)
+        return eqx.combine(shared, mine), network
+
+    pooled, _ = lift(pool)(gradient, network)
     for got, own in zip(pooled.critic, gradient.critic, strict=True):
         for part in ("key", "query", "value"):
             one, each = getattr(got.attention, part), getattr(own.attention, part)
@@ -56,5 +65,7 @@ def test_it_steps_along_the_mean_of_all_gradients():
 
 
 @pytest.mark.parametrize("name", ["maac", "coma"])
-def test_at_a_center_nothing_has_to_be_held_together(name):
-    with_options(ALGORITHMS[name], penalty=0.0).check(4)
+def test_at_a_center_there_are_no_options_that_mean_nothing(name):
+    consensus = ALGORITHMS[name].consensus
+    assert dataclasses.fields(consensus) == ()
+    assert consensus.start({"weights": jnp.ones(3)}) == ()

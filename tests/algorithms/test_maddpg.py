@@ -12,10 +12,12 @@ from coterie.centralized import MADDPG
 from coterie.centralized.maddpg import PAYLOAD, Transition
 from coterie.graph import family
 from coterie.network import lift, networks
-from coterie.types import AgentSpec, Box, Discrete, Observation
+from coterie.types import Box, Discrete, LearnerSpec, Observation
+from tests.options import with_options
 
 TEAM, BATCH, WIDTH = 3, 8, 2
-SMALL = MADDPG(
+SMALL = with_options(
+    MADDPG(),
     rollout_length=2,
     updates_per_rollout=1,
     batch_size=BATCH,
@@ -31,7 +33,7 @@ KEYS = jax.random.split(jax.random.key(3), TEAM)
 @functools.cache
 def team(space):
     """Students whose targets are not what they follow, and steps that they draw."""
-    spec = AgentSpec(2, space(WIDTH), state=3, sizes=(WIDTH,) * TEAM, agents=TEAM)
+    spec = LearnerSpec(2, space(WIDTH), state=3, sizes=(WIDTH,) * TEAM, agents=TEAM)
     random = np.random.default_rng(0)
 
     def numbers(*shape):
@@ -115,7 +117,7 @@ def test_a_policy_climbs_its_critic_in_its_own_action(space):
 
 def test_noise_is_within_the_tanh_and_as_wide_as_wanted():
     learner, _ = MADDPG(action_noise_std=0.2).init(
-        jax.random.key(0), AgentSpec(1, Box(1), state=1, sizes=(1,), agents=1)
+        jax.random.key(0), LearnerSpec(1, Box(1), state=1, sizes=(1,), agents=1)
     )
     view = Observation(jnp.zeros((4000, 1)))
     action = SMALL.act(learner, (), view, jax.random.key(1))[0].action

@@ -47,9 +47,12 @@ from coterie.network import (
     lift,
     networks,
 )
-from coterie.rl.models import Policy, Shape
+from coterie.rl.models import MLP, Inputs
+from coterie.rl.networks import Policy
 from coterie.training.fit import require_fit
 from coterie.training.state import init_state, iteration
+from coterie.types import LearnerSpec
+from tests.options import with_options
 from tests.support import Babble, assert_same, taught
 
 BETA = 0.7
@@ -183,7 +186,13 @@ def serving(algorithm, graph="ring", schedule=Static(), rounds=12):  # noqa: B00
     return np.exp(choices.log_probs[:, 0])
 
 
-QUICK = {"rollout_length": 4, "hidden_sizes": (), "max_kl": 0.05, "batch_size": 32}
+QUICK = {
+    "rollout_length": 4,
+    "actor": MLP((), "selu"),
+    "critic": MLP((), "selu"),
+    "max_kl": 0.05,
+    "batch_size": 32,
+}
 
 
 @pytest.mark.parametrize("step", ["exact", "closed", "boundary"])
@@ -346,9 +355,9 @@ def joint_problem(size=3, samples=60):
     seen = jnp.asarray(random.normal(size=(samples, 1, 2)), jnp.float32)
     actions = random.integers(0, 3, size=(samples, 1, size))
     gains = jnp.asarray(random.normal(size=(size, samples, 1)), jnp.float32)
-    spec = AgentSpec(2, Discrete(3), sizes=(3,) * size, agents=size)
-    shape = Shape(2, (), "tanh", recurrent=False)
-    policy = Policy.init(jax.random.split(jax.random.key(0)), shape, Discrete(3), gain=0.0)
+    spec = LearnerSpec(2, Discrete(3), sizes=(3,) * size, agents=size)
+    keys = jax.random.split(jax.random.key(0))
+    policy = Policy.init(keys, MLP(()), Inputs(2), Discrete(3), gain=0.0)
     model = TeamModel.around(policy, spec, jax.random.key(1))
     zero = jax.tree.map(lambda x: 0 * x, model.others)
     model = dataclasses.replace(model, others=zero)
@@ -402,7 +411,7 @@ def agreed_to_first_order(graph="line", schedule=Static(), channels=(), **option
         local = local_of(model, seen, actions, network.index, algorithm.damping)
         return algorithm._agreed(local, gain[..., None], network)
 
-    payloads = algorithm.information.payloads
+    payloads = algorithm.information.sends
     network = networks(family(graph, 3), payloads, schedule=schedule, channels=channels)
     return jax.jit(lift(mine))(gains, network)
 
@@ -518,7 +527,7 @@ def test_with_the_same_view_of_everything_the_team_takes_trpos_step():
         gaps = jnp.where(real, agreed.ratio - agreed.ties.edge_average, 0.0)
         return agreed.ratio, jnp.sqrt(jnp.sum(gaps**2) / agreed.ratio.size / network.degree)
 
-    network = networks(family("line", 3), algorithm.information.payloads)
+    network = networks(family("line", 3), algorithm.information.sends)
     ratios, apart = jax.jit(lift(mine))(gains, network)
 
     # TRPO on the joint policy: every agent's head is linear in what all see, 3 x 3 numbers each.
@@ -549,7 +558,7 @@ class Favor(Errand):
 def learning(algorithm):
     """The mean return in each round, as a team of its own or as one learner."""
     env = as_one(Favor()) if algorithm.information.joint_control else Favor()
-    links = "ring" if algorithm.information.payloads else "none"
+    links = "ring" if algorithm.information.sends else "none"
     talk = Communication(family(links, len(env.specs)))
     _, report = trained(algorithm, env, talk, rounds=30, envs=512)
     return np.mean(report.episodes.returns, axis=1) / report.episodes.count
@@ -558,7 +567,10 @@ def learning(algorithm):
 @pytest.mark.deep
 def test_it_learns_what_trpo_learns_of_the_joint_policy():
     """Theorem 1 from the first update to where learning ends: 2 each, where the selfish have 1."""
-    team, joint = learning(MATRPO(**QUICK, admm_rounds=60)), learning(CTRPO(**QUICK))
+    team, joint = (
+        learning(MATRPO(**QUICK, admm_rounds=60)),
+        learning(dataclasses.replace(CTRPO, **QUICK)),
+    )
     np.testing.assert_allclose(team, joint, atol=0.05)
     np.testing.assert_allclose([team[-1], learning(ITRPO(**QUICK))[-1]], [2.0, 1.0], atol=0.05)
 
@@ -590,7 +602,7 @@ def test_the_ends_of_a_link_compare_ratios_of_the_same_numbers():
     """An action beyond the ends is done, and seen, at the end; who drew it judges that, too."""
     env = Babble(((2, 2),) * 3, box=True)
     (_, trajectory, network, _), _, _ = taught(
-        MATRPO(rollout_length=6, batch_size=4, hidden_sizes=(8,)), env
+        with_options(MATRPO(), rollout_length=6, batch_size=4, hidden_sizes=(8,)), env
     )
     assert np.abs(trajectory.decision.action).max() > 1.0
     mine, others = jax.jit(lift(lambda e, n: taken_by(e, n.index)))(trajectory, network)
@@ -603,7 +615,7 @@ def test_the_ends_of_a_link_compare_ratios_of_the_same_numbers():
 
 def test_heads_follow_the_teams_order_from_ones_own_place():
     (agents, trajectory, network, _), _, _ = taught(
-        MATRPO(rollout_length=6, batch_size=4, hidden_sizes=(8,))
+        with_options(MATRPO(), rollout_length=6, batch_size=4, hidden_sizes=(8,))
     )
     joint = np.asarray(trajectory.actions).argmax(axis=-1)  # [N, T, G, N]
 
@@ -718,7 +730,7 @@ def test_a_meeting_minimises_the_augmented_lagrangian():
 
 @pytest.mark.deep
 def test_the_printed_form_comes_to_the_same_at_many_times_the_price():
-    small = {"rollout_length": 200, "hidden_sizes": (32,)}
+    small = {"rollout_length": 200, "actor": MLP((32,), "selu"), "critic": MLP((32,), "selu")}
     mine = update(MATRPO(**small), Static(), num_envs=2)
     printed = update(Direct(**small), EdgeGossip("cyclic"), num_envs=2)
     in_turn(mine, printed)

@@ -12,17 +12,19 @@ import pytest
 from coterie.algorithms import NetworkedAC, NetworkedQAC, Trajectory
 from coterie.algorithms.base.algorithm import Action
 from coterie.algorithms.networked.networked_q import Step
-from coterie.centralized import CentralAC
+from coterie.centralized import CENTRAL_AC
 from coterie.envs.game import AgentSpec, Box, Discrete, JaxEnv, Observation, Timestep
 from coterie.errors import ConfigError
 from coterie.graph import family, uniform
 from coterie.network import Communication, networks
+from coterie.rl.models import GRU
 from coterie.training.state import init_state, iteration
+from coterie.types import LearnerSpec
+from tests.options import with_options
 from tests.support import assert_same, taught
 
 LINEAR = {
     "hidden_sizes": (),
-    "critic_hidden_sizes": (),
     "optimizer": "sgd",
     "actor_lr": 0.1,
     "critic_lr": 0.05,
@@ -83,8 +85,8 @@ QUICK = {
 @pytest.mark.parametrize(
     "algorithm",
     [
-        NetworkedAC(**QUICK, critic_hidden_sizes=()),
-        NetworkedQAC(**QUICK, critic_hidden_sizes=()),
+        with_options(NetworkedAC(), **QUICK),
+        with_options(NetworkedQAC(), **QUICK),
     ],
     ids=["ac", "q"],
 )
@@ -95,17 +97,15 @@ def test_only_a_team_that_talks_learns_to_help(algorithm):
 
 @pytest.mark.parametrize("kind", [NetworkedAC, NetworkedQAC])
 def test_the_mean_of_all_actions_is_enough_to_learn_to_help(kind):
-    assert (
-        helping(kind(**QUICK, critic_hidden_sizes=(), critic_actions="mean"), "line") > 0.9
-    ).all()
+    assert (helping(with_options(kind(), **QUICK, critic_actions="mean"), "line") > 0.9).all()
 
 
 def test_a_center_that_is_told_the_mean_learns_to_help():
-    assert (helping(CentralAC(**QUICK, critic_hidden_sizes=()), "none") > 0.9).all()
+    assert (helping(with_options(CENTRAL_AC, **QUICK), "none") > 0.9).all()
 
 
 def test_one_step_of_algorithm_2_is_the_papers_formulas():
-    algorithm = NetworkedAC(**LINEAR)
+    algorithm = with_options(NetworkedAC(), **LINEAR)
     (agents, trajectory, network, keys), learn, _ = taught(algorithm)
     after, _, _ = learn(agents, trajectory, network, keys)
     moved = []
@@ -207,7 +207,7 @@ def test_the_policy_climbs_the_teams_error(form):
 def test_what_follows_after_an_agent_has_left_is_none_of_its_advantage():
     """It is paid 1, 1 and leaves; the others play on, and `R` is -8 then; V is 0 everywhere."""
     algorithm = NetworkedAC(**LINEAR | {"discount": 0.97, "gae_lambda": 0.5})
-    spec = AgentSpec(1, Discrete(2), leaves=True, state=1, sizes=(2, 2))
+    spec = LearnerSpec(1, Discrete(2), leaves=True, state=1, sizes=(2, 2))
     state, _ = algorithm.init(jax.random.key(0), spec)
     alone = of(0, networks(family("none", 2), ("critic",)))
     blank = jax.tree.map(jnp.zeros_like, state.critic)
@@ -276,11 +276,11 @@ def told(trajectory):
 
 def test_epochs_are_steps_and_rounds_are_averages():
     form = LINEAR | {"discount": 0.8}
-    (agents, trajectory, line, keys), learn, _ = taught(NetworkedAC(**form))
+    (agents, trajectory, line, keys), learn, _ = taught(with_options(NetworkedAC(), **form))
     none = networks(family("none", 4), ("critic",))
     once = learn(agents, trajectory, none, keys)[0]
     twice = learn(once, trajectory, none, keys)[0]
-    _, longer, _ = taught(NetworkedAC(**form, critic_epochs=2, consensus_rounds=2))
+    _, longer, _ = taught(with_options(NetworkedAC(), **form, critic_epochs=2, rounds=2))
     assert_same(longer(agents, trajectory, none, keys)[0].critic, twice.critic, 1e-5)
     mix = np.linalg.matrix_power(family("line", 4).weights, 2)
     mixed = jax.tree.map(lambda x: np.tensordot(mix, x, axes=1), twice.critic)
@@ -289,7 +289,7 @@ def test_epochs_are_steps_and_rounds_are_averages():
 
 def test_complete_and_uniform_is_the_critic_of_the_mean_reward():
     """From equal critics, one step with everybody's average is one step on the mean reward."""
-    (agents, trajectory, _, keys), learn, _ = taught(NetworkedAC(**LINEAR))
+    (agents, trajectory, _, keys), learn, _ = taught(with_options(NetworkedAC(), **LINEAR))
     same = jax.tree.map(lambda x: np.broadcast_to(x[:1], x.shape), (agents.critic, agents.average))
     agents = agents._replace(critic=same[0], average=same[1])
     present = np.ones_like(trajectory.view.alive)
@@ -324,6 +324,6 @@ def test_the_step_before_a_cut_is_left_out_and_the_last_one_waits():
 
 def test_what_it_cannot_do_gets_a_sentence():
     with pytest.raises(ConfigError, match="NetworkedQAC chooses among discrete actions"):
-        NetworkedQAC().init(jax.random.key(0), AgentSpec(2, Box(1), state=2, sizes=(2, 2)))
-    with pytest.raises(ConfigError, match="critic_hidden_sizes needs widths of at least 1"):
-        dataclasses.replace(NetworkedAC(), critic_hidden_sizes=(0,))
+        NetworkedQAC().init(jax.random.key(0), LearnerSpec(2, Box(1), state=2, sizes=(2, 2)))
+    with pytest.raises(ConfigError, match="critic of NetworkedAC has no memory"):
+        NetworkedAC(critic=GRU())

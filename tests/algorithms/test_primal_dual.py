@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coterie.algorithms.f2a2.primal_dual import DualState, PrimalDual, SharedSplit, stable
+from coterie.algorithms.f2a2.consensus import DualState, PrimalDual, SharedSplit, stable
 from coterie.errors import ConfigError, CoterieWarning
 from coterie.graph import family
 from coterie.network import AsyncIntervals, LinkDropout, Static, lift, networks

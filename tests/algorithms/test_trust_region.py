@@ -20,8 +20,10 @@ from coterie.algorithms.trpo.cg_subspace import (
 from coterie.algorithms.trpo.linearized_policy import around
 from coterie.errors import ConfigError
 from coterie.rl.distributions import Categorical, Gaussian, MultiCategorical
-from coterie.rl.models import Policy, Shape
-from coterie.types import AgentSpec, Box, Discrete, Observation
+from coterie.rl.models import MLP, Inputs
+from coterie.rl.networks import Policy
+from coterie.types import Box, Discrete, LearnerSpec, Observation
+from tests.options import with_options
 from tests.support import taught
 
 M = 40  # samples
@@ -37,8 +39,8 @@ ACTIONS = {
 
 def problem(kind):
     """A linear policy to first order, with its Jacobian `[M, D]` and Fisher matrix, dense."""
-    shape = Shape(2, (), "tanh", recurrent=False)
-    policy = Policy.init(jax.random.split(jax.random.key(1)), shape, SPACES[kind], gain=1.0)
+    keys = jax.random.split(jax.random.key(1))
+    policy = Policy.init(keys, MLP(()), Inputs(2), SPACES[kind], gain=1.0)
 
     def heads(policy):
         return (policy.choices(policy.body.step(SEEN, ())[0], Observation(SEEN)),)
@@ -168,7 +170,7 @@ def test_a_closed_form_stays_inside_where_the_edge_would_be_too_far():
 def test_an_agent_that_sees_nothing_is_refused():
     sentence = "an agent's observation is empty: it has nothing to act on"
     with pytest.raises(ConfigError, match=sentence):
-        ITRPO().init(jax.random.key(0), AgentSpec(0, Discrete(2)))
+        ITRPO().init(jax.random.key(0), LearnerSpec(0, Discrete(2)))
 
 
 def test_nothing_to_climb_is_no_step():
@@ -249,12 +251,19 @@ def test_the_metric_of_several_choices_is_the_hessian_of_their_divergence():
 
 
 def test_the_critic_learns_the_returns_and_advantages_precede_it():
-    algorithm = ITRPO(
-        rollout_length=6, batch_size=4, hidden_sizes=(8,), critic_epochs=200, critic_lr=0.01
+    algorithm = with_options(
+        ITRPO(),
+        rollout_length=6,
+        batch_size=4,
+        hidden_sizes=(8,),
+        critic_epochs=200,
+        critic_lr=0.01,
     )
     (agents, trajectory, network, keys), learn, _ = taught(algorithm)
     _, _, said = learn(agents, trajectory, network, keys)
-    once = taught(ITRPO(rollout_length=6, batch_size=4, hidden_sizes=(8,), critic_epochs=1))
+    once = taught(
+        with_options(ITRPO(), rollout_length=6, batch_size=4, hidden_sizes=(8,), critic_epochs=1)
+    )
     _, _, before = once.learn(*once.lesson)
     assert np.all(said["critic_loss"] < 0.8 * before["critic_loss"])
     assert np.all(said["kl"] <= 1.5 * 0.003)

@@ -10,11 +10,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coterie.algorithms import F2A2, F2A2DDPG, F2A2ISAC, MATRPO, LiJia, NetworkedAC
+from coterie.algorithms import (
+    F2A2DDPG,
+    MATRPO,
+    CommunicatedActions,
+    IndependentCritic,
+    LiJia,
+    NetworkedAC,
+    TrackingEstimate,
+)
 from coterie.algorithms.base.tabular import Tabular
-from coterie.algorithms.f2a2.other_actions import POLICIES
-from coterie.algorithms.networked.base import Networked
-from coterie.centralized import MAAC
 from coterie.envs.game import Box, Discrete
 from coterie.errors import ConfigError, EnvError
 from coterie.graph import family, from_adjacency, uniform
@@ -42,9 +47,9 @@ from tests.support import (
 PLAIN = catalogue(recurrent=False)
 EVERY = PLAIN | {f"{name}-recurrent": a for name, a in catalogue(recurrent=True).items()}
 TABULAR = {name: a for name, a in PLAIN.items() if isinstance(a, Tabular)}
-LONERS = {name: a for name, a in EVERY.items() if not a.information.payloads}
+LONERS = {name: a for name, a in EVERY.items() if not a.information.sends}
 SPEAKERS = {
-    name: a for name, a in PLAIN.items() if a.information.payloads and not a.information.central
+    name: a for name, a in PLAIN.items() if a.information.sends and not a.information.central
 }
 ALONE = {name: a for name, a in PLAIN.items() if a.information.actions == "own"}
 J = 1  # the agent that is disturbed
@@ -202,7 +207,7 @@ def test_other_names_for_the_agents_give_the_same(algorithm):
     (agents, trajectory, _, keys), learn, _ = taught(algorithm)
     line = family("line", 4)
     renamed = from_adjacency(line.adjacency[np.ix_(ORDER, ORDER)])
-    sends = algorithm.information.payloads
+    sends = algorithm.information.sends
 
     def renamed_leaf(path, x):
         """What is kept of everybody has a second axis of agents."""
@@ -230,60 +235,62 @@ def test_bytes_are_what_the_payloads_weigh_times_the_links(algorithm):
     (agents, trajectory, network, keys), learn, team = taught(algorithm)
     _, after, _ = learn(agents, trajectory, network, keys)
     degrees = np.full(4, 3) if algorithm.information.central else np.array([1, 2, 2, 1])
-    sends = algorithm.information.payloads
-    weights = {payload: messages(algorithm, payload, agents, trajectory) for payload in sends}
-    for payload, (weight, rounds) in weights.items():
-        assert after.traffic[payload].bytes.tolist() == (weight * rounds * degrees).tolist()
+    sends = algorithm.information.sends
+    spec = resolve_specs(noise(algorithm), noise(algorithm).vectorize(4), algorithm.information)[0]
+    weights = {
+        payload.name: (weight(payload, agents, spec), payload.messages)
+        for payload in algorithm.information.payloads
+        if payload.scope == "neighbors"
+    }
+    for payload, (size, rounds) in weights.items():
+        assert after.traffic[payload].bytes.tolist() == (size * rounds * degrees).tolist()
         assert after.traffic[payload].rounds.tolist() == [rounds] * 4
     assert set(after.traffic) == set(sends)
 
     told = rounds_of(algorithm)(team)[1]
-    sent = sum((weight * rounds * degrees for weight, rounds in weights.values()), np.zeros(4, int))
+    sent = sum((size * rounds * degrees for size, rounds in weights.values()), np.zeros(4, int))
     exchanges = sum(rounds for _, rounds in weights.values())
     if algorithm.information.central:  # observation, action and reward, 4 bytes each, every step
-        each = np.array([spec.observation + 2 for spec in noise(algorithm).specs])
+        each = np.array([spec.size + 2 for spec in noise(algorithm).specs])
         sent, exchanges = 4 * each * algorithm.rollout_length * 4, 0
     shown = sum(leaf[0, 0, 0, 0].nbytes for leaf in jax.tree.leaves(trajectory.shown))
     sent = sent + 3 * shown * algorithm.rollout_length * 4  # to each of the others, at every step
     assert told.bytes.tolist() == sent.tolist()
+    assert told.observed_bytes.tolist() == known_of_others(algorithm, trajectory).tolist()
     assert told.rounds.tolist() == [exchanges] * 4
 
 
-def messages(algorithm, payload, agents, trajectory):
-    """What one message of a payload weighs, in bytes, and how many rounds there are of them."""
-    if payload == "reward":
-        return trajectory.reward[0].nbytes, 1
-    if payload == POLICIES:  # now and next
-        return 2 * 4 * 4 * algorithm.batch_size, algorithm.updates_per_rollout
-    if isinstance(algorithm, F2A2):  # to MAAC's centre gradients, and then weights
-        shared, often = jax.vmap(algorithm.shared)(agents)[payload], isinstance(algorithm, MAAC)
-        return sum(leaf[0].nbytes for leaf in jax.tree.leaves(shared)), (
-            1 + often
-        ) * algorithm.updates_per_rollout
-    if payload == "critic":
-        arrays = jax.tree.leaves(agents.critic)
-        scales = len(arrays) if isinstance(algorithm, Networked) else 0  # a number for each array
-        return sum(leaf[0].nbytes for leaf in arrays) + 4 * scales, 1
-    if isinstance(algorithm, MATRPO):
-        numbers = 4 * trajectory.reward[0].size  # every agent's log ratios at every sample
-        directions, rounds = algorithm.cg_iters, algorithm.admm_rounds
-        told = {
-            "log-ratios": (numbers, rounds if algorithm.ratio_exchange == "exact" else directions),
-            "steps": (directions, rounds),
-            "moments": (1, 2 * algorithm.normalization_rounds),
-        }
-        size, often = told[payload]
-        return 4 * size, often
-    numbers = {"log-ratios": (1, "gossip_rounds"), "target-actions": (4, "")}
-    each, repeated = numbers[payload]  # the largest action has 4 numbers
-    rounds = algorithm.updates_per_rollout * getattr(algorithm, repeated, 1)
-    return 4 * algorithm.batch_size * each, rounds
+def known_of_others(algorithm, trajectory):
+    """The bytes of what a trajectory holds of others, counted in it, without padding."""
+    knows, specs = algorithm.information, noise(algorithm).specs
+    seen, acted = np.array([s.size for s in specs]), np.array([s.action.numbers for s in specs])
+    numbers = np.zeros(4, int)
+    if not knows.central:
+        steps = trajectory.reward[0].size
+        if knows.state == "observations":
+            numbers += steps * (seen.sum() - seen)
+        elif knows.state:
+            numbers += trajectory.view.state[0].size
+        if knows.actions == "joint":
+            numbers += steps * (acted.sum() - acted)
+        elif knows.actions == "mean":
+            numbers += trajectory.actions[0].size
+        numbers += steps * (knows.reward == "team")
+    return 4 * numbers
+
+
+def weight(payload, agents, spec):
+    """What one message of a payload weighs, in bytes, as it is declared."""
+    if payload.lasting is None:
+        return 4 * payload.numbers(spec)
+    shared = jax.vmap(payload.lasting)(agents)
+    return sum(leaf[0].nbytes for leaf in jax.tree.leaves(shared))
 
 
 def consensus(graph, **changes):
     algorithm = with_options(Gossip(), **SMALL)
     (agents, trajectory, _, keys), learn, _ = taught(algorithm)
-    network = networks(graph, algorithm.information.payloads)
+    network = networks(graph, algorithm.information.sends)
     return learn(agents, trajectory._replace(**changes), network, keys)
 
 
@@ -331,7 +338,7 @@ def test_beside_a_bigger_agent_one_learns_as_among_equals(algorithm, box):
     smallest, team = env.sizes[0], len(env.sizes)
     equals = noise(algorithm, sizes=(smallest,) * team, box=box)
     # Who agrees with agents of other sizes has no padding: senders are alone from the start.
-    usual = env == noise(algorithm) and not algorithm.information.payloads
+    usual = env == noise(algorithm) and not algorithm.information.sends
     lesson, learn, _ = taught(algorithm, *(() if usual else (env, family("none", team))))
     agents, trajectory, network, keys = lesson
     specs = resolve_specs(env, env.vectorize(1), algorithm.information)
@@ -357,19 +364,19 @@ def test_beside_a_bigger_agent_one_learns_as_among_equals(algorithm, box):
     assert_same(*jax.tree.map(lambda x: x[0], (beside[2], among[2])), 1e-5)
 
 
-@each({name: a for name, a in EVERY.items() if a.information.payloads})
+@each({name: a for name, a in EVERY.items() if a.information.sends})
 def test_unequal_agents_can_agree(algorithm):
     """What is sent is as long for everybody; a critic of the own view is not, and says so."""
     env, talk = noise(algorithm), Communication(family("ring", 4))
     specs = resolve_specs(env, env.vectorize(1), algorithm.information)
     names = tuple("abcd")
-    if not isinstance(algorithm, F2A2ISAC):
+    if not isinstance(getattr(algorithm, "critic", None), IndependentCritic):
         return require_fit(talk, algorithm, specs, names)
     with pytest.raises(EnvError, match=r"'critic' of a and of b .* have no average"):
         require_fit(talk, algorithm, specs, names)
-    inner = dataclasses.replace(algorithm, share="inner", hidden_sizes=(8, 6))
+    inner = with_options(algorithm, share="inner", hidden_sizes=(8, 6))
     require_fit(talk, inner, specs, names)
-    shared = inner.shared(inner.init(jax.random.key(0), specs[0])[0])["critic"]
+    shared = inner.information.lasting(inner.init(jax.random.key(0), specs[0])[0])["critic"]
     assert [x.shape for x in jax.tree.leaves(shared)] == 2 * [(8, 6), (6,)]
 
 
@@ -380,8 +387,8 @@ def team_of(algorithm, env):
 
 LEAVERS = EVERY | {
     "networked-ac-traced": with_options(NetworkedAC(gae_lambda=0.5), **SMALL),
-    "f2a2-ddpg-policies": with_options(F2A2DDPG(opponent_actions="policies"), **SMALL),
-    "li-jia-all": with_options(LiJia(weight_estimation="all"), **SMALL),
+    "f2a2-ddpg-policies": with_options(F2A2DDPG(opponents=CommunicatedActions()), **SMALL),
+    "li-jia-all": with_options(LiJia(weight_estimation=TrackingEstimate()), **SMALL),
     "matrpo-warm": with_options(MATRPO(dual_warm_start=0.9, step_rule="closed"), **SMALL),
 }
 

@@ -112,11 +112,9 @@ def main(names):
             state, network, metrics = algorithm.learn(agent, trajectory, network, key)
             return state, metrics, network
 
-        counts = [2, 4] if algorithm.information.payloads else [2]
+        counts = [2, 4] if algorithm.information.sends else [2]
         knows, inputs = algorithm.information, (agents, trajectory, keys)
-        compare(
-            learn, knows.payloads, inputs, counts, 1e-5, joint_observable=knows.joint_observable
-        )
+        compare(learn, knows.sends, inputs, counts, 1e-5, joint_observable=knows.joint_observable)
         print(f"{name}: the same")
 
 

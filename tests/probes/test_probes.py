@@ -10,17 +10,19 @@ import numpy as np
 import pytest
 
 from coterie.algorithms import (
-    F2A2,
-    F2A2ISAC,
     F2A2SAC,
     MATRPO,
+    CommunicatedActions,
     F2A2OnPolicy,
+    IndependentCritic,
     NetworkedAC,
     NetworkedQAC,
 )
 from coterie.algorithms.base.off_policy import OffPolicy
 from coterie.algorithms.base.tabular import Tabular
 from coterie.algorithms.deterministic import Deterministic
+from coterie.algorithms.f2a2.f2a2 import F2A2
+from coterie.algorithms.f2a2.off_policy import F2A2OffPolicy
 from coterie.algorithms.networked.base import Networked
 from coterie.algorithms.trpo.trust_region import TrustRegion
 from coterie.catalogue import ALGORITHMS
@@ -28,6 +30,7 @@ from coterie.envs.game import Box, Discrete, Observation
 from coterie.graph import family
 from coterie.network import Communication
 from coterie.training.state import init_state, iteration
+from tests.options import forgetful, remembering
 from tests.probes.games import ACTIONS, STATES, Darts, Lab, able, table
 from tests.support import OTHERS, accepts, each, with_options
 
@@ -40,7 +43,6 @@ QUICK = {
     "lr": 0.01,
     "actor_lr": 0.01,
     "critic_lr": 0.01,
-    "critic_hidden_sizes": (16,),
     "epochs": 3,
     "minibatches": 1,
     "entropy_coef": 0.1,
@@ -57,6 +59,7 @@ OWN = {
     # A policy that climbs a critic has to be slower than it: as fast, it is in a corner, or never
     # tries an action again, before the critic knows any better.
     OffPolicy: {"actor_lr": 0.001},
+    F2A2OffPolicy: {"actor_lr": 0.001},
     # Small networks, and critics by plain steps: see below.
     F2A2: {
         "critic_optimizer": "sgd",
@@ -64,7 +67,7 @@ OWN = {
         "penalty": 4.0,
         "max_grad_norm": 10.0,
         "tau": 0.02,
-        "opponent_hidden_size": 8,
+        "hidden_size": 8,
         "attention_dim": 16,
     },
     # Advantages are not standardised, and the mean reward is half of what an agent earns by itself.
@@ -97,16 +100,14 @@ def quick(algorithm):
 
 ALL = {name: quick(a) for name, a in (ALGORITHMS | OTHERS).items()}
 EVERY = {name: a for name, a in ALL.items() if accepts(a, Discrete)}
-LONERS = {name: a for name, a in EVERY.items() if not a.information.payloads}
-MEMORIES = {
-    name: dataclasses.replace(a, recurrent=True)
-    for name, a in EVERY.items()
-    if hasattr(a, "recurrent")
-}
+LONERS = {name: a for name, a in EVERY.items() if not a.information.sends}
+MEMORIES = {name: remembering(a) for name, a in EVERY.items() if a.recurrent_models}
 # Policies with a memory whose critics have none: what these do not see, they cannot teach.
 # Of those with a replay memory one stands for all: each takes minutes.
 TAUGHT = {name: a for name, a in MEMORIES.items() if isinstance(a, F2A2OnPolicy)}
-TAUGHT["f2a2-ddpg"] = with_options(MEMORIES["f2a2-ddpg"], others="policies", opponent_history=2)
+TAUGHT["f2a2-ddpg"] = with_options(
+    MEMORIES["f2a2-ddpg"], opponents=CommunicatedActions(), burn_in=2
+)
 REMEMBERING = {name: a for name, a in MEMORIES.items() if name in LONERS.keys() - TAUGHT.keys()}
 # Actors that only see how chance actions turned out need thousands of updates for a good aim:
 # they have environments of their own in tests/algorithms.
@@ -119,7 +120,7 @@ AIMING = {
 
 def linked(algorithm):
     """Critics of own observations can be shared by equals only, and these agents are not."""
-    return not isinstance(algorithm, F2A2ISAC)
+    return not isinstance(getattr(algorithm, "critic", None), IndependentCritic)
 
 
 def trained(algorithm, env, key):
@@ -147,7 +148,7 @@ def laboratory(algorithm):
 
 def judged(algorithm, agents, rules):
     """What each agent believes that each state is worth, `[S, N]`; for those without memory."""
-    if getattr(algorithm, "recurrent", False):
+    if any(getattr(algorithm, name).recurrent for name in algorithm.recurrent_models):
         return None
     if isinstance(algorithm, Tabular):
         return table_of(algorithm, agents)
@@ -207,7 +208,7 @@ def play(algorithm, rules, seed=0):
 def pooled(algorithm):
     """Whether all judge by the mean of both: at a centre, or by gossip on a complete graph."""
     said = algorithm.information
-    told = {"reward", "critic"} & set(said.payloads)
+    told = {"reward", "critic"} & set(said.sends)
     return said.reward == "team" or (bool(told) and linked(algorithm))
 
 
@@ -315,9 +316,9 @@ MEMORY = table(
 @each(REMEMBERING)
 def test_only_a_memory_recalls_what_was_seen(algorithm):
     """The best of some seeds: an early habit may outlast the cue, but no luck replaces a memory."""
-    forgetful = dataclasses.replace(algorithm, recurrent=False)
+    plain = forgetful(algorithm)
     assert any(play(algorithm, MEMORY, seed)[0].min() > 0.85 for seed in range(SEEDS))
-    assert all(play(forgetful, MEMORY, seed)[0].max() < 0.65 for seed in range(SEEDS))
+    assert all(play(plain, MEMORY, seed)[0].max() < 0.65 for seed in range(SEEDS))
 
 
 @each(TAUGHT)
@@ -326,9 +327,9 @@ def test_critics_without_a_memory_teach_it_if_anybody_sees_the_cue(algorithm):
     rules = MEMORY._replace(
         observation=MEMORY.observation.at[:2, 1, :2].set(1.0).at[2:, 1, :2].set(jnp.eye(2))
     )
-    forgetful = dataclasses.replace(algorithm, recurrent=False)
+    plain = forgetful(algorithm)
     assert any(play(algorithm, rules, seed)[0].min() > 0.85 for seed in range(SEEDS))
-    assert all(play(forgetful, rules, seed)[0][0] < 0.65 for seed in range(SEEDS))
+    assert all(play(plain, rules, seed)[0][0] < 0.65 for seed in range(SEEDS))
 
 
 @each({name: a for name, a in LONERS.items() if not pooled(a)})
@@ -361,15 +362,15 @@ def test_paying_another_needs_a_message(algorithm):
 class Settled(F2A2SAC):
     """Policies that prefer one action in each state, and stay as they are."""
 
-    def actor(self, keys, shape, spec):
-        policy = super().actor(keys, shape, spec)
+    def policy_of(self, keys, inputs, spec):
+        policy = super().policy_of(keys, inputs, spec)
         return eqx.tree_at(lambda p: p.head.weight, policy, 1_000.0 * policy.head.weight)
 
 
 def test_known_policies_are_modelled_as_they_are():
     """What is left to be surprised by is the other's entropy, and its best action is foretold."""
-    own = vars(EVERY["f2a2-sac"]) | {"actor_lr": 1e-30, "learning_starts": 128}
-    algorithm = Settled(**own)
+    own = with_options(EVERY["f2a2-sac"], actor_lr=1e-30, learning_starts=128)
+    algorithm = Settled(**vars(own))
     env = Lab(table(first=(0, 1), observation={0: A, 1: B}))
     vector = env.vectorize(NUM_ENVS)
     team = init_state(

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from coterie.algorithms import TrackingEstimate
 from coterie.envs.pettingzoo import PettingZooEnv
 from coterie.network import (
     AsyncIntervals,
@@ -20,6 +21,7 @@ from coterie.network import (
     Quantization,
     RandomLinks,
 )
+from coterie.rl.models import GRU
 from coterie.training import loop
 from coterie.training.run import open_run
 from tests.runs import (
@@ -42,7 +44,7 @@ pytestmark = pytest.mark.bits
 
 CASES = {
     "dpo": ("dpo", {}),
-    "dpo-recurrent": ("dpo", {"recurrent": True}),
+    "dpo-recurrent": ("dpo", {"actor": GRU((8,)), "critic": GRU((8,))}),
     "iql": ("iql", {}),
     "mappo": ("mappo", {}),
 }
@@ -67,7 +69,7 @@ FAULTS = {
             schedule=RandomLinks(0.5),
             channels=(LinkDropout(0.3, burst=3), Delay(4), Quantization(8)),
         ),
-        {"critic_hidden_sizes": (8,), "consensus_rounds": 3},
+        {"rounds": 3},
     ),
     "listening at intervals": (
         "li-jia",
@@ -75,7 +77,7 @@ FAULTS = {
         Communication(
             schedule=AsyncIntervals(3, 1), channels=(NodeFailure(1, 4, 9), Delay(2), Noise(0.01))
         ),
-        {"weight_estimation": "all"},
+        {"weight_estimation": TrackingEstimate()},
     ),
 }
 

@@ -19,7 +19,7 @@ from tests.support import SMALL, accepts, catalogue, with_options
 PRIME = 23
 """A number of agents that divides no other size here."""
 
-SENDING = {n: a for n, a in catalogue(recurrent=False).items() if a.information.payloads}
+SENDING = {n: a for n, a in catalogue(recurrent=False).items() if a.information.sends}
 METHODS = {
     name: with_options(algorithm, critic_actions="mean")
     for name, algorithm in SENDING.items()

@@ -3,7 +3,8 @@
 from jaxtyping import Array, Float
 
 from coterie.algorithms.base.algorithm import Trajectory
-from coterie.rl.models import Critic, RecurrentState
+from coterie.rl.bodies import RecurrentState
+from coterie.rl.networks import Critic
 from coterie.rl.returns import generalized_advantage
 
 

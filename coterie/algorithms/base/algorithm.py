@@ -1,16 +1,17 @@
 """What an algorithm is: three functions of one agent, and a declaration of what it may know."""
 
 import abc
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
 from coterie.bounds import require_bounds
 from coterie.errors import require
-from coterie.network import Network
-from coterie.rl.models import Policy
-from coterie.types import AgentSpec, Observation, Space
+from coterie.network import Network, Payload
+from coterie.rl.models import Model
+from coterie.rl.networks import Policy
+from coterie.types import LearnerSpec, Observation, Space
 
 Metrics = dict[str, Float[Array, ""]]
 
@@ -25,8 +26,7 @@ class Information:
     action_space: which kinds of actions the method can choose: "any", one of several ("discrete"),
              or numbers ("continuous").
     reward:  learning is paid its "own" reward or the mean of the "team".
-    broadcasts: the parts of its decisions that it sends to everybody; counted as traffic.
-    payloads: the payloads it may send to neighbours.
+    payloads: what it may send; counted as traffic.
     requires_complete_graph: whether everybody has to be a neighbour of everybody.
     central: learning happens at a centre that everybody sends everything to; counted as traffic.
     joint_control: the centre acts, too: it chooses the joint action, as one agent in the place of
@@ -37,11 +37,24 @@ class Information:
     actions: Literal["own", "joint", "mean"] = "own"
     action_space: Literal["any", "discrete", "continuous"] = "any"
     reward: Literal["own", "team"] = "own"
-    broadcasts: tuple[str, ...] = ()
-    payloads: tuple[str, ...] = ()
+    payloads: tuple[Payload, ...] = ()
     requires_complete_graph: bool = False
     central: bool = False
     joint_control: bool = False
+
+    @property
+    def sends(self) -> tuple[str, ...]:
+        """The names of what it may send to neighbours."""
+        return tuple(p.name for p in self.payloads if p.scope == "neighbors")
+
+    @property
+    def broadcasts(self) -> tuple[str, ...]:
+        """The parts of its decisions that it sends to everybody at each step."""
+        return tuple(p.name for p in self.payloads if p.scope == "all")
+
+    def lasting(self, state: PyTree) -> dict[str, PyTree]:
+        """What of an agent's state the team is to agree on, by the payloads that carry it."""
+        return {p.name: p.lasting(state) for p in self.payloads if p.lasting is not None}
 
     @property
     def joint_observable(self) -> bool:
@@ -115,8 +128,18 @@ class Algorithm(abc.ABC):
     team, and `network` is the only way to anybody else.
     """
 
+    recurrent_models: ClassVar[tuple[str, ...]] = ()
+    """Which of its models may have a memory."""
+
     def __post_init__(self) -> None:
         require_bounds(self)
+        for field in fields(self):
+            model = getattr(self, field.name)
+            memory = isinstance(model, Model) and model.recurrent
+            require(
+                not memory or field.name in self.recurrent_models,
+                f"{field.name} of {type(self).__name__} has no memory: use mlp or cnn for it.",
+            )
 
     @property
     @abc.abstractmethod
@@ -151,7 +174,7 @@ class Algorithm(abc.ABC):
         )
 
     @abc.abstractmethod
-    def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[PyTree, PyTree]:
+    def init(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[PyTree, PyTree]:
         """`(state, memory)`: all that I learn, and what I remember when an episode starts."""
 
     @abc.abstractmethod
@@ -169,13 +192,6 @@ class Algorithm(abc.ABC):
     @abc.abstractmethod
     def policy(self, state: PyTree) -> Policy:
         """What I play when I no longer learn."""
-
-    def shared(self, state: PyTree) -> dict[str, PyTree]:
-        """What of my state the team is to agree on, by the payloads that carry it.
-
-        It must have the same shape for every agent. How far the team disagrees is measured by it.
-        """
-        return {}
 
     @property
     def deterministic_eval(self) -> bool:

@@ -14,7 +14,7 @@ from coterie.errors import require
 from coterie.network import Network
 from coterie.rl.masked_stats import mean
 from coterie.rl.tables import row, with_row
-from coterie.types import AgentSpec, Observation
+from coterie.types import LearnerSpec, Observation
 
 
 class TabularState(NamedTuple):
@@ -65,6 +65,9 @@ class Tabular(Algorithm):
     discount: Annotated[float, Between(0, 1)] = 0.9
     """gamma: what a reward one step later is worth now."""
 
+    information: Information = Information(action_space="discrete")  # noqa: RUF009 (frozen)
+    """What it may know: its own; the central references know and do all at a centre."""
+
     numbers: ClassVar[int]
     """K, how many numbers are kept for each state and action."""
 
@@ -92,15 +95,11 @@ class Tabular(Algorithm):
         turn: whether the agent may change its policy (see `turns`).
         """
 
-    @property
-    def information(self) -> Information:
-        return Information(action_space="discrete")
-
     def turns(self, steps: Int[Array, ""], network: Network) -> Bool[Array, ""]:
         """Whether the agent may change its policy after so many steps; always, by default."""
         return jnp.ones((), bool)
 
-    def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[TabularState, tuple[()]]:
+    def init(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[TabularState, tuple[()]]:
         name = type(self).__name__
         require(
             spec.states > 0,

@@ -1,10 +1,18 @@
 """F2A2: flexible fully decentralised approximate actor-critic."""
 
-from coterie.algorithms.f2a2.f2a2 import F2A2 as F2A2
-from coterie.algorithms.f2a2.f2a2_coma import F2A2COMA as F2A2COMA
-from coterie.algorithms.f2a2.f2a2_ddpg import F2A2DDPG as F2A2DDPG
-from coterie.algorithms.f2a2.f2a2_ddpg import F2A2TD3 as F2A2TD3
-from coterie.algorithms.f2a2.f2a2_off import F2A2OffPolicy as F2A2OffPolicy
-from coterie.algorithms.f2a2.f2a2_on import F2A2OnPolicy as F2A2OnPolicy
-from coterie.algorithms.f2a2.f2a2_sac import F2A2ISAC as F2A2ISAC
-from coterie.algorithms.f2a2.f2a2_sac import F2A2SAC as F2A2SAC
+from coterie.algorithms.f2a2.coma import F2A2COMA as F2A2COMA
+from coterie.algorithms.f2a2.consensus import CentralAverage as CentralAverage
+from coterie.algorithms.f2a2.consensus import Consensus as Consensus
+from coterie.algorithms.f2a2.consensus import PrimalDual as PrimalDual
+from coterie.algorithms.f2a2.consensus import TeamReward as TeamReward
+from coterie.algorithms.f2a2.critics import AttentionCritic as AttentionCritic
+from coterie.algorithms.f2a2.critics import IndependentCritic as IndependentCritic
+from coterie.algorithms.f2a2.ddpg import F2A2DDPG as F2A2DDPG
+from coterie.algorithms.f2a2.joint_objective import AlternatingObjective as AlternatingObjective
+from coterie.algorithms.f2a2.joint_objective import JointObjective as JointObjective
+from coterie.algorithms.f2a2.off_policy import F2A2OffPolicy as F2A2OffPolicy
+from coterie.algorithms.f2a2.on_policy import F2A2OnPolicy as F2A2OnPolicy
+from coterie.algorithms.f2a2.opponents import CommunicatedActions as CommunicatedActions
+from coterie.algorithms.f2a2.opponents import EstimatedActions as EstimatedActions
+from coterie.algorithms.f2a2.opponents import IgnoredOpponents as IgnoredOpponents
+from coterie.algorithms.f2a2.sac import F2A2SAC as F2A2SAC

@@ -1,11 +1,10 @@
 """F2A2's framework: actor and critic as one objective, and agreement on a part of its parameters.
 
-What it is of a method, and whether it remembers, is said by those who derive from it: `f2a2_on`
-learns from the steps just played, `f2a2_off` from a memory of them.
+`off_policy` learns from a memory of steps, `on_policy` from the steps just played.
 """
 
 import abc
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Literal
 
 import equinox as eqx
@@ -15,14 +14,17 @@ from jaxtyping import Array, Float, Int, Key, PyTree
 
 from coterie.algorithms.base.algorithm import Algorithm, Information
 from coterie.algorithms.base.off_policy import Models
-from coterie.algorithms.f2a2.joint_objective import JointObjective
-from coterie.algorithms.f2a2.primal_dual import DualState, PrimalDual, SharedSplit
-from coterie.bounds import Above, AtLeast, Between
+from coterie.algorithms.f2a2.consensus import Consensus, PrimalDual, SharedSplit
+from coterie.algorithms.f2a2.joint_objective import JointObjective, Objective
+from coterie.bounds import Above, Between
 from coterie.errors import ConfigError
-from coterie.network import Network
-from coterie.rl.models import Policy, Shape
-from coterie.rl.widths import Widths, require_memory
-from coterie.types import AgentSpec, Observation
+from coterie.network import Network, Payload
+from coterie.rl.models import MLP, Inputs, Model
+from coterie.rl.networks import Policy
+from coterie.types import LearnerSpec, Observation
+
+JOINT = Information(state="observations", actions="joint")
+"""What critics of everybody's observations and actions have to know."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class F2A2(Algorithm):
 
     An agent minimises its part of the augmented Lagrangian (5.2): critic and policy together (see
     `joint_objective`), in parameters of its own and in a copy of what is shared, on which the team
-    agrees by the primal-dual scheme (5.4) (see `primal_dual`). In each update critics and policies
+    agrees by the primal-dual scheme (5.4) (see `consensus`). In each update critics and policies
     step at once, then there is one round of agreement: the printed loop over agents would average
     new copies with old ones. The force of the agreement is a plain gradient step beside Adam's.
 
@@ -39,39 +41,27 @@ class F2A2(Algorithm):
     rewards and policies are not.
     """
 
-    actor_lr: Annotated[float, Above(0)] = 1e-3
-    """Adam's step size for the policy (beta_psi)."""
     critic_lr: Annotated[float, Above(0)] = 1e-3
     """Step size of the critics (beta_phi), and of the force that holds their copies together."""
     discount: Annotated[float, Between(0, 1)] = 0.99
     """gamma: what a reward one step later is worth now."""
     max_grad_norm: Annotated[float, Above(0, infinite=True)] = 1.0
     """Largest norm of each network's gradient."""
-    hidden_sizes: Widths = (64, 64)
-    """Widths of the dense layers, of the policy and of the critic alike."""
-    activation: Literal["tanh", "relu", "selu", "leaky_relu"] = "leaky_relu"
-    """Non-linearity after each dense layer."""
-    recurrent: bool = False
-    """Put a gated recurrent unit after the policy's dense layers; critics have no memory."""
+    actor: Model = MLP((64, 64), "leaky_relu")  # noqa: RUF009 (frozen)
+    """The policy's network."""
     critic_optimizer: Literal["adam", "sgd"] = "adam"
     """Adam scales each agent's errors by their own size; sgd agrees on the mean reward's critic."""
-    penalty: Annotated[float, AtLeast(0)] = 100.0
-    """beta: how strongly copies are held together; 3 beta critic_lr must be below 4 on
-    the complete graph, below 3 on a ring; agents that listen at intervals want less."""
-    dual_decay: Annotated[float, Between(0, 1)] = 0.0
-    """The share of the dual variables forgotten in each round: above 0 where agents listen at
-    intervals of their own."""
-    objective: Literal["joint", "alternating"] = "joint"
+    consensus: Consensus = PrimalDual()  # noqa: RUF009 (frozen)
+    """How the team agrees on what is shared."""
+    objective: Objective = JointObjective()  # noqa: RUF009 (frozen)
     """Actor and critic as one objective, or (the ablation) each for itself."""
-    actor_weight_in_critic: Annotated[float, AtLeast(0)] = 0.01
-    """alpha_1 / alpha_2 in the critic's block: the joint objective lifts values by half of it."""
-    td_weight_in_actor: Annotated[float, AtLeast(0)] = 0.1
-    """alpha_2 / alpha_1 in the policy's: how much it avoids what surprises the critic."""
 
-    payload: ClassVar[str] = "critic"
+    recurrent_models: ClassVar[tuple[str, ...]] = ("actor",)
+    actor_lr: ClassVar[Any]
+    """Adam's step size for the policy (beta_psi): a field of those who derive from this."""
 
     @abc.abstractmethod
-    def critics(self, key: Key[Array, ""], spec: AgentSpec) -> Any:
+    def critics(self, key: Key[Array, ""], spec: LearnerSpec) -> Any:
         """Fresh critics."""
 
     @abc.abstractmethod
@@ -88,76 +78,59 @@ class F2A2(Algorithm):
     ) -> Float[Array, "K *batch"]:
         """What each critic thinks of everybody's actions; the own ones are at `index`."""
 
-    def actor(self, keys: Key[Array, "2"], shape: Shape, spec: AgentSpec) -> Policy:
+    @abc.abstractmethod
+    def policy_of(self, keys: Key[Array, "2"], inputs: Inputs, spec: LearnerSpec) -> Policy:
         """A fresh policy."""
-        return Policy.init(keys, shape, spec.action)
+
+    @property
+    def payload(self) -> str:
+        """What is shared is called when it is sent."""
+        return "critic"
 
     def shares(self, models: Models) -> Any:
         """Which parameters are shared: truth values for a prefix of the models."""
         return Models(policy=False, critic=True)  # type: ignore[arg-type]
 
-    @property
-    def information(self) -> Information:
-        return Information(state="observations", actions="joint", payloads=(self.payload,))
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_memory(self.hidden_sizes, self.recurrent)
-
-    def check(self, num_envs: int) -> None:
-        self.require_agreement()
-        super().check(num_envs)
-
-    def require_agreement(self) -> None:
-        """Raise `ConfigError` unless copies can be held together at all."""
-        self._scheme.check()
+    def declared(self, information: Information, updates: int) -> Information:
+        """What may be known and sent, with the consensus in each of so many updates."""
+        shared = Payload(
+            self.payload,
+            lasting=lambda state: self.parts(self.learned(state)).shared,
+            messages=self.consensus.messages * updates,
+        )
+        return self.consensus.declared(replace(information, payloads=(shared,)))
 
     def check_communication(self, gaps: tuple[float, float], wait: float) -> None:
-        self._scheme.check_step(self.critic_lr, gaps, wait)
+        self.consensus.check_step(self.critic_lr, gaps, wait)
 
-    def models(self, key: Key[Array, ""], spec: AgentSpec) -> Models:
+    def models(self, key: Key[Array, ""], spec: LearnerSpec) -> Models:
         """A fresh policy and fresh critics."""
         if spec.states:
             raise ConfigError(
                 "f2a2 learns from observations, but this environment's are numbered states: "
                 "use maddpg, networked-q or a method with tables."
             )
+        self.require_actions(spec.action)
         keys = jax.random.split(key, 3)
-        seen = Shape.of(spec, self.hidden_sizes, self.activation, self.recurrent)
-        return Models(self.actor(keys[:2], seen, spec), self.critics(keys[2], spec))
+        return Models(self.policy_of(keys[:2], Inputs.of(spec), spec), self.critics(keys[2], spec))
 
-    def start(self, models: Models) -> DualState:
+    def start(self, models: Models) -> PyTree:
         """The agreement before anybody has met."""
-        return self._scheme.start(self.parts(models).shared)
+        return self.consensus.start(self.parts(models).shared)
 
     def agree(
-        self, models: Models, change: Any, pact: DualState, network: Network
-    ) -> tuple[Models, DualState, Network]:
+        self, models: Models, change: Any, pact: PyTree, network: Network
+    ) -> tuple[Models, PyTree, Network]:
         """(5.4): what is shared steps along the gradient and the force at once, then all meet."""
-        force = self._scheme.dual_gradient(self.parts(models).shared, pact)
-        shared, individual = self.parts(eqx.apply_updates(models, change))
-        rates = self.actor_lr, self.critic_lr
-        pulled = Models(
-            *(
-                jax.tree.map(lambda x, f, rate=rate: x - rate * f, part, push)
-                for rate, part, push in zip(rates, shared, force, strict=True)
-            )
+        before = self.parts(models).shared
+        after, individual = self.parts(eqx.apply_updates(models, change))
+        shared, pact, network = self.consensus.agree(
+            before, after, pact, self.critic_lr, network, self.payload
         )
-        pact, network = self._scheme.consensus_step(pulled, pact, network, self.payload)
-        return SharedSplit(pulled, individual).whole, pact, network
-
-    def shared(self, state: Any) -> dict[str, PyTree]:
-        return {self.payload: self.parts(self.learned(state)).shared}
+        return SharedSplit(shared, individual).whole, pact, network
 
     def policy(self, state: Any) -> Policy:
         return self.learned(state).policy
-
-    @property
-    def rule(self) -> JointObjective:
-        """The joint objective, or its ablation."""
-        if self.objective == "alternating":
-            return JointObjective()
-        return JointObjective(self.actor_weight_in_critic, self.td_weight_in_actor, cut=1.0)
 
     def optimizer(self) -> optax.GradientTransformation:
         """How models follow their gradients."""
@@ -168,10 +141,6 @@ class F2A2(Algorithm):
             "critic": optax.chain(clip, critic(self.critic_lr)),
         }
         return optax.partition(rules, Models("policy", "critic"))  # type: ignore[arg-type]
-
-    @property
-    def _scheme(self) -> PrimalDual:
-        return PrimalDual(self.penalty, self.dual_decay)
 
     def parts(self, models: Models) -> SharedSplit:
         """What the team shares of these, and what it does not."""

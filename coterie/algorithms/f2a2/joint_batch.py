@@ -10,9 +10,9 @@ from coterie.algorithms.base.algorithm import Information
 from coterie.algorithms.f2a2.opponent_model import History
 from coterie.network import Network
 from coterie.rl import replay
+from coterie.rl.bodies import RecurrentState as Recalled
 from coterie.rl.distributions import Distribution
-from coterie.rl.models import Policy
-from coterie.rl.models import RecurrentState as Recalled
+from coterie.rl.networks import Policy
 from coterie.types import Observation
 
 
@@ -171,7 +171,7 @@ class JointBatch(NamedTuple):
         Gradients pass through the steps that lead up to the drawn one.
         """
         steps, real = self.sequence
-        if policy.body.cell is None:
+        if not policy.model.recurrent:
             return ()
         stored = jnp.asarray(steps.memory)
 

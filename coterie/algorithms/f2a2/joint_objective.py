@@ -8,8 +8,8 @@ in the parameters of both. Here are rewards to be maximised: with `Q = -Q_cost` 
 `delta = Q - y` changes its sign and its square does not. A critic's gradient is given over `2
 alpha_2` and a policy's over `alpha_1`, so that only two numbers are left:
 
-    optimism = alpha_1 / alpha_2,  by which J_actor lifts the values of what the policy does;
-    caution  = alpha_2 / alpha_1,  by which J_critic keeps policies from what surprises the critic.
+    actor_weight_in_critic = alpha_1 / alpha_2:  J_actor lifts the values of what policies do;
+    td_weight_in_actor = alpha_2 / alpha_1:  J_critic keeps policies from what surprises critics.
 
 As printed one is the other's inverse. Alternating actor and critic steps have neither.
 
@@ -18,12 +18,17 @@ is 0 whatever the parameters: the printed gradients are right only if `B` is hel
 targets, in both blocks, as in appendix D, and importance ratios.
 """
 
+import abc
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
+
+from coterie.bounds import Above, AtLeast
+from coterie.internal.parts import Part
 
 Batch = Float[Array, " *B"]
 
@@ -37,8 +42,7 @@ def truncated(log_ratio: Batch, most: float = 1.0) -> Batch:
     return jax.lax.stop_gradient(jnp.exp(jnp.minimum(log_ratio, math.log(most))))
 
 
-@dataclass(frozen=True)
-class JointObjective:
+class Objective(Part, abc.ABC):
     """The terms of the joint gradient, one number for each sample, `[B]` or of any shape.
 
     values: of an action by each of `K` critics, `[K, B]`; policies climb the first.
@@ -50,29 +54,42 @@ class JointObjective:
     (`fresh`) and the reward of the stored one.
     """
 
-    actor_weight_in_critic: float = 0.0
-    td_weight_in_actor: float = 0.0
-    most: float = 1.0
-    """epsilon: the largest importance ratio."""
-    cut: float = math.inf
-    """The most that squared differences count for in a score, where they are pure variance."""
+    @property
+    @abc.abstractmethod
+    def actor_weight_in_critic(self) -> float:
+        """alpha_1 / alpha_2."""
+
+    @property
+    @abc.abstractmethod
+    def td_weight_in_actor(self) -> float:
+        """alpha_2 / alpha_1."""
+
+    @property
+    @abc.abstractmethod
+    def max_ratio(self) -> float:
+        """epsilon: the largest importance ratio."""
+
+    @property
+    @abc.abstractmethod
+    def max_td(self) -> float:
+        """The most that squared differences count for in a score, where they are pure variance."""
 
     def critic_stored(self, values: Float[Array, "K *B"], target: Batch, moved: Batch) -> Batch:
         """A critic's loss: its gradient is the first expectation of Propositions 4 to 6.
 
         On-policy, where nothing has moved, it is all of Proposition 3's.
         """
-        lifted = self.actor_weight_in_critic * truncated(moved, self.most) * values[0]
+        lifted = self.actor_weight_in_critic * truncated(moved, self.max_ratio) * values[0]
         return 0.5 * (_surprise(values, target) - lifted)
 
     def critic_fresh(self, values: Float[Array, "K *B"], target: Batch, moved: Batch) -> Batch:
         """The same for the second expectation."""
-        back = truncated(-moved, self.most)
+        back = truncated(-moved, self.max_ratio)
         return 0.5 * (back * _surprise(values, target) - self.actor_weight_in_critic * values[0])
 
     def pathwise_term(self, values: Float[Array, "K *B"], target: Batch, moved: Batch) -> Batch:
         """What a policy climbs through an action that is a function of it (Propositions 4, 5)."""
-        back = truncated(-moved, self.most)
+        back = truncated(-moved, self.max_ratio)
         return values[0] - self.td_weight_in_actor * back * _surprise(values, target)
 
     def score_term(
@@ -84,12 +101,12 @@ class JointObjective:
         moved: Batch,
     ) -> Batch:
         """What a policy climbs by a fresh action's score (Propositions 3 and 6, but for line 1)."""
-        surprise = truncated(-moved, self.most) * self._felt(values, target)
+        surprise = truncated(-moved, self.max_ratio) * self._felt(values, target)
         return log_prob * jax.lax.stop_gradient(advantage - self.td_weight_in_actor * surprise)
 
     def stored_score_term(self, log_prob: Batch, advantage: Batch, moved: Batch) -> Batch:
         """Line 1 of Proposition 6: the advantage of a stored action."""
-        return log_prob * jax.lax.stop_gradient(advantage) * truncated(moved, self.most)
+        return log_prob * jax.lax.stop_gradient(advantage) * truncated(moved, self.max_ratio)
 
     def stored_td_term(
         self, log_prob: Batch, values: Float[Array, "K *B"], target: Batch, moved: Batch
@@ -99,11 +116,46 @@ class JointObjective:
         `E_pi min(epsilon, pi_0 / pi) x = E_pi_0 min(epsilon pi / pi_0, 1) x`, with `pi_0` the
         distribution of what is stored: the same gradient, but `y` is of the action in question.
         """
-        weight = truncated(moved + math.log(self.most))
+        weight = truncated(moved + math.log(self.max_ratio))
         return -self.td_weight_in_actor * weight * log_prob * self._felt(values, target)
 
     def _felt(self, values: Float[Array, "K *B"], target: Batch) -> Batch:
-        return jax.lax.stop_gradient(jnp.minimum(self.cut, _surprise(values, target)))
+        return jax.lax.stop_gradient(jnp.minimum(self.max_td, _surprise(values, target)))
+
+
+@dataclass(frozen=True)
+class JointObjective(Objective, name="joint"):
+    """Actor and critic as one objective (4.4)."""
+
+    actor_weight_in_critic: Annotated[float, AtLeast(0)] = 0.01  # type: ignore[assignment]
+    """alpha_1 / alpha_2 in the critic's block: the joint objective lifts values by half of it."""
+    td_weight_in_actor: Annotated[float, AtLeast(0)] = 0.1  # type: ignore[assignment]
+    """alpha_2 / alpha_1 in the policy's: how much it avoids what surprises the critic."""
+    max_ratio: Annotated[float, AtLeast(1)] = 1.0  # type: ignore[assignment]
+    """epsilon: the largest importance ratio."""
+    max_td: Annotated[float, Above(0, infinite=True)] = 1.0  # type: ignore[assignment]
+    """The most that a squared temporal difference counts for in a score."""
+
+
+@dataclass(frozen=True)
+class AlternatingObjective(Objective, name="alternating"):
+    """Actor and critic each for itself, both at once: the ablation of the joint objective."""
+
+    @property
+    def actor_weight_in_critic(self) -> float:
+        return 0.0
+
+    @property
+    def td_weight_in_actor(self) -> float:
+        return 0.0
+
+    @property
+    def max_ratio(self) -> float:
+        return 1.0
+
+    @property
+    def max_td(self) -> float:
+        return math.inf
 
 
 def _surprise(values: Float[Array, "K *B"], target: Batch) -> Batch:

@@ -22,7 +22,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from coterie.rl import masked_stats
-from coterie.rl.models import Body, Dense, Shape
+from coterie.rl.bodies import Body
+from coterie.rl.layers import Dense
+from coterie.rl.models import GRU, MLP, Inputs
 
 
 class History(NamedTuple):
@@ -54,8 +56,8 @@ class Net(eqx.Module):
     def init(key: Key[Array, ""], inputs: int, width: int, outputs: int) -> "Net":
         """A net that starts out close to 0."""
         body, head = jax.random.split(key)
-        shape = Shape(inputs, (width,), "relu", recurrent=False)
-        return Net(Body.init(body, shape), shape.head(head, outputs, 0.01))
+        layers = MLP((width,)).build(body, Inputs(inputs))
+        return Net(layers, Dense.init(head, width, outputs, 0.01))
 
     def __call__(self, x: Float[Array, "*batch I"]) -> Float[Array, "*batch W"]:
         return self.head(self.body.step(x, ())[0])
@@ -73,10 +75,10 @@ class OpponentModel(eqx.Module):
     def init(key: Key[Array, ""], seen: int, acted: int, width: int) -> "OpponentModel":
         """A fresh mind for observations of `seen` numbers and actions of `acted`."""
         keys = jax.random.split(key, 4)
-        shape = Shape(seen + acted, (width,), "relu", recurrent=True)
+        model, inputs = GRU((width,)), Inputs(seen + acted)
         return OpponentModel(
-            Body.init(keys[0], shape),
-            Body.init(keys[1], shape),
+            model.build(keys[0], inputs),
+            model.build(keys[1], inputs),
             Net.init(keys[2], seen + 2 * width, width, acted),
             Net.init(keys[3], seen, width, acted),
         )

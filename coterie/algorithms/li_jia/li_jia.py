@@ -1,7 +1,7 @@
 """Li & Jia's Algorithm 2: local critics that learn from a memory which gossip keeps up to date."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,14 +12,13 @@ from coterie.algorithms.base.off_policy import (
     ActorCriticState,
     CriticTargets,
     Models,
+    OffPolicy,
     OffPolicyState,
-    TDActorCritic,
 )
 from coterie.algorithms.li_jia.others_log_ratio import (
-    PAYLOAD,
     GossipEstimate,
+    LogRatioEstimate,
     LogRatioState,
-    TrackingEstimate,
 )
 from coterie.bounds import Above, AtLeast
 from coterie.errors import require
@@ -27,8 +26,9 @@ from coterie.network import Network, chunked
 from coterie.rl.distributions import TanhNormal
 from coterie.rl.importance import ess_fraction, importance
 from coterie.rl.masked_stats import mean
-from coterie.rl.models import ActionCritic, Policy, Shape
-from coterie.types import AgentSpec, Observation, blank_observation
+from coterie.rl.models import Inputs
+from coterie.rl.networks import ActionCritic, Policy
+from coterie.types import LearnerSpec, Observation, blank_observation
 
 
 class Throw(NamedTuple):
@@ -52,7 +52,7 @@ class Transition(NamedTuple):
 
 
 @dataclass(frozen=True)
-class LiJia(TDActorCritic):
+class LiJia(OffPolicy):
     """Off-policy actor-critic with a local critic (Li & Jia, Algorithm 2: eqs. 39 to 62).
 
     Agent `i` keeps a critic `Q(s, a_i)` of its own action and a squashed Gaussian policy, and both
@@ -71,10 +71,8 @@ class LiJia(TDActorCritic):
     that is short and a policy that is slow keep c small (see the documentation).
     """
 
-    weight_estimation: Literal["minibatch", "all"] = "minibatch"
-    """Estimate c for the drawn steps only, or (as printed) keep it up to date for the memory."""
-    gossip_rounds: Annotated[int, AtLeast(1)] = 5
-    """Rounds of averages for each minibatch."""
+    weight_estimation: LogRatioEstimate = GossipEstimate()  # noqa: RUF009 (frozen)
+    """How c is estimated: for the drawn steps only, or (as printed) kept up to date for all."""
     log_weight_clip: Annotated[float, AtLeast(0, infinite=True)] = 3.0
     """How far c may be from 0; at 0 nothing is reweighed."""
     normalize_weights: bool = False
@@ -92,35 +90,33 @@ class LiJia(TDActorCritic):
             state=self.critic_uses_state,
             action_space="continuous",
             reward="team",
-            payloads=(PAYLOAD,),
+            payloads=(self.weight_estimation.payload(self.replay),),
         )
 
     @property
     def deterministic_eval(self) -> bool:
         return True  # the least sigma is there to explore
 
-    def check(self, num_envs: int) -> None:
-        super().check(num_envs)
+    def __post_init__(self) -> None:
+        super().__post_init__()
         least, largest = self.std_min, self.std_max
         require(
             least <= largest,
             f"std_min {least} is above std_max {largest}: try 0.3 and 1.",
         )
 
-    def models(self, key: Key[Array, ""], spec: AgentSpec) -> Models:
+    def models(self, key: Key[Array, ""], spec: LearnerSpec) -> Models:
         self.require_actions(spec.action)
         keys = jax.random.split(key, 4)
-        seen = Shape.of(spec, self.hidden_sizes, self.activation, False)
-        known = seen._replace(inputs=spec.state, numbered=False) if spec.state else seen
-        bounds = self.std_min, self.std_max
+        bounds, inputs = (self.std_min, self.std_max), Inputs.of_critic(spec)
         return Models(
-            Policy.squashed(keys[0::2], seen, spec.action, bounds),
-            ActionCritic.init(keys[1::2], known, spec.action.size),
+            Policy.squashed(keys[0::2], self.actor, Inputs.of(spec), spec.action, bounds),
+            ActionCritic.init(keys[1::2], self.critic, inputs, spec.action.size),
         )
 
-    def blank(self, spec: AgentSpec) -> Transition:
+    def blank(self, spec: LearnerSpec) -> Transition:
         view, zero = blank_observation(spec), jnp.zeros(())
-        drift = jax.tree.map(lambda x: x[0], self._drift().start(1))
+        drift = jax.tree.map(lambda x: x[0], self.weight_estimation.start(1))
         return Transition(view, jnp.zeros(spec.action.size), zero, zero, zero > 0, view, drift)
 
     def act(
@@ -133,7 +129,7 @@ class LiJia(TDActorCritic):
     def steps(self, trajectory: Trajectory) -> Transition:
         thrown: Throw = trajectory.decision
         shape = trajectory.reward.shape
-        drift = self._drift().start(trajectory.reward.size)
+        drift = self.weight_estimation.start(trajectory.reward.size)
         return Transition(
             trajectory.view,
             thrown.inner,
@@ -149,7 +145,7 @@ class LiJia(TDActorCritic):
     ) -> tuple[CriticTargets, Network, Metrics]:
         policy, critic, present = student.models.policy, student.target.critic, sample.view.alive
         own, target = chunked(self._looked_up)(policy, critic, sample, key)
-        others, network = self._drift().others_log_ratio(sample.drift, own, network)
+        others, network = self.weight_estimation.others_log_ratio(sample.drift, own, network)
         weight = importance(others, self.log_weight_clip, self.normalize_weights, present)
         metrics = {
             "ess_fraction": ess_fraction(weight, present),
@@ -178,17 +174,9 @@ class LiJia(TDActorCritic):
     ) -> tuple[OffPolicyState, Network]:
         stored = state.replay.items
         own = _log_ratio(state.actor_critic.models.policy, stored)
-        drift, network = self._drift().updated(stored.drift, own, network)
+        drift, network = self.weight_estimation.updated(stored.drift, own, network)
         kept = state.replay._replace(items=stored._replace(drift=drift))
         return state._replace(replay=kept), network
-
-    def _drift(self) -> Any:
-        """How the others' drift is estimated."""
-        return (
-            GossipEstimate(self.gossip_rounds)
-            if self.weight_estimation == "minibatch"
-            else TrackingEstimate()
-        )
 
 
 def _choices(policy: Policy, view: Observation) -> TanhNormal:

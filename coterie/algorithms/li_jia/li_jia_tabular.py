@@ -11,7 +11,7 @@ from coterie.algorithms.base.tabular import Step, Tabular, TabularState
 from coterie.bounds import Above, AtLeast, Between, Finite
 from coterie.errors import require
 from coterie.network import Network
-from coterie.rl.models import Policy
+from coterie.rl.networks import Policy
 from coterie.rl.schedules import decayed, require_convergent
 from coterie.rl.tables import able_only, drawn, entry
 from coterie.types import Observation
@@ -57,8 +57,8 @@ class LiJiaTabular(Tabular):
 
     numbers: ClassVar[int] = 3  # the critic, the preferences, and the visits
 
-    def check(self, num_envs: int) -> None:
-        super().check(num_envs)
+    def __post_init__(self) -> None:
+        super().__post_init__()
         low, high = self.logit_min, self.logit_max
         require(
             low < high,

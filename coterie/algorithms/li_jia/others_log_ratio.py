@@ -4,13 +4,17 @@
 ratio and `x` its estimate of everybody's mean (Li & Jia, eqs. 39 to 46). Two ways to estimate it.
 """
 
+import abc
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from coterie.network import Network
+from coterie.algorithms.base.off_policy import ExperienceReplay
+from coterie.bounds import AtLeast
+from coterie.internal.parts import Part
+from coterie.network import Network, Payload
 
 PAYLOAD = "log-ratios"
 
@@ -26,37 +30,64 @@ class LogRatioState(NamedTuple):
     mean: Float[Array, " B"]
 
 
-@dataclass(frozen=True)
-class GossipEstimate:
-    """For the drawn steps alone: `rounds` of gossip that begin at beta. Nothing is kept."""
+class LogRatioEstimate(Part, abc.ABC):
+    """How an agent estimates the others' log ratios."""
 
-    rounds: int
+    @abc.abstractmethod
+    def payload(self, replay: ExperienceReplay) -> Payload:
+        """What it sends, with such a memory."""
+
+    @abc.abstractmethod
+    def start(self, count: int) -> Any:
+        """What is kept with so many steps just played."""
+
+    @abc.abstractmethod
+    def others_log_ratio(
+        self, drift: Any, own: Float[Array, " B"], network: Network
+    ) -> tuple[Float[Array, " B"], Network]:
+        """`c` of drawn steps, given what was kept with them and the log ratios now."""
+
+    @abc.abstractmethod
+    def updated(self, drift: Any, own: Float[Array, " M"], network: Network) -> tuple[Any, Network]:
+        """What is kept with all steps, given the log ratios after learning."""
+
+
+@dataclass(frozen=True)
+class GossipEstimate(LogRatioEstimate, name="gossip"):
+    """For the drawn steps alone: rounds of gossip that begin at beta. Nothing is kept."""
+
+    rounds: Annotated[int, AtLeast(1)] = 5
+    """Rounds of averages for each minibatch."""
+
+    def payload(self, replay: ExperienceReplay) -> Payload:
+        rounds, batch = self.rounds * replay.updates_per_rollout, replay.batch_size
+        return Payload(PAYLOAD, messages=rounds, numbers=lambda spec: batch)
 
     def start(self, count: int) -> None:
-        """What is kept with steps just played."""
         return None
 
     def others_log_ratio(
         self, drift: None, own: Float[Array, " B"], network: Network
     ) -> tuple[Float[Array, " B"], Network]:
-        """`c` of drawn steps, given what was kept with them and the log ratios now."""
         mean, network = network.gossip(own, PAYLOAD, self.rounds)
         return network.size * mean - own, network
 
     def updated(
         self, drift: None, own: Float[Array, " M"], network: Network
     ) -> tuple[None, Network]:
-        """What is kept with all steps, given the log ratios after learning."""
         return drift, network
 
 
 @dataclass(frozen=True)
-class TrackingEstimate:
+class TrackingEstimate(LogRatioEstimate, name="tracking"):
     """For every stored step, as printed: a round of averages that follow moving policies.
 
     New steps start with beta = x = 0, and `x` takes up every change of beta, so that the sums of
     both over the agents stay equal if the weights are symmetric.
     """
+
+    def payload(self, replay: ExperienceReplay) -> Payload:
+        return Payload(PAYLOAD, numbers=lambda spec: replay.buffer_size)
 
     def start(self, count: int) -> LogRatioState:
         return LogRatioState(jnp.zeros(count), jnp.zeros(count))

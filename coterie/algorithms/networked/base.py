@@ -2,8 +2,8 @@
 
 import abc
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Annotated, Literal, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import equinox as eqx
 import jax
@@ -13,13 +13,14 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from coterie.algorithms.base.algorithm import Action, Algorithm, Information, Metrics, Trajectory
 from coterie.bounds import Above, AtLeast, Between
-from coterie.network import Network, chunked
+from coterie.internal.parts import Part
+from coterie.network import Network, Payload, chunked
 from coterie.rl.masked_stats import mean
-from coterie.rl.models import Policy, Shape
+from coterie.rl.models import MLP, Inputs, Model
+from coterie.rl.networks import Policy
 from coterie.rl.optimizers import rescaled, scales
 from coterie.rl.schedules import decayed
-from coterie.rl.widths import Widths
-from coterie.types import AgentSpec, Observation
+from coterie.types import LearnerSpec, Observation
 
 
 class NetworkedState(NamedTuple):
@@ -50,6 +51,52 @@ class CriticMessage(NamedTuple):
 
     critic: PyTree
     scales: PyTree
+
+
+class CriticConsensus(Part, abc.ABC):
+    """How the team agrees on its critics."""
+
+    @abc.abstractmethod
+    def declared(self, information: Information) -> Information:
+        """What an algorithm may know, and sends, with this consensus."""
+
+    @abc.abstractmethod
+    def agree(self, mine: CriticMessage, network: Network) -> tuple[CriticMessage, Network]:
+        """What is an agent's after it has met the others."""
+
+
+@dataclass(frozen=True)
+class Gossip(CriticConsensus, name="gossip"):
+    """Averages with the neighbours."""
+
+    rounds: Annotated[int, AtLeast(1)] = 1
+    """Rounds of averaging after each update."""
+
+    def declared(self, information: Information) -> Information:
+        critic = Payload("critic", lasting=_message, messages=self.rounds)
+        return replace(information, payloads=(critic,))
+
+    def agree(self, mine: CriticMessage, network: Network) -> tuple[CriticMessage, Network]:
+        return network.gossip(mine, "critic", self.rounds)
+
+
+@dataclass(frozen=True)
+class ToldReward(CriticConsensus, name="team-reward"):
+    """Nothing is averaged: a centre tells all critics the team's mean reward.
+
+    So Adam keeps all its moments, where a networked critic sends one for each array.
+    """
+
+    def declared(self, information: Information) -> Information:
+        return replace(information, reward="team", central=True)
+
+    def agree(self, mine: CriticMessage, network: Network) -> tuple[CriticMessage, Network]:
+        return mine._replace(scales=None), network
+
+
+def _message(state: NetworkedState) -> CriticMessage:
+    """What of an agent's state its neighbours average."""
+    return CriticMessage(state.critic, scales(state.optimizer[1]))
 
 
 class NetworkedTargets(NamedTuple):
@@ -100,8 +147,8 @@ class Networked(Algorithm):
     """With Adam, the scale of the critic's gradients is averaged, too. The theory is of sgd."""
     critic_epochs: Annotated[int, AtLeast(1)] = 1
     """Gradient steps of the critic for each one of the policy."""
-    consensus_rounds: Annotated[int, AtLeast(1)] = 1
-    """Rounds of averaging after each update."""
+    consensus: CriticConsensus = Gossip()
+    """How the team agrees on its critics."""
     entropy_coef: Annotated[float, AtLeast(0)] = 0.01
     """Weight of the policy's entropy in its objective; 0 in the paper."""
     max_grad_norm: Annotated[float, Above(0, infinite=True)] = 10.0
@@ -110,15 +157,15 @@ class Networked(Algorithm):
     """What critics are functions of. Only of what all agents see alike can they agree on one."""
     critic_actions: Literal["joint", "mean"] = "joint"
     """Whether critics see every agent's action, or their mean: a size that N does not change."""
-    hidden_sizes: Widths = (64, 64)
-    """Widths of the policy's dense layers; none for a linear one."""
-    critic_hidden_sizes: Widths = (64, 64)
-    """Widths of the critics' dense layers; none for a linear one."""
-    activation: Literal["tanh", "relu", "selu", "leaky_relu"] = "tanh"
-    """Non-linearity after each dense layer."""
+    actor: Model = MLP((64, 64), "tanh")  # noqa: RUF009 (frozen)
+    """The policy's network."""
+    critic: Model = MLP((64, 64), "tanh")  # noqa: RUF009 (frozen)
+    """The critics' networks."""
+
+    action_space: ClassVar[Literal["any", "discrete", "continuous"]] = "any"
 
     @abc.abstractmethod
-    def start_critic(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[PyTree, PyTree]:
+    def start_critic(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[PyTree, PyTree]:
         """A fresh critic, and the first `last` step."""
 
     @abc.abstractmethod
@@ -133,17 +180,14 @@ class Networked(Algorithm):
 
     @property
     def information(self) -> Information:
-        return Information(
-            state=self.critic_input == "state", actions=self.critic_actions, payloads=("critic",)
-        )
+        state, actions = self.critic_input == "state", self.critic_actions
+        known = Information(state=state, actions=actions, action_space=self.action_space)
+        return self.consensus.declared(known)
 
-    def shared(self, state: NetworkedState) -> dict[str, PyTree]:
-        return {"critic": CriticMessage(state.critic, scales(state.optimizer[1]))}
-
-    def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[NetworkedState, tuple[()]]:
+    def init(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[NetworkedState, tuple[()]]:
         policy_key, critic_key = jax.random.split(key)
-        shape = Shape.of(spec, self.hidden_sizes, self.activation, recurrent=False)
-        policy = Policy.init(jax.random.split(policy_key), shape, spec.action)
+        keys = jax.random.split(policy_key)
+        policy = Policy.init(keys, self.actor, Inputs.of(spec), spec.action)
         critic, last = self.start_critic(critic_key, spec)
         optimizer = self._optimizer()
         actor_start, critic_start = (
@@ -164,24 +208,19 @@ class Networked(Algorithm):
     ) -> tuple[NetworkedState, Network, Metrics]:
         state, metrics = chunked(self._improved)(state, trajectory, network)
         actor, optimizer = state.optimizer
-        (critic, agreed), network = self.agree(
+        (critic, agreed), network = self.consensus.agree(
             CriticMessage(state.critic, scales(optimizer)), network
         )
         optimizers = actor, rescaled(optimizer, agreed)
         return state._replace(critic=critic, optimizer=optimizers), network, metrics
 
-    def agree(self, mine: CriticMessage, network: Network) -> tuple[CriticMessage, Network]:
-        """What is mine after averaging with the neighbours."""
-        return network.gossip(mine, "critic", self.consensus_rounds)
-
     def policy(self, state: NetworkedState) -> Policy:
         return state.policy
 
-    def critic_shape(self, spec: AgentSpec, actions: bool) -> Shape:
-        """The shape of a critic of what is seen, and of the actions."""
+    def critic_inputs(self, spec: LearnerSpec, actions: bool) -> Inputs:
+        """What a critic of what is seen takes in, and of the actions."""
         size = spec.state if self.critic_input == "state" else spec.observation
-        inputs = size + (spec.joint if actions else 0)
-        return Shape(inputs, self.critic_hidden_sizes, self.activation, recurrent=False)
+        return Inputs(size + (spec.joint if actions else 0))
 
     def _improved(
         self, state: NetworkedState, trajectory: Trajectory, network: Network

@@ -17,9 +17,9 @@ from coterie.algorithms.networked.base import (
 from coterie.bounds import Between
 from coterie.network import Network
 from coterie.rl.masked_stats import mean
-from coterie.rl.models import Critic
+from coterie.rl.networks import Critic
 from coterie.rl.returns import generalized_advantage
-from coterie.types import AgentSpec
+from coterie.types import LearnerSpec
 
 
 class Critics(NamedTuple):
@@ -48,11 +48,11 @@ class NetworkedAC(Networked):
     gae_lambda: Annotated[float, Between(0, 1)] = 0.0
     """lambda: how far the team's errors of later steps count; 0 in the paper."""
 
-    def start_critic(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Critics, tuple[()]]:
+    def start_critic(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[Critics, tuple[()]]:
         keys = jax.random.split(key, 4)
         return Critics(
-            Critic.init(keys[:2], self.critic_shape(spec, actions=False)),
-            Critic.init(keys[2:], self.critic_shape(spec, actions=True)),
+            Critic.init(keys[:2], self.critic, self.critic_inputs(spec, actions=False)),
+            Critic.init(keys[2:], self.critic, self.critic_inputs(spec, actions=True)),
         ), ()
 
     def targets(

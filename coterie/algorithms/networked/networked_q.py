@@ -1,13 +1,13 @@
 """Networked actor-critic with an action value and a counterfactual advantage."""
 
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from coterie.algorithms.base.algorithm import Information, Trajectory, joint
+from coterie.algorithms.base.algorithm import Trajectory, joint
 from coterie.algorithms.networked.base import (
     Networked,
     NetworkedState,
@@ -16,10 +16,10 @@ from coterie.algorithms.networked.base import (
 )
 from coterie.algorithms.networked.networked_ac import critic_value
 from coterie.network import Network
-from coterie.rl.distributions import Categorical
+from coterie.rl.distributions import probabilities
 from coterie.rl.masked_stats import mean
-from coterie.rl.models import Critic
-from coterie.types import AgentSpec, Observation, blank_observation
+from coterie.rl.networks import Critic
+from coterie.types import LearnerSpec, Observation, blank_observation
 
 
 class Step(NamedTuple):
@@ -56,15 +56,13 @@ class NetworkedQAC(Networked):
     has `gamma Q(s', a')` and no `mu`. Discrete actions.
     """
 
-    @property
-    def information(self) -> Information:
-        return replace(super().information, action_space="discrete")
+    action_space: ClassVar[Literal["any", "discrete", "continuous"]] = "discrete"
 
-    def start_critic(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[Critic, Step]:
+    def start_critic(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[Critic, Step]:
         self.require_actions(spec.action)
-        shape = self.critic_shape(spec, actions=True)
-        critic = Critic.init(jax.random.split(key), shape)
-        return critic, _blank(spec, shape.inputs)
+        inputs = self.critic_inputs(spec, actions=True)
+        critic = Critic.init(jax.random.split(key), self.critic, inputs)
+        return critic, _blank(spec, inputs.size)
 
     def targets(
         self,
@@ -110,9 +108,7 @@ class NetworkedQAC(Networked):
 
         crowd: `(M, W)`, how many action vectors a critic sees, and their length.
         """
-        choices = state.policy.distribution(now.view)
-        assert isinstance(choices, Categorical)
-        chance = jnp.exp(choices.log_probs)
+        chance = probabilities(state.policy.distribution(now.view))
         own = jax.nn.one_hot(now.action, crowd[1])
         share = 1.0 / network.size if self.critic_actions == "mean" else 1.0
         place = 0 if self.critic_actions == "mean" else network.index
@@ -128,7 +124,7 @@ class NetworkedQAC(Networked):
         return critic_value(state.critic, now.done) - jnp.sum(chance * others, axis=-1)
 
 
-def _blank(spec: AgentSpec, inputs: int) -> Step:
+def _blank(spec: LearnerSpec, inputs: int) -> Step:
     """A step of zeros in each environment that was never made."""
     envs = spec.num_envs
     no = jnp.zeros(envs, bool)

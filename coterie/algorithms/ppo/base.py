@@ -7,7 +7,7 @@ rule that adapts its coefficients.
 import abc
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -20,12 +20,13 @@ from coterie.algorithms.base.algorithm import Algorithm, Metrics, Trajectory
 from coterie.bounds import Above, AtLeast, Between
 from coterie.errors import require
 from coterie.network import Network
+from coterie.rl.bodies import RecurrentState
 from coterie.rl.distributions import Distribution
 from coterie.rl.masked_stats import mean, standardize
-from coterie.rl.models import Critic, Policy, RecurrentState, Shape
+from coterie.rl.models import MLP, Inputs, Model
+from coterie.rl.networks import Critic, Policy
 from coterie.rl.optimizers import clipped_adams
-from coterie.rl.widths import Widths, require_memory
-from coterie.types import AgentSpec, Observation
+from coterie.types import LearnerSpec, Observation
 
 
 class Choice(NamedTuple):
@@ -86,12 +87,12 @@ class Proximal(Algorithm):
     """Largest norm of each network's gradient."""
     value_clip: Annotated[float | None, Above(0)] = None
     """How far a value may move from the old one in one update; no limit by default."""
-    hidden_sizes: Widths = (64, 64)
-    """Widths of the dense layers, of the policy and of the critic alike; none for a linear one."""
-    activation: Literal["tanh", "relu", "selu", "leaky_relu"] = "relu"
-    """Non-linearity after each dense layer."""
-    recurrent: bool = False
-    """Put a gated recurrent unit after the dense layers, for partial observability."""
+    actor: Model = MLP()  # noqa: RUF009 (frozen)
+    """The policy's network."""
+    critic: Model = MLP()  # noqa: RUF009 (frozen)
+    """The critic's network."""
+
+    recurrent_models: ClassVar[tuple[str, ...]] = ("actor", "critic")
 
     @abc.abstractmethod
     def surrogate(
@@ -118,24 +119,17 @@ class Proximal(Algorithm):
         """
         return coefficients, {}
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_memory(self.hidden_sizes, self.recurrent)
-
     def check(self, num_envs: int) -> None:
-        super().check(num_envs)
         require(
             num_envs % self.minibatches == 0,
             f"{num_envs} environments cannot be dealt into {self.minibatches} minibatches evenly: "
             f"use a num_envs that {self.minibatches} divides, or other --minibatches.",
         )
 
-    def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[PPOState, RecurrentStates]:
+    def init(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[PPOState, RecurrentStates]:
         keys = jax.random.split(key, 4)
-        seen = Shape.of(spec, self.hidden_sizes, self.activation, self.recurrent)
-        judged = seen._replace(inputs=spec.state, numbered=False) if spec.state else seen
-        policy = Policy.init(keys[0::2], seen, spec.action)
-        critic = Critic.init(keys[1::2], judged)
+        policy = Policy.init(keys[0::2], self.actor, Inputs.of(spec), spec.action)
+        critic = Critic.init(keys[1::2], self.critic, Inputs.of_critic(spec))
         optimizer = self._optimizer().init(eqx.filter((policy, critic), eqx.is_array))
         learner = PPOState(policy, critic, optimizer, self.start_coefficients())
         return learner, RecurrentStates(policy.body.start(), critic.body.start())
@@ -145,7 +139,7 @@ class Proximal(Algorithm):
     ) -> tuple[Choice, RecurrentStates]:
         distribution, remembered = state.policy.step(view, memory.policy)
         judged = memory.critic
-        if self.recurrent:
+        if self.critic.recurrent:
             judged = state.critic.body.step(view.critic_input, memory.critic)[1]
         return Choice(distribution.sample(key), distribution), RecurrentStates(remembered, judged)
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
+from coterie.algorithms.base.algorithm import Information
 from coterie.algorithms.ppo.base import Choice, Proximal
 from coterie.bounds import Above
 from coterie.rl.distributions import Distribution
@@ -23,6 +24,8 @@ class IPPO(Proximal):
 
     clip_eps: Annotated[float, Above(0, infinite=True)] = 0.2
     """How far the ratio of new to old policy may move before its gradient stops."""
+    information: Information = Information()  # noqa: RUF009 (frozen)
+    """What it may know: its own; MAPPO's critics know the state and the team's reward."""
 
     def surrogate(
         self,

@@ -1,7 +1,7 @@
 """Independent Q-learning: every agent its own double Q-network and replay memory."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -14,12 +14,13 @@ from coterie.bounds import Above, AtLeast, Between
 from coterie.errors import require
 from coterie.network import Network
 from coterie.rl import replay
+from coterie.rl.bodies import RecurrentState
 from coterie.rl.distributions import masked
 from coterie.rl.masked_stats import mean
-from coterie.rl.models import Policy, RecurrentState, Shape
+from coterie.rl.models import MLP, Inputs, Model
+from coterie.rl.networks import Policy
 from coterie.rl.schedules import falling
-from coterie.rl.widths import Widths, require_memory
-from coterie.types import AgentSpec, Observation, blank_observation
+from coterie.types import LearnerSpec, Observation, blank_observation
 
 
 class SequenceTransition(NamedTuple):
@@ -87,33 +88,26 @@ class IQL(Algorithm):
     """Gradient steps between two copies of Q into the target."""
     max_grad_norm: Annotated[float, Above(0, infinite=True)] = 10.0
     """Largest norm of the gradient."""
-    hidden_sizes: Widths = (64, 64)
-    """Widths of the dense layers; none for a linear function of the observation."""
-    activation: Literal["tanh", "relu", "selu", "leaky_relu"] = "relu"
-    """Non-linearity after each dense layer."""
-    recurrent: bool = False
-    """Put a gated recurrent unit after the dense layers, for partial observability."""
+    critic: Model = MLP()  # noqa: RUF009 (frozen)
+    """The network of the values."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_memory(self.hidden_sizes, self.recurrent)
+    recurrent_models: ClassVar[tuple[str, ...]] = ("critic",)
 
     @property
     def information(self) -> Information:
         return Information(action_space="discrete")
 
     def check(self, num_envs: int) -> None:
-        super().check(num_envs)
         require(
             num_envs <= self.buffer_size,
             f"{num_envs} environments bring {num_envs} segments at once, more than a replay memory "
             f"of {self.buffer_size} holds: raise --buffer-size.",
         )
 
-    def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[IQLState, RecurrentState]:
+    def init(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[IQLState, RecurrentState]:
         self.require_actions(spec.action)
-        shape = Shape.of(spec, self.hidden_sizes, self.activation, self.recurrent)
-        values = Policy.init(jax.random.split(key), shape, spec.action, gain=1.0)
+        keys = jax.random.split(key)
+        values = Policy.init(keys, self.critic, Inputs.of(spec), spec.action, gain=1.0)
         student = QNetworkState(
             values,
             values,
@@ -202,7 +196,7 @@ class IQL(Algorithm):
         start, end = self.epsilon_start, self.epsilon_end
         return falling(start, end, self.epsilon_decay_steps, steps)
 
-    def _blank(self, spec: AgentSpec, memory: RecurrentState) -> SequenceTransition:
+    def _blank(self, spec: LearnerSpec, memory: RecurrentState) -> SequenceTransition:
         """A segment of zeros, for its shapes."""
         steps = jnp.zeros(self.rollout_length)
         view = blank_observation(spec, self.rollout_length)

@@ -10,7 +10,7 @@ from coterie.algorithms.base.algorithm import Metrics
 from coterie.algorithms.base.tabular import Step, Tabular, TabularState
 from coterie.bounds import AtLeast, Between
 from coterie.rl.distributions import NEVER
-from coterie.rl.models import Policy
+from coterie.rl.networks import Policy
 from coterie.rl.schedules import decayed, falling
 from coterie.rl.tables import able_only, drawn, entry
 from coterie.types import Observation

@@ -1,18 +1,20 @@
 """Independent trust-region policy optimisation: every agent as if it were alone."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
-from coterie.algorithms.base.algorithm import Metrics, Trajectory
+from coterie.algorithms.base.algorithm import Information, Metrics, Trajectory
 from coterie.algorithms.trpo.cg_subspace import BoundaryStep, natural_gradient_step
 from coterie.algorithms.trpo.linearized_policy import around
 from coterie.algorithms.trpo.trust_region import TRPOState, TrustRegion
+from coterie.bounds import AtLeast
 from coterie.network import Network
 from coterie.rl.masked_stats import mean, standardize
-from coterie.rl.models import Policy
-from coterie.types import AgentSpec
+from coterie.rl.networks import Policy
+from coterie.types import LearnerSpec
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,12 @@ class ITRPO(TrustRegion):
     to the edge of its trust region, and halves a step that does not raise its surrogate.
     """
 
-    def start_model(self, policy: Policy, spec: AgentSpec, key: Key[Array, ""]) -> Policy:
+    cg_iters: Annotated[int, AtLeast(1)] = 10
+    """Steps of conjugate gradients towards a step."""
+    information: Information = Information()  # noqa: RUF009 (frozen)
+    """What it may know: its own; C-TRPO knows and does all at a centre."""
+
+    def start_model(self, policy: Policy, spec: LearnerSpec, key: Key[Array, ""]) -> Policy:
         return policy
 
     def policy(self, state: TRPOState) -> Policy:

@@ -6,8 +6,9 @@ from jaxtyping import Array, Float, Int, Key
 
 from coterie.algorithms.base.algorithm import Trajectory, joint
 from coterie.rl.distributions import Categorical, Distribution, Gaussian
-from coterie.rl.models import Dense, Policy
-from coterie.types import AgentSpec, Observation
+from coterie.rl.layers import Dense
+from coterie.rl.networks import Policy
+from coterie.types import LearnerSpec, Observation
 
 
 class TeamModel(eqx.Module):
@@ -26,7 +27,7 @@ class TeamModel(eqx.Module):
     sizes: Int[Array, " N"]
 
     @staticmethod
-    def around(policy: Policy, spec: AgentSpec, key: Key[Array, ""]) -> "TeamModel":
+    def around(policy: Policy, spec: LearnerSpec, key: Key[Array, ""]) -> "TeamModel":
         """A model that begins close to uniform (or to the standard normal) for everybody."""
         room = spec.joint - max(spec.sizes)
         width = policy.head.weight.shape[0]

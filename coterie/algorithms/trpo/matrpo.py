@@ -22,11 +22,11 @@ from coterie.algorithms.trpo.linearized_policy import LinearizedPolicy, around
 from coterie.algorithms.trpo.trust_region import TRPOState, TrustRegion
 from coterie.bounds import Above, AtLeast, Between
 from coterie.errors import require
-from coterie.network import Network, expand_mask
+from coterie.network import Network, Payload, expand_mask
 from coterie.rl.distributions import Distribution
 from coterie.rl.masked_stats import mean
-from coterie.rl.models import Policy
-from coterie.types import AgentSpec
+from coterie.rl.networks import Policy
+from coterie.types import LearnerSpec
 
 MOMENTS = "moments"
 
@@ -71,27 +71,35 @@ class MATRPO(TrustRegion):
 
     @property
     def information(self) -> Information:
-        sends = (RATIOS,) if self.ratio_exchange == "exact" else (RATIOS, STEPS)
-        moments = (MOMENTS,) if self.advantage_normalization == "team" else ()
-        return Information(actions="joint", payloads=sends + moments)
+        rounds = self.admm_rounds
+
+        def samples(spec: LearnerSpec) -> int:
+            return self.rollout_length * spec.num_envs * spec.agents
+
+        if self.ratio_exchange == "exact":
+            told = (Payload(RATIOS, messages=rounds, numbers=samples),)
+        else:
+            steps = Payload(STEPS, messages=rounds, numbers=lambda spec: self.cg_iters)
+            told = (Payload(RATIOS, messages=self.cg_iters, numbers=samples), steps)
+        if self.advantage_normalization == "team":
+            twice = 2 * self.normalization_rounds
+            told += (Payload(MOMENTS, messages=twice, numbers=lambda spec: 1),)
+        return Information(actions="joint", payloads=told)
 
     def check_communication(self, gaps: tuple[float, float], wait: float) -> None:
-        super().check_communication(gaps, wait)
         sentence = (
             "the two ends of a link have to meet at once, and with intervals one listens while the "
             "other does not: use --schedule links, or none."
         )
         require(wait == 1.0, sentence)
 
-    def start_model(self, policy: Policy, spec: AgentSpec, key: Key[Array, ""]) -> TeamModel:
+    def start_model(self, policy: Policy, spec: LearnerSpec, key: Key[Array, ""]) -> TeamModel:
         return TeamModel.around(policy, spec, key)
 
-    def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[TRPOState, tuple[()]]:
-        state, memory = super().init(key, spec)
-        shape = (
-            (self.rollout_length, spec.num_envs, spec.agents) if self.dual_warm_start > 0.0 else ()
-        )
-        return state._replace(kept=jnp.zeros(shape)), memory
+    def start_kept(self, spec: LearnerSpec) -> Float[Array, "..."]:
+        """The multipliers of the last update, if the next begins with a share of them."""
+        warm = self.dual_warm_start > 0.0
+        return jnp.zeros((self.rollout_length, spec.num_envs, spec.agents) if warm else ())
 
     def policy(self, state: TRPOState) -> Policy:
         return state.model.own

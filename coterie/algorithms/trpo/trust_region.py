@@ -3,7 +3,7 @@
 import abc
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -17,9 +17,9 @@ from coterie.algorithms.trpo.cg_subspace import full_step, line_search
 from coterie.bounds import Above, AtLeast, Between
 from coterie.errors import require
 from coterie.rl.masked_stats import mean
-from coterie.rl.models import Critic, Policy, Shape
-from coterie.rl.widths import Widths
-from coterie.types import AgentSpec, Observation
+from coterie.rl.models import MLP, Inputs, Model
+from coterie.rl.networks import Critic, Policy
+from coterie.types import LearnerSpec, Observation
 
 
 class TRPOState(NamedTuple):
@@ -44,8 +44,6 @@ class TrustRegion(Algorithm):
     """Steps played in every environment between two updates."""
     max_kl: Annotated[float, Above(0)] = 0.003
     """delta / N: the largest mean divergence of an update, in nats, of all heads together."""
-    cg_iters: Annotated[int, AtLeast(1)] = 10
-    """Steps of conjugate gradients towards a step."""
     damping: Annotated[float, AtLeast(0)] = 0.01
     """Added to the diagonal of the divergence's Hessian."""
     line_search_steps: Annotated[int | None, AtLeast(0)] = 10
@@ -61,17 +59,23 @@ class TrustRegion(Algorithm):
     """The critic's passes over the samples in one update."""
     batch_size: Annotated[int, AtLeast(1)] = 64
     """Samples in one gradient step of the critic."""
-    hidden_sizes: Widths = (128, 128)
-    """Widths of the dense layers, of the policy and of the critic alike; none for a linear one."""
-    activation: Literal["tanh", "relu", "selu", "leaky_relu"] = "selu"
-    """Non-linearity after each dense layer."""
+    actor: Model = MLP((128, 128), "selu")  # noqa: RUF009 (frozen)
+    """The policy's network."""
+    critic: Model = MLP((128, 128), "selu")  # noqa: RUF009 (frozen)
+    """The critic's network."""
+
+    cg_iters: ClassVar[Any]
+    """Steps of conjugate gradients in an update: a field of those who derive from this."""
 
     @abc.abstractmethod
-    def start_model(self, policy: Policy, spec: AgentSpec, key: Key[Array, ""]) -> PyTree:
+    def start_model(self, policy: Policy, spec: LearnerSpec, key: Key[Array, ""]) -> PyTree:
         """What is to be improved, around a fresh policy."""
 
+    def start_kept(self, spec: LearnerSpec) -> PyTree:
+        """What else is carried from one update to the next, before the first."""
+        return ()
+
     def check(self, num_envs: int) -> None:
-        super().check(num_envs)
         samples = self.rollout_length * num_envs
         require(
             self.batch_size <= samples,
@@ -85,14 +89,15 @@ class TrustRegion(Algorithm):
             "or num_envs, or lower cg_iters.",
         )
 
-    def init(self, key: Key[Array, ""], spec: AgentSpec) -> tuple[TRPOState, tuple[()]]:
+    def init(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[TRPOState, tuple[()]]:
         require(spec.observation > 0, "an agent's observation is empty: it has nothing to act on.")
         keys = jax.random.split(key, 5)
-        shape = Shape.of(spec, self.hidden_sizes, self.activation, recurrent=False)
-        policy = Policy.init(keys[:2], shape, spec.action)
-        critic = Critic.init(keys[2:4], shape)
+        inputs = Inputs.of(spec)
+        policy = Policy.init(keys[:2], self.actor, inputs, spec.action)
+        critic = Critic.init(keys[2:4], self.critic, inputs)
         optimizer = self._optimizer().init(eqx.filter(critic, eqx.is_array))
-        return TRPOState(self.start_model(policy, spec, keys[4]), critic, optimizer), ()
+        model = self.start_model(policy, spec, keys[4])
+        return TRPOState(model, critic, optimizer, self.start_kept(spec)), ()
 
     def act(
         self, state: TRPOState, memory: tuple[()], view: Observation, key: Key[Array, ""]

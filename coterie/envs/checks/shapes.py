@@ -50,7 +50,7 @@ def _untraceable(what: str, error: Exception) -> str:
 
 
 def _view_faults(what: str, env: JaxEnv, view: Observation) -> Iterator[str]:
-    agents, size = len(env.specs), max(spec.observation for spec in env.specs)
+    agents, size = len(env.specs), max(spec.size for spec in env.specs)
     yield from _expect(f"{what}: the observation", view.observation, (agents, size), jnp.floating)
     sizes = [spec.action.size for spec in env.specs]
     if view.action_mask is not None:

@@ -1,16 +1,14 @@
 """F2A2-COMA: policies that compare what they did with what else they might have done."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float
 
-from coterie.algorithms.base.algorithm import Information
-from coterie.algorithms.f2a2.f2a2_on import Critics, F2A2OnPolicy, PolicyBatch
-from coterie.rl.distributions import Categorical
-from coterie.rl.models import Policy, Shape
-from coterie.types import AgentSpec
+from coterie.algorithms.f2a2.on_policy import Critics, F2A2OnPolicy, PolicyBatch
+from coterie.rl.distributions import probabilities
 
 
 @dataclass(frozen=True)
@@ -25,26 +23,19 @@ class F2A2COMA(F2A2OnPolicy):
     were.
     """
 
-    @property
-    def information(self) -> Information:
-        return replace(super().information, action_space="discrete")
-
-    def actor(self, keys: Key[Array, "2"], shape: Shape, spec: AgentSpec) -> Policy:
-        self.require_actions(spec.action)
-        return super().actor(keys, shape, spec)
+    action_space: ClassVar[Literal["any", "discrete", "continuous"]] = "discrete"
 
     def actor_objective(self, critics: Critics, case: PolicyBatch) -> Float[Array, "T G"]:
         advantage = self.advantage(critics, case)
-        return self.rule.stored_score_term(case.log_prob, advantage, case.moved)
+        return self.objective.stored_score_term(case.log_prob, advantage, case.moved)
 
     def advantage(self, critics: Critics, case: PolicyBatch) -> Float[Array, "T G"]:
         """`Q - B`: how much better what was done is than what the policy does on average."""
-        assert isinstance(case.choices, Categorical)
 
         def instead(action: Float[Array, " W"]) -> Float[Array, "T G"]:
             actions = case.actions.at[..., case.index, :].set(action)
             return self.values(critics, case.view, actions, case.index)[0]
 
         each = jax.vmap(instead, out_axes=-1)(jnp.eye(case.actions.shape[-1]))
-        did, chances = case.actions[..., case.index, :], jnp.exp(case.choices.log_probs)
+        did, chances = case.actions[..., case.index, :], probabilities(case.choices)
         return jnp.sum((did - chances) * each, axis=-1)

@@ -1,8 +1,8 @@
 """F2A2 on-policy: from the steps just played, which are fresh samples of everybody's policies."""
 
 import abc
-from dataclasses import dataclass
-from typing import Annotated, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import equinox as eqx
 import jax
@@ -11,18 +11,18 @@ import optax
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 from coterie.algorithms.base.advantages import values_and_gae
-from coterie.algorithms.base.algorithm import Metrics, Trajectory, joint
+from coterie.algorithms.base.algorithm import Information, Metrics, Trajectory, joint
 from coterie.algorithms.base.off_policy import Models
-from coterie.algorithms.f2a2.f2a2 import F2A2
-from coterie.algorithms.f2a2.primal_dual import DualState
+from coterie.algorithms.f2a2.f2a2 import F2A2, JOINT
 from coterie.algorithms.ppo.base import Choice
 from coterie.bounds import Above, AtLeast, Between
 from coterie.network import Network
+from coterie.rl.bodies import RecurrentState
 from coterie.rl.distributions import Distribution
 from coterie.rl.masked_stats import mean
-from coterie.rl.models import ActionCritic, Critic, Policy, RecurrentState, Shape
-from coterie.rl.widths import require_layer
-from coterie.types import AgentSpec, Observation
+from coterie.rl.models import MLP, Inputs, Model
+from coterie.rl.networks import ActionCritic, Critic, Policy
+from coterie.types import LearnerSpec, Observation
 
 
 class F2A2OnPolicyState(NamedTuple):
@@ -30,7 +30,7 @@ class F2A2OnPolicyState(NamedTuple):
 
     models: Models
     optimizer: PyTree
-    dual: DualState
+    dual: PyTree
 
 
 class Critics(NamedTuple):
@@ -88,20 +88,31 @@ class F2A2OnPolicy(F2A2):
     """lambda of the critics' targets; the paper leaves it open."""
     entropy_coef: Annotated[float, AtLeast(0)] = 0.01
     """Weight of the policy's entropy in its objective; 0 in the paper."""
+    critic: Model = MLP((64, 64), "leaky_relu")  # noqa: RUF009 (frozen)
+    """The critics' network."""
+
+    action_space: ClassVar[Literal["any", "discrete", "continuous"]] = "any"
 
     @abc.abstractmethod
     def actor_objective(self, critics: Critics, case: PolicyBatch) -> Float[Array, "T G"]:
         """What the policy climbs by what it did; the critics are held fixed."""
 
-    def check(self, num_envs: int) -> None:
-        require_layer(self.hidden_sizes)
-        super().check(num_envs)
+    @property
+    def information(self) -> Information:
+        known = replace(JOINT, action_space=self.action_space)
+        return self.declared(known, self.updates_per_rollout)
 
-    def critics(self, key: Key[Array, ""], spec: AgentSpec) -> Critics:
-        keys = jax.random.split(key, 4)
-        everybody = Shape(spec.state, self.hidden_sizes, self.activation, False)
+    def check(self, num_envs: int) -> None:
+        self.consensus.check()
+
+    def policy_of(self, keys: Key[Array, "2"], inputs: Inputs, spec: LearnerSpec) -> Policy:
+        return Policy.init(keys, self.actor, inputs, spec.action)
+
+    def critics(self, key: Key[Array, ""], spec: LearnerSpec) -> Critics:
+        keys, everybody = jax.random.split(key, 4), Inputs(spec.state)
         return Critics(
-            ActionCritic.init(keys[:2], everybody, spec.joint), Critic.init(keys[2:], everybody)
+            ActionCritic.init(keys[:2], self.critic, everybody, spec.joint),
+            Critic.init(keys[2:], self.critic, everybody),
         )
 
     def values(
@@ -115,7 +126,7 @@ class F2A2OnPolicy(F2A2):
         return critics.state.value(critics.state.body.step(view.critic_input, ())[0])
 
     def init(
-        self, key: Key[Array, ""], spec: AgentSpec
+        self, key: Key[Array, ""], spec: LearnerSpec
     ) -> tuple[F2A2OnPolicyState, RecurrentState]:
         models = self.models(key, spec)
         optimizer = self.optimizer().init(eqx.filter(models, eqx.is_array))
@@ -180,9 +191,12 @@ class F2A2OnPolicy(F2A2):
         case, present = self._case(policy, played, target, index), played.view.alive
         values = self.values(critics, case.view, case.actions, index)
         expected = self.expected(critics, case.view)
-        error = self.rule.critic_stored(values, target, case.moved) + 0.5 * (expected - target) ** 2
+        error = (
+            self.objective.critic_stored(values, target, case.moved)
+            + 0.5 * (expected - target) ** 2
+        )
         gain = self.actor_objective(jax.lax.stop_gradient(critics), case)
-        gain = gain + self.rule.stored_td_term(case.log_prob, values, target, case.moved)
+        gain = gain + self.objective.stored_td_term(case.log_prob, values, target, case.moved)
         entropy = case.choices.entropy()
         metrics = {
             "critic_loss": mean((values[0] - target) ** 2, present),

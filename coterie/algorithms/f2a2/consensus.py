@@ -1,4 +1,4 @@
-"""Parameters that a team agrees on while it learns: F2A2's primal-dual scheme, (5.2) to (5.4).
+"""Parameters that a team agrees on while it learns; F2A2 by a primal-dual scheme, (5.2) to (5.4).
 
 Every agent holds a copy `w_i` of what is shared, what it takes for the team's average `w`, and a
 dual variable `lambda_i`. Its part of the augmented Lagrangian (5.2) is
@@ -18,15 +18,19 @@ stochastic weights, where `w` is the neighbourhood's average. Where messages go 
 that listen at intervals of their own) the sum drifts: let the duals forget (`dual_decay`).
 """
 
-from dataclasses import dataclass
-from typing import NamedTuple
+import abc
+from dataclasses import dataclass, replace
+from typing import Annotated, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
+from coterie.algorithms.base.algorithm import Information
+from coterie.bounds import AtLeast, Between
 from coterie.errors import advise, require
+from coterie.internal.parts import Part
 from coterie.network import Network
 
 
@@ -58,26 +62,119 @@ class SharedSplit(NamedTuple):
         return eqx.combine(self.shared, self.individual)
 
 
-@dataclass(frozen=True)
-class PrimalDual:
-    """How an agent agrees with the others on what is shared.
+class Consensus(Part, abc.ABC):
+    """How the team agrees on a part of its parameters; by default a step is an agent's own."""
 
-    penalty: beta. Algorithm 1 prints 0, which would hold nobody together: it is refused.
-    dual_decay: the share of its dual that an agent forgets in each round; 0 as printed.
-    """
+    def declared(self, information: Information) -> Information:
+        """What an algorithm may know with this consensus."""
+        return information
 
-    penalty: float
-    dual_decay: float = 0.0
+    @property
+    def messages(self) -> int:
+        """Rounds of exchange in one gradient step."""
+        return 1
 
     def check(self) -> None:
-        """Raise unless there is a force at all."""
+        """Raise `ConfigError` if nothing would hold the copies together."""
+
+    def check_step(self, step: float, gaps: tuple[float, float], wait: float = 1.0) -> None:
+        """Warn of a step size that does not go with a graph of these `gaps`, heard every `wait`."""
+
+    @abc.abstractmethod
+    def start(self, mine: PyTree) -> PyTree:
+        """What an agent keeps of the agreement, before anybody has met."""
+
+    def pooled(self, gradient: PyTree, network: Network, payload: str) -> tuple[PyTree, Network]:
+        """The gradient of what is shared, along which an agent steps."""
+        return gradient, network
+
+    @abc.abstractmethod
+    def agree(
+        self,
+        before: PyTree,
+        after: PyTree,
+        state: PyTree,
+        step: float,
+        network: Network,
+        payload: str,
+    ) -> tuple[PyTree, PyTree, Network]:
+        """What is shared after the agents have met, and what is kept of it.
+
+        before, after: the own copy, before and after its own gradient step of size `step`.
+        """
+
+
+@dataclass(frozen=True)
+class TeamReward(Consensus, name="team-reward"):
+    """Nothing to agree on: a centre tells everybody the team's mean reward."""
+
+    def declared(self, information: Information) -> Information:
+        return replace(information, reward="team", central=True, payloads=())
+
+    def start(self, mine: PyTree) -> tuple[()]:
+        return ()
+
+    def agree(
+        self,
+        before: PyTree,
+        after: PyTree,
+        state: PyTree,
+        step: float,
+        network: Network,
+        payload: str,
+    ) -> tuple[PyTree, PyTree, Network]:
+        return after, state, network
+
+
+@dataclass(frozen=True)
+class CentralAverage(Consensus, name="central-average"):
+    """One copy for all at a centre: it steps along the mean of all agents' gradients.
+
+    The copies start out as different draws; from the first round on they are the same.
+    """
+
+    def declared(self, information: Information) -> Information:
+        return replace(information, central=True)
+
+    @property
+    def messages(self) -> int:
+        return 2  # gradients, and then weights
+
+    def start(self, mine: PyTree) -> tuple[()]:
+        return ()
+
+    def pooled(self, gradient: PyTree, network: Network, payload: str) -> tuple[PyTree, Network]:
+        return network.mix(gradient, payload)
+
+    def agree(
+        self,
+        before: PyTree,
+        after: PyTree,
+        state: PyTree,
+        step: float,
+        network: Network,
+        payload: str,
+    ) -> tuple[PyTree, PyTree, Network]:
+        mean, network = network.mix(after, payload)
+        return mean, state, network
+
+
+@dataclass(frozen=True)
+class PrimalDual(Consensus, name="primal-dual"):
+    """F2A2's scheme (5.4)."""
+
+    penalty: Annotated[float, AtLeast(0)] = 100.0
+    """beta: how strongly copies are held together; 3 beta critic_lr must be below 4 on
+    the complete graph, below 3 on a ring; agents that listen at intervals want less."""
+    dual_decay: Annotated[float, Between(0, 1)] = 0.0
+    """The share of the dual variables forgotten in each round: above 0 where agents listen at
+    intervals of their own."""
+
+    def check(self) -> None:
         require(
             self.penalty > 0.0,
             f"penalty (beta) must be above 0, not {self.penalty}: at 0 no dual ever moves and "
             "nothing holds the shared parameters together: try 100.",
-        )
-        require(
-            0.0 <= self.dual_decay <= 1.0, f"dual_decay must be in [0, 1], not {self.dual_decay}."
         )
 
     def check_step(self, step: float, gaps: tuple[float, float], wait: float = 1.0) -> None:
@@ -131,6 +228,20 @@ class PrimalDual:
     def dual_gradient(self, mine: PyTree, pact: DualState) -> PyTree:
         """Its gradient `lambda_i + beta (w_i - w)`, which (5.4a, b) add to the objective's."""
         return jax.grad(self.coupling)(mine, pact)
+
+    def agree(
+        self,
+        before: PyTree,
+        after: PyTree,
+        state: DualState,
+        step: float,
+        network: Network,
+        payload: str,
+    ) -> tuple[PyTree, DualState, Network]:
+        force = self.dual_gradient(before, state)
+        pulled = jax.tree.map(lambda x, f: x - step * f, after, force)
+        state, network = self.consensus_step(pulled, state, network, payload)
+        return pulled, state, network
 
     def consensus_step(
         self, mine: PyTree, pact: DualState, network: Network, payload: str

@@ -1,0 +1,211 @@
+"""Critics of F2A2-SAC: values of every own action, given what all see and do, or the own view."""
+
+import abc
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Key, PyTree
+
+from coterie.algorithms.base.algorithm import Information
+from coterie.bounds import AtLeast
+from coterie.errors import require
+from coterie.internal.parts import Part
+from coterie.rl.distributions import masked
+from coterie.rl.layers import ACTIVATIONS, Dense
+from coterie.rl.models import MLP, Inputs, Model
+from coterie.rl.networks import Policy
+from coterie.types import LearnerSpec, Observation
+
+
+class SoftCritic(Part, abc.ABC):
+    """A critic of every own action, of which the team shares a part."""
+
+    payload: ClassVar[str] = "critic"
+    """What the shared part is called when it is sent."""
+    information: ClassVar[Information]
+    """What a learner has to know for it."""
+
+    @abc.abstractmethod
+    def build(self, key: Key[Array, ""], spec: LearnerSpec) -> Any:
+        """A fresh critic."""
+
+    @abc.abstractmethod
+    def shared(self, critic: Any) -> list[PyTree]:
+        """The parts of a critic that the team shares."""
+
+    @abc.abstractmethod
+    def values(
+        self, critic: Any, view: Observation, actions: Float[Array, "B M W"], index: Int[Array, ""]
+    ) -> Float[Array, "B A"]:
+        """The value of every own action; what `actions` says of the own one is not looked at."""
+
+
+@dataclass(frozen=True)
+class AttentionCritic(SoftCritic, name="attention"):
+    """A critic that attends to the others (MAAC's; Iqbal & Sha 2019).
+
+    Shared is what MAAC shares: how critics look at the others; the rest is an agent's own and
+    learns from its reward.
+    """
+
+    num_heads: Annotated[int, AtLeast(1)] = 4
+    """Heads of the critics' attention."""
+    attention_dim: Annotated[int, AtLeast(1)] = 128
+    """Numbers that a critic makes of each agent: a multiple of the heads."""
+
+    payload: ClassVar[str] = "attention"
+    information: ClassVar[Information] = Information(state="observations", actions="joint")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(
+            self.attention_dim % self.num_heads == 0,
+            f"a critic of width {self.attention_dim} cannot be dealt to {self.num_heads} heads: "
+            "try 128 and 4.",
+        )
+
+    def build(self, key: Key[Array, ""], spec: LearnerSpec) -> "AttentionNetwork":
+        return AttentionNetwork.init(key, spec, self.attention_dim, self.num_heads)
+
+    def shared(self, critic: "AttentionNetwork") -> list[PyTree]:
+        return [critic.attention]
+
+    def values(
+        self,
+        critic: "AttentionNetwork",
+        view: Observation,
+        actions: Float[Array, "B M W"],
+        index: Int[Array, ""],
+    ) -> Float[Array, "B A"]:
+        return critic.values(view.critic_input, actions, index)
+
+
+@dataclass(frozen=True)
+class IndependentCritic(SoftCritic, name="independent"):
+    """A critic of the own observation and action alone, for large teams (section 6.3).
+
+    Critics are shared as a whole, as in the paper, whose agents all see and do as much; of a team
+    of several kinds only what is alike can be.
+    """
+
+    model: Model = MLP((64, 64), "leaky_relu")  # noqa: RUF009 (frozen)
+    """The critic's network."""
+    share: Literal["all", "inner"] = "all"
+    """What of its critics an agent shares: all, or (a team of several kinds) the layers between the
+    first and the last."""
+
+    information: ClassVar[Information] = Information()
+
+    def build(self, key: Key[Array, ""], spec: LearnerSpec) -> Policy:
+        keys = jax.random.split(key)
+        network = Policy.init(keys, self.model, Inputs.of(spec), spec.action, gain=1.0)
+        require(
+            self.share == "all" or len(self.shared(network)) > 0,
+            "share=inner needs two hidden layers: try --critic.model.hidden-sizes 64 64.",
+        )
+        return network
+
+    def shared(self, critic: Policy) -> list[PyTree]:
+        return [critic] if self.share == "all" else _inner(critic)
+
+    def values(
+        self,
+        critic: Policy,
+        view: Observation,
+        actions: Float[Array, "B M W"],
+        index: Int[Array, ""],
+    ) -> Float[Array, "B A"]:
+        return critic.head(critic.body.step(view.observation, ())[0])
+
+
+def _inner(critic: Policy) -> list[PyTree]:
+    """The layers between the first and the last."""
+    return list(getattr(critic.body, "layers", ())[1:])
+
+
+class Attention(NamedTuple):
+    """What F2A2-SAC shares: how to look at others and what to take of them, `[H, H]` each.
+
+    Each of the heads has a block of their columns.
+    """
+
+    key: Float[Array, "H H"]
+    query: Float[Array, "H H"]
+    value: Float[Array, "H H"]
+
+
+class AttentionNetwork(eqx.Module):
+    """`Q_i = zeta(g(o_i), sum_h sum_{j != i} alpha_j^h leaky(V_h F_j(o_j, a_j)))`, for all actions.
+
+    MAAC's critic (Iqbal & Sha 2019) in F2A2's parts: `F_j` encodes agent `j`, the weights `alpha`
+    are a softmax of `F_j . W_key^T W_query g(o_i)` over the square root of a head's width. `zeta`,
+    `g` and the `F_j` are an agent's own: the paper writes agent `j`'s encoder into agent `i`'s
+    critic, but counts it among the individual parameters, which are not sent.
+    """
+
+    own: Dense
+    encoders: Dense
+    attention: Attention
+    inner: Dense
+    outer: Dense
+    num_heads: int = eqx.field(static=True)
+
+    @staticmethod
+    def init(key: Key[Array, ""], spec: LearnerSpec, width: int, heads: int) -> "AttentionNetwork":
+        """A fresh critic; `heads` divides its `width`."""
+        seen, acted = spec.padded.observation, spec.padded.action.size
+        own, encoders, attention, inner, outer = jax.random.split(key, 5)
+        square = jax.nn.initializers.orthogonal()
+        return AttentionNetwork(
+            Dense.init(own, seen, width, 2.0**0.5),
+            # One by one, as in `OpponentModels`.
+            jax.lax.map(
+                lambda key: Dense.init(key, seen + acted, width, 2.0**0.5),
+                jax.random.split(encoders, spec.agents),
+            ),
+            Attention(*(square(k, (width, width)) for k in jax.random.split(attention, 3))),
+            Dense.init(inner, 2 * width, width, 2.0**0.5),
+            Dense.init(outer, width, spec.action.size, 1.0),
+            heads,
+        )
+
+    def values(
+        self,
+        seen: Float[Array, "B S"],
+        acted: Float[Array, "B N W"],
+        index: Int[Array, ""],
+    ) -> Float[Array, "B A"]:
+        """The value of each action of agent `index`; what `acted` says of its own is not looked at.
+
+        seen: everybody's observations side by side.
+        """
+        active, (batch, agents, _) = ACTIVATIONS["leaky_relu"], acted.shape
+        views = jnp.moveaxis(seen.reshape(batch, agents, -1), 1, 0)
+        mine = active(self.own(views[index]))
+        others = active(jax.vmap(_encoded)(views, jnp.moveaxis(acted, 1, 0), self.encoders))
+        size = mine.shape[-1] // self.num_heads
+        # What keys make of everybody, a query asks of itself: the same likeness, for one product.
+        asking = mine @ self.attention.query, self.attention.key
+        query, key = (x.reshape(-1, self.num_heads, size) for x in asking)
+        asked = jnp.einsum("bhd,ehd->bhe", query, key)
+        likeness = jnp.einsum("nbe,bhe->nbh", others, asked) / size**0.5
+        other = jnp.arange(agents)[:, None, None] != index
+        weights = jax.nn.softmax(masked(likeness, other), axis=0)
+        weights = jnp.where(other, weights, 0.0)[..., None]
+        # For each agent by itself: the gradient of one large product takes twice as long.
+        value = jnp.broadcast_to(self.attention.value, (agents, *self.attention.value.shape))
+        values = active(others @ value).reshape(*weights.shape[:-1], size)
+        # A product with ones is the sum over agents in a third of the time.
+        heard = jnp.tensordot(jnp.ones(agents), weights * values, 1).reshape(batch, -1)
+        return self.outer(active(self.inner(jnp.concatenate([mine, heard], axis=-1))))
+
+
+def _encoded(
+    seen: Float[Array, "B F"], acted: Float[Array, "B W"], layer: Dense
+) -> Float[Array, "B H"]:
+    """`layer` of both side by side; what is seen is multiplied once, whatever is done."""
+    weight = layer.weight
+    return seen @ weight[: seen.shape[-1]] + acted @ weight[seen.shape[-1] :] + layer.bias
