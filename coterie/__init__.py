@@ -20,7 +20,10 @@ from coterie.algorithms import LiJiaTabular as LiJiaTabular
 from coterie.algorithms import NetworkedAC as NetworkedAC
 from coterie.algorithms import NetworkedQAC as NetworkedQAC
 from coterie.algorithms import Trajectory as Trajectory
+from coterie.api import check_env as check_env
 from coterie.api import compare as compare
+from coterie.api import config as config
+from coterie.api import draw_graph as draw_graph
 from coterie.api import evaluate as evaluate
 from coterie.api import plot_run as plot_run
 from coterie.api import plot_runs as plot_runs
@@ -38,6 +41,7 @@ from coterie.centralized import MAPPO as MAPPO
 from coterie.centralized import CentralAC as CentralAC
 from coterie.centralized import CentralActorCritic as CentralActorCritic
 from coterie.centralized import CentralQ as CentralQ
+from coterie.claims.catalogue import claim as claim
 from coterie.envs import Circle as Circle
 from coterie.envs import Commons as Commons
 from coterie.envs import ContinuousBandit as ContinuousBandit
@@ -55,12 +59,16 @@ from coterie.errors import CoterieError as CoterieError
 from coterie.graph import Family as Family
 from coterie.graph import Graph as Graph
 from coterie.graph import family as family
+from coterie.listing import names as names
 from coterie.network import Channel as Channel
 from coterie.network import Communication as Communication
 from coterie.network import Network as Network
 from coterie.network import Schedule as Schedule
 from coterie.network import lift as lift
 from coterie.policies import load_policy as load_policy
+from coterie.report.facts import graph_facts as graph_facts
+from coterie.training.config import Config as Config
+from coterie.training.config import read_config as read_config
 from coterie.training.loggers import Logger as Logger
 from coterie.training.memory import MemoryRun as MemoryRun
 from coterie.training.own_loop import make_update as make_update

@@ -195,6 +195,8 @@ def _wanted(kind: Any, value: Any) -> str:
     if typing.get_origin(kind) is Literal:
         known = typing.get_args(kind)
         return "" if value in known else f"one of {known}"
+    if kind is bool:
+        return "" if isinstance(value, bool) else "true or false"
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if kind is int:
         return "" if number and isinstance(value, int) else "a whole number"

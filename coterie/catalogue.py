@@ -1,6 +1,7 @@
 """Everything that has a name: algorithms and environments, by the names that users type."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from coterie.algorithms import (
@@ -37,6 +38,7 @@ from coterie.envs import ENVS
 from coterie.envs.game import Env
 from coterie.errors import ConfigError, require, unknown
 from coterie.internal.parse_spec import imported, path_of
+from coterie.internal.parts import path_of_class, read
 
 ALGORITHMS: dict[str, Algorithm] = {
     "dpo": DPO(),
@@ -177,7 +179,9 @@ def changed(value: Any, options: dict[str, Any]) -> Any:
     for name in options:
         if name not in known:
             raise unknown("option", name, known)
-    return dataclasses.replace(value, **{name: _frozen(v) for name, v in options.items()})
+    return dataclasses.replace(
+        value, **{name: _read(getattr(value, name), told) for name, told in options.items()}
+    )
 
 
 def _pettingzoo(factory: str) -> Env:
@@ -190,5 +194,17 @@ def _pettingzoo(factory: str) -> Env:
     return PettingZooEnv(factory)
 
 
-def _frozen(value: Any) -> Any:
-    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
+def _read(present: Any, told: Any) -> Any:
+    """A field's new value; a part as `coterie.internal.parts` describes it, or as its changes.
+
+    A kind's name is looked for among the kinds of what it replaces first.
+    """
+    if isinstance(told, list | tuple):
+        return tuple(_read(None, each) for each in told)
+    if not isinstance(told, Mapping):
+        return told
+    if "kind" not in told and dataclasses.is_dataclass(present):
+        return changed(present, dict(told))
+    kinds = getattr(type(present), "KINDS", {})
+    named = {"kind": path_of_class(kinds[told["kind"]])} if told.get("kind") in kinds else {}
+    return read({**told, **named})

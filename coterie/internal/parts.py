@@ -14,10 +14,15 @@ from coterie.errors import ConfigError, require
 from coterie.internal.parse_spec import imported, name_of
 
 NAMED: dict[str, type] = {}
-"""Every kind of part that has a name."""
+"""Every kind of part that has a name of its own."""
 
 Codec = tuple[type, Callable[[Any], dict[str, Any]], Callable[[Mapping[str, Any]], Any]]
 """A class that is no part and can be written down all the same: how it is told, and read."""
+
+
+def path_of_class(kind: type) -> str:
+    """The import path of a class, `module:Class`."""
+    return f"{kind.__module__}:{kind.__qualname__}"
 
 
 class Part:
@@ -43,7 +48,10 @@ class Part:
         if Part in cls.__bases__:
             cls.KINDS = {}
         if name:
-            cls.KINDS[name] = NAMED[name] = cls
+            cls.KINDS[name] = cls
+            # Kinds of two bases may share a name: the second is then written down by its path.
+            if path_of_class(NAMED.get(name, cls)) == path_of_class(cls):
+                NAMED[name] = cls
 
     def __post_init__(self) -> None:
         require_bounds(self)

@@ -7,17 +7,19 @@ import os
 import platform
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from coterie.algorithms import Algorithm
+from coterie.algorithms import Algorithm, Information
 from coterie.catalogue import algorithm_name, changed, env_name, make_algorithm, make_env
 from coterie.envs.game import Env
 from coterie.envs.joint_agent import as_one
-from coterie.errors import CoterieError, RunError, require
+from coterie.errors import ConfigError, CoterieError, RunError, require
 from coterie.internal.files import read_json, write_whole
+from coterie.internal.parts import Codec, describe
 from coterie.network import Communication
 from coterie.policies import SUFFIX
 from coterie.training.settings import Settings
@@ -88,8 +90,8 @@ class Run:
 
     def owner(self, seed: int) -> dict[str, Any]:
         """What tells the files of one repetition from those of any other."""
-        described = {key: self.describe()[key] for key in ("algorithm", "env", "settings")}
-        text = json.dumps(described, sort_keys=True)
+        told = {key: self.describe()[key] for key in ("algorithm", "env", "settings")}
+        text = json.dumps(told, sort_keys=True)
         return {"seed": seed, "run": hashlib.sha256(text.encode()).hexdigest()[:16]}
 
     @property
@@ -122,8 +124,8 @@ class Run:
         """The configuration, enough to repeat the run."""
         return {
             "format": FORMAT,
-            "algorithm": {"name": self.method, **options(self.algorithm)},
-            "env": {"name": self.env_name, **options(self.env)},
+            "algorithm": {"name": self.method, **described(self.algorithm)},
+            "env": {"name": self.env_name, **described(self.env)},
             "settings": {
                 **options(self.settings),
                 "communication": self.settings.communication.describe(),
@@ -161,14 +163,14 @@ def open_run(folder: str | Path) -> Run:
     require(
         folder.is_dir(), f"{folder} is not a folder: name one that `coterie train` made.", RunError
     )
-    described = read_json(folder / "run.json")
+    told = read_json(folder / "run.json")
     try:
         require(
-            described["format"] == FORMAT,
-            f"{folder} was written in format {described['format']}; this version reads {FORMAT}.",
+            told["format"] == FORMAT,
+            f"{folder} was written in format {told['format']}; this version reads {FORMAT}.",
             RunError,
         )
-        algorithm, env = dict(described["algorithm"]), dict(described["env"])
+        algorithm, env = dict(told["algorithm"]), dict(told["env"])
         method, world = algorithm.pop("name"), env.pop("name")
         return Run(
             folder,
@@ -176,8 +178,8 @@ def open_run(folder: str | Path) -> Run:
             make_algorithm(method, **algorithm),
             world,
             make_env(world, **env),
-            _settings(described["settings"]),
-            tuple(map(str, described.get("loggers", ()))),
+            settings_of(told["settings"]),
+            tuple(map(str, told.get("loggers", ()))),
         )
     except RunError:
         raise
@@ -187,10 +189,23 @@ def open_run(folder: str | Path) -> Run:
         raise RunError(f"{folder / 'run.json'} is not a run's configuration: {error!r}.") from None
 
 
-def _settings(told: dict[str, Any]) -> Settings:
-    """The settings that a run's configuration tells."""
-    communication = Communication.described(told["communication"])
+def settings_of(told: Mapping[str, Any]) -> Settings:
+    """The settings that a configuration tells; what it leaves out is as by default."""
+    talk = {**Communication().describe(), **told.get("communication", {})}
+    try:
+        communication = Communication.described(talk)
+    except TypeError as error:
+        raise ConfigError(f"communication: {error}.") from None
     return changed(Settings(), {**told, "communication": communication})
+
+
+def described(value: Any) -> dict[str, Any]:
+    """The fields of an algorithm or environment as JSON can hold them, parts with their kinds."""
+    return {name: describe(each, INFORMATION) for name, each in options(value).items()}
+
+
+INFORMATION: Codec = Information, lambda value: described(value), lambda told: Information(**told)
+"""What an algorithm may know, where that is one of its fields."""
 
 
 def file_name(name: str) -> str:
