@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tomllib
 
+import numpy as np
 import pytest
 
 import coterie
@@ -63,7 +64,7 @@ def test_a_configuration_repeats_the_run(here, capsys):
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_every_algorithm_comes_back_from_its_file(name, here):
     talk = Communication(
-        graph=from_adjacency([[0, 1], [1, 0]]) if name == "dpo" else Ring(),
+        graph=from_adjacency(np.array([[0, 1], [1, 0]])) if name == "dpo" else Ring(),
         schedule=Periodic((family("star", 2), Ring())),
         channels=(Delay(2, "drop"), LinkDropout(0.2)),
         allow_disconnected=True,
@@ -121,7 +122,7 @@ BAD = {
     ),
     "widths": (
         '[algorithm]\nname = "dpo"\nhidden_sizes = 64\n[env]\nname = "spread"',
-        "a.toml: [algorithm] hidden_sizes",
+        "a.toml: [algorithm] hidden_sizes must be a tuple of values of its kind, not 64: try 64 64",
     ),
     "graph": (
         START + '[settings.communication.graph]\nkind = "rign"',
@@ -186,19 +187,20 @@ def test_every_verb_answers_in_json(here, capsys):
 
 def test_training_answers_in_json_and_is_quiet(here, capsys):
     words = [POND, *FIVE[4:], "--json", "--quiet"]
-    main(["train", "dpo", *FIVE[:4], *words, "--folder", "run"])
+    main(["train", "dpo", *words, *FIVE[:4], "--folder", "run"])
     said = capsys.readouterr()
     assert json.loads(said.out) == {"folder": "run", "finished": True} and said.err == ""
     options = [word.replace("--", f"--{n}.") for n in ("dpo", "ippo") for word in FIVE[:4]]
-    main(["compare", "dpo", "ippo", *words[:-2], *options, "--seeds=1", "--json", "--quiet"])
+    main(["compare", "dpo", "ippo", *words, *options, "--seeds=1"])
     said = capsys.readouterr()
     told = json.loads(said.out)
     assert {row["label"] for row in told["table"]} == {"dpo", "ippo"} and said.err == ""
     assert told["files"][0].endswith("comparison.png") and pictures(told["files"][0]) == 1
-    main(["train", "dpo", *FIVE[:4], *words[:-1], "--folder", "loud"])
+    main(["train", "dpo", *words[:-1], *FIVE[:4], "--folder", "loud"])
     assert "return" in capsys.readouterr().err
 
 
+@pytest.mark.filterwarnings("default")
 def test_quiet_is_not_silent_about_mistakes(capsys, monkeypatch):
     monkeypatch.setitem(VERBS, "list", lambda _: advise(False, "step 2 is large: try 1."))
     main(["list", "--quiet"])

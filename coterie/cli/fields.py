@@ -1,13 +1,14 @@
 """What the fields of a dataclass say of themselves: their annotations and their sentences."""
 
 import ast
+import contextlib
 import dataclasses
 import inspect
 import itertools
 import re
-import textwrap
 import typing
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 
@@ -46,11 +47,20 @@ def abouts(kind: type) -> dict[str, str]:
 
 def _below(kind: type) -> dict[str, str]:
     """The strings below the fields in a class's source."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(kind)))
-    except (OSError, TypeError, SyntaxError):  # made without a source
-        return {}
-    body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
+    with contextlib.suppress(OSError, TypeError, SyntaxError):  # some are made without a source
+        body = _bodies(inspect.getsourcefile(kind) or "").get(kind.__qualname__.split(".")[-1], [])
+        return _strings(body)
+    return {}
+
+
+@cache
+def _bodies(path: str) -> dict[str, list[ast.stmt]]:
+    """What stands in each class of a file."""
+    tree = ast.parse(Path(path).read_text())
+    return {node.name: node.body for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+
+
+def _strings(body: list[ast.stmt]) -> dict[str, str]:
     found: dict[str, str] = {}
     for one, below in itertools.pairwise(body):
         match one, below:

@@ -41,12 +41,20 @@ class Option:
 
     name: str
     field: str
+    owner: type
     kind: Any
     default: Any
-    about: str
     spelling: Spelling | None = None
+    base: type | None = None
+    """What is chosen by it, if it chooses a kind of part."""
     names: tuple[str, ...] = ()
     """The words that may stand for a value; any others, if there are none."""
+
+    @property
+    def about(self) -> str:
+        """What it is, in a sentence or two: to be asked for help alone, as sources are read."""
+        said = self.spelling.about if self.spelling else abouts(self.owner).get(self.field, "")
+        return said or (summary(self.base) if self.base else "")
 
     @property
     def flag(self) -> bool:
@@ -146,16 +154,15 @@ def node_of(
     kind, present = (value, None) if isinstance(value, type) else (type(value), value)
     options: list[Option] = []
     parts: dict[str, Node] = {}
-    said = abouts(kind)
     for one in dataclasses.fields(kind):
         if not one.init:
             continue
         default = default_of(one) if present is None else getattr(present, one.name)
         declared, name = hints(kind)[one.name], prefix + one.name.replace("_", "-")
-        option = Option(name, one.name, declared, default, said.get(one.name, ""))
+        option = Option(name, one.name, kind, declared, default)
         base, spelling = _class_in(declared), _spelling(kind, one.name)
         if spelling:
-            options.append(dataclasses.replace(option, about=spelling.about, spelling=spelling))
+            options.append(dataclasses.replace(option, spelling=spelling))
         elif base is None and not _of_parts(declared):
             options.append(option)
         elif base is not None and issubclass(base, Part):
@@ -213,7 +220,7 @@ def _exchangeable(
         option,
         kind=str,
         default="" if told is None and not nothing else present,
-        about=option.about or summary(base),
+        base=base,
         names=(*kinds, *([NOTHING] if nothing else []), "module:Class"),
     )
     shown = _chosen(choice, given)

@@ -78,7 +78,7 @@ def describe(value: Any, *codecs: Codec) -> Any:
 
 def read(told: Any, *codecs: Codec) -> Any:
     """The value that `describe` has described."""
-    if isinstance(told, list):
+    if isinstance(told, list | tuple):
         return tuple(read(each, *codecs) for each in told)
     if not isinstance(told, dict):
         return told

@@ -10,7 +10,7 @@ from typing import Any
 import tomli_w
 
 from coterie.algorithms import Algorithm
-from coterie.bounds import options_of
+from coterie.bounds import Option, options_of
 from coterie.catalogue import make_algorithm, make_env
 from coterie.envs.game import Env
 from coterie.errors import ConfigError, CoterieError, require, unknown
@@ -133,21 +133,29 @@ def _told(value: Any) -> Any:
 def _read(kind: type, told: Mapping[str, Any]) -> dict[str, Any]:
     """Fields as they are described: `None` again, and numbers where 1 was written for 1.0."""
     known = {option.name: option for option in options_of(kind)}
-    found = {}
-    for name, each in told.items():
-        option = known.get(name)
-        if option and option.optional and option.kind is not str and each == NOTHING:
-            each = None
-        if option and option.kind is float and type(each) is int:
-            each = float(each)
-        found[name] = _read_part(option.kind if option else None, each)
-    return found
+    return {name: _read_field(known.get(name), each) for name, each in told.items()}
+
+
+def _read_field(option: Option | None, told: Any) -> Any:
+    """One field, of the kind that it is declared to be; what is not known is refused later."""
+    if option and option.optional and option.kind is not str and told == NOTHING:
+        return None
+    if option and option.kind is float and type(told) is int:
+        told = float(told)
+    value = _read_part(option.kind if option else None, told)
+    if option and not isinstance(value, Mapping) and not _has_tables(value):
+        option.require(value)
+    return value
+
+
+def _has_tables(value: Any) -> bool:
+    return isinstance(value, tuple) and any(isinstance(each, Mapping) for each in value)
 
 
 def _read_part(declared: Any, told: Any) -> Any:
     """A part's fields by those of its kind."""
-    if isinstance(told, list):
-        return [_read_part(None, each) for each in told]
+    if isinstance(told, list | tuple):
+        return tuple(_read_part(None, each) for each in told)
     if not isinstance(told, Mapping):
         return told
     kind = declared
