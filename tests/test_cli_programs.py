@@ -208,6 +208,16 @@ def test_quiet_is_not_silent_about_mistakes(capsys, monkeypatch):
     assert refused(["evaluate", "nowhere", "--quiet", "--json"]).startswith("nowhere is not")
 
 
+def test_what_others_print_is_no_part_of_an_answer(capsys, monkeypatch):
+    def verb(_):
+        print("hello from elsewhere")
+        return Answer({"a": 1})
+
+    monkeypatch.setitem(VERBS, "list", verb)
+    assert answer(capsys, "list") == {"a": 1}
+    assert says(capsys, "list") == "hello from elsewhere\n"
+
+
 def test_a_number_that_is_none_is_null_in_json(capsys, monkeypatch):
     data = {"a": float("inf"), "b": (float("nan"), 1.5), "c": {2: Ring()}}
     monkeypatch.setitem(VERBS, "list", lambda _: Answer(data, code=0))

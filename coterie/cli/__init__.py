@@ -1,5 +1,6 @@
 """The command line: `coterie VERB ...`. Options come from the dataclasses themselves."""
 
+import contextlib
 import os
 import sys
 import warnings
@@ -72,15 +73,21 @@ def _run(verb: str, arguments: list[str]) -> None:
     if verb not in VERBS:
         raise unknown("verb", verb, VERBS)
     words = [word for word in arguments if word not in ("--json", "--quiet")]
+    as_json = "--json" in arguments
+    # What others print, as some environments do when they are imported, is no part of the answer.
+    aside = as_json and not {"-h", "--help"} & set(arguments)
     before = QUIET.set("--quiet" in arguments)
     try:
-        with warnings.catch_warnings():
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(sys.stderr if aside else sys.stdout),
+        ):
             warnings.showwarning = _advised(warnings.showwarning)
             answer = VERBS[verb](words)
     finally:
         QUIET.reset(before)
     if answer:
-        answer.show("--json" in arguments)
+        answer.show(as_json)
         if answer.code:
             sys.exit(answer.code)
 

@@ -48,8 +48,8 @@ def console() -> Console:
 def plain(value: Any) -> Any:
     """A value as JSON can hold it; a number that is not finite is null.
 
-    >>> plain({"mean": np.float32(0.5), "reached": math.inf, "file": Path("a.png")})
-    {'mean': 0.5, 'reached': None, 'file': 'a.png'}
+    >>> plain({"mean": np.float32(0.5), "reached": math.inf, "files": ("a.png",)})
+    {'mean': 0.5, 'reached': None, 'files': ['a.png']}
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
