@@ -12,6 +12,7 @@ from coterie.cli.options import node_of
 from coterie.cli.parse import parse
 from coterie.cli.words import scan
 from coterie.errors import ConfigError
+from coterie.graph.shapes import Unlinked
 from coterie.internal.parts import describe, read
 from coterie.training.run import MEMORY, new_run
 from tests.cli_parts import Averaging, Clock, Dual, Memory, Own, Parted, Silent
@@ -148,6 +149,7 @@ def test_parts_are_in_run_json_and_come_back(here):
 
 def test_a_name_of_two_kinds_is_of_the_part_in_whose_place_it_stands():
     assert read(describe(Silent())) == Silent()
+    assert read({"kind": "none"}) == Unlinked()  # which had the name first, and is in files by it
     changed = make_algorithm(NAME, consensus={"kind": "none"})
     assert changed == Parted(consensus=Silent())
 
