@@ -33,7 +33,10 @@ from coterie.algorithms import TeamReward as TeamReward
 from coterie.algorithms import ToldReward as ToldReward
 from coterie.algorithms import TrackingEstimate as TrackingEstimate
 from coterie.algorithms import Trajectory as Trajectory
+from coterie.api import check_env as check_env
 from coterie.api import compare as compare
+from coterie.api import config as config
+from coterie.api import draw_graph as draw_graph
 from coterie.api import evaluate as evaluate
 from coterie.api import plot_run as plot_run
 from coterie.api import plot_runs as plot_runs
@@ -51,6 +54,7 @@ from coterie.centralized import CTRPO as CTRPO
 from coterie.centralized import MAAC as MAAC
 from coterie.centralized import MADDPG as MADDPG
 from coterie.centralized import MAPPO as MAPPO
+from coterie.claims.catalogue import claim as claim
 from coterie.envs import Circle as Circle
 from coterie.envs import Commons as Commons
 from coterie.envs import ContinuousBandit as ContinuousBandit
@@ -68,6 +72,7 @@ from coterie.errors import CoterieError as CoterieError
 from coterie.graph import Family as Family
 from coterie.graph import Graph as Graph
 from coterie.graph import family as family
+from coterie.listing import names as names
 from coterie.network import Channel as Channel
 from coterie.network import Communication as Communication
 from coterie.network import Network as Network
@@ -75,11 +80,14 @@ from coterie.network import Payload as Payload
 from coterie.network import Schedule as Schedule
 from coterie.network import lift as lift
 from coterie.policies import load_policy as load_policy
+from coterie.report.facts import graph_facts as graph_facts
 from coterie.rl.bodies import Body as Body
 from coterie.rl.models import CNN as CNN
 from coterie.rl.models import GRU as GRU
 from coterie.rl.models import MLP as MLP
 from coterie.rl.models import Model as Model
+from coterie.training.config import Config as Config
+from coterie.training.config import read_config as read_config
 from coterie.training.loggers import Logger as Logger
 from coterie.training.memory import MemoryRun as MemoryRun
 from coterie.training.own_loop import make_update as make_update

@@ -13,15 +13,18 @@ from PIL import Image
 from rich.console import Console
 
 from coterie.algorithms import Algorithm
-from coterie.catalogue import algorithm_name
+from coterie.catalogue import algorithm_name, make_env
+from coterie.envs import check
 from coterie.envs.game import Env, JaxEnv
 from coterie.errors import RunError, require
+from coterie.graph import Family, Graph, graph_of, read_family
 from coterie.internal.files import write_whole
 from coterie.report.curve import Curve
 from coterie.report.files import picture
 from coterie.report.table import summary_table, to_csv
 from coterie.results import by_bytes, curve, curves_of, frames, scenes
 from coterie.training import loop
+from coterie.training.config import Config
 from coterie.training.evaluate import Scores
 from coterie.training.loggers import Logger
 from coterie.training.memory import MemoryRun
@@ -231,6 +234,67 @@ def watch(folder: str | Path, seed: int | None = None, episodes: int = 3) -> lis
     animate([s for episode in played for s in episode], moving, run.title, starts=starts)
     still(played[0], standing, run.title)
     return [moving, standing]
+
+
+def check_env(env: str | Env, episodes: int = 3, seed: int = 0, longest: int = 10_000) -> list[str]:
+    """Play an environment at random and say what is wrong with it, a sentence each.
+
+    env:      a name (`coterie list`) or a value: `Spread(agents=5)`.
+    episodes: how many are played, with seeds from `seed` on.
+    longest:  the steps after which an episode is given up.
+
+    A sentence that begins with "hint:" names something that may be meant; an empty list says that
+    the environment is fit to train in. Raises `EnvError` for what is no environment.
+
+    >>> check_env("spread", episodes=1)  # doctest: +SKIP
+    []
+    """
+    played = make_env(env) if isinstance(env, str) else env
+    return check.check_env(played, episodes, seed, longest)
+
+
+def draw_graph(
+    graph: Graph | str | Family,
+    path: str | Path,
+    agents: int | None = None,
+    title: str | None = None,
+) -> Path:
+    """Draw who may talk to whom to `path` (PNG, PDF or SVG) and return the path.
+
+    graph:  a graph, or a family with the number of its `agents`: `"torus"`, `Ring()`.
+
+    Raises `GraphError` or `ConfigError` with one sentence.
+
+    >>> draw_graph("torus", "torus.png", agents=9)  # doctest: +SKIP
+    """
+    from coterie.report import topology
+
+    kind = read_family(graph) if isinstance(graph, str) else graph
+    if isinstance(kind, Graph):
+        return topology.draw_graph(kind, path, title=title)
+    require(agents is not None, "a family needs the number of agents: draw_graph(..., agents=9).")
+    assert agents is not None
+    return topology.draw_graph(graph_of(kind, agents), path, kind.places(agents), title)
+
+
+def config(
+    algorithm: str | Algorithm,
+    env: str | Env,
+    settings: Settings = Settings(),  # noqa: B008 (frozen)
+    loggers: Sequence[str] = ("csv",),
+    plots: bool = True,
+) -> str:
+    """Write down every option of a training as a TOML file, which `read_config` reads.
+
+    The arguments are those of `train`; loggers that are values cannot be written down. Raises
+    `ConfigError` for what has no words.
+
+    >>> print(config("ippo", "spread", Settings(steps=100)).splitlines()[1])
+    name = "ippo"
+    """
+    made = new_run(algorithm, env, settings, MEMORY)
+    told = made.method, made.algorithm, made.env_name, made.env
+    return Config(*told, settings, tuple(loggers), plots).to_toml()
 
 
 def _merged(curves: list[Curve]) -> list[Curve]:

@@ -195,6 +195,14 @@ def _wanted(kind: Any, value: Any) -> str:
     if typing.get_origin(kind) is Literal:
         known = typing.get_args(kind)
         return "" if value in known else f"one of {known}"
+    if kind is bool:
+        return "" if isinstance(value, bool) else "true or false"
+    if kind is str:
+        return "" if isinstance(value, str) else "a word"
+    if typing.get_origin(kind) is tuple and typing.get_args(kind)[1:] == (...,):
+        inner = typing.get_args(kind)[0]
+        wrong = not isinstance(value, tuple) or any(_wanted(inner, each) for each in value)
+        return "a tuple of values of its kind" if wrong else ""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if kind is int:
         return "" if number and isinstance(value, int) else "a whole number"

@@ -1,6 +1,8 @@
 """Everything that has a name: algorithms and environments, by the names that users type."""
 
 import dataclasses
+import typing
+from collections.abc import Mapping
 from typing import Any
 
 from coterie.algorithms import (
@@ -37,6 +39,7 @@ from coterie.envs import ENVS
 from coterie.envs.game import Env
 from coterie.errors import ConfigError, require, unknown
 from coterie.internal.parse_spec import imported, path_of
+from coterie.internal.parts import read
 
 ALGORITHMS: dict[str, Algorithm] = {
     "dpo": DPO(),
@@ -186,7 +189,9 @@ def changed(value: Any, options: dict[str, Any]) -> Any:
     for name in options:
         if name not in known:
             raise unknown("option", name, known)
-    return dataclasses.replace(value, **{name: _frozen(v) for name, v in options.items()})
+    hints = typing.get_type_hints(type(value))
+    told = {n: _read(getattr(value, n), each, hints[n]) for n, each in options.items()}
+    return dataclasses.replace(value, **told)
 
 
 def _pettingzoo(factory: str) -> Env:
@@ -199,5 +204,12 @@ def _pettingzoo(factory: str) -> Env:
     return PettingZooEnv(factory)
 
 
-def _frozen(value: Any) -> Any:
-    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
+def _read(present: Any, told: Any, hint: Any) -> Any:
+    """A field's new value; a part as `coterie.internal.parts` describes it, or as its changes."""
+    if isinstance(told, list | tuple):
+        return tuple(_read(None, each, hint) for each in told)
+    if not isinstance(told, Mapping):
+        return told
+    if "kind" not in told and dataclasses.is_dataclass(present):
+        return changed(present, dict(told))
+    return read(dict(told), hint)

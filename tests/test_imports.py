@@ -31,8 +31,9 @@ MAY_IMPORT = {
     "results": SHOWING,
     "api": SHOWING,
     "claims": SHOWING | {"exact"},
-    "cli": SHOWING | {"claims"},
-    "__init__": SHOWING,
+    "listing": SHOWING | {"claims"},
+    "cli": SHOWING | {"claims", "listing"},
+    "__init__": SHOWING | {"claims", "listing"},
 }
 COLLECTIVES = {
     *("psum", "pmean", "pmax", "pmin", "all_gather", "all_to_all", "ppermute", "pshuffle"),

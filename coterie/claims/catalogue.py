@@ -1,6 +1,9 @@
 """Every figure that can be made again, by name."""
 
 from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
 
 from coterie.claims import cost, dpo, f2a2, grosnit, li_jia, matrpo
 from coterie.claims.figure import Figure
@@ -34,3 +37,23 @@ def figure_of(name: str) -> Figure | Study:
     if name not in FIGURES:
         raise unknown("figure", name, FIGURES)
     return FIGURES[name]()
+
+
+def claim(
+    name: str, folder: str | Path | None = None, console: Console | None = None
+) -> tuple[str, Path]:
+    """Make a figure of a paper again and judge what it is said to show.
+
+    name:    a figure, such as "dpo-1a" (`coterie list`).
+    folder:  where to write; by default `runs/<paper>`. What was stopped there goes on.
+    console: where to show progress; standard error by default.
+
+    Returns the tables and verdicts as Markdown, and the picture, beside which they stand (`.md`).
+    Raises `ConfigError` for a figure that is not known.
+
+    >>> verdicts, picture = claim("dpo-1a")  # doctest: +SKIP
+    """
+    made = figure_of(name)
+    paper, _, number = name.rpartition("-")
+    picture = (Path(folder) if folder else Path("runs") / paper) / f"figure-{number}.png"
+    return made.make(picture, console), picture

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from rich.console import Console
 
 from coterie.algorithms import Algorithm
 from coterie.api import train_all
@@ -12,7 +13,6 @@ from coterie.claims.assertions import TAIL, Question
 from coterie.envs.game import Env
 from coterie.internal.files import write_whole
 from coterie.report.curve import Curve
-from coterie.report.plot import plot_panels
 from coterie.report.table import summary_table, to_markdown
 from coterie.results import curve
 from coterie.training.run import Run, file_name, new_run
@@ -82,16 +82,18 @@ class Figure:
         """The most seeds that train side by side."""
         return max(panel.settings.seeds for panel in self.panels.values())
 
-    def make(self, picture: Path) -> str:
+    def make(self, picture: Path, console: Console | None = None) -> str:
         """Train what is not trained yet, draw, judge; returns the tables and verdicts as Markdown.
 
         Leaves the `picture`, the verdicts beside it (`.md`), and a folder of runs for each panel.
         """
+        from coterie.report.plot import plot_panels  # to load matplotlib takes its time
+
         drawn, lines = {}, []
         known: dict[str, float] = {}
         for name, panel in self.panels.items():
             runs = panel.runs(picture.parent / name)
-            if not train_all(list(runs.values())):
+            if not train_all(list(runs.values()), console):
                 return STOPPED
             drawn[name] = [curve(run, label=label) for label, run in runs.items()]
             known |= {label: value() for label, value in panel.references.items()}

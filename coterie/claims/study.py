@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.console import Console
+
 from coterie.api import plot_runs, train_all
 from coterie.claims.assertions import TAIL
 from coterie.claims.figure import STOPPED, Panel
@@ -11,7 +13,6 @@ from coterie.internal.files import write_whole
 from coterie.report.curve import Curve
 from coterie.report.formatting import volume
 from coterie.report.statistics import Interval, interval
-from coterie.report.sweep_plot import plot_doses
 from coterie.results import curve
 from coterie.training.run import Run
 
@@ -40,14 +41,16 @@ class Study:
         """The seeds that train side by side."""
         return self.panel.settings.seeds
 
-    def make(self, picture: Path) -> str:
+    def make(self, picture: Path, console: Console | None = None) -> str:
         """Train what is not trained yet, draw, judge; returns the table and verdicts as Markdown.
 
         Leaves the `picture`, another one over bytes (`-bytes`), the table and verdicts (`.md`), and
         a folder with the teams' runs.
         """
+        from coterie.report.sweep_plot import plot_doses  # to load matplotlib takes its time
+
         runs = self.panel.runs(picture.parent / picture.stem)
-        if not train_all(list(runs.values())):
+        if not train_all(list(runs.values()), console):
             return STOPPED
         curves = {label: curve(run, label=label) for label, run in runs.items()}
         ends = {label: (curves[label].final(TAIL), self._apart(runs[label])) for label in runs}

@@ -19,6 +19,11 @@ Codec = tuple[type, Callable[[Any], dict[str, Any]], Callable[[Mapping[str, Any]
 """A class that is no part and can be written down all the same: how it is told, and read."""
 
 
+def path_of_class(kind: type) -> str:
+    """The import path of a class, `module:Class`."""
+    return f"{kind.__module__}:{kind.__qualname__}"
+
+
 class Part:
     """One of several kinds of something that is exchangeable.
 
@@ -74,7 +79,7 @@ def _name(value: Part) -> str:
 
 def read(told: Any, hint: Any, *codecs: Codec) -> Any:
     """The value that `describe` has described, for a field with this annotation."""
-    if isinstance(told, list):
+    if isinstance(told, list | tuple):
         return tuple(read(each, hint, *codecs) for each in told)
     if not isinstance(told, dict):
         return told

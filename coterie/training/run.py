@@ -7,20 +7,19 @@ import os
 import platform
 import re
 import time
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from coterie.algorithms import Algorithm
+from coterie.algorithms import Algorithm, Information
 from coterie.catalogue import algorithm_name, changed, env_name, make_algorithm, make_env
 from coterie.envs.game import Env
 from coterie.envs.joint_agent import as_one
-from coterie.errors import CoterieError, RunError, require
+from coterie.errors import ConfigError, CoterieError, RunError, require
 from coterie.internal.files import read_json, write_whole
-from coterie.internal.parts import describe, read
+from coterie.internal.parts import Codec, describe
 from coterie.network import Communication
 from coterie.policies import SUFFIX
 from coterie.training.settings import Settings
@@ -91,8 +90,8 @@ class Run:
 
     def owner(self, seed: int) -> dict[str, Any]:
         """What tells the files of one repetition from those of any other."""
-        described = {key: self.describe()[key] for key in ("algorithm", "env", "settings")}
-        text = json.dumps(described, sort_keys=True)
+        told = {key: self.describe()[key] for key in ("algorithm", "env", "settings")}
+        text = json.dumps(told, sort_keys=True)
         return {"seed": seed, "run": hashlib.sha256(text.encode()).hexdigest()[:16]}
 
     @property
@@ -126,7 +125,7 @@ class Run:
         return {
             "format": FORMAT,
             "algorithm": {"name": self.method, **described(self.algorithm)},
-            "env": {"name": self.env_name, **options(self.env)},
+            "env": {"name": self.env_name, **described(self.env)},
             "settings": {
                 **options(self.settings),
                 "communication": self.settings.communication.describe(),
@@ -164,23 +163,23 @@ def open_run(folder: str | Path) -> Run:
     require(
         folder.is_dir(), f"{folder} is not a folder: name one that `coterie train` made.", RunError
     )
-    described = read_json(folder / "run.json")
+    told = read_json(folder / "run.json")
     try:
         require(
-            described["format"] == FORMAT,
-            f"{folder} was written in format {described['format']}; this version reads {FORMAT}.",
+            told["format"] == FORMAT,
+            f"{folder} was written in format {told['format']}; this version reads {FORMAT}.",
             RunError,
         )
-        algorithm, env = dict(described["algorithm"]), dict(described["env"])
+        algorithm, env = dict(told["algorithm"]), dict(told["env"])
         method, world = algorithm.pop("name"), env.pop("name")
         return Run(
             folder,
             method,
-            read_algorithm(method, algorithm),
+            make_algorithm(method, **algorithm),
             world,
             make_env(world, **env),
-            _settings(described["settings"]),
-            tuple(map(str, described.get("loggers", ()))),
+            settings_of(told["settings"]),
+            tuple(map(str, told.get("loggers", ()))),
         )
     except RunError:
         raise
@@ -190,24 +189,23 @@ def open_run(folder: str | Path) -> Run:
         raise RunError(f"{folder / 'run.json'} is not a run's configuration: {error!r}.") from None
 
 
-def described(algorithm: Algorithm) -> dict[str, Any]:
-    """An algorithm's options and parts as JSON can hold them; what it may know is no option."""
-    told = options(algorithm)
-    told.pop("information", None)  # goes with the name
-    return {name: describe(value) for name, value in told.items()}
-
-
-def read_algorithm(name: str, told: Mapping[str, Any]) -> Algorithm:
-    """The algorithm of a name, with the options and parts that `described` has described."""
-    plain = make_algorithm(name)
-    hints = typing.get_type_hints(type(plain))
-    return changed(plain, {k: read(v, hints.get(k, Any)) for k, v in told.items()})
-
-
-def _settings(told: dict[str, Any]) -> Settings:
-    """The settings that a run's configuration tells."""
-    communication = Communication.described(told["communication"])
+def settings_of(told: Mapping[str, Any]) -> Settings:
+    """The settings that a configuration tells; what it leaves out is as by default."""
+    talk = {**Communication().describe(), **told.get("communication", {})}
+    try:
+        communication = Communication.described(talk)
+    except TypeError as error:
+        raise ConfigError(f"communication: {error}.") from None
     return changed(Settings(), {**told, "communication": communication})
+
+
+def described(value: Any) -> dict[str, Any]:
+    """The fields of an algorithm or environment as JSON can hold them, parts with their kinds."""
+    return {name: describe(each, INFORMATION) for name, each in options(value).items()}
+
+
+INFORMATION: Codec = Information, lambda value: described(value), lambda told: Information(**told)
+"""What an algorithm may know, where that is one of its fields."""
 
 
 def file_name(name: str) -> str:

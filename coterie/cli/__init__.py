@@ -1,0 +1,104 @@
+"""The command line: `coterie VERB ...`. Options come from the dataclasses themselves."""
+
+import contextlib
+import os
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from coterie.cli.answers import QUIET, Answer
+from coterie.cli.completion import completion_verb
+from coterie.cli.reports import REPORTS
+from coterie.cli.training import TRAINING
+from coterie.errors import CoterieError, CoterieWarning, unknown
+
+USAGE = """\
+usage: coterie VERB ...
+
+  train ALGORITHM ENV        train a team; `coterie train dpo spread --help` shows the options
+  compare ALGORITHM... ENV   train several algorithms on one environment; curves and a table
+  resume RUN                 continue a run that was stopped
+  config ALGORITHM ENV       print every option as a file, for `coterie train --config FILE`
+  evaluate RUN               play environments with a trained team
+  plot RUN...                draw learning curves
+  watch RUN                  a moving picture of a trained team
+  check ENV                  play an environment at random and say what is wrong with it
+  graph FAMILY               who may talk to whom: a picture, and how fast a team agrees
+  claims FIGURE              make a figure of a paper again, and judge what it is said to show
+  list                       every name: algorithms, environments, graphs, faults, loggers, figures
+  completion SHELL           a script that completes words in bash, zsh or fish
+
+Every verb takes --json (its answer for programs) and --quiet (no progress, no advice).
+
+A first run, about a minute:  coterie train dpo spread --steps 300000
+Algorithms and environments by name (`coterie list`), `pettingzoo:mpe2.simple_spread_v3` for any
+PettingZoo environment, or `module:Class` for your own."""
+
+VERBS: dict[str, Callable[[list[str]], Answer | None]] = {
+    **TRAINING,
+    **REPORTS,
+    "completion": completion_verb,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one verb; a user's mistake is one sentence on standard error and exit code 2."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["--version"]:
+        print(version("coterie"))
+        sys.exit(0)
+    if not given or given[0] in ("-h", "--help"):
+        print(USAGE)
+        sys.exit(0 if given else 2)
+    sys.path.insert(0, "")  # `module:Class` is looked for here, too
+    try:
+        _run(given[0], given[1:])
+    except CoterieError as error:
+        print(f"coterie: {error}", file=sys.stderr)
+        sys.exit(2)
+    except BrokenPipeError:  # whoever read has heard enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"coterie: {place}{error.strerror or error}.", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _run(verb: str, arguments: list[str]) -> None:
+    """Let a verb answer, and print what it says."""
+    if verb not in VERBS:
+        raise unknown("verb", verb, VERBS)
+    words = [word for word in arguments if word not in ("--json", "--quiet")]
+    as_json = "--json" in arguments
+    # What others print, as some environments do when they are imported, is no part of the answer.
+    aside = as_json and not {"-h", "--help"} & set(arguments)
+    before = QUIET.set("--quiet" in arguments)
+    try:
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(sys.stderr if aside else sys.stdout),
+        ):
+            warnings.showwarning = _advised(warnings.showwarning)
+            answer = VERBS[verb](words)
+    finally:
+        QUIET.reset(before)
+    if answer:
+        answer.show(as_json)
+        if answer.code:
+            sys.exit(answer.code)
+
+
+def _advised(usual: Callable[..., None]) -> Callable[..., None]:
+    """How to show warnings: ours as their sentence alone, those of others as `usual`."""
+
+    def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
+        if not issubclass(category, CoterieWarning):
+            usual(message, category, *where)
+        elif not QUIET.get():
+            print(f"coterie: warning: {message}", file=sys.stderr)
+
+    return show

@@ -1,0 +1,57 @@
+"""From the words of a command to values; what is wrong with them as one sentence."""
+
+import difflib
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from coterie.cli.help import help_of
+from coterie.cli.options import Node, node_of, require_different
+from coterie.cli.words import Given, Misspelled, scan
+from coterie.errors import ConfigError
+
+
+def parse(prog: str, nodes: Mapping[str, Node], given: Mapping[str, Given]) -> dict[str, Any]:
+    """The values that options make of `nodes`; prints help and leaves if that is asked for."""
+    groups = [group for node in nodes.values() for group in node.groups]
+    if given.keys() & {"h", "help"}:
+        print(help_of(prog, groups))
+        sys.exit(0)
+    require_different(groups)
+    try:
+        _require_known(groups, given)
+        missing = [f"--{o.name}" for node in nodes.values() for o in node.missing]
+        missing = [name for name in missing if name.removeprefix("--") not in given]
+        if missing:
+            raise Misspelled(f"Missing from coterie {prog}: {', '.join(missing)}")
+        return {name: node.build(given) for name, node in nodes.items()}
+    except Misspelled as error:
+        raise ConfigError(f"{error}; see coterie {prog} --help.") from None
+
+
+def parse_only(prog: str, kind: type, options: Sequence[str]) -> Any:
+    """A value of a dataclass whose fields are all the options of a verb."""
+    given = scan(options)
+    node = node_of(kind, "options", given=given)
+    return parse(prog, {"options": node}, given)["options"]
+
+
+def _require_known(groups: Sequence[Node], given: Mapping[str, Given]) -> None:
+    known = [name for node in groups for option in node.shown for name in option.typed]
+    for name, each in given.items():
+        if name not in known:
+            raise Misspelled(f"unknown option {each.typed}{_meant(name, known)}")
+
+
+def _meant(name: str, known: Sequence[str]) -> str:
+    """Names that may be meant: near ones, their last parts, or those with these initials."""
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+    ends = [one for one in known if one.endswith((f".{name}", f"-{name}"))]
+    starts = [one for one in known if _initials(one) == name.rpartition(".")[2]]
+    found = list(dict.fromkeys([*starts, *ends, *near]))[:4]
+    return f" (did you mean {' or '.join(f'--{one}' for one in found)}?)" if found else ""
+
+
+def _initials(option: str) -> str:
+    """`lr` of `learning-rate`; a prefix such as `ippo.` does not count."""
+    return "".join(word[:1] for word in option.rpartition(".")[2].split("-"))

@@ -1,0 +1,154 @@
+"""The verbs that look at what is there: evaluate, plot, watch, check, graph, claims, list."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from coterie.api import check_env, evaluate, plot_run, plot_runs, watch
+from coterie.catalogue import make_env
+from coterie.claims.catalogue import claim, figure_of
+from coterie.cli.answers import Answer, console
+from coterie.cli.options import node_of
+from coterie.cli.parse import parse, parse_only
+from coterie.cli.records import Claims, Evaluate, Graphs, Nothing, Plot, Watch
+from coterie.cli.training import label_of
+from coterie.cli.words import scan, split
+from coterie.envs.checks.rules import HINT
+from coterie.graph import graph_of, read_family
+from coterie.internal.jax_config import prepare
+from coterie.listing import names
+from coterie.report.facts import facts_table, graph_facts
+from coterie.report.table import summary_table, to_rich
+from coterie.training.evaluate import Scores
+from coterie.training.run import open_run
+
+
+def evaluate_verb(arguments: list[str]) -> Answer:
+    """Play environments with a trained team."""
+    (folder,), options = split(arguments, "evaluate RUN", 1)
+    chosen = parse_only("evaluate RUN", Evaluate, options)
+    prepare(1)
+    agents = None
+    data: dict[str, Any] = {"folder": folder, "episodes": chosen.episodes, "key": chosen.key}
+    data["seeds"], lines = {}, []
+    for seed, scores in evaluate(folder, chosen.episodes, chosen.key).items():
+        agents = agents or open_run(folder).played.names
+        data["seeds"][seed] = _scores(scores, agents)
+        lines.append(_sentence(seed, scores, chosen.episodes))
+    return Answer(data, lines)
+
+
+def _scores(scores: Scores, agents: tuple[str, ...]) -> dict[str, Any]:
+    each = dict(zip(agents, scores.returns.mean(axis=0), strict=True))
+    return {
+        "return": scores.returns.mean(),
+        "agents": {agent: np.asarray(value) for agent, value in each.items()},
+        "length": scores.lengths.mean(),
+        "info": {name: value.mean() for name, value in scores.info.items()},
+    }
+
+
+def _sentence(seed: int, scores: Scores, episodes: int) -> str:
+    each = " ".join(f"{value:.2f}" for value in scores.returns.mean(axis=0))
+    info = " ".join(f"{name} {value.mean():.3g}" for name, value in scores.info.items())
+    return (
+        f"seed {seed}: return {scores.returns.mean():.2f} (agents: {each}) "
+        f"over {episodes} episodes of {scores.lengths.mean():.1f} steps; {info}"
+    )
+
+
+def plot_verb(arguments: list[str]) -> Answer:
+    """Draw learning curves."""
+    folders, options = split(arguments, "plot RUN...", 1, more=True)
+    chosen = parse_only("plot RUN...", Plot, options)
+    runs = [open_run(folder) for folder in folders]
+    if len(runs) == 1 and chosen == Plot():
+        files = plot_run(runs[0])
+        return Answer({"files": files}, [str(file) for file in files])
+    over = "-over-bytes" * (chosen.x == "bytes")
+    place = runs[0].folder / "plots" / f"{label_of(chosen.column)}{over}.png"
+    out = chosen.out or (place if len(runs) == 1 else Path("comparison.png"))
+    rows = summary_table(plot_runs(runs, out, chosen.column, chosen.x))
+    files = [out, out.with_suffix(".csv")]
+    return Answer({"files": files, "table": rows}, [to_rich(rows), *map(str, files)])
+
+
+def watch_verb(arguments: list[str]) -> Answer:
+    """Draw a trained team at play."""
+    (folder,), options = split(arguments, "watch RUN", 1)
+    chosen = parse_only("watch RUN", Watch, options)
+    prepare(1)
+    files = watch(folder, chosen.seed, chosen.episodes)
+    return Answer({"files": files}, [str(file) for file in files])
+
+
+def check_verb(arguments: list[str]) -> Answer:
+    """Play an environment at random and say what is wrong with it."""
+    (name,), options = split(arguments, "check ENV", 1)
+    given = scan(options)
+    node = node_of(make_env(name), f"environment {name}", given=given)
+    found = check_env(parse(f"check {name}", {"env": node}, given)["env"])
+    wrong = any(not sentence.startswith(HINT) for sentence in found)
+    data = {"environment": name, "fit": not wrong, "found": found}
+    return Answer(data, found or [f"{name}: nothing wrong found"], 2 if wrong else 0)
+
+
+def claims_verb(arguments: list[str]) -> Answer:
+    """Make a figure of a paper again."""
+    (name,), options = split(arguments, "claims FIGURE", 1)
+    figure = figure_of(name)
+    chosen = parse_only(f"claims {name}", Claims, options)
+    prepare(figure.seeds)
+    said, picture = claim(name, chosen.folder, console())
+    files = [picture, picture.with_suffix(".md")]
+    return Answer({"figure": name, "verdicts": said, "files": files}, [said, *map(str, files)])
+
+
+def graph_verb(arguments: list[str]) -> Answer:
+    """Say what a graph means for a team, and draw it."""
+    known = {kind: names()[kind] for kind in ("graphs", "weights")}
+    usage = "graph FAMILY --agents N"
+    (text,), options = split(arguments, usage, 1, help="\n".join(lines_of(known)))
+    kind = read_family(text)
+    chosen = parse_only(f"graph {text}", Graphs, options)
+    graph = graph_of(kind, chosen.agents, chosen.weights)
+    from coterie.report.topology import draw_graph
+
+    facts = graph_facts(graph, chosen.payload)
+    title = f"{text}, {chosen.agents} agent{'s' * (chosen.agents > 1)}"
+    out = chosen.out or Path("runs") / f"graph-{label_of(text)}.png"
+    draw_graph(graph, out, kind.places(chosen.agents), title)
+    return Answer(
+        {"graph": text, "facts": facts, "file": out}, [facts_table(facts, title), str(out)]
+    )
+
+
+def list_verb(arguments: list[str]) -> Answer:
+    """Every name."""
+    _, options = split(arguments, "list", 0)
+    parse_only("list", Nothing, options)
+    known = names()
+    return Answer(known, lines_of(known))
+
+
+def lines_of(known: dict[str, dict[str, str]]) -> list[str]:
+    """Names under their headings, each with what it is."""
+    width = max(len(name) for part in known.values() for name in part)
+    return [
+        line
+        for title, part in known.items()
+        for line in (title, *(f"  {name:<{width}}  {about}" for name, about in part.items()))
+    ]
+
+
+REPORTS: dict[str, Callable[[list[str]], Answer]] = {
+    "evaluate": evaluate_verb,
+    "plot": plot_verb,
+    "watch": watch_verb,
+    "check": check_verb,
+    "graph": graph_verb,
+    "claims": claims_verb,
+    "list": list_verb,
+}

@@ -1,0 +1,163 @@
+"""The verbs that train: train, compare, resume, config."""
+
+import dataclasses
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from coterie.api import compare, resume, train
+from coterie.catalogue import make_algorithm, make_env
+from coterie.cli.answers import Answer, console
+from coterie.cli.options import Node, node_of
+from coterie.cli.parse import parse, parse_only
+from coterie.cli.records import Comparison, Nothing, Output, Source, Training
+from coterie.cli.words import Given, Misspelled, scan, split
+from coterie.errors import require
+from coterie.internal.jax_config import prepare
+from coterie.report.table import summary_table, to_rich
+from coterie.training.config import Config, read_config
+from coterie.training.run import file_name, open_run
+from coterie.training.settings import Settings
+
+
+def train_verb(arguments: list[str]) -> Answer:
+    """Train a team."""
+    told = _config("train", arguments)
+    prepare(told.settings.seeds)
+    run = train(
+        told.algorithm,
+        told.env,
+        told.settings,
+        told.folder,
+        console(),
+        told.loggers,
+        told.plots,
+    )
+    data = {"folder": run.folder, "finished": run.finished}
+    if not run.finished:
+        return Answer(data)
+    left = "numbers, plots, checkpoints" if told.plots else "numbers, checkpoints"
+    return Answer(data, [f"{run.folder}: {left} and one policy file per agent"])
+
+
+def config_verb(arguments: list[str]) -> Answer:
+    """Print the options of a training as a file."""
+    text = _config("config", arguments).to_toml()
+    return Answer(tomllib.loads(text), [text.rstrip("\n")])
+
+
+def compare_verb(arguments: list[str]) -> Answer:
+    """Train several algorithms on one environment."""
+    names, options = split(arguments, "compare ALGORITHM ALGORITHM... ENV", 3, more=True)
+    *methods, world = names
+    require(len(set(methods)) == len(methods), f"{' '.join(methods)}: name each algorithm once.")
+    given = scan(options)
+    nodes = {
+        f"algorithm {name}": node_of(make_algorithm(name), name, f"{label_of(name)}.", given)
+        for name in methods
+    }
+    nodes |= world_nodes(world, make_env(world), given)
+    nodes |= run_nodes(Settings(seeds=5), Comparison(), given)
+    chosen = parse(f"compare {' '.join(names)}", nodes, given)
+    settings, output = settings_in(chosen), chosen["output"]
+    prepare(settings.seeds)
+    folder = output.folder or Path("runs") / label_of(f"compare-{'-'.join(names)}")
+    rules = {name: chosen[f"algorithm {name}"] for name in methods}
+    curves = compare(rules, chosen["env"], settings, folder, console(), output.x, output.loggers)
+    data: dict[str, Any] = {"folder": folder, "finished": bool(curves)}
+    if not curves:
+        console().print("The same command goes on with the comparison.", highlight=False)
+        return Answer(data)
+    rows, picture = summary_table(curves), folder / "comparison.png"
+    data |= {"table": rows, "files": [picture, picture.with_suffix(".csv")]}
+    return Answer(data, [to_rich(rows, world), f"{picture} and .csv"])
+
+
+def resume_verb(arguments: list[str]) -> Answer:
+    """Continue a run."""
+    (folder,), options = split(arguments, "resume RUN", 1)
+    parse_only("resume RUN", Nothing, options)
+    prepare(open_run(folder).settings.seeds)
+    run = resume(folder, console())
+    return Answer(
+        {"folder": folder, "finished": run.finished}, [f"{folder}: done"] if run.finished else []
+    )
+
+
+def _config(verb: str, arguments: list[str]) -> Config:
+    """What is to be trained: by names, or from a file, with options on top of either."""
+    flags = [i for i, word in enumerate(arguments) if word.startswith("-")]
+    end = flags[0] if flags else len(arguments)
+    given = scan(arguments[end:])
+    usage = f"{verb} ALGORITHM ENV" + " | --config FILE" * (verb == "train")
+    base = _from_file(arguments[:end], given) if verb == "train" and "config" in given else None
+    if base is None:
+        (method, world), _ = split(arguments, usage, 2)
+        base = Config(method, make_algorithm(method), world, make_env(world), Settings())
+    output: Any = Training(base.folder, base.loggers, base.plots)
+    if verb == "train":
+        output = Source(**vars(output))
+    nodes = {"algorithm": algorithm_node(base.method, base.algorithm, given)}
+    nodes |= world_nodes(base.env_name, base.env, given)
+    nodes |= run_nodes(base.settings, output, given)
+    chosen = parse(f"{verb} {base.method} {base.env_name}", nodes, given)
+    return dataclasses.replace(
+        base,
+        algorithm=chosen["algorithm"],
+        env=chosen["env"],
+        settings=settings_in(chosen),
+        loggers=chosen["output"].loggers,
+        plots=chosen["output"].plots,
+        folder=chosen["output"].folder,
+    )
+
+
+def _from_file(names: list[str], given: Mapping[str, Given]) -> Config:
+    """The configuration in a file, which the names on the command line may only repeat."""
+    words = given["config"].words
+    require(len(words) == 1, "--config must be one file", Misspelled)
+    told = read_config(words[0])
+    both = [told.method, told.env_name]
+    require(
+        not names or names == both,
+        f"{words[0]} is of {' '.join(both)}, not of {' '.join(names)}: leave out the names.",
+    )
+    return told
+
+
+def algorithm_node(name: str, value: Any, given: Mapping[str, Given]) -> Node:
+    """The options of an algorithm."""
+    return node_of(value, f"algorithm {name}", given=given)
+
+
+def world_nodes(name: str, value: Any, given: Mapping[str, Given]) -> dict[str, Node]:
+    """The options of an environment."""
+    return {"env": node_of(value, f"environment {name}", given=given)}
+
+
+def run_nodes(settings: Settings, output: Output, given: Mapping[str, Given]) -> dict[str, Node]:
+    """The options of a run, its network's in a group of their own."""
+    return {
+        "communication": node_of(settings.communication, "communication", given=given),
+        "settings": node_of(settings, "training", given=given),
+        "output": node_of(output, "output", given=given),
+    }
+
+
+def settings_in(chosen: Mapping[str, Any]) -> Settings:
+    """The settings among the values that options have made."""
+    return dataclasses.replace(chosen["settings"], communication=chosen["communication"])
+
+
+def label_of(name: str) -> str:
+    """A name as the prefix of options, or as a part of a folder's."""
+    return file_name(name).replace(".", "-").replace("_", "-")
+
+
+TRAINING: dict[str, Callable[[list[str]], Answer]] = {
+    "train": train_verb,
+    "compare": compare_verb,
+    "resume": resume_verb,
+    "config": config_verb,
+}

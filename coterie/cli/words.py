@@ -1,0 +1,175 @@
+"""The words of a command: names, then options with their values; and what a value's words mean."""
+
+import contextlib
+import io
+import re
+import sys
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, make_dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from coterie.errors import ConfigError, require
+
+NAMES = """\
+`coterie list` shows the names. The options are those of the algorithm, of the environment and of
+the run: give the names first, then --help, as in `coterie train dpo spread --help`."""
+HELP = ("-h", "--help")
+
+
+class Misspelled(ConfigError):
+    """Words that are no option, or no value of one: half a sentence, which the help ends."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """The words behind one option; `typed` is how its name was typed."""
+
+    typed: str
+    words: tuple[str, ...]
+
+
+def scan(arguments: Sequence[str]) -> dict[str, Given]:
+    """Options by their names without dashes; what stands last counts.
+
+    >>> scan(["--steps", "1e6", "--hidden_sizes=8"])["hidden-sizes"].words
+    ('8',)
+    """
+    found: dict[str, Given] = {}
+    name = ""
+    for word in arguments:
+        if is_option(word):
+            typed, equals, value = word.partition("=")
+            name = typed.lstrip("-").replace("_", "-")
+            found[name] = Given(typed, (value,) if equals else ())
+        else:
+            require(bool(name), f"{word!r} stands before any option.")
+            found[name] = Given(found[name].typed, (*found[name].words, word))
+    return found
+
+
+def is_option(word: str) -> bool:
+    """Whether a word is an option's name, and not a value such as -5 or -inf."""
+    return re.match(r"-{1,2}[A-Za-z]", word) is not None and word.lower() not in ("-inf", "-nan")
+
+
+def split(
+    arguments: Sequence[str], usage: str, count: int, more: bool = False, help: str = NAMES
+) -> tuple[list[str], list[str]]:
+    """Leading names and the options after them; `help` is for who asks without a name."""
+    flags = [i for i, word in enumerate(arguments) if word.startswith("-")]
+    end = flags[0] if flags else len(arguments)
+    names, options = list(arguments[:end]), list(arguments[end:])
+    if len(names) < count and any(word in HELP for word in options):
+        print(f"usage: coterie {usage} [options]\n\n{help}")
+        sys.exit(0)
+    require(
+        len(names) == count or (more and len(names) > count),
+        f"usage: coterie {usage} [options]; got {len(names)} name(s): {' '.join(names)}",
+    )
+    return names, options
+
+
+def value_of(name: str, kind: Any, words: Sequence[str]) -> Any:
+    """What the words behind an option mean, by its annotation; a `ConfigError` if nothing.
+
+    >>> value_of("sizes", tuple[int, ...], ("64", "1e2"))
+    (64, 100)
+    """
+    import tyro
+
+    if kind is bool:
+        require(not words, f"--{name} takes no value, not {' '.join(words)!r}", Misspelled)
+        return True
+    words = [_whole(word) for word in words]
+    if is_optional(kind):
+        words = ["None" if word == "none" else word for word in words]
+    typed = [f"--value={words[0]}"] if len(words) == 1 else ["--value", *words]
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            return tyro.cli(make_dataclass("Value", [("value", kind)]), args=typed).value
+    except SystemExit:
+        raise Misspelled(_refusal(name, kind, words)) from None
+    except tyro.constructors.UnsupportedTypeAnnotationError:
+        raise ConfigError(
+            f"--{name} cannot be typed: set {name.rpartition('.')[2]} in Python."
+        ) from None
+
+
+def _refusal(name: str, kind: Any, words: Sequence[str]) -> str:
+    if not words:
+        return f"--{name} needs a value: {metavar(kind)}"
+    return f"--{name} must be {_wanted(kind)}, not {' '.join(words)!r}"
+
+
+def _wanted(kind: Any) -> str:
+    """What a value should have been, in words.
+
+    >>> _wanted(int | None), _wanted(Literal["old", "new"])
+    ('a whole number or none', 'old or new')
+    """
+    kind = bare(kind)
+    parts = typing.get_args(kind)
+    if typing.get_origin(kind) in (types.UnionType, typing.Union):
+        return " or ".join("none" if part is types.NoneType else _wanted(part) for part in parts)
+    if typing.get_origin(kind) is Literal:
+        return " or ".join(map(str, parts))
+    if typing.get_origin(kind) is tuple and parts[1:] == (...,):
+        return f"values that are each {_wanted(parts[0])}"
+    return {int: "a whole number", float: "a number"}.get(kind, metavar(kind))
+
+
+def _whole(word: str) -> str:
+    """`1e6` as `1000000`, the way people write budgets."""
+    number = re.fullmatch(r"\d+(\.\d+)?[eE]\+?\d+", word)
+    return f"{float(word):.0f}" if number and float(word).is_integer() else word
+
+
+def negated(name: str) -> str:
+    """The name that switches a flag off: `ippo.no-recurrent`."""
+    prefix, dot, last = name.rpartition(".")
+    return f"{prefix}{dot}no-{last}"
+
+
+def bare(kind: Any) -> Any:
+    """An annotation without what `Annotated` adds."""
+    while typing.get_origin(kind) is Annotated:
+        kind = typing.get_args(kind)[0]
+    return kind
+
+
+def is_optional(kind: Any) -> bool:
+    """Whether an annotation allows `None`."""
+    return types.NoneType in typing.get_args(bare(kind))
+
+
+PLAIN: Mapping[Any, str] = {int: "INT", float: "FLOAT", str: "TEXT", Path: "PATH", bool: "BOOL"}
+
+
+def metavar(kind: Any) -> str:
+    """How the values of an annotation are written.
+
+    >>> metavar(tuple[int, ...]), metavar(float | None), metavar(Literal["old", "new"])
+    ('INT...', 'FLOAT|none', 'old|new')
+    """
+    kind = bare(kind)
+    origin, parts = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Literal:
+        return "|".join(map(str, parts))
+    if origin in (types.UnionType, typing.Union):
+        return "|".join("none" if part is types.NoneType else metavar(part) for part in parts)
+    if origin is tuple:
+        if parts[1:] == (...,):
+            return f"{metavar(parts[0])}..."
+        return " ".join(map(metavar, parts))
+    return PLAIN.get(kind, getattr(kind, "__name__", "VALUE").upper())
+
+
+def choices(kind: Any) -> tuple[str, ...]:
+    """The words that an annotation allows, if they are few."""
+    kind = bare(kind)
+    if typing.get_origin(kind) is Literal:
+        return tuple(map(str, typing.get_args(kind)))
+    return tuple(word for part in typing.get_args(kind) for word in choices(part))

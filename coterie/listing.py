@@ -1,0 +1,39 @@
+"""Every name that the command line knows, and what it stands for."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from coterie.catalogue import ABOUT, ALGORITHMS, ENVS, PETTINGZOO
+from coterie.claims.catalogue import FIGURES
+from coterie.graph import FAMILIES, WEIGHTS
+from coterie.network import CHANNELS, SCHEDULES
+from coterie.training.loggers import LOGGERS
+
+
+def names() -> dict[str, dict[str, str]]:
+    """List every name by its kind, each with a sentence on what it stands for.
+
+    The kinds are algorithms, environments, graphs, weights, schedules, channels, loggers and
+    figures.
+
+    >>> names()["algorithms"]["ippo"]
+    'Independent PPO with clipped ratios.'
+    """
+    any_environment = {
+        f"{PETTINGZOO}...": "Any PettingZoo ParallelEnv, as pettingzoo:package.module."
+    }
+    return {
+        "algorithms": {name: ABOUT[name] for name in ALGORITHMS},
+        "environments": summaries(ENVS) | any_environment,
+        "graphs": summaries(FAMILIES),
+        "weights": summaries(WEIGHTS),
+        "schedules": summaries(SCHEDULES),
+        "channels": summaries(CHANNELS),
+        "loggers": summaries(LOGGERS),
+        "figures": summaries(FIGURES),
+    }
+
+
+def summaries(kinds: Mapping[str, Any]) -> dict[str, str]:
+    """The first line of what each name's docstring says."""
+    return {name: (kind.__doc__ or "").strip().splitlines()[0] for name, kind in kinds.items()}
