@@ -18,8 +18,9 @@ from coterie.policies import PolicyMetadata, load_policy, read_policy
 from coterie.report.curve import Curve, gather
 from coterie.rl.models import Policy
 from coterie.training.action_scaling import action_scaling
-from coterie.training.evaluate import LONGEST, Scores, decide, evaluator, reraise_env_error
+from coterie.training.evaluate import Scores, evaluator, reraise_env_error
 from coterie.training.loggers.table import read_table
+from coterie.training.play import LONGEST, decide
 from coterie.training.run import Run
 
 

@@ -16,7 +16,7 @@ from coterie.policies import load_policy, policy_metadata, read_policy, save_pol
 from coterie.results import trained_team
 from coterie.rl.models import Policy, Shape
 from coterie.training.action_scaling import action_scaling
-from coterie.training.evaluate import decide
+from coterie.training.play import decide
 from coterie.types import AgentSpec, Box, Discrete, MultiDiscrete, Observation
 from tests.runs import Pond, copied, finished, python, trainer
 

@@ -102,6 +102,11 @@ class VectorEnv(abc.ABC):
         return None
 
     @property
+    def traced(self) -> bool:
+        """Whether `step` can be a part of a compiled program."""
+        return True
+
+    @property
     def resumable(self) -> bool:
         """Whether `state` holds everything, so that a checkpoint can continue in mid-episode."""
         return True
