@@ -1,7 +1,7 @@
 """What a step of an environment leads to, what a picture of one is, and what is asked of pure
 ones."""
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax.numpy as jnp
 import numpy as np
@@ -45,6 +45,7 @@ class Scene(NamedTuple):
     kinds: tuple[str, ...]
 
 
+@runtime_checkable
 class PureEnv(Protocol):
     """What the checks of environments written in JAX rely on."""
 

@@ -259,7 +259,7 @@ def play(
     policies: the team's, `[N, ...]`: `jax.vmap(algorithm.policy)(team.agents)`, or `trained_team`.
     record:   a `Moment` to any tree of arrays; by default what the step led to.
 
-    >>> from coterie import Settings, make_env, make_update
+    >>> from coterie import Settings, make_algorithm, make_env, make_update
     >>> start, _ = make_update("ippo", "spread", Settings(num_envs=4))
     >>> team = jax.vmap(make_algorithm("ippo").policy)(start(jax.random.key(0)).agents)
     >>> play(team, make_env("spread"), jax.random.key(1), 5, lambda m: m.timestep.reward).shape

@@ -7,12 +7,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
-from coterie.envs.game import JaxEnv, Timestep
 from coterie.envs.host.factory import describe
+from coterie.envs.timestep import PureEnv, Timestep
 from coterie.types import Observation
 
 
-def faulty_shapes(env: JaxEnv) -> list[str]:
+def faulty_shapes(env: PureEnv) -> list[str]:
     """What is wrong before a step is played; the environment cannot be played if anything is."""
     try:
         state, view = jax.eval_shape(env.reset, jax.random.key(0))
@@ -31,7 +31,7 @@ def faulty_shapes(env: JaxEnv) -> list[str]:
     ]
 
 
-def any_action(env: JaxEnv) -> Array:
+def any_action(env: PureEnv) -> Array:
     """A joint action, for its shape."""
     sizes = [spec.action.size for spec in env.specs]
     if env.specs[0].action.continuous:
@@ -49,7 +49,7 @@ def _untraceable(what: str, error: Exception) -> str:
     )
 
 
-def _view_faults(what: str, env: JaxEnv, view: Observation) -> Iterator[str]:
+def _view_faults(what: str, env: PureEnv, view: Observation) -> Iterator[str]:
     agents, size = len(env.specs), max(spec.observation for spec in env.specs)
     yield from _expect(f"{what}: the observation", view.observation, (agents, size), jnp.floating)
     sizes = [spec.action.size for spec in env.specs]
