@@ -29,6 +29,7 @@ from coterie.algorithms.trpo.trust_region import TRPOState
 from coterie.envs import SpreadMATRPO
 from coterie.network import Communication, EdgeGossip, Network, Schedule, Static, lift, networks
 from coterie.training.action_scaling import action_scaling
+from coterie.training.play import StepKeys
 from coterie.training.rollout import rollout
 from coterie.training.state import init_state
 
@@ -127,8 +128,7 @@ def lesson(agents: int, num_envs: int, method: MATRPO) -> Lesson:
             team.agents,
             team.start,
             team.stage,
-            keys[:, :-1],
-            keys[:, -1],
+            StepKeys(keys[:, :-1], keys[:, -1]),
         )[1]
         return Lesson(team.agents, trajectory, team.keys)
 

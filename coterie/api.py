@@ -9,20 +9,18 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from PIL import Image
 from rich.console import Console
 
 from coterie.algorithms import Algorithm
 from coterie.catalogue import algorithm_name, make_env
 from coterie.envs import check
-from coterie.envs.game import Env, JaxEnv
+from coterie.envs.game import Env
 from coterie.errors import RunError, require
 from coterie.graph import Family, Graph, graph_of, read_family
 from coterie.internal.files import write_whole
 from coterie.report.curve import Curve
-from coterie.report.files import picture
 from coterie.report.table import summary_table, to_csv
-from coterie.results import by_bytes, curve, curves_of, frames, scenes
+from coterie.results import by_bytes, curve, curves_of, film
 from coterie.training import loop
 from coterie.training.config import Config
 from coterie.training.evaluate import Scores
@@ -212,7 +210,7 @@ def plot_run(run: Run) -> list[Path]:
 
 def watch(folder: str | Path, seed: int | None = None, episodes: int = 3) -> list[Path]:
     """Show a trained team at play: a moving picture (GIF) and, where possible, a still (PNG)."""
-    from coterie.report.render import animate, animate_frames, still
+    from coterie.report.render import show
 
     run = open_run(folder)
     chosen = run.settings.seed if seed is None else seed
@@ -223,16 +221,7 @@ def watch(folder: str | Path, seed: int | None = None, episodes: int = 3) -> lis
     )
     moving, standing = run.folder / "plots" / "team.gif", run.folder / "plots" / "team.png"
     require(episodes >= 1, f"episodes must be at least 1, not {episodes}.")
-    if not isinstance(run.env, JaxEnv):
-        shown = [frames(run, chosen, key) for key in range(episodes)]
-        animate_frames([frame for episode in shown for frame in episode], moving)
-        with picture(standing, [".png"]) as part:
-            Image.fromarray(np.asarray(shown[0][-1], np.uint8)).save(part)
-        return [moving, standing]
-    played = [scenes(run, chosen, key) for key in range(episodes)]
-    starts = [sum(map(len, played[:i])) for i in range(episodes)]
-    animate([s for episode in played for s in episode], moving, run.title, starts=starts)
-    still(played[0], standing, run.title)
+    show([film(run, chosen, key) for key in range(episodes)], moving, standing, run.title)
     return [moving, standing]
 
 

@@ -37,6 +37,7 @@ from coterie.centralized import (
 )
 from coterie.envs import ENVS
 from coterie.envs.game import Env
+from coterie.envs.host.factory import PETTINGZOO
 from coterie.errors import ConfigError, require, unknown
 from coterie.internal.parse_spec import imported, path_of
 from coterie.internal.parts import read
@@ -112,8 +113,6 @@ ABOUT: dict[str, str] = {
 }
 """What each algorithm is, in a line."""
 
-PETTINGZOO = "pettingzoo:"
-
 
 def make_algorithm(name: str, **options: Any) -> Algorithm:
     """The algorithm of a name (or of a path `module:Class`), with some of its fields changed.
@@ -170,11 +169,8 @@ def make_env(name: str, **options: Any) -> Env:
 
 def env_name(env: Env) -> str:
     """The name that `make_env` would make this kind of environment from."""
-    factory = getattr(env, "factory", None)
-    if factory is not None:
-        return f"{PETTINGZOO}{factory}"
     known = [name for name, kind in ENVS.items() if type(env) is kind]
-    return known[0] if known else path_of(env)
+    return known[0] if known else env.catalogue_name() or path_of(env)
 
 
 def differences(value: Any, other: Any) -> dict[str, Any]:

@@ -100,7 +100,7 @@ class TrainedPolicy:
     def __call__(
         self, observation: ArrayLike, action_mask: ArrayLike | None = None
     ) -> int | np.ndarray:
-        """The action for an observation `[F]`: a number, or a vector in the environment's units.
+        """The action for an observation `[F]` (or of the shape of an image): a number, or a vector in the environment's units.
 
         A numbered observation is the vector `[1]` of its number; several choices are a vector of
         their numbers.
@@ -108,11 +108,13 @@ class TrainedPolicy:
         action_mask: which of its `A` actions are possible, `[A]`; all of them by default.
         """
         seen = np.asarray(observation, np.float32)
+        shape = self.card.shape or (self.card.observation,)
+        wanted = f"{shape[0]} numbers" if len(shape) == 1 else f"arrays of shape {shape}"
         require(
-            seen.shape == (self.card.observation,),
-            f"{self.card.name} perceives {self.card.observation} numbers, "
-            f"but the observation has shape {seen.shape}.",
+            seen.shape == shape,
+            f"{self.card.name} perceives {wanted}, but the observation has shape {seen.shape}.",
         )
+        seen = seen.reshape(-1)
         known = range(self.card.states or 1)
         require(
             self.card.states == 0 or seen[0] in known,

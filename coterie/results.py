@@ -10,16 +10,16 @@ import jax
 import numpy as np
 from jaxtyping import Array, Key
 
-from coterie.envs.game import JaxEnv, Scene, Space
-from coterie.envs.host.layout import mask_of, sense
-from coterie.errors import EnvError, RunError, require
-from coterie.network import lift, stack
-from coterie.policies import PolicyMetadata, load_policy, read_policy
+from coterie.envs.game import Space
+from coterie.errors import RunError, require
+from coterie.network import stack
+from coterie.policies import PolicyMetadata, read_policy
 from coterie.report.curve import Curve, gather
 from coterie.rl.networks import Policy
 from coterie.training.action_scaling import action_scaling
-from coterie.training.evaluate import LONGEST, Scores, decide, evaluator, reraise_env_error
+from coterie.training.evaluate import Scores, evaluator, reraise_env_error
 from coterie.training.loggers.table import read_table
+from coterie.training.play import StepKeys, play_episode, policy_player
 from coterie.training.run import Run
 
 
@@ -128,69 +128,19 @@ def score(run: Run, seed: int, episodes: int, key: int = 0) -> Scores:
         return jax.tree.map(np.asarray, scores)
 
 
-def scenes(run: Run, seed: int, key: int = 0) -> list[Scene]:
-    """One episode of a trained team, ready to draw; `EnvError` if the environment has no
-    picture."""
-    env = run.played
-    if not isinstance(env, JaxEnv):
-        raise EnvError(f"{run.env_name} draws itself: use `frames`.")
-    team, scale, greedy = (
-        trained_team(run, seed),
-        action_scaling(env.specs),
-        run.algorithm.deterministic_eval,
-    )
-    agents = len(env.specs)
-    memory = stack([_policy_of(run, seed, agent).body.start() for agent in range(agents)])
-    alone = jax.tree.map(lambda m: m[:, None], memory)
-
-    @jax.jit
-    def step(state: Any, view: Any, memory: Any, key: Any) -> Any:
-        shown = jax.tree.map(lambda x: x[:, None], view)
-        keys = jax.random.split(key, agents)
-        action, memory = lift(lambda p, m, v, k: decide(p, m, v, k, greedy))(
-            team, memory, shown, keys
-        )
-        state, timestep = env.step(state, scale.to_env(action)[0])
-        return state, timestep, memory
-
-    reset_key, play_key = jax.random.split(jax.random.key(key))
-    state, view = env.reset(reset_key)
-    drawn = [env.scene(state)]
-    for when in range(LONGEST):
-        state, timestep, alone = step(state, view, alone, jax.random.fold_in(play_key, when))
-        view = timestep.view
-        drawn.append(env.scene(state))
-        if bool(timestep.over):
-            break
-    return drawn
-
-
-def frames(run: Run, seed: int, key: int = 0) -> list[np.ndarray]:
-    """One episode of a trained team in an environment that draws itself, as pictures `[H, W,
-    3]`."""
-    env: Any = run.played
-    trained_team(run, seed)
-    wrapped = env.render_env()
-    players = {
-        agent: load_policy(run.policy_file(seed, name), seed=key + i)
-        for i, (agent, name) in enumerate(zip(wrapped.possible_agents, env.names, strict=True))
-    }
-    senses = {agent: sense(agent, wrapped.observation_space(agent)) for agent in players}
-
-    def choose(agent: Any, seen: Any, info: Any) -> Any:
-        choice = players[agent](senses[agent].encode(seen), mask_of(seen, info))
-        space = wrapped.action_space(agent)
-        if isinstance(choice, int):
-            return choice + int(space.start)
-        return np.clip(choice.reshape(space.shape), space.low, space.high).astype(space.dtype)
-
+def film(run: Run, seed: int, key: int = 0) -> list[Any]:
+    """One episode of a trained team, to look at: scenes to draw, or the pictures `[H, W, 3]` of an
+    environment that paints itself; `EnvError` if it has neither."""
+    env, policies = run.played, trained_team(run, seed)
+    vector = env.single()
     try:
-        seen, infos = wrapped.reset(seed=key)
-        pictures = [wrapped.render()]
-        while wrapped.agents and len(pictures) <= LONGEST:
-            actions = {a: choose(a, seen[a], infos.get(a, {})) for a in wrapped.agents}
-            seen, *_, infos = wrapped.step(actions)
-            pictures.append(wrapped.render())
+        scale, greedy = action_scaling(env.specs), run.algorithm.deterministic_eval
+        player = policy_player(policies, vector, scale, greedy)
+        stage = player.begin(jax.random.key(key))
+        first = env.render(stage.envs)
+        draws = vector.agent_keys(key, len(env.specs))
+        keys = (StepKeys(agents, agents[0]) for agents in draws)  # such environments draw nothing
+        states = play_episode(player, stage, keys, lambda moment: moment.envs)
+        return [first, *map(env.render, states)]
     finally:
-        wrapped.close()
-    return pictures
+        vector.close(())

@@ -21,6 +21,7 @@ from coterie.errors import ConfigError
 from coterie.graph import Graph, family
 from coterie.network import Communication, Network, Payload, lift
 from coterie.training.action_scaling import action_scaling
+from coterie.training.play import StepKeys
 from coterie.training.rollout import rollout
 from coterie.training.state import TrainState, init_state
 from coterie.types import LearnerSpec
@@ -209,8 +210,7 @@ def played(algorithm: Algorithm, env: JaxEnv, team: TrainState) -> Trajectory:
         team.agents,
         team.start,
         team.stage,
-        agent_keys,
-        jax.random.split(team.env_key, algorithm.rollout_length),
+        StepKeys(agent_keys, jax.random.split(team.env_key, algorithm.rollout_length)),
     )[1]
 
 

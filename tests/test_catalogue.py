@@ -18,7 +18,8 @@ from coterie.catalogue import (
     make_algorithm,
     make_env,
 )
-from coterie.errors import ConfigError, RunError
+from coterie.envs import Spread
+from coterie.errors import ConfigError, EnvError, RunError
 from coterie.graph import Star
 from coterie.internal.parts import Part
 from coterie.network import Communication, Delay, LinkDropout
@@ -44,6 +45,29 @@ def test_an_algorithm_is_found_by_its_name(name):
 @pytest.mark.parametrize("name", ENV_NAMES)
 def test_a_game_is_found_by_its_name(name):
     assert env_name(make_env(name)) == name
+
+
+@dataclasses.dataclass(frozen=True)
+class Works(Pond):
+    """A pond beside a factory: its option has the name of one of PettingZoo's."""
+
+    factory: str = "soap"
+
+
+def test_an_option_called_factory_is_no_factory_of_pettingzoo(tmp_path):
+    assert env_name(Works()) == f"{__name__}:Works"
+    run = new_run("dpo", Works(factory="glass"), Settings(), tmp_path / "run")
+    run.create()
+    assert open_run(run.folder).env == Works(factory="glass")
+
+
+def test_an_option_may_not_hide_a_method():
+    @dataclasses.dataclass(frozen=True)
+    class Loud(Spread):
+        render: bool = False  # pyright: ignore
+
+    with pytest.raises(EnvError, match="Loud has an option render, which hides a method"):
+        Loud()
 
 
 # Each algorithm once and each environment once: neither's options know of the other's.

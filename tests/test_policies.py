@@ -14,10 +14,10 @@ from coterie.internal.files import read_arrays, write_arrays
 from coterie.network import unstack
 from coterie.policies import load_policy, policy_metadata, read_policy, save_policy
 from coterie.results import trained_team
-from coterie.rl.models import GRU
+from coterie.rl.models import GRU, MLP, Inputs
 from coterie.rl.networks import Policy
 from coterie.training.action_scaling import action_scaling
-from coterie.training.evaluate import decide
+from coterie.training.play import decide
 from coterie.types import Box, Discrete, LearnerSpec, MultiDiscrete, Observation
 from tests.runs import Pond, copied, finished, python, trainer
 
@@ -77,7 +77,7 @@ def test_a_file_plays_as_the_trained_agent(case, greedy):
     for agent in (0, 1):
         spec = run.env.specs[agent]
         policy = load_policy(run.policy_file(0, f"agent-{agent}"), greedy=greedy, seed=5)
-        pairs = list(zip(SEEN[:, : spec.observation], masks(run, agent), strict=True))
+        pairs = list(zip(SEEN[:, : spec.size], masks(run, agent), strict=True))
         answers = [policy(row, mask) for row, mask in pairs]
         expected = as_trained(run, agent, greedy, seed=5)
         np.testing.assert_allclose(answers, expected, rtol=1e-6, atol=1e-6)

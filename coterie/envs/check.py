@@ -1,14 +1,9 @@
 """Is this environment fit to train in? Random play, and a sentence for everything that is not."""
 
-from functools import partial
-
-from coterie.envs.checks import host, shapes, traced
 from coterie.envs.checks.episode import Episode, Play
 from coterie.envs.checks.rules import HINT, RULES, Rule, apply, difference, time_limit
-from coterie.envs.game import Env, JaxEnv
-from coterie.envs.host.factory import describe
-from coterie.envs.pettingzoo import PettingZooEnv
-from coterie.errors import EnvError, require
+from coterie.envs.game import Env
+from coterie.errors import require
 
 ANOTHER = 1_000_003
 """How far away a seed lies that no other episode uses."""
@@ -23,39 +18,14 @@ def check_env(env: Env, episodes: int = 3, seed: int = 0, longest: int = 10_000)
     in.
     """
     require(episodes >= 1, f"episodes must be at least 1, not {episodes}.")
-    if isinstance(env, PettingZooEnv):
-        return _check_host(env, episodes, seed, longest)
-    if isinstance(env, JaxEnv):
-        return _check_traced(env, episodes, seed, longest)
-    kind = type(env).__name__
-    raise EnvError(f"{kind} is neither a JaxEnv nor a PettingZooEnv: derive it from one.")
-
-
-def _check_host(env: PettingZooEnv, episodes: int, seed: int, longest: int) -> list[str]:
+    checks = env.checks()
+    if checks.plays is None:
+        return checks.faults
     try:
-        used, fresh = env.build(), env.build()
-        _ = env.layout
-    except EnvError as error:
-        return [str(error)]
-    rules = (*RULES, partial(host.in_space, used))
-    try:
-        plays = (partial(host.play, used), partial(host.play, fresh))
-        return _report(*plays, rules, range(seed, seed + episodes), longest)
+        rules = (*RULES, *checks.rules)
+        return _report(*checks.plays, rules, range(seed, seed + episodes), longest)
     finally:
-        used.close()
-        fresh.close()
-
-
-def _check_traced(env: JaxEnv, episodes: int, seed: int, longest: int) -> list[str]:
-    try:
-        faults = shapes.faulty_shapes(env)
-    except Exception as error:
-        return [f"{type(env).__name__} raised {describe(error)} when it was asked for its specs."]
-    if faults:
-        return faults
-    plays = (traced.player(env), traced.player(env))
-    rules = (*RULES, partial(traced.padded, env), partial(traced.numbered, env))
-    return _report(*plays, rules, range(seed, seed + episodes), longest)
+        checks.close()
 
 
 def _report(

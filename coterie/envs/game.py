@@ -7,8 +7,10 @@ look beyond the second but not beyond the first.
 """
 
 import abc
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,47 +18,16 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
 from coterie.bounds import require_bounds
+from coterie.envs.checks import traced
+from coterie.envs.checks.checks import Checks
+from coterie.envs.timestep import Scene as Scene
+from coterie.envs.timestep import Timestep as Timestep
 from coterie.errors import EnvError, require
 from coterie.types import AgentSpec as AgentSpec
 from coterie.types import Box as Box
 from coterie.types import Discrete as Discrete
 from coterie.types import Observation as Observation
 from coterie.types import Space as Space
-
-
-class Timestep(NamedTuple):
-    """What a step of the environment leads to, before any reset.
-
-    view:       the views after the step (the final ones where an episode is over), `[..., N, ...]`.
-    reward:     each agent's private reward, `[..., N]`.
-    terminated: the episode has ended for this agent; nothing follows, `[..., N]`.
-    truncated:  the episode is cut off for this agent; more would have followed, `[..., N]`.
-    info:       named extra numbers for logs, each `[...]` or `[..., N]`.
-    state:      the global state after the step, `[..., S]`; `None` if the views are all there is.
-    """
-
-    view: Observation
-    reward: Float[Array, "*batch N"]
-    terminated: Bool[Array, "*batch N"]
-    truncated: Bool[Array, "*batch N"]
-    info: dict[str, Array]
-    state: Float[Array, "*batch S"] | None = None
-
-    @property
-    def over(self) -> Bool[Array, "*batch"]:
-        """The episode is done for every agent."""
-        return jnp.all(self.terminated | self.truncated, axis=-1)
-
-
-class Scene(NamedTuple):
-    """Discs to draw: positions `[M, 2]`, radii `[M]`, and a label for each disc ("agent", ...).
-
-    All scenes of an environment have the same discs; one that is not there for now has radius 0.
-    """
-
-    positions: np.ndarray
-    radii: np.ndarray
-    kinds: tuple[str, ...]
 
 
 class VectorEnv(abc.ABC):
@@ -102,9 +73,26 @@ class VectorEnv(abc.ABC):
         return None
 
     @property
+    def traced(self) -> bool:
+        """Whether `step` can be a part of a compiled program."""
+        return True
+
+    @property
     def resumable(self) -> bool:
         """Whether `state` holds everything, so that a checkpoint can continue in mid-episode."""
         return True
+
+
+class SingleEnv(VectorEnv):
+    """One copy that is played once and stays where its episode ended; `Env.render` shows its
+    states, which have no batch axis."""
+
+    copies = 1
+
+    @abc.abstractmethod
+    def agent_keys(self, number: int, agents: int) -> Iterator[Key[Array, " N"]]:
+        """What the agents draw from, step by step, in the episode that `jax.random.key(number)`
+        begins."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +104,13 @@ class Env(abc.ABC):
     """
 
     def __post_init__(self) -> None:
+        hidden = [f.name for f in fields(self) if callable(getattr(Env, f.name, None))]
+        require(
+            not hidden,
+            f"{type(self).__name__} has an option {' and '.join(hidden)}, which hides a method of "
+            "environments: call it otherwise.",
+            EnvError,
+        )
         require_bounds(self)
 
     @property
@@ -131,6 +126,26 @@ class Env(abc.ABC):
         """The environment that the repetition with this seed plays: this one, unless it is drawn
         anew."""
         return self
+
+    def single(self) -> SingleEnv:
+        """One copy to be shown at play; environments without a picture raise `EnvError`."""
+        raise EnvError(f"{type(self).__name__} has no picture: give it `single` and `render`.")
+
+    def render(self, state: Any) -> Scene | np.ndarray:
+        """A state of `single`, or of a copy, to look at: a `Scene` to draw, or a picture `[H, W,
+        3]` (0 to 255)."""
+        raise EnvError(f"{type(self).__name__} has no picture: give it a `render(state)` method.")
+
+    def checks(self) -> Checks:
+        """How `check_env` examines it."""
+        raise EnvError(
+            f"{type(self).__name__} does not say how it is checked: derive it from JaxEnv or "
+            "PettingZooEnv, or give it a `checks()` method."
+        )
+
+    def catalogue_name(self) -> str | None:
+        """The name that `make_env` makes it from; `None` if that is the name of its class."""
+        return None
 
     @property
     def members(self) -> tuple[tuple[AgentSpec, ...], ...]:
@@ -148,7 +163,9 @@ class JaxEnv(Env):
     """An environment written in JAX: pure functions of one copy, batched from outside.
 
     All agents of a `JaxEnv` share observation and action shapes (`Observation.observation` is `[N,
-    F]`); smaller ones are padded with zeros, and `specs` says what is real.
+    F]`, or `[N, H, W, C]` where they see images of one shape); smaller vectors are padded with
+    zeros, and `specs` says what is real. Learners are shown images flat, `[N, H W C]`, and models
+    know their shape.
     """
 
     @abc.abstractmethod
@@ -168,9 +185,68 @@ class JaxEnv(Env):
         """What to draw; environments without a picture raise `EnvError`."""
         raise EnvError(f"{type(self).__name__} has no picture: give it a `scene(state)` method.")
 
+    def single(self) -> SingleEnv:
+        return OneEpisode(self)
+
+    def render(self, state: Any) -> Scene:
+        return self.scene(state)
+
+    def checks(self) -> Checks:
+        return traced.checks(self)
+
     def vectorize(self, copies: int) -> VectorEnv:
         require(copies >= 1, f"num_envs must be at least 1, not {copies}.")
+        self.require_one_shape()
         return Vectorized(self, copies)
+
+    def require_one_shape(self) -> None:
+        """Raise `EnvError` unless all agents see vectors, or all see images of one shape."""
+        shapes = {spec.shape for spec in self.specs}
+        require(
+            len(shapes) == 1 or all(len(shape) == 1 for shape in shapes),
+            f"agents see images of the shapes {sorted(shapes)}: pad them to one shape.",
+            EnvError,
+        )
+
+    def flat(self, view: Observation) -> Observation:
+        """Views `[..., N, *shape]` with flat observations, `[..., N, F]`."""
+        images = len(self.specs[0].shape)
+        seen = view.observation
+        return view._replace(observation=seen.reshape(*seen.shape[:-images], -1))
+
+    def shaped(self, view: Observation) -> Observation:
+        """Flat views `[..., N, F]` with observations as the environment has them."""
+        shape, seen = self.specs[0].shape, view.observation
+        if len(shape) == 1:
+            return view
+        return view._replace(observation=seen.reshape(*seen.shape[:-1], *shape))
+
+
+class OneEpisode(SingleEnv):
+    """One copy of a `JaxEnv`."""
+
+    def __init__(self, env: JaxEnv):
+        self.env = env
+
+    def reset(self, key: Key[Array, ""]) -> tuple[PyTree, Observation]:
+        state, view = self.env.reset(jax.random.split(key)[0])
+        return state, _batched(self.env.flat(view))
+
+    def step(
+        self, state: PyTree, action: Array, key: Key[Array, ""]
+    ) -> tuple[PyTree, Timestep, Observation]:
+        state, timestep = self.env.step(state, action[0])
+        timestep = _batched(timestep._replace(view=self.env.flat(timestep.view)))
+        return state, timestep, timestep.view
+
+    def global_state(self, state: PyTree, view: Observation) -> Float[Array, "1 S"]:
+        mine = self.env.shaped(jax.tree.map(lambda x: x[0], view))
+        return self.env.global_state(state, mine)[None]
+
+    def agent_keys(self, number: int, agents: int) -> Iterator[Key[Array, " N"]]:
+        key = jax.random.split(jax.random.key(number))[1]
+        steps = itertools.count()
+        return (jax.random.split(jax.random.fold_in(key, step), agents) for step in steps)
 
 
 class Vectorized(VectorEnv):
@@ -181,12 +257,14 @@ class Vectorized(VectorEnv):
         self.copies = copies
 
     def reset(self, key: Key[Array, ""]) -> tuple[PyTree, Observation]:
-        return jax.vmap(self.env.reset)(jax.random.split(key, self.copies))
+        state, view = jax.vmap(self.env.reset)(jax.random.split(key, self.copies))
+        return state, self.env.flat(view)
 
     def step(
         self, state: PyTree, action: Array, key: Key[Array, ""]
     ) -> tuple[PyTree, Timestep, Observation]:
         state, timestep = jax.vmap(self.env.step)(state, action)
+        timestep = timestep._replace(view=self.env.flat(timestep.view))
         timestep = timestep._replace(state=self.global_state(state, timestep.view))
         over = timestep.over
 
@@ -199,8 +277,13 @@ class Vectorized(VectorEnv):
         return state, timestep, view
 
     def global_state(self, state: PyTree, view: Observation) -> Float[Array, "G S"]:
-        return jax.vmap(self.env.global_state)(state, view)
+        return jax.vmap(self.env.global_state)(state, self.env.shaped(view))
 
 
 def _like(flag: Bool[Array, " G"], array: Array) -> Bool[Array, " G *ones"]:
     return flag.reshape(flag.shape + (1,) * (array.ndim - 1))
+
+
+def _batched(tree: Any) -> Any:
+    """The arrays of one copy as those of a batch of one."""
+    return jax.tree.map(lambda x: x[None], tree)

@@ -1,5 +1,6 @@
 """An environment with the whole team as one agent, for methods that decide all at a centre."""
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,8 +69,8 @@ class AsOne(JaxEnv):
 
     def _view(self, view: Observation) -> Observation:
         """What the agents perceive, side by side and without padding, `[1, F]`."""
-        sizes = [spec.observation for spec in self.env.specs]
-        seen = [view.observation[agent, :size] for agent, size in enumerate(sizes)]
+        sizes, whole = [spec.size for spec in self.env.specs], self.env.flat(view).observation
+        seen = [whole[agent, :size] for agent, size in enumerate(sizes)]
         mask, present = view.action_mask, view.alive
         return Observation(
             jnp.concatenate(seen)[None],
@@ -96,16 +97,18 @@ def _all(spaces: list[Space]) -> Space:
     return Box(len(low), tuple(map(float, low)), tuple(map(float, high)))
 
 
+@functools.singledispatch
 def as_one(env: Env) -> Env:
     """The environment with the team as one agent; where it is finite, of numbered joint actions.
 
-    `ConfigError` if it is not written in JAX.
+    `ConfigError` if it is not written in JAX. Another kind of environment registers its own way:
+    `as_one.register`.
     """
-    if isinstance(env, FiniteGame):
-        return FiniteAsOne(env)
-    if isinstance(env, JaxEnv):
-        return AsOne(env)
     raise ConfigError(
         f"a centre that acts for all needs an environment written in JAX, and {type(env).__name__} "
         "is none: try spread."
     )
+
+
+as_one.register(JaxEnv, AsOne)
+as_one.register(FiniteGame, FiniteAsOne)

@@ -14,15 +14,19 @@ from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.experimental import io_callback
 from jaxtyping import Array, Float, Key, PyTree, UInt32
 
 from coterie.bounds import AtLeast
-from coterie.envs.game import Env, Timestep, VectorEnv
-from coterie.envs.host.factory import Options, build, describe
+from coterie.envs.checks import host
+from coterie.envs.checks.checks import Checks
+from coterie.envs.game import Env, SingleEnv, Timestep, VectorEnv
+from coterie.envs.host.factory import PETTINGZOO, Options, build, describe
 from coterie.envs.host.layout import MASK, Layout, measure, record
 from coterie.envs.host.sessions import ANSWERS, Sessions, count_workers, shapes
 from coterie.envs.host.workers import Workers
+from coterie.envs.painted import PaintedEpisode
 from coterie.errors import EnvError, require
 from coterie.types import AgentSpec, Box, Discrete, Observation
 
@@ -94,6 +98,23 @@ class PettingZooEnv(Env):
     def vectorize(self, copies: int) -> "HostVector":
         require(copies >= 1, f"num_envs must be at least 1, not {copies}.")
         return HostVector(self, copies)
+
+    def single(self) -> SingleEnv:
+        return PaintedEpisode(self.render_env(), self.layout)
+
+    def render(self, state: Any) -> np.ndarray:
+        return state
+
+    def checks(self) -> Checks:
+        try:
+            used, fresh = self.build(), self.build()
+            _ = self.layout
+        except EnvError as error:
+            return Checks([str(error)])
+        return host.checks(used, fresh)
+
+    def catalogue_name(self) -> str:
+        return f"{PETTINGZOO}{self.factory}"
 
     def build(self) -> Any:
         """A fresh `ParallelEnv`, in this process."""

@@ -1,17 +1,18 @@
 """Moving and still pictures of a team at play.
 
-Pictures are drawn from `JointBatch`s, or made from the frames that a host environment paints
+Pictures are drawn from `Scene`s, or made from the frames that a host environment paints
 itself. Files are written whole or not at all.
 """
 
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from coterie.envs.game import Scene
+from coterie.envs.timestep import Scene
 from coterie.errors import ConfigError, EnvError, require
 from coterie.report.canvas import DARK, PALE, Canvas, Stage, agents, blend, color_of, fit
 from coterie.report.files import picture
@@ -19,6 +20,27 @@ from coterie.report.files import picture
 TRAIL = 10  # steps that a moving agent's trail reaches back
 HOLD = 700  # milliseconds that the end of an episode stays
 COLORS = 128
+
+
+def show(
+    episodes: Sequence[Sequence[Any]],
+    moving: str | Path,
+    standing: str | Path,
+    title: str | None = None,
+) -> None:
+    """A GIF of all episodes at `moving` and a PNG of the first at `standing`.
+
+    episodes: scenes, which are drawn, or frames `[H, W, 3]` that an environment painted.
+    """
+    pictures = [picture for episode in episodes for picture in episode]
+    if pictures and not isinstance(pictures[0], Scene):
+        animate_frames(pictures, moving)
+        with picture(standing, [".png"]) as part:
+            Image.fromarray(np.asarray(episodes[0][-1], np.uint8)).save(part)
+        return
+    starts = [sum(map(len, episodes[:i])) for i in range(len(episodes))]
+    animate(pictures, moving, title, starts=starts)
+    still(episodes[0], standing, title)
 
 
 def animate(

@@ -1,20 +1,26 @@
-"""Play without learning: what a trained team is worth, in environments of its own."""
+"""What a trained team is worth: the first episode in each of some environments of its own."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Key, PyTree
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from coterie.envs.game import VectorEnv
-from coterie.network import lift
 from coterie.rl.networks import Policy
 from coterie.training.action_scaling import ActionScaling
-from coterie.types import Observation
-
-LONGEST = 10_000
+from coterie.training.play import (
+    LONGEST,
+    EnvState,
+    Moment,
+    Player,
+    StepKeys,
+    choose,
+    play_episodes,
+    policy_player,
+)
 
 
 class Scores(NamedTuple):
@@ -32,72 +38,44 @@ class Scores(NamedTuple):
     ended: Bool[Array, " E"]
 
 
-def decide(
-    policy: Policy, memory: PyTree, view: Observation, key: Key[Array, ""], greedy: bool
-) -> tuple[Array, PyTree]:
-    """One agent's action in each environment, from its policy alone."""
-    choices, memory = policy.step(view, memory)
-    return (choices.mode() if greedy else choices.sample(key)), memory
-
-
 def evaluator(
     vector: VectorEnv, scale: ActionScaling, greedy: bool, longest: int = LONGEST
 ) -> Callable[[Policy, Key[Array, ""]], Scores]:
     """A function that plays one episode in each environment with the agents' policies, `[N,
     ...]`."""
 
-    def play(policy: Policy, memory: PyTree, view: Observation, key: Array) -> tuple[Array, PyTree]:
-        return decide(policy, memory, view, key, greedy)
-
     def evaluate(policies: Policy, key: Key[Array, ""]) -> Scores:
+        player = policy_player(policies, vector, scale, greedy)
         reset_key, key = jax.random.split(key)
-        envs, view = vector.reset(reset_key)
-        copies, agents = view.observation.shape[:2]
-        memory = jax.tree.map(
-            lambda m: jnp.zeros((agents, copies, *m.shape), m.dtype),
-            jax.eval_shape(lambda: jax.tree.map(lambda p: p[0], policies.body).start()),
-        )
-
-        def chosen(view: Observation, memory: PyTree, key: Array) -> tuple[Array, PyTree]:
-            shown = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), view._replace(state=None))
-            action, memory = lift(play)(policies, memory, shown, jax.random.split(key, agents))
-            return scale.to_env(action), memory
-
-        def step(carry: Any) -> Any:
-            envs, view, memory, scores, key = carry
-            act_key, env_key, key = jax.random.split(key, 3)
-            action, memory = chosen(view, memory, act_key)
-            envs, timestep, view = vector.step(envs, action, env_key)
-            running = ~scores.ended
-            kept = {
-                name: jnp.where(_like(running, new), new, scores.info[name])
-                for name, new in timestep.info.items()
-            }
-            scores = Scores(
-                scores.returns + jnp.where(running[:, None], timestep.reward, 0.0),
-                scores.lengths + running,
-                kept,
-                scores.ended | timestep.over,
-            )
-            return envs, view, memory, scores, key
-
-        def playing(carry: Any) -> Bool[Array, ""]:
-            scores = carry[3]
-            return ~jnp.all(scores.ended) & (jnp.max(scores.lengths) < longest)
-
-        def told() -> dict[str, Array]:
-            action, _ = chosen(view, memory, key)
-            return vector.step(envs, action, key)[1].info
-
-        scores = Scores(
-            jnp.zeros((copies, agents)),
-            jnp.zeros(copies, jnp.int32),
-            jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(told)),
-            jnp.zeros(copies, bool),
-        )
-        return jax.lax.while_loop(playing, step, (envs, view, memory, scores, key))[3]
+        stage = player.begin(reset_key)
+        blank = _blank(player, stage, key)
+        scores, ended = play_episodes(player, stage, key, _score, blank, longest)
+        return scores._replace(ended=ended)
 
     return evaluate
+
+
+def _blank(player: Player, stage: EnvState, key: Key[Array, ""]) -> Scores:
+    """Scores before the first step; what the environments will tell is seen by tracing one."""
+    copies, agents = stage.returns.shape
+    keys = StepKeys(jax.random.split(key, agents), key)
+    told = jax.eval_shape(lambda: player.step(stage, keys)[1].timestep.info)
+    return Scores(
+        jnp.zeros((copies, agents)),
+        jnp.zeros(copies, jnp.int32),
+        jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), told),
+        jnp.zeros(copies, bool),
+    )
+
+
+def _score(scores: Scores, moment: Moment, running: Bool[Array, " E"]) -> Scores:
+    """The scores after a step, where the first episode still ran in it."""
+
+    def latest(new: Array, old: Array) -> Array:
+        return choose(running, new, old, axis=0)
+
+    now = moment.returns, moment.lengths, moment.timestep.info
+    return Scores(*jax.tree.map(latest, now, scores[:3]), ended=scores.ended)
 
 
 @contextmanager
@@ -110,7 +88,3 @@ def reraise_env_error(*envs: VectorEnv) -> Iterator[None]:
             if env.failure is not None:
                 raise env.failure from None
         raise
-
-
-def _like(flag: Bool[Array, " E"], array: Array) -> Array:
-    return flag.reshape(flag.shape + (1,) * (array.ndim - 1))

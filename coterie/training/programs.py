@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Key, PyTree
 from coterie.training.action_scaling import action_scaling
 from coterie.training.batch_seeds import side_by_side
 from coterie.training.evaluate import Scores, evaluator
-from coterie.training.rollout import init_env_state
+from coterie.training.play import init_env_state
 from coterie.training.setup import Setup
 from coterie.training.state import IterationStats, TrainState, init_state, iterations
 

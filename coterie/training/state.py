@@ -15,7 +15,8 @@ from coterie.envs.game import Env, VectorEnv
 from coterie.errors import EnvError, require
 from coterie.network import Communication, Network, Traffic, joined, lift, networks
 from coterie.training.action_scaling import action_scaling
-from coterie.training.rollout import EnvState, EpisodeStats, init_env_state, rollout
+from coterie.training.play import EnvState, StepKeys, init_env_state
+from coterie.training.rollout import EpisodeStats, rollout
 from coterie.types import AgentSpec, LearnerSpec, kinds
 
 
@@ -201,8 +202,7 @@ def _turn(
             team.agents,
             team.start,
             team.stage,
-            keys[1:, :-1],
-            keys[1:, -1],
+            StepKeys(keys[1:, :-1], keys[1:, -1]),
         )
         agents, network, metrics = lift(algorithm.learn)(
             team.agents, trajectory, jax.vmap(Network.cleared)(team.network), keys[0, :-1]

@@ -197,3 +197,23 @@ class Closing(Ladder):
             time.sleep(3600)
         with open(self.path, "a") as file:
             file.write("x")
+
+
+class Painted(Ladder):
+    """A ladder whose picture tells its time, who is there, and what was done: 9 by nobody."""
+
+    def __init__(self, extra=0, render_mode=None):
+        super().__init__(extra)
+
+    def reset(self, seed=None, options=None):
+        self.last = {}
+        return super().reset(seed)
+
+    def step(self, actions):
+        self.last = dict(actions)
+        return super().step(actions)
+
+    def render(self):
+        done = [self.last.get(agent, 9) for agent in self.possible_agents]
+        told = np.array([self.begin, self.time, len(self.agents), *done], np.uint8)
+        return np.tile(told[:, None, None], (1, 4, 3))

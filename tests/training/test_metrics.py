@@ -26,6 +26,7 @@ NAMES = ("a", "b")
 REPORT = IterationStats(  # two updates; two episodes ended in the first and one in the second
     metrics={"kl": np.array([[1.0, 2.0], [3.0, 6.0]])},
     bytes=np.array([[10, 20], [30, 40]]),
+    observed_bytes=np.array([[4, 8], [4, 8]]),
     rounds=np.array([[2, 2], [2, 2]]),
     traffic={
         "critic": Traffic(  # both have one neighbour; the second message of `b` was lost

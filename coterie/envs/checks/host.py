@@ -2,13 +2,27 @@
 
 import copy
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from coterie.envs.checks.checks import Checks, Plays
 from coterie.envs.checks.episode import Episode, Round
 from coterie.envs.host.factory import describe
 from coterie.envs.host.layout import mask_of
+
+
+def checks(used: Any, fresh: Any) -> Checks:
+    """How a `ParallelEnv` is examined, given it and an equal one; they are closed afterwards."""
+
+    def close() -> None:
+        used.close()
+        fresh.close()
+
+    return Checks(
+        [], Plays(partial(play, used), partial(play, fresh)), (partial(in_space, used),), close
+    )
 
 
 def play(env: Any, seed: int, choices: int, longest: int) -> Episode:

@@ -1,5 +1,6 @@
 """What a compiled loop relies on in a `JaxEnv`: it can be traced, and what shapes come out."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,12 +8,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
-from coterie.envs.game import JaxEnv, Timestep
 from coterie.envs.host.factory import describe
+from coterie.envs.timestep import PureEnv, Timestep
 from coterie.types import Observation
 
 
-def faulty_shapes(env: JaxEnv) -> list[str]:
+def faulty_shapes(env: PureEnv) -> list[str]:
     """What is wrong before a step is played; the environment cannot be played if anything is."""
     try:
         state, view = jax.eval_shape(env.reset, jax.random.key(0))
@@ -31,7 +32,7 @@ def faulty_shapes(env: JaxEnv) -> list[str]:
     ]
 
 
-def any_action(env: JaxEnv) -> Array:
+def any_action(env: PureEnv) -> Array:
     """A joint action, for its shape."""
     sizes = [spec.action.size for spec in env.specs]
     if env.specs[0].action.continuous:
@@ -49,9 +50,10 @@ def _untraceable(what: str, error: Exception) -> str:
     )
 
 
-def _view_faults(what: str, env: JaxEnv, view: Observation) -> Iterator[str]:
-    agents, size = len(env.specs), max(spec.size for spec in env.specs)
-    yield from _expect(f"{what}: the observation", view.observation, (agents, size), jnp.floating)
+def _view_faults(what: str, env: PureEnv, view: Observation) -> Iterator[str]:
+    agents, widest = len(env.specs), max((spec.shape for spec in env.specs), key=math.prod)
+    seen = (agents, *widest)
+    yield from _expect(f"{what}: the observation", view.observation, seen, jnp.floating)
     sizes = [spec.action.size for spec in env.specs]
     if view.action_mask is not None:
         shape = (agents, max(sizes))

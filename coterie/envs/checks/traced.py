@@ -1,6 +1,7 @@
 """Random play in a `JaxEnv`, in compiled blocks, and its own rule."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import jax
@@ -8,16 +9,33 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Key, PyTree
 
+from coterie.envs.checks.checks import Checks, Plays
 from coterie.envs.checks.episode import Episode, Play, Round
-from coterie.envs.game import JaxEnv, Timestep
+from coterie.envs.checks.shapes import faulty_shapes
 from coterie.envs.host.factory import describe
+from coterie.envs.timestep import PureEnv, Timestep
 from coterie.types import Observation
 
 BLOCK = 64
 """Steps compiled into one block of random play."""
 
 
-def player(env: JaxEnv) -> Play:
+def checks(env: PureEnv) -> Checks:
+    """How an environment written in JAX is examined."""
+    try:
+        faults = faulty_shapes(env)
+    except Exception as error:
+        return Checks(
+            [f"{type(env).__name__} raised {describe(error)} when it was asked for its specs."]
+        )
+    if faults:
+        return Checks(faults)
+    return Checks(
+        [], Plays(player(env), player(env)), (partial(padded, env), partial(numbered, env))
+    )
+
+
+def player(env: PureEnv) -> Play:
     """A function that plays an episode.
 
     Each player traces the environment anew, so that what an environment draws while it is traced
@@ -43,7 +61,7 @@ def player(env: JaxEnv) -> Play:
     return play
 
 
-def _block(env: JaxEnv, state: PyTree, view: Observation, key: Key[Array, ""]) -> Any:
+def _block(env: PureEnv, state: PyTree, view: Observation, key: Key[Array, ""]) -> Any:
     def step(carry: Any, key: Key[Array, ""]) -> Any:
         state, view = carry
         state, timestep = env.step(state, _actions(env, view, key))
@@ -52,7 +70,7 @@ def _block(env: JaxEnv, state: PyTree, view: Observation, key: Key[Array, ""]) -
     return jax.lax.scan(step, (state, view), jax.random.split(key, BLOCK))
 
 
-def _actions(env: JaxEnv, view: Observation, key: Key[Array, ""]) -> Array:
+def _actions(env: PureEnv, view: Observation, key: Key[Array, ""]) -> Array:
     """Random actions: any that the mask allows, any within the bounds."""
     sizes = [spec.action.size for spec in env.specs]
     spaces = [spec.action for spec in env.specs]
@@ -99,13 +117,13 @@ def _by_agent(values: Any) -> dict[int, Any]:
     return dict(enumerate(np.asarray(values)))
 
 
-def padded(env: JaxEnv, episode: Episode) -> Iterator[str]:
+def padded(env: PureEnv, episode: Episode) -> Iterator[str]:
     """What lies beyond an agent's own observation is 0, beyond its own actions impossible."""
     for step, moment in enumerate(episode.moments):
         for agent, spec in enumerate(env.specs):
-            if np.any(moment.observation[agent][spec.observation :]):
+            if np.any(np.ravel(moment.observation[agent])[spec.size :]):
                 yield (
-                    f"the observation of agent {agent} is not 0 beyond its own {spec.observation} "
+                    f"the observation of agent {agent} is not 0 beyond its own {spec.size} "
                     f"numbers at step {step}: pad it with zeros."
                 )
             if agent in moment.masks and np.any(moment.masks[agent][spec.action.size :]):
@@ -115,7 +133,7 @@ def padded(env: JaxEnv, episode: Episode) -> Iterator[str]:
                 )
 
 
-def numbered(env: JaxEnv, episode: Episode) -> Iterator[str]:
+def numbered(env: PureEnv, episode: Episode) -> Iterator[str]:
     """Where observations are numbered, they are whole numbers below `states`."""
     for step, moment in enumerate(episode.moments):
         for agent, spec in enumerate(env.specs):

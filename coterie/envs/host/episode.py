@@ -15,13 +15,15 @@ class Copy:
     env:     the environment.
     layout:  how many numbers each agent perceives and chooses.
     records: the records of all copies (`layout.record`), of which number `row` is this one's.
+    again:   where nobody is left, the next episode begins at once.
 
     An agent that has left perceives zeros and earns 0; it is `terminated` and not `present`.
     """
 
-    def __init__(self, env: Any, layout: Layout, records: np.ndarray, row: int):
+    def __init__(self, env: Any, layout: Layout, records: np.ndarray, row: int, again: bool = True):
         self.env = env
         self.layout = layout
+        self.again = again
         self.senses = [sense(a, env.observation_space(a)) for a in layout.agents]
         self.spaces = [env.action_space(a) for a in layout.agents]
         self.own = np.arange(max(layout.actions)) < np.array(layout.actions)[:, None]
@@ -44,7 +46,8 @@ class Copy:
         self._perceive(self.next, observation, info, self.alive, self.alive)
 
     def step(self) -> None:
-        """Play the record's action; where nobody is left, begin the next episode."""
+        """Play the record's action; where nobody is left, begin the next episode, if there is to be
+        one."""
         self.records["step"] += 1
         played = self.alive
         observation, reward, terminated, truncated, info = self.env.step(self._actions())
@@ -53,7 +56,7 @@ class Copy:
         self.alive = played - ended - cut
         self._settle(played, reward, ended, cut, info)
         self._perceive(self.view, observation, info, played, played - ended)
-        if not self.alive:
+        if not self.alive and self.again:
             return self.start()
         self._require_same_agents()
         for name, array in self.next.items():

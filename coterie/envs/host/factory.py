@@ -11,6 +11,9 @@ from coterie.errors import EnvError, require
 
 Options = tuple[tuple[str, Any], ...]
 
+PETTINGZOO = "pettingzoo:"
+"""What stands before a factory's path where an environment is named."""
+
 EXTRA = ("pettingzoo", "mpe2", "gymnasium")
 
 

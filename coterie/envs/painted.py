@@ -1,0 +1,77 @@
+"""One episode of an environment that paints itself, played in this process."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Key
+
+from coterie.envs.game import SingleEnv, Timestep
+from coterie.envs.host.episode import Copy
+from coterie.envs.host.layout import MASK, Layout, record
+from coterie.types import Observation
+
+
+class PaintedEpisode(SingleEnv):
+    """One copy of a `ParallelEnv` that renders; its states are its pictures.
+
+    It is played in the thread that made it, outside any compiled program: what paints (OpenGL, say)
+    often belongs to its thread, and JAX calls back from threads of its own.
+    """
+
+    def __init__(self, env: Any, layout: Layout):
+        self.env = env
+        self.info, self.masked = layout.info, layout.masked
+        self.records = np.zeros(1, record(layout))
+        self.copy = Copy(env, layout, self.records, 0, again=False)
+
+    @property
+    def traced(self) -> bool:
+        return False
+
+    def reset(self, key: Key[Array, ""]) -> tuple[Any, Observation]:
+        """Begin the episode of a seed: that of a key `jax.random.key(seed)`."""
+        self.records["seed"] = jax.random.key_data(key)[-1]
+        self.copy.start()
+        return self.env.render(), self._view("next")
+
+    def step(
+        self, state: Any, action: Array, key: Key[Array, ""]
+    ) -> tuple[Any, Timestep, Observation]:
+        self.records["action"] = np.asarray(action)
+        self.copy.step()
+        info = {name: self._told("info")[..., k] for k, name in enumerate(self.info)}
+        timestep = Timestep(
+            self._view("view"),
+            self._told("reward"),
+            self._told("terminated"),
+            self._told("truncated"),
+            info,
+        )
+        return self.env.render(), timestep, self._view("next")
+
+    def global_state(self, state: Any, view: Observation) -> Float[Array, "1 S"]:
+        """All observations side by side."""
+        return view.observation.reshape(1, -1)
+
+    def agent_keys(self, number: int, agents: int) -> Iterator[Key[Array, " N"]]:
+        """Each agent's own stream: agent `i` draws as its policy file does when it is loaded with
+        the seed `number + i`."""
+        keys = jnp.stack([jax.random.key(number + agent) for agent in range(agents)])
+        while True:
+            keys, now = jnp.moveaxis(jax.vmap(jax.random.split)(keys), 1, 0)
+            yield now
+
+    def close(self, state: Any) -> None:
+        self.env.close()
+
+    def _told(self, name: str) -> Array:
+        """A field of the record; a copy, for the record is written over."""
+        return jnp.array(self.records[name])
+
+    def _view(self, name: str) -> Observation:
+        fields = self.records[name]
+        mask = jnp.array(fields[MASK]) if self.masked else None
+        return Observation(jnp.array(fields["observation"]), mask, jnp.array(fields["present"]))

@@ -1,0 +1,57 @@
+"""What a step of an environment leads to, what a picture of one is, and what is asked of pure
+ones."""
+
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Key
+
+from coterie.types import AgentSpec, Observation
+
+
+class Timestep(NamedTuple):
+    """What a step of the environment leads to, before any reset.
+
+    view:       the views after the step (the final ones where an episode is over), `[..., N, ...]`.
+    reward:     each agent's private reward, `[..., N]`.
+    terminated: the episode has ended for this agent; nothing follows, `[..., N]`.
+    truncated:  the episode is cut off for this agent; more would have followed, `[..., N]`.
+    info:       named extra numbers for logs, each `[...]` or `[..., N]`.
+    state:      the global state after the step, `[..., S]`; `None` if the views are all there is.
+    """
+
+    view: Observation
+    reward: Float[Array, "*batch N"]
+    terminated: Bool[Array, "*batch N"]
+    truncated: Bool[Array, "*batch N"]
+    info: dict[str, Array]
+    state: Float[Array, "*batch S"] | None = None
+
+    @property
+    def over(self) -> Bool[Array, "*batch"]:
+        """The episode is done for every agent."""
+        return jnp.all(self.terminated | self.truncated, axis=-1)
+
+
+class Scene(NamedTuple):
+    """Discs to draw: positions `[M, 2]`, radii `[M]`, and a label for each disc ("agent", ...).
+
+    All scenes of an environment have the same discs; one that is not there for now has radius 0.
+    """
+
+    positions: np.ndarray
+    radii: np.ndarray
+    kinds: tuple[str, ...]
+
+
+@runtime_checkable
+class PureEnv(Protocol):
+    """What the checks of environments written in JAX rely on."""
+
+    @property
+    def specs(self) -> tuple[AgentSpec, ...]: ...
+
+    def reset(self, key: Key[Array, ""]) -> tuple[Any, Observation]: ...
+
+    def step(self, state: Any, action: Array) -> tuple[Any, Timestep]: ...
