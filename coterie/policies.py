@@ -100,7 +100,7 @@ class TrainedPolicy:
     def __call__(
         self, observation: ArrayLike, action_mask: ArrayLike | None = None
     ) -> int | np.ndarray:
-        """The action for an observation `[F]` (or of the shape of an image): a number, or a vector in the environment's units.
+        """The action for an observation `[F]`, or an image: a number, or a vector in its units.
 
         A numbered observation is the vector `[1]` of its number; several choices are a vector of
         their numbers.
