@@ -159,7 +159,7 @@ class AgentSpec:
 
 @dataclass(frozen=True)
 class LearnerSpec:
-    """What a learner is told of its agent and its team, by the framework.
+    """Description of an agent and its team that the framework gives to a learner.
 
     observation: how many numbers the agent sees; learners are shown them flat, `[..., F]`.
     action: what it can do.
@@ -200,7 +200,7 @@ class LearnerSpec:
 
     @property
     def joint(self) -> int:
-        """How many numbers stand for the actions that learning sees.
+        """Number of entries that stand for the actions that learning sees.
 
         >>> LearnerSpec(1, Discrete(2), sizes=(2, 3)).joint
         6

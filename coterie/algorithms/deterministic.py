@@ -96,7 +96,7 @@ class Deterministic(Algorithm):
     def target(
         self, state: DeterministicState, trajectory: Trajectory, following: Float[Array, "T G"]
     ) -> Float[Array, "T G"]:
-        """What the critic is to be at each step; `following` is V of what each step led to."""
+        """Target of the critic at each step; `following` is V of what each step led to."""
 
     @property
     def information(self) -> Information:

@@ -49,17 +49,17 @@ class ContinuousBandit(JaxEnv):
     """
 
     agents: Annotated[int, AtLeast(1)] = 5
-    """How many agents play."""
+    """Number of agents."""
 
     size: Annotated[int, AtLeast(1)] = 1
-    """How many numbers each of them chooses."""
+    """Number of components that each agent chooses."""
 
     conflict: Annotated[float, AtLeast(0, "try 1.0")] = 1.0
-    """How far the agents disagree: the numbers of `c_i - a*` are drawn uniformly from within this,
+    """Largest disagreement: the numbers of `c_i - a*` are drawn uniformly from within this,
     then centred; 0 to pay everyone the mean."""
 
     instance: Annotated[int, AtLeast(0)] = 0
-    """Which bandit is drawn."""
+    """Number of the bandit that is drawn."""
 
     time_limit: Annotated[int, AtLeast(1)] = 20
     """The number of steps after which an episode is cut off."""
@@ -118,7 +118,7 @@ class ContinuousBandit(JaxEnv):
         return state, Timestep(self.view(), self.reward(action), jnp.zeros_like(late), late, told)
 
     def view(self) -> Observation:
-        """What everyone perceives, always: 1."""
+        """Observation of every agent, always: 1."""
         return Observation(jnp.ones((self.agents, 1)))
 
     def global_state(self, state: BanditState, view: Observation) -> Float[Array, "1"]:

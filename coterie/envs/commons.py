@@ -54,7 +54,7 @@ class Commons(JaxEnv):
     """
 
     agents: Annotated[int, AtLeast(1)] = 8
-    """How many wells there are."""
+    """Number of wells."""
 
     levels: int | tuple[int, ...] = 5
     """Among how many efforts a well chooses, equally far apart from 0 to 1: one number for all, or
@@ -70,13 +70,13 @@ class Commons(JaxEnv):
     """The share of its stock that an aquifer loses in a day if all pump all they can."""
 
     damage: Annotated[float, AtLeast(0, "try 0.5")] = 0.5
-    """What is lost, per unit of land, if all pump all they can from a full aquifer; they gain 1."""
+    """Loss per unit of land if all pump all they can from a full aquifer; they gain 1."""
 
     inequality: Annotated[float, Between(0, 1)] = 0.5
     """The land of the wells is spread evenly from 1 less this to 1 more; its mean is 1."""
 
     swing: Annotated[float, Between(0, 1)] = 0.5
-    """By what share the growth varies over a season."""
+    """Amplitude of the growth over a season, as a share."""
 
     season: Annotated[int, AtLeast(1)] = 25
     """The days of a season."""
@@ -138,34 +138,34 @@ class Commons(JaxEnv):
         return state, Timestep(self.view(state), reward, jnp.zeros_like(late), late, told)
 
     def effort(self, action: Array) -> Float[Array, " N"]:
-        """How hard each well pumps, in [0, 1], by the joint action."""
+        """Effort of each well, in [0, 1], by the joint action."""
         if self.continuous:
             return action[:, 0]
         return action / (np.array(self.sizes, np.float32) - 1.0)
 
     def refilled(self, state: CommonsState) -> Float[Array, ""]:
-        """What flows into the aquifer on this day."""
+        """Inflow of the aquifer on this day."""
         rate = self.growth * (1.0 + self.swing * jnp.sin(self.angle(state)))
         return rate * state.stock * (1.0 - state.stock)
 
     def angle(self, state: CommonsState) -> Float[Array, ""]:
-        """How far the season is, in radians."""
+        """Phase of the season, in radians."""
         return 2 * jnp.pi * state.day / self.season
 
     def view(self, state: CommonsState) -> Observation:
-        """The same for everyone, `[N, 3]`."""
+        """Observations of all agents, `[N, 3]`: all are equal."""
         angle = self.angle(state)
         seen = jnp.stack([state.stock, jnp.sin(angle), jnp.cos(angle)])
         return Observation(jnp.broadcast_to(seen, (self.agents, 3)), self.possible())
 
     def possible(self) -> Bool[Array, "N A"] | None:
-        """Which efforts each well can choose, where that differs."""
+        """Mask of the efforts that each well can choose, where that differs."""
         if self.continuous or len(set(self.sizes)) == 1:
             return None
         return jnp.arange(max(self.sizes)) < jnp.array(self.sizes)[:, None]
 
     def global_state(self, state: CommonsState, view: Observation) -> Float[Array, "3"]:
-        """What everyone sees."""
+        """Observation that all agents share."""
         return view.observation[0]
 
     def scene(self, state: CommonsState) -> Scene:

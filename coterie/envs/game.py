@@ -137,7 +137,7 @@ class Env(abc.ABC):
         raise EnvError(f"{type(self).__name__} has no picture: give it a `render(state)` method.")
 
     def checks(self) -> Checks:
-        """How `check_env` examines it."""
+        """Rules by which `check_env` examines it."""
         raise EnvError(
             f"{type(self).__name__} does not say how it is checked: derive it from JaxEnv or "
             "PettingZooEnv, or give it a `checks()` method."
@@ -149,7 +149,7 @@ class Env(abc.ABC):
 
     @property
     def members(self) -> tuple[tuple[AgentSpec, ...], ...]:
-        """Who stands behind each agent: itself, unless one decides in the place of several."""
+        """Agents that stand behind each agent: itself, unless one decides for several."""
         return tuple((spec,) for spec in self.specs)
 
     @property
@@ -182,7 +182,7 @@ class JaxEnv(Env):
         return view.observation.reshape(-1)
 
     def scene(self, state: Any) -> Scene:
-        """What to draw; environments without a picture raise `EnvError`."""
+        """Discs to draw; environments without a picture raise `EnvError`."""
         raise EnvError(f"{type(self).__name__} has no picture: give it a `scene(state)` method.")
 
     def single(self) -> SingleEnv:

@@ -48,12 +48,12 @@ class Graph:
 
     @property
     def degrees(self) -> np.ndarray:
-        """How many neighbours each agent has, `[N]`."""
+        """Number of neighbours of each agent, `[N]`."""
         return self.adjacency.sum(axis=1)
 
     @property
     def links(self) -> int:
-        """How many pairs of agents are linked."""
+        """Number of pairs of agents that are linked."""
         return int(self.adjacency.sum()) // 2
 
     @cached_property
@@ -145,7 +145,7 @@ class Graph:
         return self
 
     def to_networkx(self) -> nx.Graph:
-        """The same graph for networkx, without weights."""
+        """Convert to a graph of networkx, without weights."""
         return nx.from_numpy_array(self.adjacency.astype(int))
 
 

@@ -23,7 +23,7 @@ class Family(Part, abc.ABC):
         """Pairs of linked agents, in any order; twice is once, and `(i, i)` is no link."""
 
     def places(self, size: int) -> Places:
-        """Where the agents stand in a picture, `[N, 2]`: here on a circle."""
+        """Positions of the agents in a picture, `[N, 2]`: here on a circle."""
         return circle(size)
 
 

@@ -23,7 +23,7 @@ from coterie.network.round import Round
 
 
 class Channel(Part, abc.ABC):
-    """What can happen to a message; a frozen dataclass that says what it does in these places.
+    """Fault or change of messages on their way; a frozen dataclass with some of these methods.
 
     Who says which messages it `loses` has to say, too, how many are `lost`.
     """
@@ -37,24 +37,24 @@ class Channel(Part, abc.ABC):
         )
 
     def start(self, value: PyTree) -> PyTree:
-        """What the channel keeps of a payload like `value` from round to round."""
+        """Initial state of the channel for a payload like `value`, kept from round to round."""
         return ()
 
     def says(self, value: PyTree, past: PyTree, key: Key[Array, ""]) -> tuple[PyTree, PyTree]:
-        """What an agent with this `value` says, and what the channel keeps; `key` is its own."""
+        """Value that is sent for `value`, and the channel's state; `key` is the agent's own."""
         return value, past
 
     def loses(self, moment: Round, past: PyTree) -> Bool[Array, " K"]:
-        """Which messages of this round do not arrive; `past` is `None` for a fresh quantity."""
+        """Mask of the messages that do not arrive; `past` is `None` for a fresh quantity."""
         return jnp.zeros(moment.neighbor.shape, bool)
 
     def weighs(self, value: PyTree, weight: int) -> int:
-        """How many bytes a message takes that took `weight` before."""
+        """Bytes of a message that took `weight` before."""
         return weight
 
     @property
     def gain(self) -> float:
-        """How far an average may go towards what was said."""
+        """Step size of an average towards what was sent."""
         return 1.0
 
     @property

@@ -33,13 +33,13 @@ class Communication:
     """
 
     graph: Graph | Family = Ring()  # noqa: RUF009 (frozen)
-    """Who may talk to whom: a family, which fits any team, or a graph as it is."""
+    """Graph of who may talk to whom: a family, which fits any team, or a graph as it is."""
     weights: Rule = metropolis
-    """What a neighbour's value weighs on a family's graph; a `Graph` has weights of its own."""
+    """Rule of the averaging weights on a family's graph; a `Graph` has weights of its own."""
     schedule: Schedule = Static()  # noqa: RUF009 (frozen)
-    """Which links are up when."""
+    """Schedule of which links are up in which round."""
     channels: tuple[Channel, ...] = ()
-    """What can happen to messages, in this order."""
+    """Channels that messages pass, in this order."""
     allow_disconnected: bool = False
     """Allow a graph that never connects the whole team."""
 
@@ -66,7 +66,7 @@ class Communication:
         return graph_of(self.graph, agents, self.weights)
 
     def describe(self) -> dict[str, Any]:
-        """All of it by names, fields and numbers, as JSON can hold it.
+        """Describe all of it by names, fields and numbers, as JSON can hold it.
 
         >>> Communication().describe()["graph"], Communication().describe()["weights"]
         ({'kind': 'ring'}, 'metropolis')

@@ -89,12 +89,12 @@ class Network(eqx.Module):
 
     @property
     def degree(self) -> Int[Array, ""]:
-        """How many neighbours this agent has, in whatever rounds."""
+        """Number of this agent's neighbours, over all rounds."""
         return jnp.sum(self.neighbor != self.index)
 
     @property
     def rounds_to_deliver(self) -> int:
-        """How often to say something until every neighbour has heard it, all but surely.
+        """Number of rounds until every neighbour has heard a value, all but surely.
 
         For certain where links take turns; with a probability of 99 % where chance rules. What is
         cut off for certain is not said again for that.
@@ -160,7 +160,7 @@ class Network(eqx.Module):
         return jax.random.fold_in(jax.random.fold_in(self.key, COMMON), number)
 
     def cleared(self) -> "Network":
-        """The same network with its counters at zero."""
+        """Network with its counters at zero."""
         zero = jax.tree.map(jnp.zeros_like, self.traffic)
         return dataclasses.replace(self, traffic=zero)
 

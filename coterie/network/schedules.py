@@ -25,7 +25,7 @@ from coterie.network.link_schedule import (
 
 
 class Schedule(Part, abc.ABC):
-    """Which links are up in which round; a frozen dataclass whose fields are its parameters."""
+    """Graph in time: which links are up in which round; a frozen dataclass."""
 
     @abc.abstractmethod
     def graphs(self, graph: Graph) -> tuple[Graph, ...]:

@@ -25,7 +25,7 @@ class Body(eqx.Module):
     @property
     @abc.abstractmethod
     def width(self) -> int:
-        """How many features it has."""
+        """Number of features."""
 
     @abc.abstractmethod
     def step(

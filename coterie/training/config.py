@@ -25,7 +25,7 @@ SECTIONS = ("algorithm", "env", "settings", "output")
 
 @dataclass(frozen=True)
 class Config:
-    """All that a training needs: who learns what, how, who is told, and where it is written."""
+    """Configuration of a training: algorithm, environment, settings, loggers and folder."""
 
     method: str
     algorithm: Algorithm

@@ -22,7 +22,7 @@ Policies = Mapping[str, tuple[Policy, PolicyMetadata]]
 
 @dataclass
 class MemoryRun:
-    """What a run in memory leaves: its numbers as arrays, and the policies of its teams.
+    """Result of a run in memory: its numbers as arrays, and the policies of its teams.
 
     run:      its configuration.
     finished: whether every repetition was trained to the end; otherwise it was stopped.

@@ -24,12 +24,12 @@ def make_update(
 ]:
     """The start of a team, and one iteration of its training, both compiled.
 
-    An iteration plays `rollout_length` steps in each of `settings.games` environments and learns
+    An iteration plays `rollout_length` steps in each of `settings.num_envs` environments and learns
     from them. Team and report are trees of arrays, so that both functions may be mapped over seeds,
     scanned, or transformed otherwise. With the key `jax.random.key(seed)`, a team learns what that
     seed learns in `train`. `jax.vmap(algorithm.policy)(team.agents)` are its policies.
 
-    algorithm, environment: names (`coterie list`) or values.
+    algorithm, env: names (`coterie list`) or values.
     settings:        the number of environments, and who talks to whom; budgets are the loop's own.
 
     Raises `ConfigError`, `EnvError` or `GraphError` with one sentence if these do not fit.

@@ -32,7 +32,7 @@ MEMORY = Path(os.devnull)
 
 @dataclass(frozen=True)
 class Run:
-    """Who learns what, how, and where it is written."""
+    """Training on disk: algorithm, environment, settings, and the folder of the results."""
 
     folder: Path
     method: str
@@ -65,11 +65,11 @@ class Run:
         return range(self.settings.seed, self.settings.seed + self.settings.seeds)
 
     def seed_folder(self, seed: int) -> Path:
-        """Where one repetition lives."""
+        """Folder of one repetition."""
         return self.folder / f"seed-{seed}"
 
     def checkpoints(self, seed: int) -> Path:
-        """Where its checkpoints are."""
+        """Folder of its checkpoints."""
         return self.seed_folder(seed) / "checkpoints"
 
     def metrics(self, seed: int) -> Path:
@@ -81,7 +81,7 @@ class Run:
         return self.seed_folder(seed) / "evaluation.csv"
 
     def traffic(self, seed: int) -> Path:
-        """What has crossed its links, one row per payload and direction."""
+        """Table of what has crossed its links, one row per payload and direction."""
         return self.seed_folder(seed) / "traffic.csv"
 
     def policy_file(self, seed: int, agent: str) -> Path:
@@ -89,7 +89,7 @@ class Run:
         return self.seed_folder(seed) / "policies" / f"{file_name(agent)}{SUFFIX}"
 
     def owner(self, seed: int) -> dict[str, Any]:
-        """What tells the files of one repetition from those of any other."""
+        """Identity of one repetition, which its files carry."""
         told = {key: self.describe()[key] for key in ("algorithm", "env", "settings")}
         text = json.dumps(told, sort_keys=True)
         return {"seed": seed, "run": hashlib.sha256(text.encode()).hexdigest()[:16]}

@@ -22,16 +22,16 @@ class Settings:
     seed: int = 0
     """The first seed; a seed decides every random number of its repetition."""
     communication: Communication = Communication()  # noqa: RUF009 (frozen)
-    """Who may talk to whom, when, and what can happen to messages."""
+    """Graph, schedule and channels of the run."""
     updates_per_block: Annotated[int, AtLeast(1)] = 10
     """Updates compiled into one block; the host looks in between blocks."""
     num_evals: Annotated[int, AtLeast(1, "the end counts")] = 20
-    """How often the team is evaluated: evenly spread over the run, the end included, and once
-    more before it learns."""
+    """Number of evaluations: evenly spread over the run, the end included, and one more before
+    it learns."""
     eval_episodes: Annotated[int, AtLeast(1)] = 64
     """Episodes in one evaluation, in environments and with random numbers of their own."""
     num_checkpoints: Annotated[int, AtLeast(1, "the end counts")] = 5
-    """How many checkpoints are written, evenly spread over the run, the end included."""
+    """Number of checkpoints, evenly spread over the run, the end included."""
 
     def __post_init__(self) -> None:
         require(

@@ -18,7 +18,7 @@ Metrics = dict[str, Float[Array, ""]]
 
 @dataclass(frozen=True)
 class Information:
-    """What an algorithm is allowed to know. What is not declared is absent from its experience.
+    """Declaration of what an algorithm may know. What is not declared is absent from its data.
 
     state:   learning sees the global state (`view.state`) or, in its place, everybody's
              "observations" side by side, `[N F]`, each as long as the longest.
@@ -53,7 +53,7 @@ class Information:
         return tuple(p.name for p in self.payloads if p.scope == "all")
 
     def lasting(self, state: PyTree) -> dict[str, PyTree]:
-        """What of an agent's state the team is to agree on, by the payloads that carry it."""
+        """Parts of an agent's state that the team is to agree on, by their payloads."""
         return {p.name: p.lasting(state) for p in self.payloads if p.lasting is not None}
 
     @property
@@ -129,7 +129,7 @@ class Algorithm(abc.ABC):
     """
 
     recurrent_models: ClassVar[tuple[str, ...]] = ()
-    """Which of its models may have a memory."""
+    """Names of the models that may have a memory."""
 
     def __post_init__(self) -> None:
         require_bounds(self)
@@ -148,7 +148,7 @@ class Algorithm(abc.ABC):
 
     @property
     def information(self) -> Information:
-        """What this algorithm is allowed to know; by default only what is its own."""
+        """Declaration of what this algorithm may know and send; by default only what is its own."""
         return Information()
 
     def check(self, num_envs: int) -> None:  # noqa: B027 (all do)
@@ -191,7 +191,7 @@ class Algorithm(abc.ABC):
 
     @abc.abstractmethod
     def policy(self, state: PyTree) -> Policy:
-        """What I play when I no longer learn."""
+        """Policy of an agent in this state, for play without learning."""
 
     @property
     def deterministic_eval(self) -> bool:

@@ -168,7 +168,7 @@ class OffPolicy(Algorithm):
 
     @abc.abstractmethod
     def steps(self, trajectory: Trajectory) -> Any:
-        """What is remembered of every step: `[T, G, ...]`, at least its `view`."""
+        """Data that the replay keeps of every step, `[T, G, ...]`: at least its `view`."""
 
     @abc.abstractmethod
     def blank(self, spec: LearnerSpec) -> Any:
@@ -178,18 +178,18 @@ class OffPolicy(Algorithm):
     def critic_targets(
         self, student: ActorCriticState, sample: Any, network: Network, key: Key[Array, ""]
     ) -> tuple[CriticTargets, Network, Metrics]:
-        """What the critic is to learn from drawn steps `[B, ...]`."""
+        """Targets of the critic for drawn steps `[B, ...]`."""
 
     @abc.abstractmethod
     def actor_objective(
         self, models: Models, sample: Any, index: Int[Array, ""], key: Key[Array, ""]
     ) -> tuple[Float[Array, " B"], Metrics]:
-        """What the policy of agent `index` is to maximise at drawn steps."""
+        """Objective that the policy of agent `index` maximises at drawn steps."""
 
     def after_updates(
         self, state: OffPolicyState, network: Network
     ) -> tuple[OffPolicyState, Network]:
-        """What is still to do once the gradient steps are made."""
+        """Finish an update once the gradient steps are made."""
         return state, network
 
     def check(self, num_envs: int) -> None:

@@ -66,7 +66,7 @@ class Tabular(Algorithm):
     """gamma: what a reward one step later is worth now."""
 
     information: Information = Information(action_space="discrete")  # noqa: RUF009 (frozen)
-    """What it may know: its own; the central references know and do all at a centre."""
+    """Declaration of what it may know: its own; central references know and do all at a centre."""
 
     numbers: ClassVar[int]
     """K, how many numbers are kept for each state and action."""

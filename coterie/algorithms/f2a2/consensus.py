@@ -66,7 +66,7 @@ class Consensus(Part, abc.ABC):
     """How the team agrees on a part of its parameters; by default a step is an agent's own."""
 
     def declared(self, information: Information) -> Information:
-        """What an algorithm may know with this consensus."""
+        """Declaration of what an algorithm may know with this consensus."""
         return information
 
     @property
@@ -82,7 +82,7 @@ class Consensus(Part, abc.ABC):
 
     @abc.abstractmethod
     def start(self, mine: PyTree) -> PyTree:
-        """What an agent keeps of the agreement, before anybody has met."""
+        """Initial state of the agreement, before any exchange."""
 
     def pooled(self, gradient: PyTree, network: Network, payload: str) -> tuple[PyTree, Network]:
         """The gradient of what is shared, along which an agent steps."""
@@ -98,7 +98,7 @@ class Consensus(Part, abc.ABC):
         network: Network,
         payload: str,
     ) -> tuple[PyTree, PyTree, Network]:
-        """What is shared after the agents have met, and what is kept of it.
+        """Shared parameters after one exchange, and the state of the agreement.
 
         before, after: the own copy, before and after its own gradient step of size `step`.
         """
@@ -106,7 +106,7 @@ class Consensus(Part, abc.ABC):
 
 @dataclass(frozen=True)
 class TeamReward(Consensus, name="team-reward"):
-    """Nothing to agree on: a centre tells everybody the team's mean reward."""
+    """No agreement: a centre tells everybody the team's mean reward."""
 
     def declared(self, information: Information) -> Information:
         return replace(information, reward="team", central=True, payloads=())
@@ -217,7 +217,7 @@ class PrimalDual(Consensus, name="primal-dual"):
         return DualState(mine, jax.tree.map(jnp.zeros_like, mine))
 
     def coupling(self, mine: PyTree, pact: DualState) -> Float[Array, ""]:
-        """What (5.2) adds to an agent's own objective."""
+        """Term that (5.2) adds to an agent's own objective."""
 
         def term(own: Array, mean: Array, dual: Array) -> Float[Array, ""]:
             apart = mean - own

@@ -94,8 +94,8 @@ class IndependentCritic(SoftCritic, name="independent"):
     model: Model = MLP((64, 64), "leaky_relu")  # noqa: RUF009 (frozen)
     """The critic's network."""
     share: Literal["all", "inner"] = "all"
-    """What of its critics an agent shares: all, or (a team of several kinds) the layers between the
-    first and the last."""
+    """Part of its critics that an agent shares: all, or (a team of several kinds) the layers
+    between the first and the last."""
 
     information: ClassVar[Information] = Information()
 

@@ -52,7 +52,7 @@ class F2A2(Algorithm):
     critic_optimizer: Literal["adam", "sgd"] = "adam"
     """Adam scales each agent's errors by their own size; sgd agrees on the mean reward's critic."""
     consensus: Consensus = PrimalDual()  # noqa: RUF009 (frozen)
-    """How the team agrees on what is shared."""
+    """Rule by which the team agrees on the shared parameters."""
     objective: Objective = JointObjective()  # noqa: RUF009 (frozen)
     """Actor and critic as one objective, or (the ablation) each for itself."""
 
@@ -62,7 +62,7 @@ class F2A2(Algorithm):
 
     @abc.abstractmethod
     def critics(self, key: Key[Array, ""], spec: LearnerSpec) -> Any:
-        """Fresh critics."""
+        """Make fresh critics."""
 
     @abc.abstractmethod
     def learned(self, state: Any) -> Models:
@@ -76,7 +76,7 @@ class F2A2(Algorithm):
         actions: Float[Array, "*batch M W"],
         index: Int[Array, ""],
     ) -> Float[Array, "K *batch"]:
-        """What each critic thinks of everybody's actions; the own ones are at `index`."""
+        """Values of everybody's actions by each critic; the agent's own actions are at `index`."""
 
     @abc.abstractmethod
     def policy_of(self, keys: Key[Array, "2"], inputs: Inputs, spec: LearnerSpec) -> Policy:
@@ -84,15 +84,15 @@ class F2A2(Algorithm):
 
     @property
     def payload(self) -> str:
-        """What is shared is called when it is sent."""
+        """Name of the payload that carries the shared parameters."""
         return "critic"
 
     def shares(self, models: Models) -> Any:
-        """Which parameters are shared: truth values for a prefix of the models."""
+        """Mask of the shared parameters: truth values for a prefix of the models."""
         return Models(policy=False, critic=True)  # type: ignore[arg-type]
 
     def declared(self, information: Information, updates: int) -> Information:
-        """What may be known and sent, with the consensus in each of so many updates."""
+        """Declaration of what is known and sent, with the consensus in each of so many updates."""
         shared = Payload(
             self.payload,
             lasting=lambda state: self.parts(self.learned(state)).shared,
@@ -133,7 +133,7 @@ class F2A2(Algorithm):
         return self.learned(state).policy
 
     def optimizer(self) -> optax.GradientTransformation:
-        """How models follow their gradients."""
+        """Optimiser of the models."""
         clip = optax.clip_by_global_norm(self.max_grad_norm)
         critic = {"adam": optax.adam, "sgd": optax.sgd}[self.critic_optimizer]
         rules = {
@@ -143,5 +143,5 @@ class F2A2(Algorithm):
         return optax.partition(rules, Models("policy", "critic"))  # type: ignore[arg-type]
 
     def parts(self, models: Models) -> SharedSplit:
-        """What the team shares of these, and what it does not."""
+        """Split models into the parameters that the team shares and those that it does not."""
         return SharedSplit.of(models, self.shares(models))

@@ -83,12 +83,12 @@ class Objective(Part, abc.ABC):
         return 0.5 * (_surprise(values, target) - lifted)
 
     def critic_fresh(self, values: Float[Array, "K *B"], target: Batch, moved: Batch) -> Batch:
-        """The same for the second expectation."""
+        """Critic's loss whose gradient is the second expectation, with fresh actions."""
         back = truncated(-moved, self.max_ratio)
         return 0.5 * (back * _surprise(values, target) - self.actor_weight_in_critic * values[0])
 
     def pathwise_term(self, values: Float[Array, "K *B"], target: Batch, moved: Batch) -> Batch:
-        """What a policy climbs through an action that is a function of it (Propositions 4, 5)."""
+        """Pathwise term of the policy's objective (Propositions 4 and 5)."""
         back = truncated(-moved, self.max_ratio)
         return values[0] - self.td_weight_in_actor * back * _surprise(values, target)
 
@@ -100,7 +100,7 @@ class Objective(Part, abc.ABC):
         target: Batch,
         moved: Batch,
     ) -> Batch:
-        """What a policy climbs by a fresh action's score (Propositions 3 and 6, but for line 1)."""
+        """Score-function term of the policy's objective (Propositions 3 and 6, but for line 1)."""
         surprise = truncated(-moved, self.max_ratio) * self._felt(values, target)
         return log_prob * jax.lax.stop_gradient(advantage - self.td_weight_in_actor * surprise)
 

@@ -107,7 +107,7 @@ class F2A2OffPolicy(F2A2):
     """Whether terms with a temporal difference are of stored actions alone, or (as printed) also
     of actions drawn afresh, with the reward of the stored ones."""
     opponents: Opponents = EstimatedActions()  # noqa: RUF009 (frozen)
-    """How an agent knows what the others would do."""
+    """Source of the other agents' actions."""
     burn_in: Annotated[int, AtLeast(0)] = 5
     """Steps that a recurrent policy is taken through before each drawn step."""
 
@@ -123,7 +123,7 @@ class F2A2OffPolicy(F2A2):
 
     @abc.abstractmethod
     def actor_objective(self, critics: Any, case: PolicyBatch) -> Float[Array, " B"]:
-        """What the policy climbs."""
+        """Objective of the policy."""
 
     @abc.abstractmethod
     def update_policy_now(self, updates: Int[Array, ""]) -> Bool[Array, ""]:
@@ -131,7 +131,7 @@ class F2A2OffPolicy(F2A2):
 
     @property
     def critics_know(self) -> Information:
-        """What critics are functions of."""
+        """Inputs of the critics."""
         return JOINT
 
     @property

@@ -95,7 +95,7 @@ class F2A2OnPolicy(F2A2):
 
     @abc.abstractmethod
     def actor_objective(self, critics: Critics, case: PolicyBatch) -> Float[Array, "T G"]:
-        """What the policy climbs by what it did; the critics are held fixed."""
+        """Objective of the policy for the actions it took; the critics are held fixed."""
 
     @property
     def information(self) -> Information:

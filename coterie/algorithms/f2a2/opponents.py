@@ -40,12 +40,12 @@ class OpponentModelState(NamedTuple):
 
 
 class Opponents(Part, abc.ABC):
-    """How an agent knows what the others would do."""
+    """Source of the other agents' actions."""
 
     def declared(
         self, information: Information, numbers: Callable[[LearnerSpec], int], updates: int
     ) -> Information:
-        """What an algorithm may know that knows the others so; here what it knows anyway.
+        """Declaration of what an algorithm may know with this source; here what it knows anyway.
 
         numbers: those of a message, if actions are sent in each of so many updates.
         """
@@ -65,10 +65,10 @@ class Opponents(Part, abc.ABC):
     def init(
         self, key: Key[Array, ""], spec: LearnerSpec, steps: int, rule: optax.GradientTransformation
     ) -> PyTree:
-        """What an agent makes of the others at first; trajectories have so many steps."""
+        """Initial models of the others; trajectories have so many steps."""
 
     def set_characters(self, state: PyTree, steps: Transition, new: Bool[Array, ""]) -> PyTree:
-        """The same after the first steps `[T, G, ...]` of all, which are kept if they are `new`."""
+        """Models with the first steps `[T, G, ...]` of all, which are kept if they are `new`."""
         return state
 
     def draw(
@@ -93,13 +93,13 @@ class Opponents(Part, abc.ABC):
         information: Information,
         rule: optax.GradientTransformation,
     ) -> tuple[PyTree, Metrics]:
-        """What is made of the others after one step towards what they did lately."""
+        """Models of the others after one gradient step towards what they did lately."""
         return state, {}
 
 
 @dataclass(frozen=True)
 class IgnoredOpponents(Opponents, name="ignored"):
-    """Nothing is known of the others: critics are of the own action alone."""
+    """No knowledge of the others: critics take the agent's own action alone."""
 
     @property
     def known(self) -> bool:

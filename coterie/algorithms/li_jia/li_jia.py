@@ -72,9 +72,9 @@ class LiJia(OffPolicy):
     """
 
     weight_estimation: LogRatioEstimate = GossipEstimate()  # noqa: RUF009 (frozen)
-    """How c is estimated: for the drawn steps only, or (as printed) kept up to date for all."""
+    """Estimate of c: for the drawn steps only, or (as printed) kept up to date for all."""
     log_weight_clip: Annotated[float, AtLeast(0, infinite=True)] = 3.0
-    """How far c may be from 0; at 0 nothing is reweighed."""
+    """Largest distance of c from 0; at 0 nothing is reweighed."""
     normalize_weights: bool = False
     """Divide the weights by their mean over the minibatch."""
     std_min: Annotated[float, Above(0)] = 0.3

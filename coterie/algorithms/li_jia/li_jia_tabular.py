@@ -51,7 +51,7 @@ class LiJiaTabular(Tabular):
     logit_max: Annotated[float, Finite()] = 10.0
     """T_M: preferences go no higher."""
     update: Literal["simultaneous", "cyclic"] = "simultaneous"
-    """Who improves: everybody at every step, or one agent after the other (eqs. 23 and 24)."""
+    """Order of improvement: every agent at every step, or one after the other (eqs. 23 and 24)."""
     period: Annotated[int, AtLeast(1)] = 100
     """Steps of one agent's turn if the update is cyclic; the critics learn all the time."""
 

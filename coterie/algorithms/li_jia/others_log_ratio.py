@@ -35,11 +35,11 @@ class LogRatioEstimate(Part, abc.ABC):
 
     @abc.abstractmethod
     def payload(self, replay: ExperienceReplay) -> Payload:
-        """What it sends, with such a memory."""
+        """Payload that it sends, with such a memory."""
 
     @abc.abstractmethod
     def start(self, count: int) -> Any:
-        """What is kept with so many steps just played."""
+        """Values kept with so many steps just played."""
 
     @abc.abstractmethod
     def others_log_ratio(
@@ -49,12 +49,12 @@ class LogRatioEstimate(Part, abc.ABC):
 
     @abc.abstractmethod
     def updated(self, drift: Any, own: Float[Array, " M"], network: Network) -> tuple[Any, Network]:
-        """What is kept with all steps, given the log ratios after learning."""
+        """Values kept with all steps, given the log ratios after learning."""
 
 
 @dataclass(frozen=True)
 class GossipEstimate(LogRatioEstimate, name="gossip"):
-    """For the drawn steps alone: rounds of gossip that begin at beta. Nothing is kept."""
+    """Estimate for the drawn steps alone, by rounds of gossip that begin at beta."""
 
     rounds: Annotated[int, AtLeast(1)] = 5
     """Rounds of averages for each minibatch."""
@@ -80,7 +80,7 @@ class GossipEstimate(LogRatioEstimate, name="gossip"):
 
 @dataclass(frozen=True)
 class TrackingEstimate(LogRatioEstimate, name="tracking"):
-    """For every stored step, as printed: a round of averages that follow moving policies.
+    """Estimate for every stored step, as printed: averages that follow the moving policies.
 
     New steps start with beta = x = 0, and `x` takes up every change of beta, so that the sums of
     both over the agents stay equal if the weights are symmetric.

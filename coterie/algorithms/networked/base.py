@@ -54,15 +54,15 @@ class CriticMessage(NamedTuple):
 
 
 class CriticConsensus(Part, abc.ABC):
-    """How the team agrees on its critics."""
+    """Rule by which the team agrees on its critics."""
 
     @abc.abstractmethod
     def declared(self, information: Information) -> Information:
-        """What an algorithm may know, and sends, with this consensus."""
+        """Declaration of what an algorithm may know and sends with this consensus."""
 
     @abc.abstractmethod
     def agree(self, mine: CriticMessage, network: Network) -> tuple[CriticMessage, Network]:
-        """What is an agent's after it has met the others."""
+        """Critic of an agent after one exchange with the others."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Gossip(CriticConsensus, name="gossip"):
 
 @dataclass(frozen=True)
 class ToldReward(CriticConsensus, name="team-reward"):
-    """Nothing is averaged: a centre tells all critics the team's mean reward.
+    """No averages: a centre tells all critics the team's mean reward.
 
     So Adam keeps all its moments, where a networked critic sends one for each array.
     """
@@ -142,19 +142,19 @@ class Networked(Algorithm):
     actor_lr_decay: Annotated[float, Between(0, 1)] = 0.0
     """Steps fall as 1 / (1 + updates)^q; 0 for constant ones."""
     critic_lr_decay: Annotated[float, Between(0, 1)] = 0.0
-    """The same for the critic; the theory wants it below the actor's, and above 1/2."""
+    """Exponent of the critic's decay; the theory wants it below the actor's, and above 1/2."""
     optimizer: Literal["adam", "sgd"] = "adam"
     """With Adam, the scale of the critic's gradients is averaged, too. The theory is of sgd."""
     critic_epochs: Annotated[int, AtLeast(1)] = 1
     """Gradient steps of the critic for each one of the policy."""
     consensus: CriticConsensus = Gossip()
-    """How the team agrees on its critics."""
+    """Rule by which the team agrees on its critics."""
     entropy_coef: Annotated[float, AtLeast(0)] = 0.01
     """Weight of the policy's entropy in its objective; 0 in the paper."""
     max_grad_norm: Annotated[float, Above(0, infinite=True)] = 10.0
     """Largest norm of each gradient. An agent whose gradients are longer counts for less."""
     critic_input: Literal["state", "observation"] = "state"
-    """What critics are functions of. Only of what all agents see alike can they agree on one."""
+    """Input of the critics. They can agree only on a function of what all agents see alike."""
     critic_actions: Literal["joint", "mean"] = "joint"
     """Whether critics see every agent's action, or their mean: a size that N does not change."""
     actor: Model = MLP((64, 64), "tanh")  # noqa: RUF009 (frozen)
@@ -176,7 +176,7 @@ class Networked(Algorithm):
         network: Network,
         average: Float[Array, ""],
     ) -> NetworkedTargets:
-        """What there is to learn from an experience; `average` is mu, or 0 if discounted."""
+        """Targets of an experience; `average` is mu, or 0 if discounted."""
 
     @property
     def information(self) -> Information:
@@ -218,7 +218,7 @@ class Networked(Algorithm):
         return state.policy
 
     def critic_inputs(self, spec: LearnerSpec, actions: bool) -> Inputs:
-        """What a critic of what is seen takes in, and of the actions."""
+        """Inputs of a critic: of what is seen, and of the actions."""
         size = spec.state if self.critic_input == "state" else spec.observation
         return Inputs(size + (spec.joint if actions else 0))
 

@@ -86,7 +86,7 @@ class Proximal(Algorithm):
     max_grad_norm: Annotated[float, Above(0, infinite=True)] = 10.0
     """Largest norm of each network's gradient."""
     value_clip: Annotated[float | None, Above(0)] = None
-    """How far a value may move from the old one in one update; no limit by default."""
+    """Largest change of a value from the old one in an update; no limit by default."""
     actor: Model = MLP()  # noqa: RUF009 (frozen)
     """The policy's network."""
     critic: Model = MLP()  # noqa: RUF009 (frozen)
@@ -104,7 +104,7 @@ class Proximal(Algorithm):
         coefficients: PyTree,
         team: int,
     ) -> Float[Array, ""]:
-        """What the policy is to maximise on a minibatch; `team` is the number of agents."""
+        """Objective that the policy maximises on a minibatch; `team` is the number of agents."""
 
     def start_coefficients(self) -> PyTree:
         """The coefficients of the surrogate before the first update."""

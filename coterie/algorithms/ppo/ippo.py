@@ -23,9 +23,9 @@ class IPPO(Proximal):
     """
 
     clip_eps: Annotated[float, Above(0, infinite=True)] = 0.2
-    """How far the ratio of new to old policy may move before its gradient stops."""
+    """Clipping range of the ratio of new to old policy, beyond which its gradient is zero."""
     information: Information = Information()  # noqa: RUF009 (frozen)
-    """What it may know: its own; MAPPO's critics know the state and the team's reward."""
+    """Declaration of what it may know: its own; MAPPO's critics know state and team reward."""
 
     def surrogate(
         self,

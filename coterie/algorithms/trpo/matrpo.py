@@ -62,10 +62,10 @@ class MATRPO(TrustRegion):
     """Log ratios as the stepped policy has them, told in every round; or to first order: those of
     each direction once, and then how far steps go along each."""
     dual_warm_start: Annotated[float, Between(0, 1)] = 0.0
-    """Which share of the last update's multipliers to begin with, those of a sample serving the one
+    """Share of the last update's multipliers to begin with, those of a sample serving the one
     in its place. With 1 those of a rare action stay and push whatever is sampled there later."""
     advantage_normalization: Literal["team", "own", "none"] = "team"
-    """Whose mean and deviation standardise advantages: the team's by gossip, its own, nobody's."""
+    """Mean and deviation that standardise advantages: the team's (by gossip), its own, none."""
     normalization_rounds: Annotated[int, AtLeast(1)] = 10
     """Rounds of gossip on the team's mean, and then on its deviation."""
 

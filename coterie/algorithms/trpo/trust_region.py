@@ -69,10 +69,10 @@ class TrustRegion(Algorithm):
 
     @abc.abstractmethod
     def start_model(self, policy: Policy, spec: LearnerSpec, key: Key[Array, ""]) -> PyTree:
-        """What is to be improved, around a fresh policy."""
+        """Make the model that is improved, around a fresh policy."""
 
     def start_kept(self, spec: LearnerSpec) -> PyTree:
-        """What else is carried from one update to the next, before the first."""
+        """Initial value of what else is carried from one update to the next."""
         return ()
 
     def check(self, num_envs: int) -> None:

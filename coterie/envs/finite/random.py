@@ -29,7 +29,7 @@ class RandomGame(FiniteGame):
     """How many states there are."""
 
     agents: Annotated[int, AtLeast(1)] = 4
-    """How many agents play."""
+    """Number of agents."""
 
     actions: Annotated[int, AtLeast(1)] = 3
     """How many actions each agent has."""

@@ -27,11 +27,11 @@ class Formation(ParticleEnv, abc.ABC):
     """
 
     collision_penalty: float = 0.0
-    """What the team pays for each pair of agents that touch, divided by the number of agents. (The
+    """Price of each pair of agents that touch, divided by the number of agents. (The
     released code lets each agent touch itself too: a constant, left out here.)"""
 
     vision: float | None = None
-    """How far agents see: landmarks and others further away read as zeros; none for no limit."""
+    """Range of sight: landmarks and others further away read as zeros; none for no limit."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -27,7 +27,7 @@ class TwoKinds(JaxEnv, abc.ABC):
     """
 
     agents: int = 8
-    """How many agents play, of both kinds together."""
+    """Number of agents, of both kinds together."""
 
     time_limit: int = 100
     """The number of steps after which an episode is cut off."""
@@ -47,7 +47,7 @@ class TwoKinds(JaxEnv, abc.ABC):
         )
 
     def acceleration(self, action: Int[Array, " M"]) -> Float[Array, "M 2"]:
-        """By one of rest, +x, -x, +y, -y each."""
+        """Acceleration by one of rest, +x, -x, +y, -y each."""
         return -ACCELERATION * pushes(jax.nn.one_hot(action, 5))
 
     def told(

@@ -69,12 +69,13 @@ class RoverTower(TwoKinds):
     """The number of steps after which an episode is cut off."""
 
     landmarks: Annotated[int, AtLeast(1, "try 6")] = 6
-    """How many landmarks there are."""
+    """Number of landmarks."""
 
     group: ClassVar[int] = 2
 
     @property
     def rovers(self) -> int:
+        """Number of rovers."""
         return self.agents // self.group
 
     @property
@@ -111,7 +112,7 @@ class RoverTower(TwoKinds):
         return state, self.told(clock, self.view(state), rewards, info)
 
     def view(self, state: Guided) -> Observation:
-        """What every agent perceives, `[N, F]`."""
+        """Observations of all agents, `[N, F]`."""
         pairs, partner = state.pairs, state.pairs.T
         heard = _chosen(pairs, state.message)
         rovers = jnp.concatenate([pairs, heard, state.position, state.velocity], axis=1)

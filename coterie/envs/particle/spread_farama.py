@@ -13,7 +13,7 @@ from coterie.envs.particle.spread_mpe import SpreadMPE
 
 @dataclass(frozen=True)
 class SpreadFarama(SpreadMPE):
-    """As many agents as landmarks: be near all of them, and do not touch each other.
+    """Stay near as many landmarks as there are agents, without touching each other.
 
     The reward of agent `i` mixes what all share with what is its own,
     `-(1 - local_ratio) * (sum over landmarks of the distance to the nearest agent)

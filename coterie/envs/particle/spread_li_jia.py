@@ -47,7 +47,7 @@ class SpreadLiJia(SpreadMPE):
         return jnp.broadcast_to(-mean - contact, (self.agents,)), mean
 
     def view(self, state: Particles) -> Observation:
-        """The same for everyone, `[N, F]`."""
+        """Observations of all agents, `[N, F]`: all are equal."""
         moving = (state.velocity,) if self.velocities else ()
         parts = (state.position, *moving, state.landmark)
         whole = jnp.concatenate([part.reshape(-1) for part in parts])

@@ -15,7 +15,7 @@ from coterie.envs.particle.team import Particles
 
 @dataclass(frozen=True)
 class SpreadMATRPO(SpreadMPE):
-    """As many agents as landmarks, which are to be covered, but only one agent is told how well.
+    """Cover as many landmarks as there are agents, of whom only the first is told how well.
 
     The first agent receives minus the sum, over landmarks, of the distance to the nearest agent;
     everybody loses 1 for each other agent that it touches (MATRPO, Table I, read as the authors'
@@ -43,6 +43,6 @@ class SpreadMATRPO(SpreadMPE):
         return (-touched).at[0].add(-jnp.sum(nearest)), jnp.mean(nearest)
 
     def view(self, state: Particles) -> Observation:
-        """What every agent perceives, `[N, F]`: without the silence of those who cannot speak."""
+        """Observations of all agents, `[N, F]`: without the silence of those who cannot speak."""
         seen = observe(state.position, state.velocity, state.landmark, self.sight)
         return Observation(seen[:, : 2 + 4 * self.agents])

@@ -50,7 +50,7 @@ class Line(Formation):
     """
 
     vision: float | None = 1.0
-    """How far agents see: landmarks and others further away read as zeros; none for no limit."""
+    """Range of sight: landmarks and others further away read as zeros; none for no limit."""
 
     agent_radius: ClassVar[float] = 0.03
     landmark_radius: ClassVar[float] = 0.02
@@ -81,7 +81,7 @@ class Circle(Formation):
     """
 
     vision: float | None = 1.0
-    """How far agents see: landmarks and others further away read as zeros; none for no limit."""
+    """Range of sight: landmarks and others further away read as zeros; none for no limit."""
 
     agent_radius: ClassVar[float] = 0.03
     landmark_radius: ClassVar[float] = 0.02

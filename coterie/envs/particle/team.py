@@ -63,7 +63,7 @@ class ParticleEnv(JaxEnv):
     """
 
     agents: Annotated[int, AtLeast(1, "try 3")] = 3
-    """How many agents play."""
+    """Number of agents."""
 
     continuous: bool = False
     """Whether actions are vectors of numbers, not one of five: rest, or a push along an axis."""
@@ -79,7 +79,7 @@ class ParticleEnv(JaxEnv):
 
     @property
     def sight(self) -> float | None:
-        """How far agents see; `None` for everything."""
+        """Range of sight; `None` for everything."""
         return None
 
     @property
@@ -90,7 +90,7 @@ class ParticleEnv(JaxEnv):
     @property
     @abc.abstractmethod
     def action(self) -> Space:
-        """What each agent can do."""
+        """Action space of each agent."""
 
     @abc.abstractmethod
     def control(self, action: Array) -> Float[Array, "N 2"]:
@@ -98,11 +98,11 @@ class ParticleEnv(JaxEnv):
 
     @abc.abstractmethod
     def place_landmarks(self, chance: Float[Array, "L 2"]) -> Float[Array, "L 2"]:
-        """Where the landmarks of a fresh episode are, by numbers drawn uniformly from [-1, 1]."""
+        """Positions of the landmarks in a fresh episode, by uniform numbers in [-1, 1]."""
 
     @abc.abstractmethod
     def targets(self, state: Particles) -> Float[Array, "N 2"]:
-        """Where the team should be."""
+        """Positions that the team should take."""
 
     @abc.abstractmethod
     def judge(
@@ -143,7 +143,7 @@ class ParticleEnv(JaxEnv):
         return state, Timestep(self.view(state), reward, jnp.zeros_like(late), late, info)
 
     def view(self, state: Particles) -> Observation:
-        """What every agent perceives, `[N, F]`."""
+        """Observations of all agents, `[N, F]`."""
         return Observation(observe(state.position, state.velocity, state.landmark, self.sight))
 
     def global_state(self, state: Particles, view: Observation) -> Float[Array, " S"]:
@@ -152,7 +152,7 @@ class ParticleEnv(JaxEnv):
         return jnp.concatenate([part.reshape(-1) for part in parts])
 
     def scene(self, state: Particles) -> Scene:
-        """What lies below comes first: targets, landmarks, agents."""
+        """Discs to draw, the lowest first: targets, landmarks, agents."""
         return picture(self.discs(state))
 
     def discs(self, state: Particles) -> list[Discs]:

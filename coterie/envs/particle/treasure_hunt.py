@@ -100,6 +100,7 @@ class TreasureHunt(TwoKinds, abc.ABC):
 
     @property
     def hunters(self) -> int:
+        """Number of hunters."""
         return 3 * self.banks
 
     @property
@@ -110,7 +111,7 @@ class TreasureHunt(TwoKinds, abc.ABC):
     def to_treasure(
         self, distance: Float[Array, "H H"], lying: Bool[Array, " H"]
     ) -> Float[Array, " H"]:
-        """How far each hunter is from the nearest treasure, by the distances from all."""
+        """Distance of each hunter from the nearest treasure, by the distances from all."""
 
     @abc.abstractmethod
     def pay(
@@ -182,7 +183,7 @@ class TreasureHunt(TwoKinds, abc.ABC):
         return state._replace(position=position, velocity=velocity, clock=state.clock + 1)
 
     def meeting(self, state: Hunt) -> Meeting:
-        """Who is where."""
+        """Contacts of agents and treasures."""
         hunters, banks = jnp.split(state.position, [self.hunters])
         apart = distances(hunters, hunters)
         to_treasure, to_bank = distances(hunters, state.treasure), distances(hunters, banks)
@@ -199,7 +200,7 @@ class TreasureHunt(TwoKinds, abc.ABC):
         )
 
     def exchanged(self, state: Hunt, meeting: Meeting) -> Hunt:
-        """What changes hands."""
+        """Treasures that change hands."""
 
         def take(empty: Bool[Array, " H"], finds: Bool[Array, " H"]) -> tuple[Array, Array]:
             able = empty & finds
@@ -225,7 +226,7 @@ class TreasureHunt(TwoKinds, abc.ABC):
         )
 
     def view(self, state: Hunt) -> Observation:
-        """What every agent perceives, `[N, F]`."""
+        """Observations of all agents, `[N, F]`."""
         others = jnp.concatenate([state.velocity, self.badges(state)], axis=1)
         itself = np.eye(self.agents, dtype=np.float32)  # nearer than anybody else
         near = self.ranked(state.position, state.position, others, itself)[:, 1:]

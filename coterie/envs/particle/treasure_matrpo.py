@@ -32,7 +32,7 @@ class TreasureMATRPO(TreasureHunt):
     """
 
     def acceleration(self, action: Int[Array, " M"]) -> Float[Array, "M 2"]:
-        """By one of rest, -x, +x, -y, +y each."""
+        """Acceleration by one of rest, -x, +x, -y, +y each."""
         return -super().acceleration(action)
 
     def to_treasure(

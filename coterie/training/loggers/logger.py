@@ -14,17 +14,17 @@ Kind = Literal["training", "evaluation"]
 
 @runtime_checkable
 class Logger(Protocol):
-    """Who is told what happens while a run trains; a class of one's own needs no base.
+    """Receiver of a run's numbers while it trains; a class of one's own needs no base.
 
     A run that was stopped goes on from its latest checkpoint, and the rows after it are logged
     again with the same numbers (but `seconds`). `kept_steps` says where that is.
     """
 
     def start(self, run: Run) -> None:
-        """Training is about to start or to go on; `run.describe()` has the hyper-parameters."""
+        """Prepare for a run that starts or goes on; `run.describe()` has the hyper-parameters."""
 
     def log(self, kind: Kind, seed: int, steps: int, row: Row) -> None:
-        """A row of numbers: of a block that is trained, or of an evaluation.
+        """Receive a row of numbers: of a block that is trained, or of an evaluation.
 
         seed:  which repetition.
         steps: the environment steps that it has been trained for.
@@ -32,7 +32,7 @@ class Logger(Protocol):
         """
 
     def finish(self) -> None:
-        """Training is over, stopped, or has failed."""
+        """Close what is open: training is over, stopped, or has failed."""
 
 
 def hyper_parameters(run: Run) -> dict[str, bool | int | float | str]:
