@@ -1,6 +1,7 @@
 """The documentation runs: its Python as it stands, its commands as far as their options."""
 
 import doctest
+import inspect
 import re
 import shlex
 from pathlib import Path
@@ -10,9 +11,22 @@ import pytest
 import coterie
 from coterie.catalogue import ALGORITHMS, ENVS
 from coterie.cli import main
+from coterie.cli.fields import abouts
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+UNFIT = re.compile(
+    r"(What|Who|Whom|Whose|How|Where|When|Why|Which)\b|.*\b[Tt]he same as\b|The same\b"
+)
+
+
+def is_public(name: str) -> bool:
+    value = getattr(coterie, name)
+    return not name.startswith("_") and getattr(value, "__module__", "").startswith("coterie")
+
+
+PUBLIC = [name for name in vars(coterie) if is_public(name)]
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -65,21 +79,36 @@ def test_every_name_is_explained(name: str):
     assert f"`{name}`" in (ROOT / "docs" / f"{page}.md").read_text()
 
 
-def test_every_public_symbol_is_listed():
-    page = (ROOT / "docs" / "api.md").read_text()
-    public = [name for name in vars(coterie) if is_public(name)]
-    missing = [name for name in public if f"`{name}`" not in page]
-    assert not missing
+def test_every_public_name_is_in_the_reference():
+    pages = [page.read_text() for page in (ROOT / "docs" / "reference").glob("*.md")]
+    shown = [name for page in pages for name in re.findall(r"^::: coterie\.(\w+)$", page, re.M)]
+    assert sorted(shown) == sorted(PUBLIC)
+
+
+def docstrings(kind: type) -> dict[str, str]:
+    """What a class, its fields and its public methods say, those of its bases included."""
+    found = {kind.__name__: inspect.getdoc(kind) or "", **abouts(kind)}
+    for base in (base for base in kind.__mro__ if base.__module__.startswith("coterie")):
+        for name, member in vars(base).items():
+            function = getattr(member, "fget", None) or getattr(member, "func", None) or member
+            if not name.startswith("_") and inspect.isfunction(function):
+                found.setdefault(
+                    name, function.__doc__ or inspect.getdoc(getattr(kind, name)) or ""
+                )
+    return found
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_docstrings_begin_with_a_verb_or_a_noun(name: str):
+    value = getattr(coterie, name)
+    said = docstrings(value) if inspect.isclass(value) else {name: inspect.getdoc(value) or ""}
+    unfit = {n: text for n, text in said.items() if not text or UNFIT.match(text)}
+    assert not unfit
 
 
 def test_every_algorithm_is_public():
     kinds = {type(algorithm) for algorithm in ALGORITHMS.values()}
     assert {kind for kind in kinds if getattr(coterie, kind.__name__, None) is not kind} == set()
-
-
-def is_public(name: str) -> bool:
-    value = getattr(coterie, name)
-    return not name.startswith("_") and getattr(value, "__module__", "").startswith("coterie")
 
 
 def test_every_link_leads_somewhere():

@@ -79,7 +79,7 @@ class Graph:
 
     @cached_property
     def contraction(self) -> float:
-        """How much of a disagreement survives one averaging: the norm of `W - 11'/N`.
+        """Share of a disagreement that survives one averaging: the norm of `W - 11'/N`.
 
         For symmetric weights this is the second largest |eigenvalue|; a ring of four with
         max-degree weights has (1 + 2 cos(2 pi / 4)) / 3 = 1/3.

@@ -105,6 +105,7 @@ class TreasureHunt(TwoKinds, abc.ABC):
 
     @property
     def banks(self) -> int:
+        """Number of banks."""
         return self.agents // self.group
 
     @abc.abstractmethod
