@@ -24,7 +24,7 @@ class IPPO(Proximal):
 
     clip_eps: Annotated[float, Above(0, infinite=True)] = 0.2
     """How far the ratio of new to old policy may move before its gradient stops."""
-    information: Information = Information()  # noqa: RUF009 (frozen)
+    information: Information = Information()
     """What it may know: its own; MAPPO's critics know the state and the team's reward."""
 
     def surrogate(
