@@ -85,6 +85,7 @@ from coterie.rl.bodies import Body as Body
 from coterie.rl.models import CNN as CNN
 from coterie.rl.models import GRU as GRU
 from coterie.rl.models import MLP as MLP
+from coterie.rl.models import Inputs as Inputs
 from coterie.rl.models import Model as Model
 from coterie.training.config import Config as Config
 from coterie.training.config import read_config as read_config

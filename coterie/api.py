@@ -38,7 +38,7 @@ PANELS = ("episode_return", "entropy", "kl", "critic_loss", "policy_loss", "grad
 def train(
     algorithm: str | Algorithm,
     env: str | Env,
-    settings: Settings = Settings(),  # noqa: B008 (frozen)
+    settings: Settings = Settings(),
     folder: str | Path | None = None,
     console: Console | None = None,
     loggers: Sequence[str | Logger] = (),
@@ -65,7 +65,7 @@ def train(
 def train_in_memory(
     algorithm: str | Algorithm,
     env: str | Env,
-    settings: Settings = Settings(),  # noqa: B008 (frozen)
+    settings: Settings = Settings(),
     console: Console | None = None,
     loggers: Sequence[str | Logger] = (),
 ) -> MemoryRun:
@@ -98,7 +98,7 @@ def resume(
 def compare(
     algorithms: Sequence[str | Algorithm] | Mapping[str, Algorithm],
     env: str | Env,
-    settings: Settings = Settings(seeds=5),  # noqa: B008 (frozen)
+    settings: Settings = Settings(seeds=5),
     folder: str | Path = "runs/comparison",
     console: Console | None = None,
     x: Axis = "steps",
@@ -269,7 +269,7 @@ def draw_graph(
 def config(
     algorithm: str | Algorithm,
     env: str | Env,
-    settings: Settings = Settings(),  # noqa: B008 (frozen)
+    settings: Settings = Settings(),
     loggers: Sequence[str] = ("csv",),
     plots: bool = True,
 ) -> str:

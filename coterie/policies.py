@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array
 from numpy.typing import ArrayLike
 
-from coterie.errors import RunError, require
+from coterie.errors import CoterieError, RunError, require
 from coterie.internal.files import from_arrays, read_arrays, to_arrays, write_arrays
 from coterie.internal.parts import describe, read
 from coterie.rl.models import Inputs, Model
@@ -168,6 +168,10 @@ def read_policy(path: str | Path) -> tuple[Policy, PolicyMetadata]:
         )
         about = _read_card(described)
         like = _blank(about)
+    except RunError:
+        raise
+    except CoterieError as error:
+        raise RunError(f"{path}: {error}") from None
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise RunError(f"{path} does not describe a policy: {error!r}.") from None
     return from_arrays(arrays, like, str(path)), about

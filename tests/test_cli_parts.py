@@ -140,7 +140,7 @@ def test_parts_are_in_run_json_and_come_back(here):
     main(["train", NAME, POND, *FIVE, *words, "--no-plots", "--folder", "run", "--quiet"])
     told = json.loads((here / "run" / "run.json").read_text())["algorithm"]
     assert told["consensus"]["kind"] == "test-average"
-    assert told["memory"] == {"kind": "tests.cli_parts:Memory", "slots": 7, "oldest": 3}
+    assert told["memory"] == {"kind": "Memory", "slots": 7, "oldest": 3}
     found = open_run("run").algorithm
     assert isinstance(found, Parted)
     assert found.consensus == Averaging(3) and found.memory == Memory(slots=7)

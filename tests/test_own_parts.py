@@ -1,14 +1,16 @@
 """Graphs, families, schedules and channels of a user's own: trained, written down, read again."""
 
-import inspect
+import ast
 import json
 import sys
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import coterie
 import examples.own_channel as own_channel
 import examples.own_graph as own_graph
 from coterie import Channel, Commons, Communication, Family, Schedule, Settings, cli, train
@@ -37,10 +39,13 @@ from coterie.training.loggers.table import read_table
 from coterie.training.loop import dry_run
 from coterie.training.run import new_run, open_run
 from examples.own_channel import Jam
+from examples.own_environment import Meadow
 from examples.own_graph import Resting, Wheel
+from examples.own_network import Residual
 from tests.network.test_channels import lost
 from tests.runs import python
 
+ROOT = Path(__file__).parents[1]
 TINY = {"steps": 200, "num_envs": 2, "updates_per_block": 1, "num_evals": 1, "eval_episodes": 2}
 WORDS = [f"--{name.replace('_', '-')}={value}" for name, value in TINY.items()]
 PATH = from_adjacency(np.diag(np.ones(3), 1) + np.diag(np.ones(3), -1), "lazy")
@@ -280,8 +285,8 @@ def test_the_command_line_and_python_mean_the_same(tmp_path):
 
 
 def test_the_examples_train_and_are_short(tmp_path):
-    for module in (own_graph, own_channel):
-        assert len(inspect.getsource(module).splitlines()) < 60
+    for path in (ROOT / "examples").glob("own_*.py"):
+        assert len(path.read_text().splitlines()) < 60, path.name
     wheel, petersen = own_graph.main(tmp_path / "graphs", **TINY)
     assert wheel.finished and petersen.finished
     assert open_run(petersen.folder).settings.communication.graph.degrees.tolist() == [3] * 10
@@ -291,6 +296,36 @@ def test_the_examples_train_and_are_short(tmp_path):
     assert 0 < sum(shares) / len(shares) < 0.3
     other = replace(jammed.settings.communication, channels=(Jam(0.8, every=6), Quantization(8)))
     assert other != jammed.settings.communication
+
+
+def commands():
+    """What the examples say to type, each in a line."""
+    for path in sorted((ROOT / "examples").glob("own_*.py")):
+        text = ast.get_docstring(ast.parse(path.read_text())).replace("\\\n", " ")
+        yield from (line.strip() for line in text.splitlines() if "coterie train" in line)
+
+
+@pytest.mark.parametrize("command", commands())
+def test_what_the_examples_say_to_type_trains(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = [word for word in command.split()[1:]]
+    if "--steps" in words:
+        del words[words.index("--steps") : words.index("--steps") + 2]
+    cli.main([*words, *WORDS, "--no-plots", "--quiet", "--folder", "run"])
+    run = open_run("run")
+    assert run.finished
+    name = next(word for word in command.split() if word.startswith("examples."))
+    assert name.split(":")[1] in (tmp_path / "run" / "run.json").read_text()
+
+
+def test_a_network_of_ones_own_is_in_the_policy_file(tmp_path):
+    method = coterie.IPPO(actor=Residual(4, 1, 8), critic=coterie.CNN((2,), hidden_sizes=(8,)))
+    run = train(method, Meadow(size=4), Settings(**TINY), tmp_path / "run", plots=False)
+    assert open_run(run.folder).algorithm == method
+    agent = coterie.load_policy(run.policy_file(0, "agent-0"))
+    assert 0 <= agent(np.zeros((4, 4, 2))) < 5
+    with pytest.raises(coterie.CoterieError, match=r"arrays of shape \(4, 4, 2\), but"):
+        agent(np.zeros(32))
 
 
 def test_families_of_ones_own_are_abstract():

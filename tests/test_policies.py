@@ -191,8 +191,8 @@ SIZES = r"float32\[.*\] where float32\[.*\] is expected"
 FORGED = {
     "another format": ({"format": "coterie policy 99"}, "not a policy file of this version"),
     "an unknown activation": (
-        {"model": DENSE | {"activation": "__import__"}},
-        "activation must be",
+        {"model": DENSE | {"activation": "exec"}},
+        "activation",
     ),
     "an unknown model": ({"model": {"kind": "mpl"}}, "unknown Model 'mpl'"),
     "a class that is no model": ({"model": {"kind": "subprocess:Popen"}}, "not a coterie Model"),

@@ -88,7 +88,7 @@ class Deterministic(Algorithm):
     """Largest norm of the actor's gradient; no limit by default."""
     parameter_bound: Annotated[float | None, Above(0)] = None
     """Parameters stay within +-bound, the theorems' projection; no limit by default."""
-    actor: Model = MLP((), "tanh")  # noqa: RUF009 (frozen)
+    actor: Model = MLP((), "tanh")
     """The policy's network; without hidden layers a linear policy. The theory is for smooth
     policies, and its critic is linear whatever the policy."""
 

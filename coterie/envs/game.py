@@ -20,6 +20,7 @@ from jaxtyping import Array, Bool, Float, Key, PyTree
 from coterie.bounds import require_bounds
 from coterie.envs.checks import traced
 from coterie.envs.checks.checks import Checks
+from coterie.envs.timestep import PureEnv
 from coterie.envs.timestep import Scene as Scene
 from coterie.envs.timestep import Timestep as Timestep
 from coterie.errors import EnvError, require
@@ -159,7 +160,7 @@ class Env(abc.ABC):
 
 
 @dataclass(frozen=True)
-class JaxEnv(Env):
+class JaxEnv(Env, PureEnv):
     """An environment written in JAX: pure functions of one copy, batched from outside.
 
     All agents of a `JaxEnv` share observation and action shapes (`Observation.observation` is `[N,

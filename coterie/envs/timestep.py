@@ -1,7 +1,8 @@
 """What a step of an environment leads to, what a picture of one is, and what is asked of pure
 ones."""
 
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+import abc
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -45,13 +46,18 @@ class Scene(NamedTuple):
     kinds: tuple[str, ...]
 
 
-@runtime_checkable
-class PureEnv(Protocol):
+class PureEnv(abc.ABC):
     """What the checks of environments written in JAX rely on."""
 
     @property
-    def specs(self) -> tuple[AgentSpec, ...]: ...
+    @abc.abstractmethod
+    def specs(self) -> tuple[AgentSpec, ...]:
+        """One `AgentSpec` per agent."""
 
-    def reset(self, key: Key[Array, ""]) -> tuple[Any, Observation]: ...
+    @abc.abstractmethod
+    def reset(self, key: Key[Array, ""]) -> tuple[Any, Observation]:
+        """A fresh episode: `(state, view)` with views `[N, ...]`."""
 
-    def step(self, state: Any, action: Array) -> tuple[Any, Timestep]: ...
+    @abc.abstractmethod
+    def step(self, state: Any, action: Array) -> tuple[Any, Timestep]:
+        """Play the joint action (`[N]` integers or `[N, A]` numbers in the environment's units)."""

@@ -6,7 +6,7 @@ from typing import Any, get_type_hints
 
 import numpy as np
 
-from coterie.errors import require
+from coterie.errors import require, unknown
 from coterie.graph import (
     Family,
     Graph,
@@ -32,11 +32,11 @@ class Communication:
     [2, 2, 2, 2]
     """
 
-    graph: Graph | Family = Ring()  # noqa: RUF009 (frozen)
+    graph: Graph | Family = Ring()
     """Graph of who may talk to whom: a family, which fits any team, or a graph as it is."""
     weights: Rule = metropolis
     """Rule of the averaging weights on a family's graph; a `Graph` has weights of its own."""
-    schedule: Schedule = Static()  # noqa: RUF009 (frozen)
+    schedule: Schedule = Static()
     """Schedule of which links are up in which round."""
     channels: tuple[Channel, ...] = ()
     """Channels that messages pass, in this order."""
@@ -87,6 +87,9 @@ class Communication:
         True
         """
         hints = get_type_hints(Communication)
+        for name in told:
+            if name not in hints:
+                raise unknown("key", name, hints)
         parts = {name: read(value, hints[name], GRAPH) for name, value in told.items()}
         return Communication(**{**parts, "weights": read_weights(told["weights"])})
 

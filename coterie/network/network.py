@@ -220,7 +220,7 @@ def networks(
     payloads: Sequence[str] = (),
     devices: int = 1,
     *,
-    schedule: Schedule = Static(),  # noqa: B008 (frozen)
+    schedule: Schedule = Static(),
     channels: Sequence[Channel] = (),
     shared: Mapping[str, PyTree] | None = None,
     key: Key[Array, ""] | None = None,

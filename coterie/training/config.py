@@ -132,16 +132,24 @@ def _told(value: Any) -> Any:
 def _read(kind: type, told: Mapping[str, Any]) -> dict[str, Any]:
     """Fields as they are described: `None` again, and numbers where 1 was written for 1.0."""
     known = {option.name: option for option in options_of(kind)}
-    return {name: _read_field(known.get(name), each) for name, each in told.items()}
+    return {
+        name: _read_field(known.get(name), each, getattr(kind, name, None))
+        for name, each in told.items()
+    }
 
 
-def _read_field(option: Option | None, told: Any) -> Any:
-    """One field, of the kind that it is declared to be; what is not known is refused later."""
+def _read_field(option: Option | None, told: Any, usual: Any) -> Any:
+    """One field, of the kind that it is declared to be; what is not known is refused later.
+
+    usual: its default, whose kind a part is of that does not name one.
+    """
     if option and option.optional and option.kind is not str and told == NOTHING:
         return None
     if option and option.kind is float and type(told) is int:
         told = float(told)
-    value = _read_part(option.kind if option else None, told)
+    named = isinstance(told, Mapping) and "kind" in told
+    declared = type(usual) if isinstance(usual, Part) and not named else option and option.kind
+    value = _read_part(declared, told)
     if option and not isinstance(value, Mapping) and not _has_tables(value):
         option.require(value)
     return value

@@ -17,7 +17,7 @@ from coterie.training.state import IterationStats, TrainState, iteration
 def make_update(
     algorithm: str | Algorithm,
     env: str | Env,
-    settings: Settings = Settings(),  # noqa: B008 (frozen)
+    settings: Settings = Settings(),
 ) -> tuple[
     Callable[[Key[Array, ""]], TrainState],
     Callable[[TrainState], tuple[TrainState, IterationStats]],

@@ -194,8 +194,8 @@ def settings_of(told: Mapping[str, Any]) -> Settings:
     talk = {**Communication().describe(), **told.get("communication", {})}
     try:
         communication = Communication.described(talk)
-    except TypeError as error:
-        raise ConfigError(f"communication: {error}.") from None
+    except (TypeError, KeyError, ConfigError) as error:
+        raise ConfigError(f"communication: {str(error).rstrip('.')}.") from None
     return changed(Settings(), {**told, "communication": communication})
 
 

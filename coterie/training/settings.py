@@ -21,7 +21,7 @@ class Settings:
     """Independent repetitions: seeds `seed`, `seed + 1`, ..."""
     seed: int = 0
     """The first seed; a seed decides every random number of its repetition."""
-    communication: Communication = Communication()  # noqa: RUF009 (frozen)
+    communication: Communication = Communication()
     """Graph, schedule and channels of the run."""
     updates_per_block: Annotated[int, AtLeast(1)] = 10
     """Updates compiled into one block; the host looks in between blocks."""

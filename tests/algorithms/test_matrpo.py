@@ -59,7 +59,7 @@ BETA = 0.7
 
 
 @functools.cache
-def agreeing(graph, schedule=Static(), channels=(), rounds=60):  # noqa: B008
+def agreeing(graph, schedule=Static(), channels=(), rounds=60):
     """Each round's `r` and ties, for agents that minimise `a/2 (r - b)^2` each."""
     random = np.random.default_rng(3)
     size = family(graph, 4).size
@@ -175,7 +175,7 @@ def trained(algorithm, env, talk, rounds, envs=64):
     return scan(start(jax.random.key(0)))
 
 
-def serving(algorithm, graph="ring", schedule=Static(), rounds=12):  # noqa: B008
+def serving(algorithm, graph="ring", schedule=Static(), rounds=12):
     """How likely each agent is to do what is called for in the first scene, after learning."""
     team, _ = trained(
         algorithm, Errand(), Communication(family(graph, 3), schedule=schedule), rounds
@@ -401,7 +401,7 @@ class Whole(FullRatios):
     ratio = DirectionCoefficients.ratio
 
 
-def agreed_to_first_order(graph="line", schedule=Static(), channels=(), **options):  # noqa: B008
+def agreed_to_first_order(graph="line", schedule=Static(), channels=(), **options):
     """What each agent's rounds come to."""
     seen, actions, gains, model = joint_problem()
     options = {"cg_iters": 6, "damping": 1e-3, **options}

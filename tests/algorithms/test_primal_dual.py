@@ -39,7 +39,7 @@ def played(network, rule, step, curvatures, steps=1500):
     return lift(mine)(curvatures, GOALS, network)
 
 
-def over(graph, schedule=Static(), channels=()):  # noqa: B008 (frozen)
+def over(graph, schedule=Static(), channels=()):
     return networks(graph, ("shared",), schedule=schedule, channels=channels)
 
 

@@ -33,7 +33,7 @@ START = np.random.default_rng(0).normal(size=(SIZE, 3)).astype(np.float32)
 
 
 @functools.cache
-def history(channels=(), schedule=Static(), graph="ring", rounds=60, lasting=True, seed=0):  # noqa: B008
+def history(channels=(), schedule=Static(), graph="ring", rounds=60, lasting=True, seed=0):
     """Everybody's values after each round `[R, N, 3]`, and the network at the end."""
     network = networks(
         family(graph, SIZE),

@@ -99,7 +99,8 @@ def test_a_missing_package_is_named_before_anything_is_written(name, monkeypatch
 
 def test_the_example_from_the_command_line_and_resumed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    words = "--hidden-sizes 8 --rollout-length 6 --epochs 1 --minibatches 2 --num-envs 4"
+    words = "--actor.hidden-sizes 8 --critic.hidden-sizes 8 --rollout-length 6 --epochs 1"
+    words += " --minibatches 2 --num-envs 4"
     words += " --updates-per-block 2 --steps 240"
     looks = "--num-evals 2 --eval-episodes 3 --no-plots --folder run --loggers csv"
     name = "examples.own_logger:JsonLines"

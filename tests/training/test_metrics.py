@@ -62,6 +62,7 @@ def test_rows_by_hand():
         "bytes": 50,
         "bytes/a": 40,
         "bytes/b": 60,
+        "observed_bytes": 12,
         "rounds": 4,
         "critic/bytes": 18,
         "critic/rounds": 2,

@@ -148,7 +148,8 @@ def test_control_c_stops_cleanly_and_resume_goes_on(tmp_path):
     settings = dataclasses.replace(SETTINGS, steps=400 * 48)
     train = "import sys; from coterie.cli import main; main(sys.argv[1:])"
     words = (
-        "train dpo tests.runs:Pond --hidden-sizes 8 --rollout-length 6 --epochs 1 --minibatches 2"
+        "train dpo tests.runs:Pond --actor.hidden-sizes 8 --critic.hidden-sizes 8 "
+        "--rollout-length 6 --epochs 1 --minibatches 2"
     )
     more = "--num-envs 4 --updates-per-block 2 --num-evals 2 --eval-episodes 3 --num-checkpoints 5 "
     more += "--steps 19200 --folder"

@@ -157,9 +157,9 @@ class OffPolicy(Algorithm):
     """The share of the way that targets go towards what they follow, at each gradient step."""
     max_grad_norm: Annotated[float, Above(0, infinite=True)] = 1.0
     """Largest norm of each network's gradient."""
-    actor: Model = MLP()  # noqa: RUF009 (frozen)
+    actor: Model = MLP()
     """The policy's network."""
-    critic: Model = MLP()  # noqa: RUF009 (frozen)
+    critic: Model = MLP()
     """The critic's network."""
 
     @abc.abstractmethod

@@ -91,7 +91,7 @@ class IndependentCritic(SoftCritic, name="independent"):
     of several kinds only what is alike can be.
     """
 
-    model: Model = MLP((64, 64), "leaky_relu")  # noqa: RUF009 (frozen)
+    model: Model = MLP((64, 64), "leaky_relu")
     """The critic's network."""
     share: Literal["all", "inner"] = "all"
     """Part of its critics that an agent shares: all, or (a team of several kinds) the layers

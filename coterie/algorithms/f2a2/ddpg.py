@@ -31,7 +31,7 @@ class F2A2DDPG(F2A2OffPolicy):
     moves the policy and the targets.
     """
 
-    critic: Model = MLP((64, 64), "leaky_relu")  # noqa: RUF009 (frozen)
+    critic: Model = MLP((64, 64), "leaky_relu")
     """The critics' network."""
     num_critics: Annotated[int, Between(1, 2)] = 1
     """One critic, or twins."""

@@ -47,13 +47,13 @@ class F2A2(Algorithm):
     """gamma: what a reward one step later is worth now."""
     max_grad_norm: Annotated[float, Above(0, infinite=True)] = 1.0
     """Largest norm of each network's gradient."""
-    actor: Model = MLP((64, 64), "leaky_relu")  # noqa: RUF009 (frozen)
+    actor: Model = MLP((64, 64), "leaky_relu")
     """The policy's network."""
     critic_optimizer: Literal["adam", "sgd"] = "adam"
     """Adam scales each agent's errors by their own size; sgd agrees on the mean reward's critic."""
-    consensus: Consensus = PrimalDual()  # noqa: RUF009 (frozen)
+    consensus: Consensus = PrimalDual()
     """Rule by which the team agrees on the shared parameters."""
-    objective: Objective = JointObjective()  # noqa: RUF009 (frozen)
+    objective: Objective = JointObjective()
     """Actor and critic as one objective, or (the ablation) each for itself."""
 
     recurrent_models: ClassVar[tuple[str, ...]] = ("actor",)

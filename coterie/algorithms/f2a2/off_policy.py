@@ -99,14 +99,14 @@ class F2A2OffPolicy(F2A2):
     """Steps played in every environment between two rounds of updates."""
     actor_lr: Annotated[float, Above(0)] = 1e-3
     """Adam's step size for the policy (beta_psi)."""
-    replay: ExperienceReplay = ExperienceReplay()  # noqa: RUF009 (frozen)
+    replay: ExperienceReplay = ExperienceReplay()
     """The memory of steps, and how much is learned from it."""
     tau: Annotated[float, Between(0, 1, open=True)] = 0.005
     """The share of the way that targets go towards what they follow, at each gradient step."""
     td_terms: Literal["stored", "both"] = "stored"
     """Whether terms with a temporal difference are of stored actions alone, or (as printed) also
     of actions drawn afresh, with the reward of the stored ones."""
-    opponents: Opponents = EstimatedActions()  # noqa: RUF009 (frozen)
+    opponents: Opponents = EstimatedActions()
     """Source of the other agents' actions."""
     burn_in: Annotated[int, AtLeast(0)] = 5
     """Steps that a recurrent policy is taken through before each drawn step."""

@@ -88,7 +88,7 @@ class F2A2OnPolicy(F2A2):
     """lambda of the critics' targets; the paper leaves it open."""
     entropy_coef: Annotated[float, AtLeast(0)] = 0.01
     """Weight of the policy's entropy in its objective; 0 in the paper."""
-    critic: Model = MLP((64, 64), "leaky_relu")  # noqa: RUF009 (frozen)
+    critic: Model = MLP((64, 64), "leaky_relu")
     """The critics' network."""
 
     action_space: ClassVar[Literal["any", "discrete", "continuous"]] = "any"

@@ -36,7 +36,7 @@ class F2A2SAC(F2A2OffPolicy):
 
     temperature: Annotated[float, AtLeast(0)] = 0.01
     """alpha: what a nat of entropy is worth."""
-    critic: SoftCritic = AttentionCritic()  # noqa: RUF009 (frozen)
+    critic: SoftCritic = AttentionCritic()
     """Kind of each of the twin critics."""
 
     action_space: ClassVar[Literal["any", "discrete", "continuous"]] = "discrete"

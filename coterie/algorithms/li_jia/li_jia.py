@@ -71,7 +71,7 @@ class LiJia(OffPolicy):
     that is short and a policy that is slow keep c small (see the documentation).
     """
 
-    weight_estimation: LogRatioEstimate = GossipEstimate()  # noqa: RUF009 (frozen)
+    weight_estimation: LogRatioEstimate = GossipEstimate()
     """Estimate of c: for the drawn steps only, or (as printed) kept up to date for all."""
     log_weight_clip: Annotated[float, AtLeast(0, infinite=True)] = 3.0
     """Largest distance of c from 0; at 0 nothing is reweighed."""

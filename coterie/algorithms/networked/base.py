@@ -157,9 +157,9 @@ class Networked(Algorithm):
     """Input of the critics. They can agree only on a function of what all agents see alike."""
     critic_actions: Literal["joint", "mean"] = "joint"
     """Whether critics see every agent's action, or their mean: a size that N does not change."""
-    actor: Model = MLP((64, 64), "tanh")  # noqa: RUF009 (frozen)
+    actor: Model = MLP((64, 64), "tanh")
     """The policy's network."""
-    critic: Model = MLP((64, 64), "tanh")  # noqa: RUF009 (frozen)
+    critic: Model = MLP((64, 64), "tanh")
     """The critics' networks."""
 
     action_space: ClassVar[Literal["any", "discrete", "continuous"]] = "any"

@@ -87,9 +87,9 @@ class Proximal(Algorithm):
     """Largest norm of each network's gradient."""
     value_clip: Annotated[float | None, Above(0)] = None
     """Largest change of a value from the old one in an update; no limit by default."""
-    actor: Model = MLP()  # noqa: RUF009 (frozen)
+    actor: Model = MLP()
     """The policy's network."""
-    critic: Model = MLP()  # noqa: RUF009 (frozen)
+    critic: Model = MLP()
     """The critic's network."""
 
     recurrent_models: ClassVar[tuple[str, ...]] = ("actor", "critic")

@@ -24,7 +24,7 @@ class IPPO(Proximal):
 
     clip_eps: Annotated[float, Above(0, infinite=True)] = 0.2
     """Clipping range of the ratio of new to old policy, beyond which its gradient is zero."""
-    information: Information = Information()  # noqa: RUF009 (frozen)
+    information: Information = Information()
     """Declaration of what it may know: its own; MAPPO's critics know state and team reward."""
 
     def surrogate(

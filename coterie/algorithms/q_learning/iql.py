@@ -88,7 +88,7 @@ class IQL(Algorithm):
     """Gradient steps between two copies of Q into the target."""
     max_grad_norm: Annotated[float, Above(0, infinite=True)] = 10.0
     """Largest norm of the gradient."""
-    critic: Model = MLP()  # noqa: RUF009 (frozen)
+    critic: Model = MLP()
     """The network of the values."""
 
     recurrent_models: ClassVar[tuple[str, ...]] = ("critic",)

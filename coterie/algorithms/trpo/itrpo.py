@@ -27,7 +27,7 @@ class ITRPO(TrustRegion):
 
     cg_iters: Annotated[int, AtLeast(1)] = 10
     """Steps of conjugate gradients towards a step."""
-    information: Information = Information()  # noqa: RUF009 (frozen)
+    information: Information = Information()
     """Declaration of what it may know: its own; C-TRPO knows and does all at a centre."""
 
     def start_model(self, policy: Policy, spec: LearnerSpec, key: Key[Array, ""]) -> Policy:

@@ -59,9 +59,9 @@ class TrustRegion(Algorithm):
     """The critic's passes over the samples in one update."""
     batch_size: Annotated[int, AtLeast(1)] = 64
     """Samples in one gradient step of the critic."""
-    actor: Model = MLP((128, 128), "selu")  # noqa: RUF009 (frozen)
+    actor: Model = MLP((128, 128), "selu")
     """The policy's network."""
-    critic: Model = MLP((128, 128), "selu")  # noqa: RUF009 (frozen)
+    critic: Model = MLP((128, 128), "selu")
     """The critic's network."""
 
     cg_iters: ClassVar[Any]
