@@ -21,7 +21,7 @@ from coterie.rl.widths import Widths
 
 
 class Inputs(NamedTuple):
-    """What a network takes in.
+    """Inputs of a network.
 
     size:     how many numbers, flat; how many different ones if it is `numbered`.
     shape:    what they are to a model that looks at images, `(H, W, C)`; `(size,)` for a vector.
@@ -39,7 +39,7 @@ class Inputs(NamedTuple):
 
     @staticmethod
     def of_critic(spec: Any) -> "Inputs":
-        """What a critic sees: the global state, where it is declared, else the observation."""
+        """Inputs of a critic: the global state, where it is declared, else the observation."""
         return Inputs(spec.state) if spec.state else Inputs.of(spec)
 
 
