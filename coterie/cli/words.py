@@ -128,7 +128,7 @@ def _whole(word: str) -> str:
 
 
 def negated(name: str) -> str:
-    """The name that switches a flag off: `ippo.no-recurrent`."""
+    """The name that switches a flag off: `critic.no-layer-norm`."""
     prefix, dot, last = name.rpartition(".")
     return f"{prefix}{dot}no-{last}"
 
