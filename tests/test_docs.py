@@ -6,13 +6,14 @@ import shlex
 from pathlib import Path
 
 import pytest
+from latex2mathml.converter import convert
 
 import coterie
 from coterie.catalogue import ALGORITHMS, ENVS
 from coterie.cli import main
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -80,6 +81,14 @@ def test_every_algorithm_is_public():
 def is_public(name: str) -> bool:
     value = getattr(coterie, name)
     return not name.startswith("_") and getattr(value, "__module__", "").startswith("coterie")
+
+
+def test_every_formula_becomes_mathml():
+    for page in PAGES:
+        text = re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text(), flags=re.DOTALL)
+        for formula in re.findall(r"\$\$?([^$]+)\$\$?", text):
+            found = convert(formula)  # it leaves what it does not know as it is
+            assert not re.search(r"\\|&amp;|negative", found), f"{page.name}: {formula}"
 
 
 def test_every_link_leads_somewhere():
