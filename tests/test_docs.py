@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from latex2mathml.converter import convert
 
 import coterie
 from coterie.catalogue import ALGORITHMS, ENVS
@@ -109,6 +110,14 @@ def test_docstrings_begin_with_a_verb_or_a_noun(name: str):
 def test_every_algorithm_is_public():
     kinds = {type(algorithm) for algorithm in ALGORITHMS.values()}
     assert {kind for kind in kinds if getattr(coterie, kind.__name__, None) is not kind} == set()
+
+
+def test_every_formula_becomes_mathml():
+    for page in PAGES:
+        text = re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text(), flags=re.DOTALL)
+        for formula in re.findall(r"\$\$?([^$]+)\$\$?", text):
+            found = convert(formula)  # it leaves what it does not know as it is
+            assert not re.search(r"\\|&amp;|negative", found), f"{page.name}: {formula}"
 
 
 def test_every_link_leads_somewhere():

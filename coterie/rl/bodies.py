@@ -61,19 +61,17 @@ class Layers(Body):
 
     image: `(H, W, C)`, what the flat observation is to the convolutions.
     norms: one for each dense layer, or none.
-    features: how many numbers come out.
     """
 
     layers: tuple[Dense, ...]
     activation: str = eqx.field(static=True)
-    features: int = eqx.field(static=True)
     convolutions: tuple[Convolution, ...] = ()
     norms: tuple[LayerNorm, ...] = ()
     image: tuple[int, ...] = eqx.field(static=True, default=())
 
     @property
     def width(self) -> int:
-        return self.features
+        return self.layers[-1].bias.shape[-1]
 
     def step(
         self, x: Float[Array, "*batch I"], memory: RecurrentState

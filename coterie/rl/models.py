@@ -50,6 +50,7 @@ class Fused(NamedTuple):
     seen, acted: the layer where both meet; it has weights for each, so that both may be padded.
     body:  what follows.
     activation: the non-linearity after the layer where both meet.
+    width: how many features come out in the end.
     """
 
     front: Body | None
@@ -57,6 +58,7 @@ class Fused(NamedTuple):
     acted: Array
     body: Body
     activation: Activation
+    width: int
 
 
 class Model(Part, abc.ABC):
@@ -82,7 +84,7 @@ class Model(Part, abc.ABC):
         front = self.build(keys[0], inputs)
         both = Dense.init(keys[1], front.width + actions, front.width, 2.0**0.5).weight
         seen, acted = Dense(both[: front.width], both[0] * 0.0), both[front.width :]
-        return Fused(front, seen, acted, Layers((), "relu", front.width), "relu")
+        return Fused(front, seen, acted, Layers((), "relu"), "relu", front.width)
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,8 @@ class MLP(Model, name="mlp"):
         self, key: Key[Array, ""], inputs: Inputs, body: Body, outputs: int, gain: float
     ) -> Dense:
         numbered = inputs.numbered and not self.hidden_sizes
-        return Dense.init(key, body.width, outputs, gain, numbered)
+        width = self.hidden_sizes[-1] if self.hidden_sizes else inputs.size
+        return Dense.init(key, width, outputs, gain, numbered)
 
     def fuse(self, keys: Key[Array, "2"], inputs: Inputs, actions: int) -> Fused:
         """Actions join what is seen in the first layer."""
@@ -121,7 +124,9 @@ class MLP(Model, name="mlp"):
         both = Dense.init(keys[0], inputs.size + actions, first, 2.0**0.5)
         seen = Dense(both.weight[: inputs.size], both.bias, inputs.numbered)
         body = MLP(tuple(rest), self.activation, self.layer_norm).build(keys[1], Inputs(first))
-        return Fused(None, seen, both.weight[inputs.size :], body, self.activation)
+        return Fused(
+            None, seen, both.weight[inputs.size :], body, self.activation, self.hidden_sizes[-1]
+        )
 
 
 @dataclass(frozen=True)
@@ -187,7 +192,6 @@ class CNN(Model, name="cnn"):
         return Layers(
             layers.layers,
             self.activation,
-            layers.width,
             convolutions,
             layers.norms,
             inputs.shape,
@@ -203,4 +207,4 @@ def dense(keys: Any, inputs: int, model: Any, numbered: bool = False) -> Layers:
         for place, (key, before, after) in enumerate(sizes)
     )
     norms = tuple(map(LayerNorm.init, hidden)) if model.layer_norm else ()
-    return Layers(layers, model.activation, hidden[-1] if hidden else inputs, (), norms)
+    return Layers(layers, model.activation, (), norms)

@@ -141,10 +141,10 @@ class ActionCritic(eqx.Module):
     def init(keys: Key[Array, "2"], model: Model, inputs: Inputs, actions: int) -> "ActionCritic":
         """A critic of `actions` numbers; its model has no memory."""
         body_key, head_key = jax.random.split(keys[1])
-        front, seen, acted, body, activation = model.fuse(
+        front, seen, acted, body, activation, width = model.fuse(
             jnp.stack([keys[0], body_key]), inputs, actions
         )
-        head = Dense.init(head_key, body.width, 1, 1.0)
+        head = Dense.init(head_key, width, 1, 1.0)
         return ActionCritic(seen, acted, body, head, front, activation)
 
     def value(

@@ -317,13 +317,16 @@ def test_models_of_others_learn_what_they_did_and_guess_what_they_will():
     drawn = scene.sequence._replace(real=jnp.ones((3, count), bool))
     scene = JointBatch(drawn, *map(jnp.asarray, (seen[:3], acted[:3], seen[3])))
 
+    def never():
+        raise AssertionError("nobody is asked what it would do")
+
     def observer(network):
         def once(known, _):
             known, said = opponents.learn(known, scene, network, rule)
             return known, said["opponent_model/accuracy"]
 
         known, right = jax.lax.scan(once, opponents.init(KEY, spec, 5, rule), None, length=200)
-        return opponents.predict(known, scene, network, None, KEY)[0], right
+        return opponents.predict(known, scene, network, never, KEY)[0], right
 
     would, right = jax.jit(lift(observer))(
         networks(family("complete", TEAM), joint_observable=True)

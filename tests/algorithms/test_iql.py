@@ -35,7 +35,7 @@ IQL_BY_HAND = with_options(
 
 def table(values):
     """A network whose value of action `a` in state `s` (seen one-hot) is `values[s, a]`."""
-    body = Layers((Dense(jnp.eye(2), jnp.zeros(2)),), "relu", 2)
+    body = Layers((Dense(jnp.eye(2), jnp.zeros(2)),), "relu")
     return Policy(body, Dense(jnp.array(values, jnp.float32), jnp.zeros(2)), None, MLP((2,)))
 
 

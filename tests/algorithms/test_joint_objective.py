@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coterie.algorithms.f2a2.joint_objective import JointObjective, truncated
+from coterie.algorithms.f2a2.joint_objective import AlternatingObjective, JointObjective, truncated
 
 S, A = 3, 4
 A1, A2, TEMPERATURE = 0.7, 1.6, 0.3
@@ -210,7 +210,7 @@ def test_where_a_joint_critic_rests(preferred):
 
 
 def test_alternating_steps_are_what_is_left_without_either():
-    plain, zero = JointObjective(), jnp.zeros(2)
+    plain, zero = AlternatingObjective(), jnp.zeros(2)
     values, target = jnp.array([[1.0, 3.0]]), jnp.array([0.0, 1.0])
     np.testing.assert_allclose(plain.critic_stored(values, target, zero + 9), [0.5, 2.0])
     np.testing.assert_allclose(plain.pathwise_term(values, target, zero), values[0])

@@ -314,7 +314,7 @@ def test_a_warm_start_goes_on_where_the_last_update_stopped(ratios):
 def test_intervals_are_refused():
     with pytest.raises(ConfigError, match="the two ends of a link have to meet at once"):
         talk = Communication(family("ring", 3), schedule=AsyncIntervals(4.0))
-        require_fit(talk, MATRPO(), Errand().specs, ("a", "b", "c"))
+        require_fit(talk, MATRPO(), (LearnerSpec(2, Discrete(3)),) * 3, ("a", "b", "c"))
 
 
 def test_one_link_at_a_time_is_enough_and_no_talk_is_not():

@@ -184,7 +184,7 @@ def chosen(policy, view):
 @pytest.mark.parametrize("form", FORMS)
 def test_the_policy_climbs_the_teams_error(form):
     """`R(s, a) - mu + gamma V(s') - V(s)`, later ones counted by the trace."""
-    algorithm = NetworkedAC(**LINEAR | FORMS[form] | {"gae_lambda": 0.5})
+    algorithm = with_options(NetworkedAC(), **LINEAR | FORMS[form] | {"gae_lambda": 0.5})
     (agents, trajectory, network, keys), learn, _ = taught(algorithm)
     after, _, _ = learn(agents, trajectory, network, keys)
     for i in range(4):
@@ -206,7 +206,7 @@ def test_the_policy_climbs_the_teams_error(form):
 
 def test_what_follows_after_an_agent_has_left_is_none_of_its_advantage():
     """It is paid 1, 1 and leaves; the others play on, and `R` is -8 then; V is 0 everywhere."""
-    algorithm = NetworkedAC(**LINEAR | {"discount": 0.97, "gae_lambda": 0.5})
+    algorithm = with_options(NetworkedAC(), **LINEAR | {"discount": 0.97, "gae_lambda": 0.5})
     spec = LearnerSpec(1, Discrete(2), leaves=True, state=1, sizes=(2, 2))
     state, _ = algorithm.init(jax.random.key(0), spec)
     alone = of(0, networks(family("none", 2), ("critic",)))
@@ -234,7 +234,7 @@ def test_what_follows_after_an_agent_has_left_is_none_of_its_advantage():
 @pytest.mark.parametrize("crowd", ["joint", "mean"])
 @pytest.mark.parametrize("form", FORMS)
 def test_one_step_of_algorithm_1_is_the_papers_formulas(form, crowd):
-    algorithm = NetworkedQAC(**LINEAR | FORMS[form], critic_actions=crowd)
+    algorithm = with_options(NetworkedQAC(), **LINEAR | FORMS[form], critic_actions=crowd)
     (agents, trajectory, _, keys), learn, _ = taught(algorithm)
     after, _, _ = learn(agents, trajectory, networks(family("none", 4), ("critic",)), keys)
     for i in range(4):
@@ -310,7 +310,7 @@ def test_complete_and_uniform_is_the_critic_of_the_mean_reward():
 
 def test_the_step_before_a_cut_is_left_out_and_the_last_one_waits():
     (agents, trajectory, network, keys), learn, _ = taught(
-        NetworkedQAC(**{**LINEAR, "rollout_length": 6})
+        with_options(NetworkedQAC(), **{**LINEAR, "rollout_length": 6})
     )
     after, _, _ = learn(agents, trajectory, network, keys)
     assert_same(after.last.reward, trajectory.reward[:, -1])

@@ -14,7 +14,6 @@ from coterie.algorithms import (
     F2A2DDPG,
     MATRPO,
     CommunicatedActions,
-    IndependentCritic,
     LiJia,
     NetworkedAC,
     TrackingEstimate,
@@ -369,13 +368,26 @@ def test_unequal_agents_can_agree(algorithm):
     """What is sent is as long for everybody; a critic of the own view is not, and says so."""
     env, talk = noise(algorithm), Communication(family("ring", 4))
     specs = resolve_specs(env, env.vectorize(1), algorithm.information)
-    names = tuple("abcd")
-    if not isinstance(getattr(algorithm, "critic", None), IndependentCritic):
-        return require_fit(talk, algorithm, specs, names)
+    one, other = (
+        jax.eval_shape(
+            lambda spec=spec: algorithm.information.lasting(
+                algorithm.init(jax.random.key(0), spec)[0]
+            )
+        )
+        for spec in specs[:2]
+    )
+    if jax.tree.map(jnp.shape, one) == jax.tree.map(jnp.shape, other):
+        return require_fit(talk, algorithm, specs, tuple("abcd"))
+    assert not algorithm.information.state  # they see the same where they see the state
     with pytest.raises(EnvError, match=r"'critic' of a and of b .* have no average"):
-        require_fit(talk, algorithm, specs, names)
-    inner = with_options(algorithm, share="inner", hidden_sizes=(8, 6))
-    require_fit(talk, inner, specs, names)
+        require_fit(talk, algorithm, specs, tuple("abcd"))
+
+
+def test_of_critics_of_own_views_the_inner_layers_can_be_shared():
+    inner = with_options(PLAIN["f2a2-isac"], share="inner", hidden_sizes=(8, 6))
+    env = noise(inner)
+    specs = resolve_specs(env, env.vectorize(1), inner.information)
+    require_fit(Communication(family("ring", 4)), inner, specs, tuple("abcd"))
     shared = inner.information.lasting(inner.init(jax.random.key(0), specs[0])[0])["critic"]
     assert [x.shape for x in jax.tree.leaves(shared)] == 2 * [(8, 6), (6,)]
 

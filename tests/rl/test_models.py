@@ -90,7 +90,7 @@ def test_a_memory_may_start_anywhere():
 
 def test_layers_by_hand():
     layer = Dense(jnp.array([[1.0, 2.0], [3.0, 4.0]]), jnp.array([10.0, 20.0]))
-    net = Layers((layer,), "relu", 2)
+    net = Layers((layer,), "relu")
     assert net.step(jnp.array([1.0, -1.0]), ())[0].tolist() == [8.0, 18.0]
     assert net.step(jnp.array([-9.0, 0.0]), ())[0].tolist() == [1.0, 2.0]
     assert (

@@ -234,7 +234,7 @@ class Networked(Algorithm):
         average = state.average + jnp.minimum(rates[1], 1.0) * (reward - state.average)
         metrics = {
             "critic_loss": loss,
-            "advantage": jnp.sqrt(mean(lesson.advantage**2, lesson.counts)),
+            "advantage_rms": jnp.sqrt(mean(lesson.advantage**2, lesson.counts)),
             "average_reward": average,
         }
         optimizers = actor_optimizer, critic_optimizer
