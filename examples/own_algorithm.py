@@ -12,7 +12,7 @@ import optax
 
 from coterie import MLP, Algorithm, Information, Inputs, LearnerSpec, Model, Payload
 from coterie.algorithms.base.advantages import values_and_gae
-from coterie.algorithms.base.algorithm import Action
+from coterie.algorithms.base.algorithm import ActionOnly
 from coterie.rl.masked_stats import mean, standardize
 from coterie.rl.networks import Critic, Policy
 
@@ -36,7 +36,7 @@ class GossipA2C(Algorithm):
         return (models, optax.adam(self.lr).init(eqx.filter(models, eqx.is_array))), ()
 
     def act(self, state: Any, memory: Any, view: Any, key: jax.Array) -> tuple:
-        return Action(self.policy(state).distribution(view).sample(key)), memory
+        return ActionOnly(self.policy(state).distribution(view).sample(key)), memory
 
     def learn(self, state: Any, trajectory: Any, network: Any, key: jax.Array) -> tuple:
         (models, optimizer), view = state, trajectory.view

@@ -1,6 +1,7 @@
 """Graphs, families, schedules and channels of a user's own: trained, written down, read again."""
 
 import ast
+import inspect
 import json
 import sys
 from dataclasses import dataclass, replace

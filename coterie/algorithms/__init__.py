@@ -1,7 +1,8 @@
 """Decentralised learning rules, each written from one agent's view."""
 
+from coterie.algorithms.base import ActionOnly as ActionOnly
+from coterie.algorithms.base import ActOutput as ActOutput
 from coterie.algorithms.base import Algorithm as Algorithm
-from coterie.algorithms.base import Decision as Decision
 from coterie.algorithms.base import Information as Information
 from coterie.algorithms.base import Trajectory as Trajectory
 from coterie.algorithms.base.off_policy import ExperienceReplay as ExperienceReplay

@@ -26,7 +26,7 @@ Parameters = tuple[Body, Dense]
 """What the mean of a policy depends on."""
 
 
-class Push(NamedTuple):
+class PerturbedAction(NamedTuple):
     """An action and my compatible features `grad_theta mu(s) (a - mu(s))`, `[G, ...]`."""
 
     action: Float[Array, "G D"]
@@ -135,7 +135,7 @@ class Deterministic(Algorithm):
 
     def act(
         self, state: DeterministicState, memory: tuple[()], view: Observation, key: Key[Array, ""]
-    ) -> tuple[Push, tuple[()]]:
+    ) -> tuple[PerturbedAction, tuple[()]]:
         parameters = _parameters(state.policy)
         noise = jax.random.normal(key, _means(parameters, view).shape)
         push = _real(self.action_noise_std * noise, view)
@@ -143,7 +143,7 @@ class Deterministic(Algorithm):
         def along(view: Observation, push: Float[Array, " D"]) -> PyTree:
             return jax.grad(lambda p: jnp.sum(_means(p, view) * push))(parameters)
 
-        return Push(_means(parameters, view) + push, jax.vmap(along)(view, push)), memory
+        return PerturbedAction(_means(parameters, view) + push, jax.vmap(along)(view, push)), memory
 
     def learn(
         self,

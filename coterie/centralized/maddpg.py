@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from coterie.algorithms.base.algorithm import Action, Information, Metrics, Trajectory, joint
+from coterie.algorithms.base.algorithm import ActionOnly, Information, Metrics, Trajectory, joint
 from coterie.algorithms.base.off_policy import (
     ActorCriticState,
     CriticTargets,
@@ -80,8 +80,8 @@ class MADDPG(OffPolicy):
 
     def act(
         self, state: OffPolicyState, memory: tuple[()], view: Observation, key: Key[Array, ""]
-    ) -> tuple[Action, tuple[()]]:
-        return Action(state.actor_critic.models.policy.distribution(view).sample(key)), memory
+    ) -> tuple[ActionOnly, tuple[()]]:
+        return ActionOnly(state.actor_critic.models.policy.distribution(view).sample(key)), memory
 
     def steps(self, trajectory: Trajectory) -> Transition:
         everybody = joint(trajectory)

@@ -124,7 +124,9 @@ class MLP(Model, name="mlp"):
         both = Dense.init(keys[0], inputs.size + actions, first, 2.0**0.5)
         seen = Dense(both.weight[: inputs.size], both.bias, inputs.numbered)
         body = MLP(tuple(rest), self.activation, self.layer_norm).build(keys[1], Inputs(first))
-        return Fused(None, seen, both.weight[inputs.size :], body, self.activation, self.hidden_sizes[-1])
+        return Fused(
+            None, seen, both.weight[inputs.size :], body, self.activation, self.hidden_sizes[-1]
+        )
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
-from coterie.algorithms import Decision
+from coterie.algorithms import ActionOnly, ActOutput
 from coterie.envs.game import Env, Timestep, VectorEnv
 from coterie.errors import require
 from coterie.network import lift
@@ -55,12 +55,6 @@ class StepKeys(NamedTuple):
 
     agents: Key[Array, "*T N"]
     envs: Key[Array, "*T"]
-
-
-class Choice(NamedTuple):
-    """What somebody decides who no longer learns: the actions, `[G, ...]`."""
-
-    action: Array
 
 
 class Moment(NamedTuple):
@@ -102,7 +96,7 @@ class Player(NamedTuple):
             state is `None` before a step.
     """
 
-    decide: Callable[[PyTree, Observation, Key[Array, " N"]], tuple[Decision, PyTree]]
+    decide: Callable[[PyTree, Observation, Key[Array, " N"]], tuple[ActOutput, PyTree]]
     vector: VectorEnv
     scale: ActionScaling
     start: PyTree
@@ -162,11 +156,13 @@ def policy_player(
     greedy: they take their most likely actions instead of drawing them.
     """
 
-    def one(policy: Policy, memory: PyTree, view: Observation, key: Array) -> tuple[Choice, PyTree]:
+    def one(
+        policy: Policy, memory: PyTree, view: Observation, key: Array
+    ) -> tuple[ActionOnly, PyTree]:
         action, memory = decide(policy, memory, view, key, greedy)
-        return Choice(action), memory
+        return ActionOnly(action), memory
 
-    def team(memory: PyTree, view: Observation, keys: Array) -> tuple[Choice, PyTree]:
+    def team(memory: PyTree, view: Observation, keys: Array) -> tuple[ActionOnly, PyTree]:
         return lift(one)(policies, memory, view, keys)
 
     start = lift(lambda policy: policy.body.start())(policies)

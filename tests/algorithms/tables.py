@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from coterie.algorithms import Trajectory
-from coterie.algorithms.base.algorithm import Action
+from coterie.algorithms.base.algorithm import ActionOnly
 from coterie.algorithms.base.tabular import TabularState
 from coterie.graph import family
 from coterie.network import lift, networks
@@ -27,7 +27,7 @@ def told(here, action, reward, there, ends=None, able=None, able_there=None, pre
     ends = never if ends is None else jnp.asarray(ends, bool)
     return Trajectory(
         view(here, able),
-        Action(jnp.asarray(action)),
+        ActionOnly(jnp.asarray(action)),
         reward,
         ends,
         never,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from coterie.algorithms import DPO
-from coterie.algorithms.ppo.base import Choice, Sample
+from coterie.algorithms.ppo.base import DrawnAction, Sample
 from coterie.algorithms.ppo.dpo import Penalties, smooth_root
 from coterie.catalogue import ALGORITHMS
 from coterie.rl.distributions import Categorical, Gaussian
@@ -27,7 +27,7 @@ def surrogate(algorithm, logits, present=None):
     """The algorithm's surrogate of the policy with these logits, at its initial penalties."""
     return algorithm.surrogate(
         Categorical.of(logits),
-        Choice(jnp.array(ACTION), Categorical.of(jnp.array(OLD))),
+        DrawnAction(jnp.array(ACTION), Categorical.of(jnp.array(OLD))),
         jnp.array(ADVANTAGE),
         present,
         algorithm.start_coefficients(),
@@ -103,7 +103,7 @@ def test_the_same_holds_for_a_gaussian_policy():
     mean, action = jnp.array(OLD[..., :2]), jnp.array(NEW[..., :2])
 
     def objective(mean, log_std):
-        old = Choice(action, Gaussian(jnp.array(OLD[..., :2]), jnp.zeros((3, 4, 2))))
+        old = DrawnAction(action, Gaussian(jnp.array(OLD[..., :2]), jnp.zeros((3, 4, 2))))
         new = Gaussian(mean, log_std)
         algorithm = DPO(entropy_coef=0.0, sqrt_kl_coef=1.0, kl_coef=1.0)
         return algorithm.surrogate(new, old, jnp.array(ADVANTAGE), None, penalties(1, 1), TEAM)
@@ -156,7 +156,7 @@ def test_the_optimum_near_the_old_policy_has_a_dead_zone(root_penalty):
     def objective(x):
         return algorithm.surrogate(
             Categorical.of(spread + x),
-            Choice(jnp.array(action), Categorical.of(spread)),
+            DrawnAction(jnp.array(action), Categorical.of(spread)),
             jnp.array(value[action], jnp.float32),
             None,
             penalties(root_penalty, linear),
@@ -202,7 +202,7 @@ def adapted(algorithm, divergences, before, present=None):
     new = Gaussian(jnp.sqrt(2 * jnp.array(divergences))[None, :, None], zeros)
     blank = zeros[..., 0]
     sample = Sample(
-        Observation(zeros, None, present), blank > 0, Choice(zeros, old), blank, blank, blank
+        Observation(zeros, None, present), blank > 0, DrawnAction(zeros, old), blank, blank, blank
     )
     return algorithm.adapt(before, sample, lambda: new)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from coterie.algorithms import F2A2COMA, AlternatingObjective, Trajectory
-from coterie.algorithms.ppo.base import Choice
+from coterie.algorithms.ppo.base import DrawnAction
 from coterie.catalogue import make_env
 from coterie.centralized import COMA
 from coterie.errors import ConfigError
@@ -78,7 +78,7 @@ def trajectory(policy=OLDER):
         return jnp.where(flags[2][..., None], final, later)
 
     after = jax.tree.map(following, seen, view(*shape))
-    return Trajectory(seen, Choice(action, choices), numbers(*shape), *flags, after, (), joint)
+    return Trajectory(seen, DrawnAction(action, choices), numbers(*shape), *flags, after, (), joint)
 
 
 PLAYED = trajectory()
@@ -144,7 +144,7 @@ def test_the_loss_is_the_stated_objective():
     flags = [jnp.zeros((1, count), bool)] * 3
     target = numbers(1, count)
     played = Trajectory(
-        seen, Choice(action, policy.distribution(seen)), target, *flags, seen, (), every
+        seen, DrawnAction(action, policy.distribution(seen)), target, *flags, seen, (), every
     )
     algorithm = dataclasses.replace(LITTLE, discount=0.0)  # what is paid is the target
     coded = gradient(algorithm, models, played)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from coterie.algorithms import IPPO
-from coterie.algorithms.ppo.base import Choice, Sample
+from coterie.algorithms.ppo.base import DrawnAction, Sample
 from coterie.rl.distributions import Categorical
 
 # ratio, advantage, what counts with a clip of 0.2, its slope in the ratio
@@ -27,7 +27,7 @@ def test_the_clipped_surrogate(ratio, advantage, gain, slope):
     def objective(ratio):
         new = jnp.log(jnp.stack([ratio * chance, 1 - ratio * chance]))[None, None]
         old = Categorical(jnp.log(jnp.array([[[chance, 1 - chance]]])))
-        choice = Choice(jnp.zeros((1, 1), jnp.int32), old)
+        choice = DrawnAction(jnp.zeros((1, 1), jnp.int32), old)
         scores = jnp.full((1, 1), advantage)
         return IPPO(entropy_coef=0.0).surrogate(Categorical(new), choice, scores, None, (), 3)
 
@@ -39,7 +39,7 @@ def test_the_clipped_surrogate(ratio, advantage, gain, slope):
 
 def test_entropy_is_added_and_absent_samples_are_not():
     policy = Categorical.of(jnp.log(jnp.array([[[0.5, 0.5], [0.9, 0.1]]])))
-    choice = Choice(jnp.zeros((1, 2), jnp.int32), policy)
+    choice = DrawnAction(jnp.zeros((1, 2), jnp.int32), policy)
     present = jnp.array([[True, False]])
     gain = IPPO(entropy_coef=0.1).surrogate(policy, choice, jnp.full((1, 2), 3.0), present, (), 3)
     assert float(gain) == pytest.approx(3.0 + 0.1 * np.log(2))

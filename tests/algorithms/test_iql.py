@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from coterie.algorithms import IQL, Trajectory
-from coterie.algorithms.base.algorithm import Action
+from coterie.algorithms.base.algorithm import ActionOnly
 from coterie.graph import family
 from coterie.network import lift, networks
 from coterie.rl.bodies import Layers
@@ -54,7 +54,7 @@ def stream(mask=None, present=None):
     free = None if mask is None else jnp.ones((3, 1, 2), bool)
     return Trajectory(
         Observation(one_hot[jnp.array([0, 1, 1])][:, None], free, here),
-        Action(jnp.array([[1], [0], [1]])),
+        ActionOnly(jnp.array([[1], [0], [1]])),
         jnp.array([[1.0], [2.0], [3.0]]),
         flags[1],
         flags[2],

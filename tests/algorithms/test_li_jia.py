@@ -10,7 +10,7 @@ import pytest
 
 from coterie.algorithms import LiJia, Trajectory
 from coterie.algorithms.base.off_policy import Models
-from coterie.algorithms.li_jia.li_jia import Throw, Transition
+from coterie.algorithms.li_jia.li_jia import SquashedAction, Transition
 from coterie.algorithms.li_jia.others_log_ratio import (
     PAYLOAD,
     GossipEstimate,
@@ -196,7 +196,7 @@ def test_a_weighted_gradient_is_that_of_the_policy_of_now():
 def trajectory(shape=(2, 4)):
     view = Observation(jnp.ones((*shape, 2)))
     no, zeros = jnp.zeros(shape, bool), jnp.zeros(shape)
-    thrown = Throw(jnp.zeros((*shape, 2)), jnp.zeros((*shape, 2)), zeros)
+    thrown = SquashedAction(jnp.zeros((*shape, 2)), jnp.zeros((*shape, 2)), zeros)
     return Trajectory(view, thrown, zeros + 1.0, no, ~no, ~no, view, ())
 
 

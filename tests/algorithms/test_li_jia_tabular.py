@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from coterie.algorithms import LiJiaTabular, Trajectory
-from coterie.algorithms.base.algorithm import Action
+from coterie.algorithms.base.algorithm import ActionOnly
 from coterie.errors import ConfigError
 from coterie.graph import family
 from coterie.network import lift, networks
@@ -49,7 +49,7 @@ def in_coterie(method, keys):
         following = jnp.sum(sums[(state, *joint)] <= fate)
         record = Trajectory(
             Observation(seen(state).observation[:, None]),
-            Action(decision.action[:, None]),
+            ActionOnly(decision.action[:, None]),
             jnp.full((AGENTS, 1, 1), paid),
             never,
             never,

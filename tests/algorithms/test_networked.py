@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from coterie.algorithms import NetworkedAC, NetworkedQAC, Trajectory
-from coterie.algorithms.base.algorithm import Action
+from coterie.algorithms.base.algorithm import ActionOnly
 from coterie.algorithms.networked.networked_q import Step
 from coterie.centralized import CENTRAL_AC
 from coterie.envs.game import AgentSpec, Box, Discrete, JaxEnv, Observation, Timestep
@@ -219,7 +219,7 @@ def test_what_follows_after_an_agent_has_left_is_none_of_its_advantage():
     for flags in ((ends, never), (never, ends)):
         trajectory = Trajectory(
             view,
-            Action(jnp.zeros((3, 1), int)),
+            ActionOnly(jnp.zeros((3, 1), int)),
             paid,
             *flags,
             over,

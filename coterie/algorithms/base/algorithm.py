@@ -67,14 +67,14 @@ AS_ONE = Information(reward="team", central=True, joint_control=True)
 
 
 @runtime_checkable
-class Decision(Protocol):
+class ActOutput(Protocol):
     """What `act` returns: at least the action, in normalised units for a `Box`."""
 
     @property
     def action(self) -> Array: ...
 
 
-class Action(NamedTuple):
+class ActionOnly(NamedTuple):
     """The decision of those who need to remember nothing else: the action, `[G, ...]`."""
 
     action: Array
@@ -180,7 +180,7 @@ class Algorithm(abc.ABC):
     @abc.abstractmethod
     def act(
         self, state: PyTree, memory: PyTree, view: Observation, key: Key[Array, ""]
-    ) -> tuple[Decision, PyTree]:
+    ) -> tuple[ActOutput, PyTree]:
         """Decide in each of `G` environments (`view` is `[G, ...]`) and remember."""
 
     @abc.abstractmethod

@@ -8,7 +8,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from coterie.algorithms.base.algorithm import Action, Algorithm, Information, Metrics, Trajectory
+from coterie.algorithms.base.algorithm import (
+    ActionOnly,
+    Algorithm,
+    Information,
+    Metrics,
+    Trajectory,
+)
 from coterie.bounds import AtLeast, Between
 from coterie.errors import require
 from coterie.network import Network
@@ -112,12 +118,12 @@ class Tabular(Algorithm):
 
     def act(
         self, state: TabularState, memory: tuple[()], view: Observation, key: Key[Array, ""]
-    ) -> tuple[Action, tuple[()]]:
+    ) -> tuple[ActionOnly, tuple[()]]:
         def one(view: Observation, chance: Float[Array, ""]) -> Int[Array, ""]:
             return self.choose(state, row(state.rows, _number(view)), view, chance)
 
         chances = jax.random.uniform(key, view.observation.shape[:1])
-        return Action(jax.vmap(one)(view, chances)), memory
+        return ActionOnly(jax.vmap(one)(view, chances)), memory
 
     def learn(
         self, state: TabularState, trajectory: Trajectory, network: Network, key: Key[Array, ""]

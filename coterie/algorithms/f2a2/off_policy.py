@@ -32,7 +32,7 @@ from coterie.rl.replay import Replay
 from coterie.types import LearnerSpec, Observation, blank_observation
 
 
-class Play(NamedTuple):
+class RecordedAction(NamedTuple):
     """An action, what it was drawn from, and what the policy remembered before; `[G, ...]`."""
 
     action: Array
@@ -165,7 +165,7 @@ class F2A2OffPolicy(F2A2):
 
     def act(
         self, state: OffPolicyState, memory: RecurrentState, view: Observation, key: Key[Array, ""]
-    ) -> tuple[Play, RecurrentState]:
+    ) -> tuple[RecordedAction, RecurrentState]:
         return _played(state.actor_critic.models.policy, memory, view, key)
 
     def learn(
@@ -300,7 +300,7 @@ class F2A2OffPolicy(F2A2):
         """A remembered step of zeros, for its shapes."""
         view, zero = blank_observation(spec)._replace(state=None), jnp.zeros(())
 
-        def acting() -> Play:
+        def acting() -> RecordedAction:
             policy = self.models(jax.random.key(0), spec).policy
             return _played(policy, policy.body.start(), view, jax.random.key(0))[0]
 
@@ -329,9 +329,9 @@ def _steps(trajectory: Trajectory) -> Transition:
 
 def _played(
     policy: Policy, memory: RecurrentState, view: Observation, key: Key[Array, ""]
-) -> tuple[Play, RecurrentState]:
+) -> tuple[RecordedAction, RecurrentState]:
     choices, after = policy.step(view, memory)
-    return Play(choices.sample(key), choices, memory), after
+    return RecordedAction(choices.sample(key), choices, memory), after
 
 
 def _tried(

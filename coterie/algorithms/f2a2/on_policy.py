@@ -14,7 +14,7 @@ from coterie.algorithms.base.advantages import values_and_gae
 from coterie.algorithms.base.algorithm import Information, Metrics, Trajectory, joint
 from coterie.algorithms.base.off_policy import Models
 from coterie.algorithms.f2a2.f2a2 import F2A2, JOINT
-from coterie.algorithms.ppo.base import Choice
+from coterie.algorithms.ppo.base import DrawnAction
 from coterie.bounds import Above, AtLeast, Between
 from coterie.network import Network
 from coterie.rl.bodies import RecurrentState
@@ -141,9 +141,9 @@ class F2A2OnPolicy(F2A2):
         memory: RecurrentState,
         view: Observation,
         key: Key[Array, ""],
-    ) -> tuple[Choice, RecurrentState]:
+    ) -> tuple[DrawnAction, RecurrentState]:
         choices, memory = state.models.policy.step(view, memory)
-        return Choice(choices.sample(key), choices), memory
+        return DrawnAction(choices.sample(key), choices), memory
 
     def learn(
         self,

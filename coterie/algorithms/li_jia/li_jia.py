@@ -31,7 +31,7 @@ from coterie.rl.networks import ActionCritic, Policy
 from coterie.types import LearnerSpec, Observation, blank_observation
 
 
-class Throw(NamedTuple):
+class SquashedAction(NamedTuple):
     """An action `tanh(u)`, its `u`, and the log density of `u` when it was drawn; `[G, ...]`."""
 
     action: Float[Array, "G D"]
@@ -121,13 +121,13 @@ class LiJia(OffPolicy):
 
     def act(
         self, state: OffPolicyState, memory: tuple[()], view: Observation, key: Key[Array, ""]
-    ) -> tuple[Throw, tuple[()]]:
+    ) -> tuple[SquashedAction, tuple[()]]:
         choices = _choices(state.actor_critic.models.policy, view)
         inner = choices.inner.sample(key)
-        return Throw(jnp.tanh(inner), inner, choices.inner.log_prob(inner)), memory
+        return SquashedAction(jnp.tanh(inner), inner, choices.inner.log_prob(inner)), memory
 
     def steps(self, trajectory: Trajectory) -> Transition:
-        thrown: Throw = trajectory.decision
+        thrown: SquashedAction = trajectory.decision
         shape = trajectory.reward.shape
         drift = self.weight_estimation.start(trajectory.reward.size)
         return Transition(

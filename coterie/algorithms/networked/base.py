@@ -11,7 +11,13 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
-from coterie.algorithms.base.algorithm import Action, Algorithm, Information, Metrics, Trajectory
+from coterie.algorithms.base.algorithm import (
+    ActionOnly,
+    Algorithm,
+    Information,
+    Metrics,
+    Trajectory,
+)
 from coterie.bounds import Above, AtLeast, Between
 from coterie.internal.parts import Part
 from coterie.network import Network, Payload, chunked
@@ -200,8 +206,8 @@ class Networked(Algorithm):
 
     def act(
         self, state: NetworkedState, memory: tuple[()], view: Observation, key: Key[Array, ""]
-    ) -> tuple[Action, tuple[()]]:
-        return Action(state.policy.distribution(view).sample(key)), memory
+    ) -> tuple[ActionOnly, tuple[()]]:
+        return ActionOnly(state.policy.distribution(view).sample(key)), memory
 
     def learn(
         self, state: NetworkedState, trajectory: Trajectory, network: Network, key: Key[Array, ""]

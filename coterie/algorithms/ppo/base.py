@@ -29,7 +29,7 @@ from coterie.rl.optimizers import clipped_adams
 from coterie.types import LearnerSpec, Observation
 
 
-class Choice(NamedTuple):
+class DrawnAction(NamedTuple):
     """An action and the distribution it was drawn from, `[G, ...]`."""
 
     action: Array
@@ -57,7 +57,7 @@ class Sample(NamedTuple):
 
     view: Observation
     over: Bool[Array, "T G"]
-    old: Choice
+    old: DrawnAction
     advantage: Float[Array, "T G"]
     target: Float[Array, "T G"]
     value: Float[Array, "T G"]
@@ -98,7 +98,7 @@ class Proximal(Algorithm):
     def surrogate(
         self,
         new: Distribution,
-        old: Choice,
+        old: DrawnAction,
         advantage: Float[Array, "T G"],
         present: Bool[Array, "T G"] | None,
         coefficients: PyTree,
@@ -136,12 +136,14 @@ class Proximal(Algorithm):
 
     def act(
         self, state: PPOState, memory: RecurrentStates, view: Observation, key: Key[Array, ""]
-    ) -> tuple[Choice, RecurrentStates]:
+    ) -> tuple[DrawnAction, RecurrentStates]:
         distribution, remembered = state.policy.step(view, memory.policy)
         judged = memory.critic
         if self.critic.recurrent:
             judged = state.critic.body.step(view.critic_input, memory.critic)[1]
-        return Choice(distribution.sample(key), distribution), RecurrentStates(remembered, judged)
+        return DrawnAction(distribution.sample(key), distribution), RecurrentStates(
+            remembered, judged
+        )
 
     def learn(
         self, state: PPOState, trajectory: Trajectory, network: Network, key: Key[Array, ""]

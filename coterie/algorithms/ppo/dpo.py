@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from coterie.algorithms.base.algorithm import Metrics
-from coterie.algorithms.ppo.base import Choice, Proximal, Sample
+from coterie.algorithms.ppo.base import DrawnAction, Proximal, Sample
 from coterie.bounds import Above, AtLeast
 from coterie.rl.distributions import Distribution
 from coterie.rl.masked_stats import mean
@@ -57,7 +57,7 @@ class DPO(Proximal):
     def surrogate(
         self,
         new: Distribution,
-        old: Choice,
+        old: DrawnAction,
         advantage: Float[Array, "T G"],
         present: Bool[Array, "T G"] | None,
         coefficients: Penalties,

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
 from coterie.algorithms.base.algorithm import Information
-from coterie.algorithms.ppo.base import Choice, Proximal
+from coterie.algorithms.ppo.base import DrawnAction, Proximal
 from coterie.bounds import Above
 from coterie.rl.distributions import Distribution
 from coterie.rl.importance import clipped_gain
@@ -30,7 +30,7 @@ class IPPO(Proximal):
     def surrogate(
         self,
         new: Distribution,
-        old: Choice,
+        old: DrawnAction,
         advantage: Float[Array, "T G"],
         present: Bool[Array, "T G"] | None,
         coefficients: PyTree,

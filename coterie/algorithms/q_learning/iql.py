@@ -9,7 +9,13 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
-from coterie.algorithms.base.algorithm import Action, Algorithm, Information, Metrics, Trajectory
+from coterie.algorithms.base.algorithm import (
+    ActionOnly,
+    Algorithm,
+    Information,
+    Metrics,
+    Trajectory,
+)
 from coterie.bounds import Above, AtLeast, Between
 from coterie.errors import require
 from coterie.network import Network
@@ -120,7 +126,7 @@ class IQL(Algorithm):
 
     def act(
         self, state: IQLState, memory: RecurrentState, view: Observation, key: Key[Array, ""]
-    ) -> tuple[Action, RecurrentState]:
+    ) -> tuple[ActionOnly, RecurrentState]:
         features, memory = state.q_network.values.body.step(view.observation, memory)
         values = masked(state.q_network.values.head(features), view.action_mask)
         explore_key, random_key = jax.random.split(key)
@@ -129,7 +135,7 @@ class IQL(Algorithm):
         anything = jax.random.categorical(
             random_key, masked(jnp.zeros_like(values), view.action_mask)
         )
-        return Action(jnp.where(explore, anything, jnp.argmax(values, axis=-1))), memory
+        return ActionOnly(jnp.where(explore, anything, jnp.argmax(values, axis=-1))), memory
 
     def learn(
         self, state: IQLState, trajectory: Trajectory, network: Network, key: Key[Array, ""]

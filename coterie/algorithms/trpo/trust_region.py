@@ -12,7 +12,7 @@ import optax
 from jaxtyping import Array, Float, Key, PyTree
 
 from coterie.algorithms.base.advantages import values_and_gae
-from coterie.algorithms.base.algorithm import Action, Algorithm, Metrics, Trajectory
+from coterie.algorithms.base.algorithm import ActionOnly, Algorithm, Metrics, Trajectory
 from coterie.algorithms.trpo.cg_subspace import full_step, line_search
 from coterie.bounds import Above, AtLeast, Between
 from coterie.errors import require
@@ -101,8 +101,8 @@ class TrustRegion(Algorithm):
 
     def act(
         self, state: TRPOState, memory: tuple[()], view: Observation, key: Key[Array, ""]
-    ) -> tuple[Action, tuple[()]]:
-        return Action(self.policy(state).distribution(view).sample(key)), memory
+    ) -> tuple[ActionOnly, tuple[()]]:
+        return ActionOnly(self.policy(state).distribution(view).sample(key)), memory
 
     def advantages(
         self, state: TRPOState, trajectory: Trajectory, key: Key[Array, ""]
