@@ -55,4 +55,4 @@ def main(folder: str | Path = "runs/own-graph", **options: Any) -> list[coterie.
 
 
 if __name__ == "__main__":
-    main(steps=100_000, envs=16)
+    main(steps=100_000, num_envs=16)

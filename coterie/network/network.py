@@ -211,7 +211,7 @@ class Network(eqx.Module):
         if payload not in self.traffic:
             raise ConfigError(
                 f"payload {payload!r} is sent but not declared; declared: {list(self.traffic)}. "
-                "Add it to the algorithm's Information(sends=...)."
+                f"Add Payload({payload!r}) to the algorithm's Information(payloads=(...,))."
             )
 
 
