@@ -19,11 +19,17 @@ from coterie.catalogue import ALGORITHMS
 from coterie.envs.game import AgentSpec, Box, Discrete, JaxEnv, Observation, Timestep
 from coterie.errors import ConfigError
 from coterie.graph import Graph, family
-from coterie.network import Communication, Network, Payload, lift
-from coterie.training.action_scaling import action_scaling
+from coterie.network import Communication, Network, Payload
 from coterie.training.play import StepKeys
-from coterie.training.rollout import rollout
-from coterie.training.state import TrainState, init_state
+from coterie.training.state import (
+    IterationStats,
+    Phases,
+    TrainState,
+    advance,
+    init_state,
+    keys_of,
+    phases,
+)
 from coterie.types import LearnerSpec
 from examples.f2a2_ppo import F2A2PPO
 from tests.options import remembering, with_options
@@ -187,8 +193,8 @@ def taught(algorithm: Algorithm, env: JaxEnv | None = None, graph: Graph | None 
         graph = family("complete" if central else "line", len(env.specs))
     vector = env.vectorize(4)
     team = assembled(algorithm, env, vector, Communication(graph), jax.random.key(0))
-    learn = jax.jit(lift(algorithm.learn))
-    trajectory = jax.jit(functools.partial(played, algorithm, env))(team)
+    play, learn, _ = compiled(algorithm, env)
+    trajectory = play(team, step_keys(algorithm, team))[1]
     keys = jax.vmap(lambda key: jax.random.split(key, 3), out_axes=1)(team.keys)
     agents = team.agents
     for key in keys[:2]:
@@ -197,21 +203,28 @@ def taught(algorithm: Algorithm, env: JaxEnv | None = None, graph: Graph | None 
     return Class(Lesson(agents, trajectory, team.network, keys[2]), learn, team)
 
 
+@functools.cache
+def compiled(algorithm: Algorithm, env: JaxEnv) -> Phases:
+    """The phases of an iteration, each compiled once for all who ask for it."""
+    return Phases(*map(jax.jit, phases(algorithm, env, env.vectorize(4))))
+
+
+def step_keys(algorithm: Algorithm, team: TrainState) -> StepKeys:
+    """Keys for a rollout."""
+    split = jax.vmap(lambda key: jax.random.split(key, algorithm.rollout_length), out_axes=1)
+    return StepKeys(split(team.keys), jax.random.split(team.env_key, algorithm.rollout_length))
+
+
+def round_of(algorithm: Algorithm) -> Callable[[TrainState], tuple[TrainState, IterationStats]]:
+    """An iteration of a team in the noisy environment, phase by phase."""
+    parts = compiled(algorithm, noise(algorithm))
+    return lambda team: advance(parts, team, keys_of(team, algorithm.rollout_length, 1)[0])
+
+
 def played(algorithm: Algorithm, env: JaxEnv, team: TrainState) -> Trajectory:
     """What a team experiences in one `rollout_length`, `[N, T, G, ...]`."""
-    agent_keys = jax.vmap(lambda key: jax.random.split(key, algorithm.rollout_length), out_axes=1)(
-        team.keys
-    )
-    return rollout(
-        algorithm.act,
-        algorithm.information,
-        env.vectorize(4),
-        action_scaling(env.specs),
-        team.agents,
-        team.start,
-        team.stage,
-        StepKeys(agent_keys, jax.random.split(team.env_key, algorithm.rollout_length)),
-    )[1]
+    play = phases(algorithm, env, env.vectorize(4)).play
+    return play(team, step_keys(algorithm, team))[1]
 
 
 def catalogue(recurrent: bool) -> dict[str, Algorithm]:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
-from coterie.algorithms import Algorithm, Information
+from coterie.algorithms import Algorithm, Information, Trajectory
 from coterie.envs.game import Env, VectorEnv
 from coterie.errors import EnvError, require
 from coterie.network import Communication, Network, Traffic, joined, lift, networks
@@ -152,19 +152,19 @@ def iteration(
     algorithm: Algorithm, env: Env, vector: VectorEnv
 ) -> Callable[[TrainState], tuple[TrainState, IterationStats]]:
     """One round of the data: play `rollout_length` steps, cut the experience, learn."""
-    turn = _turn(algorithm, env, vector)
-    return lambda team: turn(team, _keys(team, algorithm.rollout_length, 1)[0])
+    parts = phases(algorithm, env, vector)
+    return lambda team: advance(parts, team, keys_of(team, algorithm.rollout_length, 1)[0])
 
 
 def iterations(
     algorithm: Algorithm, env: Env, vector: VectorEnv, updates: int
 ) -> Callable[[TrainState], tuple[TrainState, IterationStats]]:
     """So many iterations in a row; the report is stacked, `[updates, ...]`."""
-    turn = _turn(algorithm, env, vector)
-    return lambda team: jax.lax.scan(turn, team, _keys(team, algorithm.rollout_length, updates))
+    turn = functools.partial(advance, phases(algorithm, env, vector))
+    return lambda team: jax.lax.scan(turn, team, keys_of(team, algorithm.rollout_length, updates))
 
 
-def _keys(
+def keys_of(
     team: TrainState, rollout_length: int, updates: int
 ) -> Key[Array, "updates steps streams"]:
     """The keys of the next updates: every agent's and the environments', to learn and for each
@@ -181,54 +181,72 @@ def _keys(
     return keys.T.reshape(updates, rollout_length + 1, -1)
 
 
-def _turn(
-    algorithm: Algorithm, env: Env, vector: VectorEnv
-) -> Callable[[TrainState, Key[Array, "steps streams"]], tuple[TrainState, IterationStats]]:
-    """An iteration, given its keys."""
+class Phases(NamedTuple):
+    """The phases of an iteration: compiled together in training, apart where only one is asked.
+
+    play:   a team and the keys of the steps to the stage after them, what every agent experienced,
+            `[N, T, G, ...]`, and the sums over the episodes that ended.
+    learn:  the agents' states, their trajectories, the network and keys, `[N, ...]` each, to their
+            new states, the network and metrics.
+    report: the agents, the network, the trajectories, the metrics and the episodes to what the host
+            is told.
+    """
+
+    play: Callable[[TrainState, StepKeys], tuple[EnvState, Trajectory, EpisodeStats]]
+    learn: Callable[..., tuple[PyTree, Network, dict[str, Array]]]
+    report: Callable[..., IterationStats]
+
+
+def phases(algorithm: Algorithm, env: Env, vector: VectorEnv) -> Phases:
+    """The phases of an iteration of a team in these environments."""
     information, scale = algorithm.information, action_scaling(env.specs)
     steps = algorithm.rollout_length * vector.copies
-    lasting = information.lasting
     central = _central_bytes(information, env) * steps
     observed = _observed_bytes(information, env, vector) * steps
 
-    def turn(
-        team: TrainState, keys: Key[Array, "steps streams"]
-    ) -> tuple[TrainState, IterationStats]:
-        stage, trajectory, episodes = rollout(
-            algorithm.act,
-            information,
-            vector,
-            scale,
-            team.agents,
-            team.start,
-            team.stage,
-            StepKeys(keys[1:, :-1], keys[1:, -1]),
-        )
-        agents, network, metrics = lift(algorithm.learn)(
-            team.agents, trajectory, jax.vmap(Network.cleared)(team.network), keys[0, :-1]
-        )
-        team = team._replace(
-            agents=agents, network=network, stage=stage, iteration=team.iteration + 1
-        )
+    def play(team: TrainState, keys: StepKeys) -> tuple[EnvState, Trajectory, EpisodeStats]:
+        world = vector, scale, team.agents, team.start, team.stage
+        return rollout(algorithm.act, information, *world, keys)
+
+    def report(
+        agents: PyTree,
+        network: Network,
+        trajectory: Trajectory,
+        metrics: dict[str, Array],
+        episodes: EpisodeStats,
+    ) -> IterationStats:
         traffic = {} if information.central else network.traffic  # a centre need not send
         sent = traffic.values()
         public = central + _shown_bytes(trajectory.shown, len(env.specs)) * steps
-        report = IterationStats(
+        lasting = jax.vmap(information.lasting)(agents)
+        return IterationStats(
             metrics,
-            sum((t.bytes for t in sent), jnp.asarray(public, jnp.int32)),
+            sum((jnp.asarray(t.bytes) for t in sent), jnp.asarray(public, jnp.int32)),
             jnp.asarray(observed, jnp.int32),
             sum((t.rounds for t in sent), jnp.zeros_like(network.index)),
             traffic,
-            {name: _apart(value) for name, value in jax.vmap(lasting)(agents).items()},
+            {name: _apart(value) for name, value in lasting.items()},
             episodes,
             {
                 "observation": _sound(trajectory.view.observation),
                 "reward": _sound(trajectory.reward),
             },
         )
-        return team, report
 
-    return turn
+    return Phases(play, lift(algorithm.learn), report)
+
+
+def advance(
+    phases: Phases, team: TrainState, keys: Key[Array, "steps streams"]
+) -> tuple[TrainState, IterationStats]:
+    """An iteration: play, then learn; `keys` are those of the update and then of each step."""
+    stage, trajectory, episodes = phases.play(team, StepKeys(keys[1:, :-1], keys[1:, -1]))
+    agents, network, metrics = phases.learn(
+        team.agents, trajectory, jax.vmap(Network.cleared)(team.network), keys[0, :-1]
+    )
+    report = phases.report(agents, network, trajectory, metrics, episodes)
+    team = team._replace(agents=agents, network=network, stage=stage, iteration=team.iteration + 1)
+    return team, report
 
 
 def _sound(values: Array) -> Bool[Array, " N"]:

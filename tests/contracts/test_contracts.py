@@ -34,10 +34,12 @@ from tests.support import (
     assembled,
     assert_same,
     catalogue,
+    compiled,
     each,
     noise,
     perturbed,
     played,
+    round_of,
     taught,
     touched,
     with_options,
@@ -146,7 +148,7 @@ def test_in_a_game_without_contact_agents_live_apart(algorithm):
     in the second round at the latest: not everybody is there in the first.
     """
     _, _, team = taught(algorithm)
-    round_ = rounds_of(algorithm)
+    round_ = round_of(algorithm)
     parts = [
         lambda t: t._replace(agents=jax.tree.map(lambda x: jnp.asarray(perturbed(x, J)), t.agents)),
         lambda t: t._replace(keys=perturbed(t.keys, J)),
@@ -159,12 +161,6 @@ def test_in_a_game_without_contact_agents_live_apart(algorithm):
             (after.agents, told.metrics, after.stage.memory),
         )
         assert reached == (set(range(4)) if algorithm.information.central else {J})
-
-
-@functools.cache
-def rounds_of(algorithm):
-    env = noise(algorithm)
-    return jax.jit(iteration(algorithm, env, env.vectorize(4)))
 
 
 def test_random_streams_are_each_agents_own():
@@ -191,11 +187,18 @@ def test_random_streams_are_each_agents_own():
 @each(EVERY, deep=EVERY.keys() - PLAIN.keys() - {"ippo-recurrent", "iql-recurrent"})
 def test_a_second_round_compiles_nothing_and_repeats_itself(algorithm):
     _, _, team = taught(algorithm)
-    round_ = rounds_of(algorithm)
+    round_ = round_of(algorithm)
     first, again = round_(team), round_(team)
     assert_same(first, again)
     round_(first[0])
-    assert round_._cache_size() == 1
+    assert [phase._cache_size() for phase in compiled(algorithm, noise(algorithm))] == [1, 1, 1]
+
+
+@each({name: PLAIN[name] for name in ("ippo", "networked-ac", "f2a2-ddpg")})
+def test_an_iteration_in_one_program_is_its_phases_one_after_the_other(algorithm):
+    env, team = noise(algorithm), taught(algorithm).team
+    whole = jax.jit(iteration(algorithm, env, env.vectorize(4)))(team)
+    assert_same(whole, round_of(algorithm)(team), 1e-5)
 
 
 ORDER = np.array([2, 0, 3, 1])
@@ -246,7 +249,7 @@ def test_bytes_are_what_the_payloads_weigh_times_the_links(algorithm):
         assert after.traffic[payload].rounds.tolist() == [rounds] * 4
     assert set(after.traffic) == set(sends)
 
-    told = rounds_of(algorithm)(team)[1]
+    told = round_of(algorithm)(team)[1]
     sent = sum((size * rounds * degrees for size, rounds in weights.values()), np.zeros(4, int))
     exchanges = sum(rounds for _, rounds in weights.values())
     if algorithm.information.central:  # observation, action and reward, 4 bytes each, every step
