@@ -13,7 +13,6 @@ import pytest
 from jaxtyping import PyTree
 
 from coterie.algorithms import IPPO, MATRPO, Algorithm, Information, Trajectory
-from coterie.algorithms.base.tabular import Tabular
 from coterie.algorithms.ppo.base import Proximal
 from coterie.catalogue import ALGORITHMS
 from coterie.envs.game import AgentSpec, Box, Discrete, JaxEnv, Observation, Timestep
@@ -180,7 +179,7 @@ assembled = jax.jit(init_state, static_argnums=(0, 1, 2, 3))
 def noise(algorithm: Algorithm, **options: Any) -> Babble:
     """The noisy environment for an algorithm, with numbered states or continuous actions if it
     must."""
-    forced = {"numbered": isinstance(algorithm, Tabular), "box": not accepts(algorithm, Discrete)}
+    forced = {"numbered": algorithm.information.numbered, "box": not accepts(algorithm, Discrete)}
     return Babble(**{**forced, **options})
 
 
@@ -258,7 +257,7 @@ def each(algorithms: dict[str, Algorithm], deep: Collection[str] = ()) -> pytest
 @functools.cache
 def accepts(algorithm: Algorithm, kind: type) -> bool:
     """Whether an algorithm can choose numbers (`Box`), or among actions (`Discrete`)."""
-    states = 4 if isinstance(algorithm, Tabular) else 0
+    states = 4 if algorithm.information.numbered else 0
     try:
         spec = LearnerSpec(1, kind(2), states=states, state=2, sizes=(2, 2))
         jax.eval_shape(functools.partial(algorithm.init, spec=spec), jax.random.key(0))

@@ -54,12 +54,12 @@ COMA = F2A2COMA(consensus=TeamReward(), objective=AlternatingObjective())
 All critics see the same and are paid the team's mean reward, so that there is nothing to agree on.
 """
 
-AS_ONE_DISCRETE = replace(AS_ONE, action_space="discrete")
+IN_TABLES = replace(AS_ONE, action_space="discrete", numbered=True)
 
 CENTRAL_ACTOR_CRITIC = LiJiaTabular(
-    information=AS_ONE_DISCRETE, critic_lr_decay=0.55, actor_lr=0.1, actor_lr_decay=0.2
+    information=IN_TABLES, critic_lr_decay=0.55, actor_lr=0.1, actor_lr_decay=0.2
 )
 """Algorithm 1 with one agent that acts for all, in tables (Li & Jia, section V)."""
 
-CENTRAL_Q = IQLTabular(information=AS_ONE_DISCRETE)
+CENTRAL_Q = IQLTabular(information=IN_TABLES)
 """Joint Q-learning: one agent that acts for all (Watkins & Dayan 1992; Li & Jia, section V)."""

@@ -265,7 +265,7 @@ def test_attention_looks_at_the_others_alone():
     np.testing.assert_allclose(values, expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["f2a2-ddpg", "f2a2-sac"])
+@pytest.mark.parametrize("name", ["f2a2-ddpg", pytest.param("f2a2-sac", marks=pytest.mark.deep)])
 def test_what_is_shared_is_pulled_together_and_nothing_else(name):
     algorithm = with_options(
         ALGORITHMS[name], **(LITTLE | {"updates_per_rollout": 8, "learning_starts": 1})

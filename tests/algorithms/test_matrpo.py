@@ -288,7 +288,7 @@ def test_the_divergence_of_each_head_goes_by_its_agent():
     assert np.all(each[[0, 2]] > 1e-4) and np.all(np.abs(each[1]) < 1e-6)
 
 
-@pytest.mark.parametrize("ratios", ["exact", "linear"])
+@pytest.mark.parametrize("ratios", ["exact", pytest.param("linear", marks=pytest.mark.deep)])
 def test_a_warm_start_goes_on_where_the_last_update_stopped(ratios):
     """On the same problem over and over: few rounds come to what many would."""
 
@@ -425,7 +425,7 @@ TURNS = [
 
 
 @pytest.mark.parametrize("schedule", TURNS)
-@pytest.mark.parametrize("rounds", [4, 40])
+@pytest.mark.parametrize("rounds", [4, pytest.param(40, marks=pytest.mark.deep)])
 def test_directions_told_once_do_what_log_ratios_told_in_every_round_do(
     schedule, rounds, monkeypatch
 ):
@@ -443,8 +443,16 @@ def test_directions_told_once_do_what_log_ratios_told_in_every_round_do(
     np.testing.assert_allclose(found.ties.dual, plain.ties.dual, atol=5e-3 * pressure)
 
 
-@pytest.mark.parametrize("channel", [LinkDropout(0.6), Quantization(4), Noise(0.01)])
-@pytest.mark.parametrize("schedule", [*TURNS, EdgeGossip("random"), RandomLinks(0.3)])
+# The first fault meets every schedule, and the others the first schedules: not all meet all.
+FAULTS = [LinkDropout(0.6), Quantization(4), Noise(0.01)]
+MEETINGS = [
+    pytest.param(channel, schedule, marks=[pytest.mark.deep] * (i > 0 and j > 1))
+    for i, channel in enumerate(FAULTS)
+    for j, schedule in enumerate([*TURNS, EdgeGossip("random"), RandomLinks(0.3)])
+]
+
+
+@pytest.mark.parametrize(("channel", "schedule"), MEETINGS)
 def test_both_ends_of_a_link_have_one_midpoint_and_opposite_pressures(channel, schedule):
     """Whatever was lost or changed on the way, and in whichever round."""
     found = agreed_to_first_order("line", schedule, (channel,), admm_rounds=30)

@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import pytest
 
 from coterie.claims.assertions import costs
 from coterie.claims.figure import Claim, Panel
@@ -31,6 +32,7 @@ STUDY = Study(
 )
 
 
+@pytest.mark.deep
 def test_a_study_leaves_pictures_a_table_and_verdicts(tmp_path):
     said = STUDY.make(tmp_path / "x.png")
     assert (tmp_path / "x.md").read_text() == said

@@ -18,7 +18,6 @@ from coterie.algorithms import (
     NetworkedAC,
     TrackingEstimate,
 )
-from coterie.algorithms.base.tabular import Tabular
 from coterie.envs.game import Box, Discrete
 from coterie.errors import ConfigError, EnvError
 from coterie.graph import family, from_adjacency, uniform
@@ -47,7 +46,7 @@ from tests.support import (
 
 PLAIN = catalogue(recurrent=False)
 EVERY = PLAIN | {f"{name}-recurrent": a for name, a in catalogue(recurrent=True).items()}
-TABULAR = {name: a for name, a in PLAIN.items() if isinstance(a, Tabular)}
+TABULAR = {name: a for name, a in PLAIN.items() if a.information.numbered}
 LONERS = {name: a for name, a in EVERY.items() if not a.information.sends}
 SPEAKERS = {
     name: a for name, a in PLAIN.items() if a.information.sends and not a.information.central

@@ -25,6 +25,7 @@ class Information:
     actions: learning sees its "own" actions, everybody's ("joint"), or their "mean".
     action_space: which kinds of actions the method can choose: "any", one of several ("discrete"),
              or numbers ("continuous").
+    numbered: whether it needs observations that are numbers of states, as tables do.
     reward:  learning is paid its "own" reward or the mean of the "team".
     payloads: what it may send; counted as traffic.
     requires_complete_graph: whether everybody has to be a neighbour of everybody.
@@ -36,6 +37,7 @@ class Information:
     state: bool | Literal["observations"] = False
     actions: Literal["own", "joint", "mean"] = "own"
     action_space: Literal["any", "discrete", "continuous"] = "any"
+    numbered: bool = False
     reward: Literal["own", "team"] = "own"
     payloads: tuple[Payload, ...] = ()
     requires_complete_graph: bool = False

@@ -71,7 +71,7 @@ class Tabular(Algorithm):
     discount: Annotated[float, Between(0, 1)] = 0.9
     """gamma: what a reward one step later is worth now."""
 
-    information: Information = Information(action_space="discrete")
+    information: Information = Information(action_space="discrete", numbered=True)
     """Declaration of what it may know: its own; central references know and do all at a centre."""
 
     numbers: ClassVar[int]
