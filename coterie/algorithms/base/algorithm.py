@@ -44,6 +44,13 @@ class Information:
     central: bool = False
     joint_control: bool = False
 
+    def __post_init__(self) -> None:
+        for payload in self.payloads:
+            require(
+                isinstance(payload, Payload),
+                f"payloads must be values, as Payload({payload!r}), not {payload!r}.",
+            )
+
     @property
     def sends(self) -> tuple[str, ...]:
         """The names of what it may send to neighbours."""
