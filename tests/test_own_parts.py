@@ -130,7 +130,7 @@ def test_a_graph_is_written_as_its_matrices_and_a_class_by_its_path(tmp_path):
     whole = json.loads((tmp_path / "run" / "run.json").read_text())
     whole["settings"]["communication"] = told
     (tmp_path / "run" / "run.json").write_text(json.dumps(whole))
-    with pytest.raises(RunError, match=r"'subprocess:Popen' is not a coterie Part"):
+    with pytest.raises(RunError, match=r"'subprocess:Popen' is not a coterie Channel"):
         open_run(tmp_path / "run")
 
 
@@ -285,9 +285,13 @@ def test_the_command_line_and_python_mean_the_same(tmp_path):
     assert open_run(tmp_path / "run").settings == Settings(communication=talk, **TINY)
 
 
-def test_the_examples_train_and_are_short(tmp_path):
+def test_the_examples_are_short():
     for path in (ROOT / "examples").glob("own_*.py"):
         assert len(path.read_text().splitlines()) < 60, path.name
+
+
+@pytest.mark.deep
+def test_the_examples_train_in_python(tmp_path):
     wheel, petersen = own_graph.main(tmp_path / "graphs", **TINY)
     assert wheel.finished and petersen.finished
     assert open_run(petersen.folder).settings.communication.graph.degrees.tolist() == [3] * 10
@@ -306,13 +310,13 @@ def commands():
         yield from (line.strip() for line in text.splitlines() if "coterie train" in line)
 
 
-@pytest.mark.parametrize("command", commands())
+@pytest.mark.parametrize("command", list(commands()))
 def test_what_the_examples_say_to_type_trains(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = [word for word in command.split()[1:]]
     if "--steps" in words:
         del words[words.index("--steps") : words.index("--steps") + 2]
-    cli.main([*words, *WORDS, "--no-plots", "--quiet", "--folder", "run"])
+    cli.main([*words, *WORDS, "--num-envs=4", "--no-plots", "--quiet", "--folder", "run"])
     run = open_run("run")
     assert run.finished
     name = next(word for word in command.split() if word.startswith("examples."))
@@ -321,7 +325,9 @@ def test_what_the_examples_say_to_type_trains(command, tmp_path, monkeypatch):
 
 def test_a_network_of_ones_own_is_in_the_policy_file(tmp_path):
     method = coterie.IPPO(actor=Residual(4, 1, 8), critic=coterie.CNN((2,), hidden_sizes=(8,)))
-    run = train(method, Meadow(size=4), Settings(**TINY), tmp_path / "run", plots=False)
+    run = train(
+        method, Meadow(size=4), Settings(**{**TINY, "num_envs": 4}), tmp_path / "run", plots=False
+    )
     assert open_run(run.folder).algorithm == method
     agent = coterie.load_policy(run.policy_file(0, "agent-0"))
     assert 0 <= agent(np.zeros((4, 4, 2))) < 5

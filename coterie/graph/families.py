@@ -42,6 +42,7 @@ def read_family(text: str) -> Family:
 def graph_of(kind: Graph | Family, size: int, weights: Weighting = metropolis) -> Graph:
     """The graph of a family over `size` agents; a graph stands for itself, with its own weights.
 
+    >>> from coterie.graph import Grid
     >>> graph_of(Grid(), 6).diameter
     3
     """

@@ -687,6 +687,7 @@ def test_a_step_or_a_penalty_of_nothing_is_refused(field):
         dataclasses.replace(MATRPO(), **{field: 0.0})
 
 
+@pytest.mark.deep
 def test_two_seeds_at_once_do_not_wait_for_each_other(tmp_path):
     """In a process of its own, with a device for each, because one that stands still must be ended.
 

@@ -43,6 +43,7 @@ def test_a_figure_leaves_a_picture_and_verdicts(tmp_path):
     assert (tmp_path / "one.png").read_bytes()[1:4] == b"PNG"
 
 
+@pytest.mark.deep
 def test_a_figure_that_was_stopped_goes_on(tmp_path, monkeypatch):
     """Stopped in the middle, it ends with the very runs and verdicts of one that was not."""
     claims = (Claim("T1", "DPO ends far above", above("dpo", "slow")),)
@@ -59,6 +60,7 @@ def test_a_figure_that_was_stopped_goes_on(tmp_path, monkeypatch):
         assert_same_run(*map(open_run, folders))
 
 
+@pytest.mark.deep
 def test_labels_that_no_folder_can_have_are_kept(tmp_path):
     methods = {"δ=1 ω=2": METHODS["dpo"], "δ=3 ω=2": METHODS["slow"]}
     settings = dataclasses.replace(SETTINGS, seeds=3)
