@@ -39,7 +39,9 @@ class Dense(eqx.Module):
         if self.numbered:
             # A product is as fast as a look-up here, and its gradient has one order of summation.
             x = jax.nn.one_hot(x[..., 0].astype(int), len(self.weight))
-        return x @ self.weight + self.bias
+        # On one axis of samples, for with two the gradient's product copies them, transposed.
+        rows = x.reshape(-1, x.shape[-1]) if x.ndim > 2 else x
+        return (rows @ self.weight).reshape(*x.shape[:-1], len(self.bias)) + self.bias
 
 
 class Convolution(eqx.Module):
