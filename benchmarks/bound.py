@@ -29,7 +29,11 @@ class Product(NamedTuple):
     form: str  # "forward" x W, "weight" x' g, or "input" g W'
 
 
-FORMS = {"forward": "bi,io->bo", "weight": "bi,bo->io", "input": "bo,io->bi"}
+FORMS = {
+    "forward": ("bi,io->bo",),
+    "weight": ("bi,bo->io", "ib,bo->io"),  # as it is, or written by its layer as it is read here
+    "input": ("bo,io->bi",),
+}
 
 
 def products(rows: int, sizes: Sequence[int], backward: bool) -> list[Product]:
@@ -109,28 +113,26 @@ def activations(agents: int, counted: Counter[tuple[int, int, bool]]) -> Part:
     return part
 
 
-def _ways(agents: int, product: Product) -> tuple[Alone, Alone]:
-    rows, inner, columns, form = product
-    shapes = {"b": rows, "i": inner, "o": columns}
-    left, right = FORMS[form].split("->")[0].split(",")
+def _ways(agents: int, product: Product) -> list[Alone]:
+    return [way for form in FORMS[product.form] for way in _ways_of(agents, product, form)]
+
+
+def _ways_of(agents: int, product: Product, form: str) -> tuple[Alone, Alone]:
+    shapes = {"b": product.rows, "i": product.inner, "o": product.columns}
+    inputs, output = form.split("->")
+    left, right = inputs.split(",")
     a, b = tuple(shapes[s] for s in left), tuple(shapes[s] for s in right)
     batched = [(_numbers((agents, *a), i), _numbers((agents, *b), i)) for i in range(SIDE_BY_SIDE)]
     single = [(x[0], y[0]) for x, y in batched]
 
     def together(*pairs: tuple) -> list:
-        return [_multiply(form, "n", *pair) for pair in pairs]
+        return [jnp.einsum(f"n{left},n{right}->n{output}", *pair) for pair in pairs]
 
     def apart(*pairs: tuple) -> list:
-        return [_multiply(form, "", *pair) for pair in pairs]
+        return [jnp.einsum(form, *pair) for pair in pairs]
 
     one = 1 / SIDE_BY_SIDE
     return Alone(together, batched, one), Alone(apart, single, agents * one)
-
-
-def _multiply(form: str, n: str, x: jax.Array, y: jax.Array) -> jax.Array:
-    inputs, output = FORMS[form].split("->")
-    left, right = inputs.split(",")
-    return jnp.einsum(f"{n}{left},{n}{right}->{n}{output}", x, y)
 
 
 def _numbers(shape: tuple[int, ...], seed: int) -> jax.Array:
