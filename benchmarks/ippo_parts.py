@@ -21,7 +21,6 @@ from coterie import IPPO, SpreadFarama, family
 from coterie.algorithms.base.algorithm import Metrics, Trajectory
 from coterie.algorithms.ppo.base import PPOState, RecurrentStates, Sample
 from coterie.network import Communication, lift
-from coterie.rl.layers import in_reverse
 from coterie.rl.networks import Critic, Policy
 from coterie.training.action_scaling import action_scaling
 from coterie.training.play import StepKeys
@@ -39,7 +38,7 @@ class Linear(IPPO):
     def _loss(
         self, models: tuple[Policy, Critic], sample: Sample, memory: RecurrentStates, *rest: Any
     ) -> tuple[Array, Metrics]:
-        policy, critic = in_reverse(models)
+        policy, critic = models
         seen = sample.view.observation
         logits = policy.head(policy.body.sequence(seen, (), sample.over))
         value = critic.value(critic.body.sequence(seen, (), sample.over))
