@@ -51,6 +51,8 @@ LONERS = {name: a for name, a in EVERY.items() if not a.information.sends}
 SPEAKERS = {
     name: a for name, a in PLAIN.items() if a.information.sends and not a.information.central
 }
+# One of each kind of memory stands for all: the others take half a minute each to compile.
+LATER = EVERY.keys() - PLAIN.keys() - {"ippo-recurrent", "iql-recurrent"}
 ALONE = {name: a for name, a in PLAIN.items() if a.information.actions == "own"}
 J = 1  # the agent that is disturbed
 
@@ -75,7 +77,7 @@ def leaks(learn, lesson, agent=J):
     return {name: agents for name, agents in reached.items() if agents}
 
 
-@each(LONERS)
+@each(LONERS, deep=LATER)
 def test_nothing_leaks(algorithm):
     """Not one bit of another agent's update depends on what I have, saw, did or was paid."""
     lesson, learn, _ = taught(algorithm)
@@ -139,7 +141,7 @@ def test_after_k_exchanges_an_agent_has_reached_k_hops(rounds):
     assert all(agents <= within[1 + rounds] for agents in reached.values())
 
 
-@each(LONERS)
+@each(LONERS, deep=LATER)
 def test_in_a_game_without_contact_agents_live_apart(algorithm):
     """The whole round, play included: nobody's parameters, past or random stream reach another.
 
@@ -182,8 +184,7 @@ def test_random_streams_are_each_agents_own():
     assert len(np.unique(weights, axis=0)) == 4
 
 
-# One of each kind of memory stands for all: the others take half a minute each to compile.
-@each(EVERY, deep=EVERY.keys() - PLAIN.keys() - {"ippo-recurrent", "iql-recurrent"})
+@each(EVERY, deep=LATER)
 def test_a_second_round_compiles_nothing_and_repeats_itself(algorithm):
     _, _, team = taught(algorithm)
     round_ = round_of(algorithm)
@@ -407,7 +408,7 @@ LEAVERS = EVERY | {
 }
 
 
-@each(LEAVERS)
+@each(LEAVERS, deep=LATER)
 def test_what_an_absent_agent_is_shown_and_paid_changes_nothing(algorithm):
     """For nobody: what it says of such steps to others weighs nothing, either."""
     lesson, learn, _ = taught(algorithm)
