@@ -19,11 +19,6 @@ Codec = tuple[type, Callable[[Any], dict[str, Any]], Callable[[Mapping[str, Any]
 """A class that is no part and can be written down all the same: how it is told, and read."""
 
 
-def path_of_class(kind: type) -> str:
-    """The import path of a class, `module:Class`."""
-    return f"{kind.__module__}:{kind.__qualname__}"
-
-
 class Part:
     """One of several kinds of something that is exchangeable.
 

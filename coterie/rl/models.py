@@ -5,7 +5,7 @@ one's own derives from `Model` and builds a `Body` of its own.
 """
 
 import abc
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, NamedTuple
 
 import equinox as eqx
@@ -189,13 +189,7 @@ class CNN(Model, name="cnn"):
         convolutions = tuple(Convolution.init(k, self.kernel, i, o) for k, i, o in sizes)
         flat = height * width * (depth, *self.channels)[-1]
         layers = dense(jax.random.split(first, len(self.hidden_sizes)), flat, self)
-        return Layers(
-            layers.layers,
-            self.activation,
-            convolutions,
-            layers.norms,
-            inputs.shape,
-        )
+        return replace(layers, convolutions=convolutions, image=inputs.shape)
 
 
 def dense(keys: Any, inputs: int, model: Any, numbered: bool = False) -> Layers:

@@ -202,7 +202,6 @@ def phases(algorithm: Algorithm, env: Env, vector: VectorEnv) -> Phases:
     information, scale = algorithm.information, action_scaling(env.specs)
     steps = algorithm.rollout_length * vector.copies
     central = _central_bytes(information, env) * steps
-    observed = _observed_bytes(information, env, vector) * steps
 
     def play(team: TrainState, keys: StepKeys) -> tuple[EnvState, Trajectory, EpisodeStats]:
         world = vector, scale, team.agents, team.start, team.stage
@@ -218,6 +217,7 @@ def phases(algorithm: Algorithm, env: Env, vector: VectorEnv) -> Phases:
         traffic = {} if information.central else network.traffic  # a centre need not send
         sent = traffic.values()
         public = central + _shown_bytes(trajectory.shown, len(env.specs)) * steps
+        observed = _observed_bytes(information, env, trajectory) * steps
         lasting = jax.vmap(information.lasting)(agents)
         return IterationStats(
             metrics,
@@ -273,7 +273,7 @@ def _central_bytes(information: Information, env: Env) -> np.ndarray:
     return np.array([4 * sum(map(_numbers, members)) for members in env.members])
 
 
-def _observed_bytes(information: Information, env: Env, vector: VectorEnv) -> np.ndarray:
+def _observed_bytes(information: Information, env: Env, trajectory: Trajectory) -> np.ndarray:
     """What each agent is assumed to know of others at each step, `[N]`, 4 bytes a number.
 
     A centre is told all of it, which is counted as what is sent to it.
@@ -286,7 +286,8 @@ def _observed_bytes(information: Information, env: Env, vector: VectorEnv) -> np
     if information.state == "observations":
         numbers += seen.sum() - seen
     elif information.state:
-        numbers += resolve_specs(env, vector, information)[0].state
+        assert trajectory.view.state is not None  # it is declared
+        numbers += trajectory.view.state.shape[-1]
     if information.actions == "joint":
         numbers += acted.sum() - acted
     elif information.actions == "mean":

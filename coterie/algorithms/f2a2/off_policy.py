@@ -139,8 +139,6 @@ class F2A2OffPolicy(F2A2):
         updates, batch = self.replay.updates_per_rollout, self.replay.batch_size
         known = replace(self.critics_know, action_space=self.action_space)
         known = self.declared(known, updates)
-        if known.actions == "own":
-            return known
         return self.opponents.declared(known, lambda spec: batch * max(spec.sizes), updates)
 
     def check(self, num_envs: int) -> None:
