@@ -25,9 +25,9 @@ from coterie.cli.words import (
     negated,
     value_of,
 )
-from coterie.errors import ConfigError, require, unknown
-from coterie.internal.parse_spec import OWN, imported, name_of
-from coterie.internal.parts import Part
+from coterie.errors import ConfigError, require
+from coterie.internal.parse_spec import name_of
+from coterie.internal.parts import Part, kind_of
 from coterie.network import Communication
 
 Words = Mapping[str, Given]
@@ -249,11 +249,7 @@ def _kind(option: Option, base: type, kinds: Mapping[str, type], word: str) -> t
     """The class of parts that a word stands for."""
     if word == NOTHING and word not in kinds and NOTHING in option.names:
         return None
-    if word in kinds:
-        return kinds[word]
-    if ":" not in word:
-        raise unknown(_plain(option.field), word, [*kinds, OWN])
-    found = imported(word, base)
+    found = kinds[word] if word in kinds else kind_of(word, base, _plain(option.field))
     require(
         dataclasses.is_dataclass(found),
         f"{word!r} is not a frozen dataclass: write @dataclass(frozen=True) above the class.",

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from coterie.bounds import require_bounds
 from coterie.errors import require
 from coterie.errors import unknown as unknown_name
-from coterie.internal.parse_spec import imported, name_of
+from coterie.internal.parse_spec import OWN, imported, name_of
 
 Codec = tuple[type, Callable[[Any], dict[str, Any]], Callable[[Mapping[str, Any]], Any]]
 """A class that is no part and can be written down all the same: how it is told, and read."""
@@ -89,15 +89,18 @@ def read(told: Any, hint: Any, *codecs: Codec) -> Any:
     return kind(**{name: read(each, hints[name], *codecs) for name, each in fields.items()})
 
 
-def kind_of(name: str, base: type) -> type:
-    """The kind of a part that has this name, or is found at this path `module:Class`."""
+def kind_of(name: str, base: type, what: str = "") -> type:
+    """The kind of a part that has this name, or is found at this path `module:Class`.
+
+    what: what part it is, for the sentence if there is none; by default the name of its base.
+    """
     known = getattr(base, "KINDS", {})
     if name in known:
         return known[name]
-    if name == base.__name__:  # a part of one kind only
+    if not known and name == base.__name__:  # a part of one kind only
         return base
     if ":" not in name:
-        raise unknown_name(base.__name__, name, known)
+        raise unknown_name(what or base.__name__, name, [*known, OWN])
     return imported(name, base)
 
 
