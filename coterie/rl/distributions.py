@@ -279,6 +279,12 @@ class TanhNormal(NamedTuple):
 
     inner: Gaussian
 
+    # Numbers are numbers, squashed or not.
+    continuous = Gaussian.continuous
+    encode = Gaussian.encode
+    relaxed = Gaussian.relaxed
+    drawn = Gaussian.drawn
+
     def sample(self, key: Key[Array, ""]) -> Float[Array, "*batch D"]:
         """Draw one action per element of the batch; a gradient passes through it."""
         return jnp.tanh(self.inner.sample(key))
@@ -288,26 +294,9 @@ class TanhNormal(NamedTuple):
         return jnp.tanh(self.inner.mean)
 
     @property
-    def continuous(self) -> bool:
-        """Whether actions are numbers."""
-        return True
-
-    def encode(self, action: Float[Array, "*batch D"]) -> Float[Array, "*batch D"]:
-        """An action as critics see it: cut to [-1, 1], as the environment does."""
-        return jnp.clip(action, -1.0, 1.0)
-
-    @property
     def possible(self) -> "TanhNormal":
         """The same: any number is possible."""
         return self
-
-    def relaxed(self, key: Key[Array, ""]) -> Float[Array, "*batch D"]:
-        """What a deterministic policy does, a gradient passing through it: the best action."""
-        return self.mode()
-
-    def drawn(self, key: Key[Array, ""]) -> Float[Array, "*batch D"]:
-        """The same as critics see actions."""
-        return self.mode()
 
     def smoothed(
         self, key: Key[Array, ""], deviation: float, width: float, most: float
