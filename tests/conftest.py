@@ -50,13 +50,17 @@ def few_programs():
     more.
     """
     yield
-    process = Path("/proc/self")
-    if not process.exists():
+    if not Path("/proc/self").exists() or not crowded():
         return
-    used = int((process / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    maps = (process / "maps").read_text().count("\n")
-    if used > MEMORY or maps > 30_000:
+    with contextlib.suppress(OSError, AttributeError):  # glibc alone keeps what is freed
+        ctypes.CDLL(None).malloc_trim(0)
+    if crowded():
         jax.clear_caches()
         gc.collect()
-        with contextlib.suppress(OSError, AttributeError):  # glibc alone keeps what is freed
-            ctypes.CDLL(None).malloc_trim(0)
+
+
+def crowded():
+    """Whether this process uses more memory, or more maps, than it should."""
+    process = Path("/proc/self")
+    used = int((process / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return used > MEMORY or (process / "maps").read_text().count("\n") > 30_000

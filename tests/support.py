@@ -107,7 +107,7 @@ class Babble(JaxEnv):
     comes from a table (drawing it would have to be compiled); the key picks where it starts.
     """
 
-    sizes: tuple[tuple[int, int], ...] = ((2, 2), (3, 4), (2, 3), (3, 2))
+    sizes: tuple[tuple[int, int], ...] = ((2, 2), (3, 4), (2, 2), (3, 4))
     box: bool = False
     limit: int = 4
     numbered: bool = False

@@ -144,6 +144,8 @@ def _started(
         jax.lax.map(functools.partial(init, spec), keys[np.array(who)])
         for spec, who in alike.items()
     ]
+    if len(made) == 1:
+        return made[0]
     place = np.argsort(np.concatenate(list(alike.values())))
     return jax.tree.map(lambda x: x[place], joined(made))
 
