@@ -38,6 +38,13 @@ install_import_hook(
 )
 
 
+def pytest_collection_finish():
+    """What is there by now stays: it is not looked through again at every collection."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 100)
+
+
 MEMORY = 2 * 2**30
 """Bytes in use from which on compiled programs are forgotten."""
 

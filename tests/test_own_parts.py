@@ -322,7 +322,15 @@ def test_what_the_examples_say_to_type_trains(command, tmp_path, monkeypatch):
     words = [word for word in command.split()[1:]]
     if "--steps" in words:
         del words[words.index("--steps") : words.index("--steps") + 2]
-    cli.main([*words, *WORDS, "--num-envs=4", "--no-plots", "--quiet", "--folder", "run"])
+    short = [
+        "--steps=40",
+        "--num-envs=4",
+        "--rollout-length=10",
+        "--no-plots",
+        "--quiet",
+        "--folder=run",
+    ]
+    cli.main([*words, *WORDS, *short])
     run = open_run("run")
     assert run.finished
     name = next(word for word in command.split() if word.startswith("examples."))

@@ -30,10 +30,9 @@ from coterie.rl import replay
 from coterie.training.loop import dry_run
 from coterie.training.run import new_run
 from coterie.training.settings import Settings
-from coterie.training.state import iteration
 from coterie.types import Box, Discrete, LearnerSpec, Observation
 from tests.options import remembering
-from tests.support import SMALL, assembled, assert_same, noise, taught, touched, with_options
+from tests.support import SMALL, assert_same, round_of, taught, touched, with_options
 
 TEAM, BATCH, WIDTH, SEEN = 3, 8, 2, 2
 LITTLE = {
@@ -270,10 +269,8 @@ def test_what_is_shared_is_pulled_together_and_nothing_else(name):
     algorithm = with_options(
         ALGORITHMS[name], **(LITTLE | {"updates_per_rollout": 8, "learning_starts": 1})
     )
-    lesson, _, _ = taught(algorithm)
-    network = networks(family("complete", 4), algorithm.information.sends, joint_observable=True)
-    learn = jax.jit(lift(algorithm.learn))
-    agents = jax.tree.map(jnp.asarray, lesson.agents)
+    lesson, learn, team = taught(algorithm, graph=family("complete", 4))
+    agents, network = team.agents, team.network
     apart = []
     for key in jax.random.split(KEY, 30):
         keys = jax.random.split(key, 4)
@@ -308,7 +305,7 @@ def test_models_of_others_learn_what_they_did_and_guess_what_they_will():
     algorithm = method_of("sac", hidden_size=16, critic_lr=0.02)
     opponents, rule = algorithm.opponents, algorithm._opponent_rule()
     spec = LearnerSpec(SEEN, Discrete(WIDTH), sizes=(WIDTH,) * TEAM, agents=TEAM)
-    random, count = np.random.default_rng(1), 800
+    random, count = np.random.default_rng(1), 300
     seen = random.normal(size=(4, count, TEAM, SEEN)).astype(np.float32)  # the last is what is next
     wanted = (seen[..., 0] > 0).astype(int)
     wanted[1:, :, 1] = wanted[:-1, :, 1].copy()
@@ -325,7 +322,7 @@ def test_models_of_others_learn_what_they_did_and_guess_what_they_will():
             known, said = opponents.learn(known, scene, network, rule)
             return known, said["opponent_model/accuracy"]
 
-        known, right = jax.lax.scan(once, opponents.init(KEY, spec, 5, rule), None, length=200)
+        known, right = jax.lax.scan(once, opponents.init(KEY, spec, 5, rule), None, length=120)
         return opponents.predict(known, scene, network, never, KEY)[0], right
 
     would, right = jax.jit(lift(observer))(
@@ -487,13 +484,10 @@ def test_a_recurrent_policy_is_taken_through_the_steps_before():
 
 def test_before_the_warmup_nothing_is_learned_and_nothing_is_said():
     """Eight steps in a round, of the 24 that are waited for."""
-    early = with_options(F2A2DDPG(), **(SMALL | {"learning_starts": 24, "rollout_length": 2}))
-    env = noise(early)
-    team = assembled(early, env, env.vectorize(4), Communication(family("line", 4)), KEY)
-    models, round_ = (
-        team.agents.actor_critic.models,
-        jax.jit(iteration(early, env, env.vectorize(4))),
-    )
+    waiting = SMALL | {"learning_starts": 24, "rollout_length": 2}
+    early = with_options(F2A2DDPG(opponents=IgnoredOpponents()), **waiting)
+    team, round_ = taught(early).team, round_of(early)
+    models = team.agents.actor_critic.models
     for rounds in (0, 0, early.replay.updates_per_rollout):
         assert_same(team.agents.actor_critic.models, models)
         team, report = round_(team)

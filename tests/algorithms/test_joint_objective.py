@@ -196,9 +196,8 @@ def test_where_a_joint_critic_rests(preferred):
     def rest(*terms):
         value = jnp.array([[0.0]])
         loss = jax.grad(lambda v: jnp.sum(sum(weight * term(v) for weight, term in terms)))
-        for _ in range(200):
-            value = value - 0.5 * loss(value)
-        return float(value[0, 0] - target[0])
+        descent = jax.lax.fori_loop(0, 200, lambda _, v: v - 0.5 * loss(v), value)
+        return float(descent[0, 0] - target[0])
 
     moved = jnp.log(jnp.array([preferred / then]))
     stored = then, lambda v: joint.critic_stored(v, target, moved)

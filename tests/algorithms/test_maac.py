@@ -24,13 +24,8 @@ def spread(tree):
 
 
 def test_there_is_one_set_of_attention_weights_and_it_learns():
-    lesson, _, team = taught(MAAC)
-    open_ = MAAC.information.joint_observable
-    network = networks(
-        family("complete", 4, uniform), MAAC.information.sends, joint_observable=open_
-    )
-    learn = jax.jit(lift(MAAC.learn))
-    after, _, _ = learn(team.agents, lesson.trajectory, network, lesson.keys)
+    lesson, learn, team = taught(MAAC)
+    after, _, _ = learn(team.agents, lesson.trajectory, team.network, lesson.keys)
     before, now = (jax.vmap(MAAC.information.lasting)(x)["attention"] for x in (team.agents, after))
     assert spread(before) > 0.01 and spread(now) < 1e-6
     middle = jax.tree.map(lambda x: np.mean(x, axis=0), before)
