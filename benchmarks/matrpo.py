@@ -22,12 +22,11 @@ from rich.table import Table
 from coterie import family
 from coterie.algorithms import MATRPO
 from coterie.algorithms.base.algorithm import Trajectory
-from coterie.algorithms.trpo.admm import ADMMState
-from coterie.algorithms.trpo.consensus_admm import RATIOS, ADMMResult
-from coterie.algorithms.trpo.linearized_policy import LinearizedPolicy
+from coterie.algorithms.trpo.consensus_admm import RATIOS, ADMMResult, ADMMState
 from coterie.algorithms.trpo.trust_region import TRPOState
 from coterie.envs import SpreadMATRPO
 from coterie.network import Communication, EdgeGossip, Network, Schedule, Static, lift, networks
+from coterie.rl.linearized_policy import LinearizedPolicy
 from coterie.training.action_scaling import action_scaling
 from coterie.training.play import StepKeys
 from coterie.training.rollout import rollout

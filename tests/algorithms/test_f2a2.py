@@ -64,7 +64,7 @@ def one(name):
     """Agent 1 of a team with targets of its own, and a scene of steps from an older policy."""
     algorithm, space = method_of(name), METHODS[name][1]
     spec = LearnerSpec(SEEN, space(WIDTH), state=TEAM * SEEN, sizes=(WIDTH,) * TEAM, agents=TEAM)
-    learner = algorithm.init(jax.random.key(0), spec)[0]
+    learner = jax.jit(algorithm.init, static_argnums=1)(jax.random.key(0), spec)[0]
     random = np.random.default_rng(0)
 
     def numbers(*shape):
@@ -101,7 +101,7 @@ def flat(critic, view, joint):
 def test_targets_are_the_least_critics_of_what_all_would_do_next(method):
     algorithm, (student, scene) = method_of(method), one(method)
     others, index = scene.actions * 0.5, jnp.int32(1)
-    target = algorithm._target(
+    target = jax.jit(algorithm._target)(
         student.target, scene, OtherActions(scene.actions, others, index), KEY
     )
     mine, bonus = algorithm.next_action(scene.next(student.target.policy), KEY)
@@ -141,7 +141,7 @@ def losses(method, **options):
     algorithm, (student, scene) = method_of(method, **options), one(method)
     others = scene.actions[::-1]
     known = OtherActions(others, others, jnp.int32(1))
-    target = algorithm._target(student.target, scene, known, KEY)
+    target = jax.jit(algorithm._target)(student.target, scene, known, KEY)
 
     def loss(models):
         return algorithm._loss(models, scene, known, target, KEY)[0]
@@ -173,13 +173,13 @@ def test_alternating_steps_are_plain_temporal_differences_and_plain_ascent(metho
         advantage = jnp.sum(mine * each, -1) - jnp.sum(chances * each, -1) - 0.01 * log_prob
         return jnp.mean(log_prob * jax.lax.stop_gradient(advantage))
 
-    expected = jax.grad(error)(student.models.critic)
+    expected = jax.jit(jax.grad(error))(student.models.critic)
     jax.tree.map(
         lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-3, atol=1e-5),
         gradient.critic,
         expected,
     )
-    ascent = jax.grad(gain)(student.models.policy)
+    ascent = jax.jit(jax.grad(gain))(student.models.policy)
     jax.tree.map(
         lambda x, y: np.testing.assert_allclose(x, -y, rtol=1e-3, atol=1e-5),
         gradient.policy,
@@ -215,8 +215,8 @@ def test_the_joint_objective_adds_its_two_terms(method):
 
     added = jax.tree.map(lambda x, y: x - y, joint, plain)
     for got, expected in (
-        (added.critic, jax.grad(lifted)(student.models.critic)),
-        (added.policy, jax.grad(wary)(student.models.policy)),
+        (added.critic, jax.jit(jax.grad(lifted))(student.models.critic)),
+        (added.policy, jax.jit(jax.grad(wary))(student.models.policy)),
     ):
         jax.tree.map(
             lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-2, atol=1e-5), got, expected
@@ -293,7 +293,7 @@ def test_what_the_others_say_is_taken_in_place_of_a_guess():
         return algorithm.opponents.predict((), scene, network, lambda: (told, told), KEY)
 
     network = networks(family("complete", TEAM), (algorithm.payload, POLICIES))
-    would, after = lift(mine)(network)
+    would, after = jax.jit(lift(mine))(network)
     for i in range(TEAM):
         for j in set(range(TEAM)) - {i}:
             np.testing.assert_array_equal(would[i, :, :, j], 1.0 + j)
@@ -427,7 +427,7 @@ def test_the_past_of_a_step_stays_within_its_episode():
         return JointBatch.of(drawn, network, algorithm.information)
 
     network = networks(family("none", TEAM), joint_observable=True)
-    scenes = lift(recalled)(100 * jnp.arange(TEAM), network)
+    scenes = jax.jit(lift(recalled))(100 * jnp.arange(TEAM), network)
     for agent in range(TEAM):
         mine = jax.tree.map(lambda x, agent=agent: x[agent], scenes)
         now = np.asarray(mine.step.view.observation[:, 0]) - 100 * agent
@@ -446,7 +446,7 @@ def test_the_past_of_a_step_stays_within_its_episode():
         np.testing.assert_array_equal(mine.until.steps[agent, -1, :, 0] - 100 * agent, now)
         np.testing.assert_array_equal(mine.until.real[:-1], mine.before.real[1:])
     with pytest.raises(ConfigError, match="looked up but not declared"):
-        lift(recalled)(100 * jnp.arange(TEAM), networks(family("none", TEAM)))
+        jax.jit(lift(recalled))(100 * jnp.arange(TEAM), networks(family("none", TEAM)))
 
 
 def test_a_recurrent_policy_is_taken_through_the_steps_before():

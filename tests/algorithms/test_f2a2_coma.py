@@ -173,8 +173,8 @@ def test_the_loss_is_the_stated_objective():
         actor, critic, _ = stated(held(models), critics)
         return 0.5 * (OPTIMISM * actor + critic) + 0.5 * jnp.mean((v(critics, seen) - target) ** 2)
 
-    same(coded.policy, jax.grad(policy_part)(policy))
-    same(coded.critic, jax.grad(critic_part)(models.critic))
+    same(coded.policy, jax.jit(jax.grad(policy_part))(policy))
+    same(coded.critic, jax.jit(jax.grad(critic_part))(models.critic))
 
 
 @pytest.mark.parametrize("fresh", [True, False])
@@ -201,12 +201,12 @@ def test_gradients_are_the_printed_ones(fresh):
         return jnp.mean(lift + 0.5 * (v(critics, played.view) - target) ** 2)
 
     coded = gradient(LITTLE, MODELS, played)
-    same(coded.policy, jax.tree.map(lambda x: -x, jax.grad(climbed)(MODELS.policy)))
-    same(coded.critic, jax.grad(descended)(MODELS.critic))
+    same(coded.policy, jax.tree.map(lambda x: -x, jax.jit(jax.grad(climbed))(MODELS.policy)))
+    same(coded.critic, jax.jit(jax.grad(descended))(MODELS.critic))
     plain = gradient(dataclasses.replace(LITTLE, objective=AlternatingObjective()), MODELS, played)
     score, delta = weight * advantage, delta + 0.5 * OPTIMISM * weight
-    same(plain.policy, jax.tree.map(lambda x: -x, jax.grad(climbed)(MODELS.policy)))
-    same(plain.critic, jax.grad(descended)(MODELS.critic))
+    same(plain.policy, jax.tree.map(lambda x: -x, jax.jit(jax.grad(climbed))(MODELS.policy)))
+    same(plain.critic, jax.jit(jax.grad(descended))(MODELS.critic))
 
 
 def test_one_update_is_a_step_a_force_and_a_meeting():

@@ -116,7 +116,7 @@ def test_critics_of_propositions_4_to_6(most):
         return A1 * mean(NOW, costs[0]) + A2 * mean(THEN, jnp.sum((costs - TARGET) ** 2, axis=0))
 
     if most > 1.0:
-        same(first, jax.grad(stated)(COSTS))
+        same(first, jax.jit(jax.grad(stated))(COSTS))
         same(second, first)  # two estimates of one gradient, which the propositions add
 
 
@@ -171,7 +171,7 @@ def test_the_actor_of_proposition_6(most):
         surprise = jnp.sum(held(cim(THEN, NOW, most) * delta**2), axis=0)
         return A1 * mean(chances, actor) + A2 * mean(chances, surprise)
 
-    same(jax.grad(stated)(LOGITS), line_2 + line_3)
+    same(jax.jit(jax.grad(stated))(LOGITS), line_2 + line_3)
     if most > 1.0:
         same(line_1, line_2)
 

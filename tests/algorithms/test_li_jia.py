@@ -50,7 +50,7 @@ def estimated(network, rounds):
     def mine(own, network):
         return GossipEstimate(rounds).others_log_ratio(None, own, network)[0]
 
-    return lift(mine)(BETA, network)
+    return jax.jit(lift(mine))(BETA, network)
 
 
 @pytest.mark.parametrize("loss", [0.0, 0.5])
@@ -275,7 +275,7 @@ def test_the_policy_climbs_its_critic():
             ]
         )
 
-    slope = jax.grad(climbed)(policy).head.bias
+    slope = jax.jit(jax.grad(climbed))(policy).head.bias
     choices = policy.choices(policy.body.step(view.observation, ())[0], view)
     action = choices.sample(jax.random.key(0))
     np.testing.assert_allclose(slope, [16 * np.mean(1 - np.square(action))], rtol=1e-4)

@@ -48,7 +48,7 @@ def test_it_steps_along_the_mean_of_all_gradients():
         shared, network = MAAC.consensus.pooled(shared, network, MAAC.payload)
         return eqx.combine(shared, mine), network
 
-    pooled, _ = lift(pool)(gradient, network)
+    pooled, _ = jax.jit(lift(pool))(gradient, network)
     for got, own in zip(pooled.critic, gradient.critic, strict=True):
         for part in ("key", "query", "value"):
             one, each = getattr(got.attention, part), getattr(own.attention, part)

@@ -14,18 +14,16 @@ import scipy.optimize
 from benchmarks.matrpo import Direct, in_turn, sent, update
 from coterie.algorithms import ITRPO, MATRPO
 from coterie.algorithms.trpo import matrpo
-from coterie.algorithms.trpo.admm import ADMMState
-from coterie.algorithms.trpo.cg_subspace import ConstrainedStep, KrylovSubspace
 from coterie.algorithms.trpo.consensus_admm import (
     RATIOS,
     STEPS,
     ADMMResult,
+    ADMMState,
     DirectionCoefficients,
     FullRatios,
     LocalProblem,
 )
 from coterie.algorithms.trpo.joint_policy_model import TeamModel, log_probs_of, taken_by
-from coterie.algorithms.trpo.linearized_policy import around
 from coterie.centralized import CTRPO
 from coterie.envs.game import AgentSpec, Box, Discrete, JaxEnv, Observation, Timestep
 from coterie.envs.joint_agent import as_one
@@ -47,6 +45,8 @@ from coterie.network import (
     lift,
     networks,
 )
+from coterie.rl.cg_subspace import ConstrainedStep, KrylovSubspace
+from coterie.rl.linearized_policy import around
 from coterie.rl.models import MLP, Inputs
 from coterie.rl.networks import Policy
 from coterie.training.fit import require_fit

@@ -172,7 +172,7 @@ def climbed(algorithm, policy, view, action, advantage, counts):
         return jnp.sum(jnp.where(counts, gain, 0.0)) / counts.sum()
 
     step = rate(ALPHA, algorithm.actor_lr_decay)
-    return policy.head.weight + step * jax.grad(objective)(policy).head.weight
+    return policy.head.weight + step * jax.jit(jax.grad(objective))(policy).head.weight
 
 
 def chosen(policy, view):

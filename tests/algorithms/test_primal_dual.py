@@ -36,7 +36,7 @@ def played(network, rule, step, curvatures, steps=1500):
         carry = (goal, rule.start(goal), network)
         return jax.lax.scan(once, carry, None, length=steps)[0][:2]
 
-    return lift(mine)(curvatures, GOALS, network)
+    return jax.jit(lift(mine))(curvatures, GOALS, network)
 
 
 def over(graph, schedule=Static(), channels=()):

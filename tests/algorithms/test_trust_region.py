@@ -1,5 +1,7 @@
 """Steps within a trust region, against dense algebra and a generic convex solver."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +9,8 @@ import pytest
 import scipy.optimize
 
 from coterie.algorithms import ITRPO
-from coterie.algorithms.trpo.cg_subspace import (
+from coterie.errors import ConfigError
+from coterie.rl.cg_subspace import (
     BoundaryStep,
     ConstrainedStep,
     KrylovSubspace,
@@ -17,9 +20,8 @@ from coterie.algorithms.trpo.cg_subspace import (
     line_search,
     natural_gradient_step,
 )
-from coterie.algorithms.trpo.linearized_policy import around
-from coterie.errors import ConfigError
 from coterie.rl.distributions import Categorical, Gaussian, MultiCategorical
+from coterie.rl.linearized_policy import around
 from coterie.rl.models import MLP, Inputs
 from coterie.rl.networks import Policy
 from coterie.types import Box, Discrete, LearnerSpec, Observation
@@ -37,6 +39,7 @@ ACTIONS = {
 }
 
 
+@functools.cache
 def problem(kind):
     """A linear policy to first order, with its Jacobian `[M, D]` and Fisher matrix, dense."""
     keys = jax.random.split(jax.random.key(1))
@@ -49,8 +52,8 @@ def problem(kind):
         return heads[0].log_prob(ACTIONS[kind])[..., None]
 
     local = around(policy, heads, log_probs, None, 0.01)
-    jacobian = jax.jacobian(lambda x: log_probs(heads(local.rebuilt(x))))(local.start)
-    curvature = jax.hessian(lambda x: jnp.sum(local.at(x)[1]))(local.start)
+    jacobian = jax.jit(jax.jacobian(lambda x: log_probs(heads(local.rebuilt(x)))))(local.start)
+    curvature = jax.jit(jax.hessian(lambda x: jnp.sum(local.at(x)[1])))(local.start)
     return local, np.asarray(jacobian, np.float64).reshape(M, -1), np.asarray(curvature, np.float64)
 
 
@@ -68,7 +71,7 @@ def test_a_policy_to_first_order(kind):
 
 
 def found(local, region, steps, gain=GAIN):
-    return natural_gradient_step(local, gain, region, steps)
+    return jax.jit(lambda gain: natural_gradient_step(local, gain, region, steps))(gain)
 
 
 @pytest.mark.parametrize("stiffness", [0.5, 5.0])
@@ -223,7 +226,7 @@ def test_the_metric_is_the_hessian_of_the_divergence():
 
     bent = gaussian.fisher(move)
     length = jnp.sum(bent.mean * move.mean + bent.log_std * move.log_std)
-    np.testing.assert_allclose(length, jax.hessian(at)(0.0), rtol=1e-5)
+    np.testing.assert_allclose(length, jax.jit(jax.hessian(at))(0.0), rtol=1e-5)
     categorical = Categorical.of(jnp.array([0.1, 2.0, -1.0]))
 
     def towards(t):
@@ -235,7 +238,7 @@ def test_the_metric_is_the_hessian_of_the_divergence():
         (1.0,),
     )[1]
     bent = categorical.fisher(Categorical(tangent)).log_probs
-    np.testing.assert_allclose(bent @ tangent, jax.hessian(towards)(0.0), rtol=1e-5)
+    np.testing.assert_allclose(bent @ tangent, jax.jit(jax.hessian(towards))(0.0), rtol=1e-5)
 
 
 def test_the_metric_of_several_choices_is_the_hessian_of_their_divergence():

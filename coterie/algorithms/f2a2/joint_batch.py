@@ -7,12 +7,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from coterie.algorithms.base.algorithm import Information
-from coterie.algorithms.f2a2.opponent_model import History
 from coterie.network import Network
 from coterie.rl import replay
 from coterie.rl.bodies import RecurrentState as Recalled
 from coterie.rl.distributions import Distribution
 from coterie.rl.networks import Policy
+from coterie.rl.opponent_model import History
 from coterie.types import Observation
 
 

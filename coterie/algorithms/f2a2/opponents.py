@@ -13,16 +13,16 @@ from jaxtyping import Array, Bool, Float, Key, PyTree
 
 from coterie.algorithms.base.algorithm import Information, Metrics
 from coterie.algorithms.f2a2.joint_batch import JointBatch, Sample, SampledSequence, Transition
-from coterie.algorithms.f2a2.opponent_model import (
+from coterie.bounds import AtLeast
+from coterie.internal.parts import Part
+from coterie.network import Network, Payload, chunked
+from coterie.rl import replay
+from coterie.rl.opponent_model import (
     History,
     OpponentModel,
     OpponentModels,
     init_opponent_models,
 )
-from coterie.bounds import AtLeast
-from coterie.internal.parts import Part
-from coterie.network import Network, Payload, chunked
-from coterie.rl import replay
 from coterie.types import LearnerSpec
 
 POLICIES = "actions"

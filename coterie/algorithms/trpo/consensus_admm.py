@@ -16,10 +16,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from coterie.algorithms.trpo.admm import ADMMState
-from coterie.algorithms.trpo.cg_subspace import KrylovSubspace, Region, SubspaceStep, best, extend
-from coterie.algorithms.trpo.linearized_policy import LinearizedPolicy
-from coterie.network import Network, expand_mask
+from coterie.network import Inbox, Network, expand_mask
+from coterie.rl.cg_subspace import KrylovSubspace, Region, SubspaceStep, best, extend
+from coterie.rl.linearized_policy import LinearizedPolicy
 
 RATIOS = "log-ratios"
 STEPS = "steps"
@@ -43,6 +42,41 @@ class LocalProblem(NamedTuple):
         """Vectors as each link ties them: 0 where one of its ends is not in the environment."""
         both = self.local.both
         return vectors if both is None else jnp.where(both, vectors, 0.0)
+
+
+class ADMMState(NamedTuple):
+    """What an agent keeps of its links, to agree on a vector `[...]` with each neighbor.
+
+    Two ends of a link want `r = r'`. With `z = C m` and `y = C u`, `C` being 1 at one end and -1 at
+    the other, the signs cancel from Wei & Ozdaglar's updates: after a meeting both ends hold the
+    same midpoint `m = (r + r') / 2`, and `u` has moved by `beta (r - r') / 2` at the one and by its
+    negative at the other. So nothing but `r` needs to be said, and whoever was not heard changes
+    nothing.
+
+    dual:     the sum of its multipliers `u`, `[...]`.
+    edge_average: with each neighbour, `[K, ...]`; 0 before they first meet.
+    """
+
+    dual: Array
+    edge_average: Array
+
+    @staticmethod
+    def fresh(places: int, shape: tuple[int, ...]) -> "ADMMState":
+        """Nobody has met yet."""
+        return ADMMState(jnp.zeros(shape), jnp.zeros((places, *shape)))
+
+    def pull(self, penalty: float) -> Array:
+        """Where they draw the vector: minus the slope, at 0, of what departures cost."""
+        return penalty * jnp.sum(self.edge_average, axis=0) - self.dual
+
+    def after(self, heard: Inbox, penalty: float) -> "ADMMState":
+        """The ties after meeting those that were heard; `penalty` is beta."""
+        met = expand_mask(heard.arrived, self.edge_average)
+        half = jnp.where(met, 0.5 * (heard.sent - heard.received), 0.0)
+        return ADMMState(
+            self.dual + penalty * jnp.sum(half, axis=0),
+            jnp.where(met, heard.sent - half, self.edge_average),
+        )
 
 
 class ADMMCarry(NamedTuple):

@@ -7,11 +7,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Key
 
 from coterie.algorithms.base.algorithm import Information, Metrics, Trajectory
-from coterie.algorithms.trpo.cg_subspace import BoundaryStep, natural_gradient_step
-from coterie.algorithms.trpo.linearized_policy import around
 from coterie.algorithms.trpo.trust_region import TRPOState, TrustRegion
 from coterie.bounds import AtLeast
 from coterie.network import Network
+from coterie.rl.cg_subspace import BoundaryStep, natural_gradient_step
+from coterie.rl.linearized_policy import around
 from coterie.rl.masked_stats import mean, standardize
 from coterie.rl.networks import Policy
 from coterie.types import LearnerSpec

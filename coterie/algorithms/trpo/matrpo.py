@@ -7,7 +7,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from coterie.algorithms.base.algorithm import Information, Metrics, Trajectory
-from coterie.algorithms.trpo.cg_subspace import BoundaryStep, ConstrainedStep, Region
 from coterie.algorithms.trpo.consensus_admm import (
     RATIOS,
     STEPS,
@@ -18,12 +17,13 @@ from coterie.algorithms.trpo.consensus_admm import (
     solve_admm,
 )
 from coterie.algorithms.trpo.joint_policy_model import TeamModel, log_probs_of, taken_by
-from coterie.algorithms.trpo.linearized_policy import LinearizedPolicy, around
 from coterie.algorithms.trpo.trust_region import TRPOState, TrustRegion
 from coterie.bounds import Above, AtLeast, Between
 from coterie.errors import require
 from coterie.network import Network, Payload, expand_mask
+from coterie.rl.cg_subspace import BoundaryStep, ConstrainedStep, Region
 from coterie.rl.distributions import Distribution
+from coterie.rl.linearized_policy import LinearizedPolicy, around
 from coterie.rl.masked_stats import mean
 from coterie.rl.networks import Policy
 from coterie.types import LearnerSpec

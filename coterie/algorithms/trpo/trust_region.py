@@ -13,9 +13,9 @@ from jaxtyping import Array, Float, Key, PyTree
 
 from coterie.algorithms.base.advantages import values_and_gae
 from coterie.algorithms.base.algorithm import ActionOnly, Algorithm, Metrics, Trajectory
-from coterie.algorithms.trpo.cg_subspace import full_step, line_search
 from coterie.bounds import Above, AtLeast, Between
 from coterie.errors import require
+from coterie.rl.cg_subspace import full_step, line_search
 from coterie.rl.masked_stats import mean
 from coterie.rl.models import MLP, Inputs, Model
 from coterie.rl.networks import Critic, Policy

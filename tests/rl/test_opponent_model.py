@@ -9,8 +9,8 @@ import numpy as np
 import optax
 import pytest
 
-from coterie.algorithms.f2a2.opponent_model import History, OpponentModels, init_opponent_models
 from coterie.rl import replay
+from coterie.rl.opponent_model import History, OpponentModels, init_opponent_models
 
 TEAM, SEEN, ACTS, WINDOW, LENGTH = 4, 2, 2, 3, 8
 RANDOM = np.random.default_rng(0)

@@ -14,8 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from coterie.algorithms.trpo.linearized_policy import LinearizedPolicy
-from coterie.network import chunked
+from coterie.rl.linearized_policy import LinearizedPolicy
 
 
 class KrylovSubspace(NamedTuple):
@@ -176,7 +175,12 @@ def _eigen(square: Float[Array, "K K"]) -> tuple[Float[Array, " K"], Float[Array
 
     Batches of them wait for threads, and where two seeds run at once they do so for ever.
     """
-    return chunked(lambda x: tuple(jnp.linalg.eigh(x)), 1)(square)
+
+    def eigen(x: Float[Array, "K K"]) -> tuple[Array, Array]:
+        return tuple(jnp.linalg.eigh(x))
+
+    waits = jax.default_backend() == "cpu"
+    return (jax.custom_batching.sequential_vmap(eigen) if waits else eigen)(square)
 
 
 def _left(
