@@ -45,7 +45,7 @@ def pytest_collection_finish():
     gc.set_threshold(100_000, 20, 100)
 
 
-MEMORY = 2 * 2**30
+MEMORY = 2_300_000_000
 """Bytes in use from which on compiled programs are forgotten."""
 
 

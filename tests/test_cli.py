@@ -260,6 +260,7 @@ def test_a_network_with_faults_counts_what_it_carries_and_loses(here):
     assert read_table(opened.evaluations(0))["bytes"].tolist() == [0, 2 * 2 * 5 * message]
 
 
+@pytest.mark.deep
 def test_speaker_and_listener_train_with_dpo_and_iql():
     """Unequal agents of PettingZoo, through the command line, from factory options to policies."""
     world = ["pettingzoo:mpe2.simple_speaker_listener_v4", "--env-kwargs", "max_cycles=6"]

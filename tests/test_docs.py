@@ -40,7 +40,15 @@ def commands() -> list[str]:
     return sorted({line for line in found if line.startswith(("coterie train", "coterie compare"))})
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")], ids=lambda p: p.name)
+# The tutorial trains for a quarter of a minute.
+RUN = [
+    pytest.param(p, marks=[pytest.mark.deep] * (p.name == "tutorial.md"))
+    for p in PAGES
+    if blocks(p, "python")
+]
+
+
+@pytest.mark.parametrize("page", RUN, ids=lambda p: p.name)
 def test_the_python_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     names: dict = {"__name__": "page"}

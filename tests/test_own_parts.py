@@ -104,7 +104,9 @@ OWN = {
 }
 
 
-@pytest.mark.parametrize("case", OWN)
+@pytest.mark.parametrize(
+    "case", [pytest.param(c, marks=[pytest.mark.deep] * c.startswith("family")) for c in OWN]
+)
 def test_parts_of_ones_own_are_trained_written_and_read_again(tmp_path, case):
     settings = Settings(communication=OWN[case], **TINY)
     run = train("networked-ac", Commons(agents=4), settings, tmp_path / "run")

@@ -74,7 +74,7 @@ class OwnScale(CriticConsensus):
 METHODS = {"ac": NetworkedAC(), "q": NetworkedQAC(), "center": CENTRAL_AC}
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+@pytest.mark.parametrize("optimizer", ["adam", pytest.param("sgd", marks=pytest.mark.deep)])
 @pytest.mark.parametrize("name", METHODS)
 def test_a_complete_graph_comes_to_the_critic_of_the_mean_reward(name, optimizer):
     worths, _ = found(with_options(METHODS[name], **LINEAR, optimizer=optimizer))

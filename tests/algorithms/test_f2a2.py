@@ -52,7 +52,10 @@ METHODS = {
     "sac": ("f2a2-sac", Discrete),
 }
 KEY = jax.random.key(5)
-each = pytest.mark.parametrize("method", METHODS)
+# A second critic beside continuous actions is left to the deep tests.
+each = pytest.mark.parametrize(
+    "method", [pytest.param(m, marks=[pytest.mark.deep] * (m == "td3-box")) for m in METHODS]
+)
 
 
 def method_of(name, **options):
@@ -264,7 +267,8 @@ def test_attention_looks_at_the_others_alone():
     np.testing.assert_allclose(values, expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["f2a2-ddpg", pytest.param("f2a2-sac", marks=pytest.mark.deep)])
+@pytest.mark.deep
+@pytest.mark.parametrize("name", ["f2a2-ddpg", "f2a2-sac"])
 def test_what_is_shared_is_pulled_together_and_nothing_else(name):
     algorithm = with_options(
         ALGORITHMS[name], **(LITTLE | {"updates_per_rollout": 8, "learning_starts": 1})

@@ -300,6 +300,7 @@ def test_critics_agree_on_the_mean_reward(links):
     np.testing.assert_allclose(expected, MEAN / 2, rtol=0.1)
 
 
+@pytest.mark.deep
 def test_at_a_center_all_are_told_the_mean_reward():
     difference, expected = believed(with_options(COMA, **BELIEVERS), "none")
     np.testing.assert_allclose(difference, MEAN, rtol=0.1)

@@ -231,7 +231,7 @@ def test_what_follows_after_an_agent_has_left_is_none_of_its_advantage():
         np.testing.assert_allclose(lesson.advantage[:2, 0], [1.0 + 0.97 * 0.5, 1.0])
 
 
-@pytest.mark.parametrize("crowd", ["joint", "mean"])
+@pytest.mark.parametrize("crowd", ["joint", pytest.param("mean", marks=pytest.mark.deep)])
 @pytest.mark.parametrize("form", FORMS)
 def test_one_step_of_algorithm_1_is_the_papers_formulas(form, crowd):
     algorithm = with_options(NetworkedQAC(), **LINEAR | FORMS[form], critic_actions=crowd)

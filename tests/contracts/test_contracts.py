@@ -208,7 +208,7 @@ def test_shapes_are_as_annotated(algorithm):
     jax.eval_shape(iteration(algorithm, env, vector), jax.eval_shape(start, jax.random.key(0)))
 
 
-@each({name: PLAIN[name] for name in ("ippo", "networked-ac", "f2a2-ddpg")})
+@each({n: PLAIN[n] for n in ("ippo", "networked-ac", "f2a2-ddpg")}, deep=("f2a2-ddpg",))
 def test_an_iteration_in_one_program_is_its_phases_one_after_the_other(algorithm):
     env, team = noise(algorithm), taught(algorithm).team
     whole = jax.jit(iteration(algorithm, env, env.vectorize(4)))(team)

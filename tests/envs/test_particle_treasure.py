@@ -393,7 +393,7 @@ def transcribed(state: Hunt, away: float) -> plain.Hunt:
     return plain.Hunt(hunters, banks, *parts, away)
 
 
-@pytest.mark.parametrize("agents", [8, 12])
+@pytest.mark.parametrize("agents", [8, pytest.param(12, marks=pytest.mark.deep)])
 @pytest.mark.parametrize("kind", CASES)
 def test_a_plain_transcription_agrees_on_a_thousand_crowded_steps(kind, agents):
     count = 600

@@ -26,13 +26,13 @@ from coterie.network import (
 from tests.support import assert_same, catalogue, taught
 
 KITE = from_adjacency(np.array([[0, 1, 1, 0], [1, 0, 1, 0], [1, 1, 0, 1], [0, 0, 1, 0]]))
-SCHEDULES = (
-    Static(),
-    Periodic((Star(), Line())),
-    RandomLinks(0.5),
-    AsyncIntervals(2.0, 1.0),
-    EdgeGossip(),
-)
+SCHEDULES = {
+    "static": Static(),
+    "periodic": Periodic((Star(), Line())),
+    "links": RandomLinks(0.5),
+    "intervals": AsyncIntervals(2.0, 1.0),
+    "edges": EdgeGossip(),
+}
 FAULTS = (
     *(
         LinkDropout(0.3, burst=2),
@@ -87,35 +87,39 @@ def compare(function, payloads, inputs, counts, tolerance, **talk):
 
 
 def main(names):
-    """Compare exchanges, and the updates of these algorithms."""
+    """Compare exchanges, exchanges with faults under these schedules, and these updates."""
     # Both must be set before jax is first used. Most of the time here goes into compiling.
     jax.config.update("jax_num_cpu_devices", 4)
     jax.config.update("jax_disable_most_optimizations", True)
-    values = jax.random.normal(jax.random.key(0), (4, 5))
+    values, methods = jax.random.normal(jax.random.key(0), (4, 5)), catalogue(recurrent=False)
     compare(exchange, ("value",), (values,), [2, 4], tolerance=0.0)
     print("exchange: the same")
-
-    for schedule in SCHEDULES:
-        talk = {"schedule": schedule, "channels": FAULTS, "shared": {"value": values}}
-        *mixed, traffic = compare(gossip, ("value", "fresh"), (values,), [2], 0.0, **talk)
-        for payload, after in zip(("value", "fresh"), mixed, strict=True):
-            assert np.abs(after - values).max() > 0.1, "nothing was mixed"
-            assert 0 < traffic[payload].lost.sum() < traffic[payload].sent.sum()
-        print(f"{type(schedule).__name__} with faults: the same")
-
-    methods = catalogue(recurrent=False)
     for name in names:
-        algorithm = methods[name]
-        agents, trajectory, _, keys = taught(algorithm).lesson
-
-        def learn(agent, trajectory, key, network, algorithm=algorithm):
-            state, network, metrics = algorithm.learn(agent, trajectory, network, key)
-            return state, metrics, network
-
-        counts = [2, 4] if algorithm.information.sends else [2]
-        knows, inputs = algorithm.information, (agents, trajectory, keys)
-        compare(learn, knows.sends, inputs, counts, 1e-5, joint_observable=knows.joint_observable)
+        if name in SCHEDULES:
+            compare_with_faults(SCHEDULES[name], values)
+        else:
+            compare_updates(methods[name])
         print(f"{name}: the same")
+
+
+def compare_with_faults(schedule, values):
+    talk = {"schedule": schedule, "channels": FAULTS, "shared": {"value": values}}
+    *mixed, traffic = compare(gossip, ("value", "fresh"), (values,), [2], 0.0, **talk)
+    for payload, after in zip(("value", "fresh"), mixed, strict=True):
+        assert np.abs(after - values).max() > 0.1, "nothing was mixed"
+        assert 0 < traffic[payload].lost.sum() < traffic[payload].sent.sum()
+
+
+def compare_updates(algorithm):
+    agents, trajectory, _, keys = taught(algorithm).lesson
+
+    def learn(agent, trajectory, key, network):
+        state, network, metrics = algorithm.learn(agent, trajectory, network, key)
+        return state, metrics, network
+
+    counts = [2, 4] if algorithm.information.sends else [2]
+    knows, inputs = algorithm.information, (agents, trajectory, keys)
+    compare(learn, knows.sends, inputs, counts, 1e-5, joint_observable=knows.joint_observable)
 
 
 if __name__ == "__main__":

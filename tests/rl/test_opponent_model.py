@@ -89,6 +89,7 @@ def taught(discrete=True, steps=300):
     return minds, metrics, exam
 
 
+@pytest.mark.deep
 def test_an_observer_learns_what_the_others_do():
     """Chances as they are, and what only the steps before can tell."""
     minds, metrics, (seen, acted, past) = taught()
@@ -132,6 +133,7 @@ def test_all_four_networks_learn_and_nobody_models_himself():
         assert (np.max(sizes, axis=0)[1:] > 0).all() and (np.max(sizes, axis=0)[0] == 0).all()
 
 
+@pytest.mark.deep
 def test_numbers_are_predicted_as_numbers():
     """Continuous actions are not drawn: the error is that of the mean."""
     minds, metrics, (seen, _, past) = taught(discrete=False)

@@ -13,7 +13,13 @@ from tests.runs import SETTINGS, policies, trained
 ENV = RandomMDP(states=4, agents=2, actions=2, instance=5)
 
 
-@pytest.fixture(scope="module", params=["dpo", "li-jia-tabular", "central-q"])
+METHODS = [
+    "dpo",
+    *(pytest.param(m, marks=pytest.mark.deep) for m in ("li-jia-tabular", "central-q")),
+]
+
+
+@pytest.fixture(scope="module", params=METHODS)
 def both(request, tmp_path_factory):
     """Two seeds, each in an environment of its own, and the second one in that environment alone.
 

@@ -82,7 +82,9 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("case", FAULTS)
+@pytest.mark.parametrize(
+    "case", [pytest.param(c, marks=[pytest.mark.deep] * c.startswith("listening")) for c in FAULTS]
+)
 def test_a_network_with_faults_goes_on_where_it_was(tmp_path, case):
     name, env, talk, options = FAULTS[case]
     settings = dataclasses.replace(SETTINGS, communication=talk)
@@ -104,6 +106,7 @@ def test_stopping_at_every_block_changes_nothing(tmp_path):
     assert_same_run(finished(), run)
 
 
+@pytest.mark.deep
 def test_resumed_in_a_new_process(tmp_path):
     run = trained(tmp_path / "run", stop=3)
     assert python(RESUME, str(run.folder)).endswith(": done\n")
@@ -132,6 +135,7 @@ def test_resumed_before_the_first_checkpoint(tmp_path):
     assert_same_run(finished(), run)
 
 
+@pytest.mark.deep
 def test_games_that_cannot_be_saved_restart_at_checkpoints_either_way(tmp_path, worlds):
     env = PettingZooEnv("worlds:Ladder", workers=1)
     settings = dataclasses.replace(SETTINGS, steps=192)  # four blocks, a checkpoint after each

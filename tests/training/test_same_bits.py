@@ -66,6 +66,7 @@ trained(sys.argv[1], settings=dataclasses.replace(SETTINGS, seed=3, seeds=2))
 """
 
 
+@pytest.mark.deep
 def test_a_device_for_each_seed_changes_nothing(tmp_path):
     pair = dataclasses.replace(SETTINGS, seed=3, seeds=2)
     python(TWO_DEVICES, str(tmp_path / "two"), devices=2)
@@ -74,6 +75,7 @@ def test_a_device_for_each_seed_changes_nothing(tmp_path):
         assert_same_run(together, apart, seed)
 
 
+@pytest.mark.deep
 def test_on_an_accelerator_seeds_train_as_one_batch(tmp_path, monkeypatch):
     """They learn what they would learn alone, but for rounding."""
     pair = dataclasses.replace(SETTINGS, seed=3, seeds=2)
