@@ -1,4 +1,4 @@
-"""Where numbers make sense, said by each option where it is declared.
+"""Bounds on the values of options, declared with each option.
 
 An option names its own bound, and the value that has it asks for all of them at once when it is
 made: `discount: Annotated[float, Between(0, 1)] = 0.99`. What a number's annotation says without
@@ -22,26 +22,26 @@ from coterie.errors import require
 
 @dataclass(frozen=True)
 class Bound(abc.ABC):
-    """Where an option makes sense: derive from this for a bound of your own."""
+    """Bound on the value of an option; derive from this for a bound of your own."""
 
     @property
     @abc.abstractmethod
     def said(self) -> str:
-        """What a value must do, as `must be at least 1`."""
+        """Requirement on a value in words, as `must be at least 1`."""
 
     @property
     def hint(self) -> str:
-        """The usual fix, or why it must; may be empty."""
+        """Usual fix, or reason of the bound; may be empty."""
         return ""
 
     @abc.abstractmethod
     def holds(self, value: Any) -> bool:
-        """Whether a value, of the annotated kind, is within."""
+        """True if a value, of the annotated kind, is within the bound."""
 
 
 @dataclass(frozen=True)
 class AtLeast(Bound):
-    """Finite, and this or more; with `infinite`, as where no limit is meant, infinity as well."""
+    """Finite numbers from `least` on; with `infinite`, as where no limit is meant, infinity too."""
 
     least: float
     hint: str = ""
@@ -57,7 +57,7 @@ class AtLeast(Bound):
 
 @dataclass(frozen=True)
 class Above(Bound):
-    """Finite, and more than this; with `infinite`, as where no limit is meant, infinity as well."""
+    """Finite numbers above `low`; with `infinite`, as where no limit is meant, infinity too."""
 
     low: float
     hint: str = ""
@@ -73,7 +73,7 @@ class Above(Bound):
 
 @dataclass(frozen=True)
 class AtMost(Bound):
-    """Finite, and this or less."""
+    """Finite numbers up to `most`."""
 
     most: float
     hint: str = ""
@@ -88,7 +88,7 @@ class AtMost(Bound):
 
 @dataclass(frozen=True)
 class Between(Bound):
-    """From `low` to `high`, both included, or all but the `low` end of it if that is `open`.
+    """Numbers from `low` to `high`, both included, or all but `low` if that end is `open`.
 
     >>> Between(0, 1).holds(0), Between(0, 1, open=True).holds(0)
     (True, False)
@@ -111,7 +111,7 @@ class Between(Bound):
 
 @dataclass(frozen=True)
 class Finite(Bound):
-    """Any number that is one."""
+    """Finite numbers."""
 
     hint: str = ""
 
@@ -124,7 +124,7 @@ class Finite(Bound):
 
 
 class Option(NamedTuple):
-    """What a field declares of itself.
+    """Declaration of a field.
 
     kind:     its annotation, without bounds and without `None`.
     optional: whether it may be `None`.
@@ -165,7 +165,7 @@ def require_bounds(value: Any) -> None:
 
 @cache
 def options_of(kind: type) -> tuple[Option, ...]:
-    """What the fields of a dataclass declare of themselves.
+    """Declarations of the fields of a dataclass.
 
     >>> @dataclass(frozen=True)
     ... class Rule:
@@ -178,7 +178,7 @@ def options_of(kind: type) -> tuple[Option, ...]:
 
 
 def _option(name: str, hint: Any) -> Option:
-    """What an annotation says; `Annotated` may be outside of a union with `None`, or inside."""
+    """Read an annotation; `Annotated` may be outside of a union with `None`, or inside."""
     origin, parts = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
         inner = _option(name, parts[0])
@@ -191,7 +191,7 @@ def _option(name: str, hint: Any) -> Option:
 
 
 def _wanted(kind: Any, value: Any) -> str:
-    """What a value should have been; nothing if it is."""
+    """Expected kind of a value in words; empty if the value is of that kind."""
     if typing.get_origin(kind) is Literal:
         known = typing.get_args(kind)
         return "" if value in known else f"one of {known}"

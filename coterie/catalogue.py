@@ -1,4 +1,4 @@
-"""Everything that has a name: algorithms and environments, by the names that users type."""
+"""Catalogue of algorithms and environments, by the names that users type."""
 
 import dataclasses
 import typing
@@ -111,7 +111,7 @@ ABOUT: dict[str, str] = {
     "central-actor-critic": "Centralised reference in tables: Li & Jia's rule for joint actions.",
     "central-q": "Centralised reference in tables: Q-learning of joint actions.",
 }
-"""What each algorithm is, in a line."""
+"""Description of each algorithm, in a line."""
 
 
 def make_algorithm(name: str, **options: Any) -> Algorithm:
@@ -148,7 +148,7 @@ def algorithm_name(algorithm: Algorithm) -> str:
 
 
 def _known(algorithm: Algorithm) -> Any:
-    """What an algorithm may know, where that is not the affair of its other parts."""
+    """Declared `information` of an algorithm, `None` where it follows from its other parts."""
     return vars(algorithm).get("information")
 
 

@@ -1,4 +1,4 @@
-"""One policy file per agent: an observation goes in, an action comes out, nobody else is needed."""
+"""Policy files, one per agent: from an observation to an action, without any other agent."""
 
 import dataclasses
 import json
@@ -30,7 +30,7 @@ KINDS: dict[str, type[Space]] = {
 
 @dataclasses.dataclass(frozen=True)
 class PolicyMetadata:
-    """What a policy file says of its policy, enough to build it again.
+    """Metadata of a policy file, enough to build its policy again.
 
     name:     the agent's name.
     env:      the environment it was trained for.
@@ -56,7 +56,7 @@ class PolicyMetadata:
 def policy_metadata(
     name: str, env: str, spec: LearnerSpec, policy: Policy, greedy: bool
 ) -> PolicyMetadata:
-    """The card of a trained policy."""
+    """Metadata of a trained policy."""
     return PolicyMetadata(
         name,
         env,
@@ -151,7 +151,7 @@ def load_policy(path: str | Path, greedy: bool | None = None, seed: int = 0) -> 
 
 
 def read_policy(path: str | Path) -> tuple[Policy, PolicyMetadata]:
-    """The network in a policy file, and what the file says of it."""
+    """Read a policy file: the policy, and its metadata."""
     path = Path(path)
     require(
         path.suffix == SUFFIX and not path.is_dir(),

@@ -1,4 +1,4 @@
-"""What one agent perceives and can do: spaces, specs and views."""
+"""Spaces, specs and observations of one agent."""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float
 
 
 def rescaled(action: Array, low: Array, high: Array) -> Array:
-    """The border to an environment's units: from [-1, 1], to which actions are cut, to the bounds.
+    """Rescale an action from [-1, 1], to which it is cut, to the bounds in the environment's units.
 
     >>> rescaled(jnp.array([0.0, 3.0]), jnp.array(0.0), jnp.array(1.0)).tolist()
     [0.5, 1.0]
@@ -20,7 +20,7 @@ def rescaled(action: Array, low: Array, high: Array) -> Array:
 
 
 class _Numbered:
-    """What spaces of numbered actions have in common."""
+    """Base of the spaces of numbered actions."""
 
     continuous: ClassVar[bool] = False
     """Whether an action is a vector of numbers, and not chosen among some."""
@@ -41,7 +41,7 @@ class Discrete(_Numbered):
     """How many actions there are for each choice, if several are made at once."""
 
     def widened(self, size: int) -> "Discrete":
-        """The same with `size` actions."""
+        """Space with `size` actions."""
         return Discrete(size)
 
     def plain(self, action: Array) -> int:
@@ -60,7 +60,7 @@ class MultiDiscrete(_Numbered):
 
     @property
     def size(self) -> int:
-        """How many entries stand for the actions.
+        """Number of entries that stand for the actions.
 
         >>> MultiDiscrete((5, 3)).size
         10
@@ -69,16 +69,16 @@ class MultiDiscrete(_Numbered):
 
     @property
     def numbers(self) -> int:
-        """How many numbers an action is: one for each choice."""
+        """Length of an action: one number for each choice."""
         return len(self.sizes)
 
     @property
     def each(self) -> tuple[int, ...]:
-        """How many actions there are for each choice."""
+        """Number of actions for each choice."""
         return self.sizes
 
     def widened(self, size: int) -> "MultiDiscrete":
-        """The same: who chooses several things at once is alone."""
+        """Space unchanged: an agent that makes several choices at once is the only one."""
         return self
 
     def plain(self, action: Array) -> np.ndarray:
@@ -104,11 +104,11 @@ class Box:
 
     @property
     def numbers(self) -> int:
-        """How many numbers an action is."""
+        """Length of an action."""
         return self.size
 
     def rescale(self, action: Float[Array, "*batch size"]) -> Float[Array, "*batch size"]:
-        """From [-1, 1] to [low, high].
+        """Rescale an action from [-1, 1] to [low, high].
 
         >>> Box(2, 0.0, 1.0).rescale(jnp.array([0.0, 3.0])).tolist()
         [0.5, 1.0]
@@ -116,7 +116,7 @@ class Box:
         return rescaled(action, jnp.asarray(self.low), jnp.asarray(self.high))
 
     def widened(self, size: int) -> "Box":
-        """The same with `size` numbers."""
+        """Space with `size` numbers."""
         return Box(size)
 
     def plain(self, action: Array) -> np.ndarray:
@@ -129,7 +129,7 @@ Space = Discrete | MultiDiscrete | Box
 
 @dataclass(frozen=True)
 class AgentSpec:
-    """What one agent perceives and can do, as an environment says it.
+    """Description of an agent's observations and actions that an environment gives.
 
     observation: how many numbers it sees, or the shape of what it sees: `(7, 7, 3)` for the view of
             a grid with three layers.
@@ -153,7 +153,7 @@ class AgentSpec:
 
     @property
     def size(self) -> int:
-        """How many numbers an observation is."""
+        """Length of an observation, flat."""
         return math.prod(self.shape)
 
 
@@ -190,7 +190,7 @@ class LearnerSpec:
 
     @property
     def padded(self) -> "LearnerSpec":
-        """This agent as it is held beside the others: as wide as the widest.
+        """Spec whose observation and action are as wide as the widest of the team.
 
         >>> LearnerSpec(3, Box(1), widest=(5, 2)).padded.action.size
         2
@@ -209,7 +209,7 @@ class LearnerSpec:
 
 
 def kinds(specs: Sequence[LearnerSpec]) -> dict[LearnerSpec, list[int]]:
-    """The agents of each kind: what is made once for a kind need not be made for each of them.
+    """Agents of each kind, so that what they share is made once for a kind.
 
     >>> large, small = LearnerSpec(9, Discrete(2)), LearnerSpec(1, Discrete(2))
     >>> list(kinds([large, small, large]).values())
@@ -222,7 +222,7 @@ def kinds(specs: Sequence[LearnerSpec]) -> dict[LearnerSpec, list[int]]:
 
 
 class Observation(NamedTuple):
-    """What an agent perceives at one step. Fields that do not apply are `None`.
+    """Observation of one agent at one step. Fields that do not apply are `None`.
 
     observation: its own observation, `[..., F]`.
     action_mask: which of its actions are possible, `[..., A]`; `None` if all always are.
@@ -238,7 +238,7 @@ class Observation(NamedTuple):
 
     @property
     def critic_input(self) -> Float[Array, "*batch S"]:
-        """What a critic sees: the global state where it is declared, else the own observation."""
+        """Input of a critic: the global state where it is declared, else the own observation."""
         return self.observation if self.state is None else self.state
 
 

@@ -23,7 +23,7 @@ from coterie.rl.schedules import decayed
 from coterie.types import LearnerSpec, Observation
 
 Parameters = tuple[Body, Dense]
-"""What the mean of a policy depends on."""
+"""Parameters of the mean of a policy."""
 
 
 class PerturbedAction(NamedTuple):
@@ -45,7 +45,7 @@ class Critic(NamedTuple):
 
 
 class DeterministicState(NamedTuple):
-    """All that an agent learns; `average` is its mean reward, `steps` the updates so far."""
+    """State of an agent; `average` is its mean reward, `steps` the updates so far."""
 
     policy: Policy
     critic: Critic
@@ -55,7 +55,7 @@ class DeterministicState(NamedTuple):
 
 @dataclass(frozen=True)
 class Deterministic(Algorithm):
-    """What both algorithms share: the actor, the compatible critic and the agreement on it.
+    """Base of both algorithms: the actor, the compatible critic and the agreement on it.
 
     A deterministic policy `mu_i(s)` of parameters `theta_i` climbs the team's mean reward, of which
     an agent is paid only its own part. Everybody shows `phi_i = grad mu_i(s) (a_i - mu_i(s))`, each

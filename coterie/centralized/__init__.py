@@ -1,4 +1,4 @@
-"""Centralised reference methods: what decentralising costs is measured against them.
+"""Centralised reference methods, against which the cost of decentralising is measured.
 
 Most are a decentralised method with a part or two of another kind; change them by
 `dataclasses.replace`. Policies stay each agent's own, but for `CTRPO`, `CENTRAL_ACTOR_CRITIC` and

@@ -65,5 +65,5 @@ def tight_improvement_bound(old: Evaluation, policies: Sequence[np.ndarray]) -> 
 
 
 def _times(price: float, step: float) -> float:
-    """A price of nothing is nothing, even for an infinite step."""
+    """Product of a price and a step; 0 for a price of 0, even if the step is infinite."""
     return price * step if price else 0.0

@@ -1,6 +1,6 @@
-"""How much caution the theory asks of an agent: the paper's constants, and the game's own.
+"""Constants of DPO's Theorem 3.2: those of the paper, and tighter ones of the game itself.
 
-Everything here has one shape, that of DPO's Theorem 3.2:
+All of them belong to one inequality:
 
     J(pi) - J(pi_old) >= sum_i [ weight L^i(pi^i) - root sqrt(D_i) - linear D_i ],
     D_i = max_s KL(pi_old^i || pi^i).
@@ -20,7 +20,7 @@ from coterie.exact.evaluation import Evaluation
 
 
 class Constants(NamedTuple):
-    """What an agent's own objective counts, and what the root of its step and its step cost."""
+    """Weights of an agent's own objective, of the root of its divergence, and of its divergence."""
 
     weight: float
     root: float
@@ -55,8 +55,8 @@ def tightened_constants(old: Evaluation) -> Constants:
 
 
 def second_order_constants(old: Evaluation) -> Constants:
-    """No root at all: to first order the team gains `sum_i L^i(pi^i)`, so agents disturb each other
-    only to second order, and
+    """Constants without a root: to first order the team gains `sum_i L^i(pi^i)`, so agents disturb
+    each other only to second order, and
 
         J(pi) - J(pi_old) >= sum_i [ L^i(pi^i) - c D_i ],
         c = (N - 1) / 2 sum_s rho(s) span_s A + shift / 2.
@@ -84,8 +84,8 @@ def spans(old: Evaluation) -> Float[np.ndarray, "M"]:
 def shift(old: Evaluation) -> float:
     """The least `k` found with `|J(pi) - J(pi_old) - L^joint(pi)| <= k max_s TV_s^2`.
 
-    TRPO's answer is `2 gamma / (1 - gamma)^2 max_s span_s A`. It fears that other actions lead to
-    states of their own and stay there. Where they lead is known here: with
+    TRPO's `k` is `2 gamma / (1 - gamma)^2 max_s span_s A`, for the worst case, in which other
+    actions lead to states of their own and stay there. The transitions are known here: with
     `F(s, a, .) = P(. | s, a) (I - gamma P_old)^{-1}` and its mean `F(s, .)` under the old policy,
     `2 gamma / (1 - gamma) max_{s, a} sum_t |F(s, a, t) - F(s, t)| span_t A` holds as well.
     """

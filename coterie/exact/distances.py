@@ -1,4 +1,4 @@
-"""How far one policy is from another, state by state.
+"""Distances of one policy from another, state by state.
 
 Both take one agent's policies `[M, A_i]` or two joint ones `[M, J]`; take `.max()` over the states,
 or a mean under the states that a policy visits (`Evaluation.mean`).

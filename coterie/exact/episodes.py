@@ -1,4 +1,4 @@
-"""What a team can earn in an episode of so many steps, undiscounted."""
+"""Highest return of a team in an episode of so many steps, undiscounted."""
 
 import numpy as np
 

@@ -15,7 +15,7 @@ from coterie.exact.policies import Policies, checked, joint, marginal
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Everything that follows from a game, a product policy and a discount; made by `evaluate`.
+    """Exact quantities of a game, a product policy and a discount; made by `evaluate`.
 
     The reward is the team's mean. Each quantity is computed when it is first asked for.
     """
@@ -30,7 +30,7 @@ class Evaluation:
 
     @property
     def agents(self) -> int:
-        """N."""
+        """Number of agents, `N`."""
         return len(self.policies)
 
     @cached_property
@@ -89,7 +89,7 @@ class Evaluation:
 
     @cached_property
     def stationary(self) -> Float[np.ndarray, "M"]:
-        """How often each state is seen in the long run: `mu P_pi = mu`.
+        """Stationary distribution of the states: `mu P_pi = mu`.
 
         `EnvError` if the chain falls into several parts and the answer depends on the start.
         """

@@ -1,4 +1,4 @@
-"""What a new policy gains while states are still visited as under the old one."""
+"""Gains of a new policy while states are still visited as under the old one."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The best that any team can do, joint policies included."""
+"""Optimal values and policies of a team, joint policies included."""
 
 from typing import NamedTuple
 

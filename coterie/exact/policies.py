@@ -16,7 +16,7 @@ Policies = tuple[Float[np.ndarray, "M _"], ...]
 
 
 def checked(tables: Tables, policies: Sequence[np.ndarray]) -> Policies:
-    """The same policies in float64; `ConfigError` says what is wrong with them in one sentence."""
+    """Convert policies to float64; raise `ConfigError` if they do not fit the game."""
     agents = len(tables.actions)
     require(
         len(policies) == agents, f"{agents} agents need {agents} policies, not {len(policies)}."
@@ -27,7 +27,7 @@ def checked(tables: Tables, policies: Sequence[np.ndarray]) -> Policies:
 
 
 def uniform(tables: Tables) -> Policies:
-    """Every agent draws each of its actions equally often."""
+    """Uniform policies: every agent draws each of its actions equally often."""
     return tuple(np.full((tables.states, count), 1.0 / count) for count in tables.actions)
 
 

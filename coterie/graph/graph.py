@@ -1,4 +1,4 @@
-"""Who may talk to whom, and with which weights."""
+"""Communication graphs with mixing weights."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -68,7 +68,7 @@ class Graph:
 
     @property
     def connected(self) -> bool:
-        """Whether every agent can reach every other."""
+        """True if every agent can reach every other."""
         return len(self.parts) == 1
 
     @property
@@ -120,7 +120,7 @@ class Graph:
         return int(np.ceil(np.log(tolerance) / np.log(self.contraction)))
 
     def require_connected(self) -> "Graph":
-        """This graph, or a `GraphError` that lists its parts."""
+        """Return this graph, or raise a `GraphError` that lists its parts."""
         require(
             self.connected,
             f"the graph of {self.size} agents is not connected: it falls into {len(self.parts)} "
@@ -130,7 +130,7 @@ class Graph:
         return self
 
     def require_doubly_stochastic(self) -> "Graph":
-        """This graph, or a `GraphError` if averaging with its weights does not keep the mean.
+        """Return this graph, or raise `GraphError` if averaging with its weights changes the mean.
 
         The rules of `WEIGHTS` all do; a matrix of one's own may favour an agent.
         """

@@ -94,7 +94,7 @@ class Exponential(Family, name="exponential"):
 
 @dataclass(frozen=True)
 class Complete(Family, name="complete"):
-    """Everybody and everybody."""
+    """All pairs of agents."""
 
     def links(self, size: int) -> Links:
         return itertools.combinations(range(size), 2)

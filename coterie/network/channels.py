@@ -1,9 +1,9 @@
-"""What can happen to a message on its way: lost, late, cut off, rounded, disturbed.
+"""Channels, by which messages are lost, late, cut off, rounded or disturbed on their way.
 
-A channel is a frozen value. Everything it does is a pure function of the run's public random key,
-the round and the link, so that a run with faults repeats bit for bit, and both ends of a link have
-the same fate. What an agent says it also knows: an average takes differences of what was *said*, so
-that the mean is kept whatever a channel does to the values.
+A channel is a frozen value. Its effect is a pure function of the run's public random key, the round
+and the link, so that a run with faults repeats bit for bit, and both ends of a link have the same
+fate. An agent knows its message as the channels have changed it: an average takes differences of
+the values *sent*, so that the mean is kept whatever a channel does to them.
 """
 
 import abc
@@ -25,7 +25,7 @@ from coterie.network.round import Round
 class Channel(Part, abc.ABC):
     """Fault or change of messages on their way; a frozen dataclass with some of these methods.
 
-    Who says which messages it `loses` has to say, too, how many are `lost`.
+    A channel that defines `loses`, the messages that get lost, also defines `lost`, their share.
     """
 
     def __init_subclass__(cls, **more: Any) -> None:

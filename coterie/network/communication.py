@@ -1,4 +1,4 @@
-"""Who may talk to whom, when, and what can happen to messages: a value that a run is given."""
+"""Communication of a run as a value: the graph, its weights, its schedule, and the channels."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""From one agent's function to the whole team's: the only place that maps over agents."""
+"""Lift from one agent's function to the whole team's: the only place that maps over agents."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -35,7 +35,7 @@ def lift(function: Callable[..., Any], mesh: Mesh | None = None) -> Callable[...
 
 
 def chunked(function: Callable[..., Any], few: int | None = None) -> Callable[..., Any]:
-    """The same `function` of one agent; lifted, it is computed for `few` agents after another.
+    """Wrap one agent's `function` so that, lifted, it is computed for `few` agents at a time.
 
     A lifted function is computed array by array, everybody's part at once, and a large team's
     arrays do not fit a processor's cache. `function` may neither talk nor be differentiated, and

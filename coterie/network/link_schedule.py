@@ -1,4 +1,4 @@
-"""A schedule as one agent lives it: who is linked to it in a round, and with which weights."""
+"""Schedule of one agent: its links in a round, and their weights."""
 
 import abc
 import math
@@ -19,7 +19,7 @@ Hear = Callable[[Array], Array]
 
 
 class ActiveLinks(NamedTuple):
-    """A round as planned.
+    """Links of one agent in a round, as planned.
 
     weight: what each neighbour's value weighs, `[K]`; 0 where it is not linked in this round.
     hears, sends: to whom this agent listens, and who listens to it, `[K]`.
@@ -31,7 +31,7 @@ class ActiveLinks(NamedTuple):
 
 
 class Seats(NamedTuple):
-    """Where each agent keeps its neighbours.
+    """Seats of the neighbours: positions in the arrays `[K, ...]` of each agent.
 
     neighbour: who has the seat, `[N, K]`; a seat that nobody has holds the agent itself.
     """
@@ -40,7 +40,7 @@ class Seats(NamedTuple):
 
     @property
     def taken(self) -> Bool[np.ndarray, "N K"]:
-        """Which seats hold a neighbour."""
+        """Mask of the seats that hold a neighbour."""
         return self.neighbor != np.arange(len(self.neighbor))[:, None]
 
     def of(self, matrix: np.ndarray) -> np.ndarray:
@@ -49,7 +49,7 @@ class Seats(NamedTuple):
 
 
 class LinkPlan(eqx.Module):
-    """The rounds as one agent lives them; all agents' plans are stacked on a leading agent axis."""
+    """Plan of one agent's rounds; all agents' plans are stacked on a leading agent axis."""
 
     @property
     @abc.abstractmethod
@@ -146,9 +146,9 @@ class EdgeActivation(LinkPlan):
 
 
 def tries(chance: float) -> int:
-    """How often to try what succeeds with a probability, so that it fails once in a hundred times.
+    """Number of tries that all fail with a probability of at most 1 %, given the chance of each.
 
-    What succeeds more rarely than one try in a hundred gets no more tries than that.
+    A chance below 1 % gets no more tries than one of 1 %.
 
     >>> tries(1.0), tries(0.7), tries(0.1)
     (1, 4, 44)

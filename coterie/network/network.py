@@ -24,7 +24,7 @@ COMMON = np.uint32(2**32 - 1)  # no round and no channel has this number
 
 
 class Traffic(NamedTuple):
-    """What one agent exchanged of one payload.
+    """Counts of one agent's exchanges of one payload.
 
     rounds:  rounds of exchange.
     sent:    messages to each neighbour, `[K]`.
@@ -44,7 +44,7 @@ class Traffic(NamedTuple):
 
 
 class Inbox(NamedTuple):
-    """One exchange.
+    """Result of one exchange.
 
     received: what the neighbours sent, `[K, ...]`.
     arrived: which of the `K` places hold a value, `[K]`.
@@ -144,9 +144,9 @@ class Network(eqx.Module):
         return self._exchange(jax.lax.stop_gradient(value), payload)
 
     def gather_public(self, value: PyTree) -> PyTree:
-        """Everybody's `value`, `[N, ...]`, of what is known to all anyway: no message, not counted.
+        """Gather everybody's `value`, `[N, ...]`, which all know anyway: no message, not counted.
 
-        So that it need not be kept once for everybody who knows it: each agent keeps its own part.
+        Data that all know need not be stored once for each agent: each one stores its own part.
         """
         if not self.joint_observable:
             raise ConfigError(
@@ -165,7 +165,7 @@ class Network(eqx.Module):
         return dataclasses.replace(self, traffic=zero)
 
     def _exchange(self, value: PyTree, payload: str) -> tuple[Inbox, "Network"]:
-        """One round: everybody says something and hears what gets through."""
+        """Run one round: every agent sends its value and receives the messages that arrive."""
         self._require_declared(payload)
         base = Round(self.key, self.clock, self.index, self.neighbor, self.size)
         turn, plan = self.plan.turn(base, self._of_neighbors)
@@ -277,7 +277,7 @@ def _neighbors(adjacency: Bool[np.ndarray, "N N"]) -> Int[np.ndarray, "N K"]:
 
 
 def _weight(value: PyTree) -> int:
-    """What a message weighs, in bytes."""
+    """Size of a message, in bytes."""
     return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(value))
 
 

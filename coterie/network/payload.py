@@ -1,4 +1,4 @@
-"""What crosses between agents: declared once, and everything else follows from it."""
+"""Payloads, which cross between agents: declared once, and everything else follows from it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from coterie.types import LearnerSpec
 
 @dataclass(frozen=True)
 class Payload:
-    """One thing that an algorithm sends: the right to send it, and what it will cost.
+    """Declaration of a kind of message: the right to send it, and its cost.
 
     name:     by which it is sent and counted.
     scope:    who receives it: the "neighbors", or "all" at each step, as a part of the decision

@@ -1,4 +1,4 @@
-"""Which links are up in which round: a graph in time."""
+"""Schedules: the links that are up in each round."""
 
 import abc
 import math
@@ -139,7 +139,7 @@ class AsyncIntervals(Schedule, name="intervals"):
 
     @property
     def wait(self) -> float:
-        """The mean of what is waited, which is longer, for none is shorter than 1.
+        """Mean of the intervals drawn: at least `mean`, for none is shorter than 1.
 
         >>> round(AsyncIntervals(20.0, 10.0).wait, 1), round(AsyncIntervals(1.0, 50.0).wait, 1)
         (20.1, 20.9)
@@ -175,7 +175,7 @@ class EdgeGossip(Schedule, name="links"):
         return EdgeActivation(jnp.asarray(number, jnp.int32), turns, self.order == "random")
 
     def turns(self, graph: Graph) -> Int[np.ndarray, "N N"]:
-        """In which turn a link is up, from 0; -1 where there is none.
+        """Turn in which a link is up, from 0; -1 where there is none.
 
         Matchings are found greedily, link by link: a ring of even size needs two, an odd one three.
 

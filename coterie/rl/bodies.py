@@ -1,4 +1,4 @@
-"""Bodies of networks: what turns observations into features, and what it remembers meanwhile."""
+"""Bodies of networks, which turn observations into features and may have a memory."""
 
 import abc
 
@@ -16,10 +16,11 @@ RecurrentState = Float[Array, "*batch H"] | tuple[()]
 
 
 class Body(eqx.Module):
-    """Features of observations. A body without a memory says how in `step`, and nothing else.
+    """Network from observations to features.
 
-    What it remembers of an episode is its `RecurrentState`: an array, the same at the start of
-    every episode, or `()` without a memory. A body with one says all five.
+    Its memory of an episode is a `RecurrentState`: an array, the same at the start of every
+    episode, or `()` without a memory. A body without a memory defines `width` and `step` alone;
+    one with a memory defines all methods.
     """
 
     @property

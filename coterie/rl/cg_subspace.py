@@ -40,7 +40,7 @@ class KrylovSubspace(NamedTuple):
 
     @staticmethod
     def empty(local: LinearizedPolicy, places: int) -> "KrylovSubspace":
-        """No direction yet; there are no more places than parameters."""
+        """Empty span; it has no more places than there are parameters."""
         places = min(places, local.start.size)
         moved = jax.eval_shape(local.jvp, local.start)
         ratio = jax.eval_shape(local.ratio, moved)
@@ -64,7 +64,7 @@ class SubspaceStep(NamedTuple):
 
     @staticmethod
     def none(span: KrylovSubspace) -> "SubspaceStep":
-        """Going nowhere."""
+        """Step of length 0."""
         return SubspaceStep(jnp.zeros(len(span.moves)), jnp.zeros(()))
 
     def along(self, each: Float[Array, "K X"]) -> Float[Array, " X"]:
@@ -126,7 +126,7 @@ def extend(
     region: Region,
     places: Int[Array, " _"],
 ) -> KrylovSubspace:
-    """The span with more directions, in these places: what its best step leaves to be gained.
+    """Add directions to the span, in these places: the gradient that its best step leaves.
 
     If the gain stays the same, the best steps are those of conjugate gradients.
     """
@@ -142,7 +142,7 @@ def extend(
 def _with(
     local: LinearizedPolicy, span: KrylovSubspace, move: Float[Array, " D"], place: Int[Array, ""]
 ) -> KrylovSubspace:
-    """The span with this direction more."""
+    """Add a direction to the span."""
     moved = local.jvp(move)
     ratio = local.ratio(moved)
     sound = _sound(moved) & _sound(ratio)
@@ -166,7 +166,7 @@ def _with(
 
 
 def _sound(array: Array) -> Bool[Array, ""]:
-    """Whether it is finite, which a sum tells in one pass."""
+    """True if the array is finite, which a sum tells in one pass."""
     return jnp.isfinite(jnp.sum(array))
 
 

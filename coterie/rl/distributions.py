@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 LOG_2PI = 1.8378770664093453
 LOG_2 = 0.6931471805599453
 NEVER = -1e9
-"""What stands for an action that is impossible, where the largest number wins."""
+"""Value of an impossible action, where the largest value wins."""
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(32)
 
 
@@ -32,12 +32,12 @@ class Categorical(NamedTuple):
     def of(
         logits: Float[Array, "*batch A"], mask: Bool[Array, "*batch A"] | None = None
     ) -> "Categorical":
-        """From unnormalised logits; a masked action has probability zero and passes no gradient."""
+        """Build from raw logits; a masked action has probability zero and passes no gradient."""
         return Categorical(jax.nn.log_softmax(masked(logits, mask)))
 
     @property
     def continuous(self) -> bool:
-        """Whether actions are numbers."""
+        """True if actions are numbers, not discrete."""
         return False
 
     def encode(self, action: Int[Array, " *batch"]) -> Float[Array, "*batch A"]:
@@ -46,7 +46,7 @@ class Categorical(NamedTuple):
 
     @property
     def possible(self) -> "Categorical":
-        """The same with 0 for the log-probabilities of impossible actions, which none asks for."""
+        """Distribution with log-probability 0 for impossible actions, which are never asked for."""
         return Categorical(jnp.where(self.log_probs > 0.1 * NEVER, self.log_probs, 0.0))
 
     def sample(self, key: Key[Array, ""]) -> Int[Array, " *batch"]:
@@ -110,7 +110,7 @@ class MultiCategorical(NamedTuple):
         sizes: tuple[int, ...],
         mask: Bool[Array, "*batch KA"] | None = None,
     ) -> "MultiCategorical":
-        """From unnormalised logits, `max(sizes)` for each choice; see `Categorical.of`."""
+        """Build from raw logits, `max(sizes)` for each choice; see `Categorical.of`."""
         shape = *logits.shape[:-1], len(sizes), max(sizes)
         able = np.arange(max(sizes)) < np.array(sizes)[:, None]
         possible = jnp.broadcast_to(able, shape)
@@ -128,7 +128,7 @@ class MultiCategorical(NamedTuple):
 
     @property
     def continuous(self) -> bool:
-        """Whether actions are numbers."""
+        """True if actions are numbers, not discrete."""
         return False
 
     def encode(self, action: Int[Array, "*batch K"]) -> Float[Array, "*batch KA"]:
@@ -137,7 +137,7 @@ class MultiCategorical(NamedTuple):
 
     @property
     def possible(self) -> "MultiCategorical":
-        """The same with 0 for the log-probabilities of impossible actions, which none asks for."""
+        """Distribution with log-probability 0 for impossible actions, which are never asked for."""
         return MultiCategorical(self.each.possible)
 
     def relaxed(self, key: Key[Array, ""]) -> Float[Array, "*batch KA"]:
@@ -163,7 +163,7 @@ class MultiCategorical(NamedTuple):
         return jnp.sum(self.each.log_prob(action), axis=-1)
 
     def entropy(self) -> Float[Array, " *batch"]:
-        """In nats, summed over the choices."""
+        """Entropy in nats, summed over the choices."""
         return jnp.sum(self.each.entropy(), axis=-1)
 
     def kl(self, other: Any) -> Float[Array, " *batch"]:
@@ -195,7 +195,7 @@ class Gaussian(NamedTuple):
 
     @property
     def continuous(self) -> bool:
-        """Whether actions are numbers."""
+        """True if actions are numbers, not discrete."""
         return True
 
     def encode(self, action: Float[Array, "*batch D"]) -> Float[Array, "*batch D"]:
@@ -204,15 +204,15 @@ class Gaussian(NamedTuple):
 
     @property
     def possible(self) -> "Gaussian":
-        """The same: any number is possible."""
+        """Distribution unchanged: any number is possible."""
         return self
 
     def relaxed(self, key: Key[Array, ""]) -> Float[Array, "*batch D"]:
-        """What a deterministic policy does, a gradient passing through it: the most likely."""
+        """Most likely action, that of a deterministic policy; a gradient passes through it."""
         return self.mode()
 
     def drawn(self, key: Key[Array, ""]) -> Float[Array, "*batch D"]:
-        """The same as critics see actions."""
+        """Most likely action, as critics see actions."""
         return self.mode()
 
     def smoothed(
@@ -230,7 +230,7 @@ class Gaussian(NamedTuple):
         return self._sum(self._density(self._scaled(action)))
 
     def log_prob_cut(self, action: Float[Array, "*batch D"]) -> Float[Array, " *batch"]:
-        """The same of an action that was cut to [-1, 1]: at an end, of all that lies beyond.
+        """Log-probability of an action cut to [-1, 1]: at an end, of all that lies beyond.
 
         >>> import jax.numpy as jnp
         >>> wide = Gaussian(jnp.zeros(1), jnp.zeros(1))
@@ -258,7 +258,7 @@ class Gaussian(NamedTuple):
         return Gaussian(mean, kept * 2.0 * tangent.log_std, self.real)
 
     def _scaled(self, action: Float[Array, "*batch D"]) -> Float[Array, "*batch D"]:
-        """How far from the mean, in deviations."""
+        """Difference of an action from the mean, in standard deviations."""
         return (action - self.mean) * jnp.exp(-self.log_std)
 
     def _density(self, scaled: Float[Array, "*batch D"]) -> Float[Array, "*batch D"]:
@@ -295,13 +295,13 @@ class TanhNormal(NamedTuple):
 
     @property
     def possible(self) -> "TanhNormal":
-        """The same: any number is possible."""
+        """Distribution unchanged: any number is possible."""
         return self
 
     def smoothed(
         self, key: Key[Array, ""], deviation: float, width: float, most: float
     ) -> Float[Array, "*batch D"]:
-        """What the target of TD3 does (Fujimoto et al. 2018): the best action with noise, cut.
+        """Target action of TD3 (Fujimoto et al. 2018): the best action with noise, cut.
 
         deviation: of the noise within the `tanh`; width: this distribution's own.
         most:      the largest noise.

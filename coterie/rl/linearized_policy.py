@@ -51,7 +51,7 @@ class LinearizedPolicy(NamedTuple):
     shared: Float[Array, "T G 1"] | None = None
 
     def held(self, ratio: Float[Array, "T G N"]) -> Float[Array, "T G N"]:
-        """Log ratios as far as their departures cost anything."""
+        """Log-ratios, each weighed by the part of the ties for which its sample counts."""
         return ratio if self.shared is None else self.shared * ratio
 
     def divergence(self, change: Float[Array, " D"], moved: Float[Array, " Q"]) -> Float[Array, ""]:

@@ -44,7 +44,7 @@ class Inputs(NamedTuple):
 
 
 class Fused(NamedTuple):
-    """How a critic of actions begins: features of what is seen, and where actions join them.
+    """First layers of a critic of actions: features of what is seen, and where actions join them.
 
     front: a body before the actions come in, if any.
     seen, acted: the layer where both meet; it has weights for each, so that both may be padded.
@@ -70,7 +70,7 @@ class Model(Part, abc.ABC):
 
     @property
     def recurrent(self) -> bool:
-        """Whether its bodies remember an episode."""
+        """True if its bodies remember an episode."""
         return False
 
     def head(
@@ -115,7 +115,7 @@ class MLP(Model, name="mlp"):
         return Dense.init(key, width, outputs, gain, numbered)
 
     def fuse(self, keys: Key[Array, "2"], inputs: Inputs, actions: int) -> Fused:
-        """Actions join what is seen in the first layer."""
+        """The start of a critic of actions: they join what is seen in the first layer."""
         require(
             len(self.hidden_sizes) > 0,
             "this method needs a hidden layer, where action and state come together: try 64 64.",

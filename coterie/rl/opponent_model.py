@@ -1,4 +1,4 @@
-"""What an agent makes of the others: F2A2's models of other agents (section 5.2, figure 3).
+"""Models of other agents, held by one agent, as in F2A2 (section 5.2, figure 3).
 
 For each other agent there are four networks, all of the observer's own:
 
@@ -38,7 +38,7 @@ class History(NamedTuple):
     real: Bool[Array, "L B"]
 
     def beside(self, other: "History") -> "History":
-        """This one and as long a one of other environments."""
+        """Join a history of as many steps in other environments."""
         return History(
             jnp.concatenate([self.steps, other.steps], axis=2),
             jnp.concatenate([self.over, other.over], axis=1),
@@ -64,7 +64,7 @@ class Net(eqx.Module):
 
 
 class OpponentModel(eqx.Module):
-    """What is made of one agent; a team of them is stacked, `[N, ...]`."""
+    """Model of one agent; those of a team are stacked, `[N, ...]`."""
 
     character: Body
     mental: Body
@@ -73,7 +73,7 @@ class OpponentModel(eqx.Module):
 
     @staticmethod
     def init(key: Key[Array, ""], seen: int, acted: int, width: int) -> "OpponentModel":
-        """A fresh mind for observations of `seen` numbers and actions of `acted`."""
+        """A fresh model for observations of `seen` numbers and actions of `acted`."""
         keys = jax.random.split(key, 4)
         model, inputs = GRU((width,)), Inputs(seen + acted)
         return OpponentModel(
@@ -107,7 +107,7 @@ class OpponentModel(eqx.Module):
 
 
 class OpponentModels(NamedTuple):
-    """What an agent makes of everybody (of itself, too, which nobody asks for).
+    """Models of all agents, held by one of them (one of itself, too, which is not used).
 
     models: stacked, `[N, ...]`; first: the trajectories that characters are formed by.
     """
@@ -116,7 +116,7 @@ class OpponentModels(NamedTuple):
     first: History
 
     def predict(self, seen: Float[Array, "B N F"], past: History) -> Float[Array, "B N W"]:
-        """Everybody's prediction, given what all see and what they did just before."""
+        """Predictions of all agents' actions, given what all see and what they did just before."""
         one = jax.vmap(
             lambda mind, seen, recent, whole: mind.predict(
                 seen, recent, past.real, whole, self.first.over
@@ -144,7 +144,7 @@ class OpponentModels(NamedTuple):
         discrete: bool,
         there: Bool[Array, "B N"] | None = None,
     ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
-        """How far the predictions are from what the others did, for agent `index`.
+        """Loss and accuracy of the predictions of the others' actions, for agent `index`.
 
         The cross-entropy of discrete actions, in nats, and the share of them that is thought most
         likely; half the squared error of continuous ones, and the share of their variance that is
@@ -173,13 +173,13 @@ class OpponentModels(NamedTuple):
 def init_opponent_models(
     key: Key[Array, ""], agents: int, sizes: tuple[int, int], width: int
 ) -> OpponentModel:
-    """A fresh mind for each agent, stacked; `sizes` are those of an observation and an action."""
+    """A fresh model of each agent, stacked; `sizes` are those of an observation and an action."""
     keys = jax.random.split(key, agents)
     # One by one: many orthogonal matrices at once wait for each other for ever inside a loop.
     return jax.lax.map(lambda key: OpponentModel.init(key, *sizes, width), keys)
 
 
 def _nothing(body: Body, steps: Float[Array, "L B I"]) -> Float[Array, "B H"]:
-    """What a recurrent body remembers before streams begin."""
+    """Memory of a recurrent body before streams begin."""
     start = jnp.asarray(body.start())
     return jnp.broadcast_to(start, (steps.shape[1], *start.shape))

@@ -1,4 +1,4 @@
-"""Numbers that fall while one learns: step sizes, exploration; and when steps are small enough."""
+"""Schedules of step sizes and of exploration, and the conditions for convergence."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
@@ -20,7 +20,7 @@ def decayed(first: float, decay: float, visits: Float[Array, "*batch"]) -> Float
 def falling(
     start: float, end: float, steps: int, done: Int[Array, "*batch"]
 ) -> Float[Array, "*batch"]:
-    """From `start` to `end` in a line over so many `steps`, of which some are `done`.
+    """Linear schedule from `start` to `end` over so many `steps`, of which some are `done`.
 
     >>> falling(1.0, 0.5, 10, jnp.array([0, 5, 20])).tolist()
     [1.0, 0.75, 0.5]

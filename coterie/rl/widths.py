@@ -1,4 +1,4 @@
-"""Which widths of dense layers make a network."""
+"""Bound on the widths of dense layers."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any

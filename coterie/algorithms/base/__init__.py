@@ -1,4 +1,4 @@
-"""What the algorithms of every family use."""
+"""Base classes and records that the algorithms of every family use."""
 
 from coterie.algorithms.base.algorithm import ActionOnly as ActionOnly
 from coterie.algorithms.base.algorithm import ActOutput as ActOutput

@@ -1,4 +1,4 @@
-"""What a critic makes of an experience."""
+"""Values and advantages of a trajectory by a critic."""
 
 from jaxtyping import Array, Float
 
@@ -15,9 +15,9 @@ def values_and_gae(
     discount: float,
     gae_lambda: float,
 ) -> tuple[Float[Array, "T G"], Float[Array, "T G"]]:
-    """The values of what was seen, and generalised advantages.
+    """Values of a trajectory's observations, and generalised advantages.
 
-    memory: what the critic remembered before the first step.
+    memory: the critic's memory before the first step.
     """
     view, next_view = trajectory.view, trajectory.next_view
     features = critic.body.sequence(view.critic_input, memory, trajectory.over)

@@ -1,4 +1,4 @@
-"""What an algorithm is: three functions of one agent, and a declaration of what it may know."""
+"""Algorithm: three functions of one agent, and a declaration of what it may know."""
 
 import abc
 from dataclasses import dataclass, fields
@@ -67,24 +67,24 @@ class Information:
 
     @property
     def joint_observable(self) -> bool:
-        """Whether all may look up everybody's part of a memory (see `Network.gather_public`)."""
+        """True if agents may look up others' parts of a memory (see `Network.gather_public`)."""
         return self.state == "observations" or self.actions == "joint"
 
 
 AS_ONE = Information(reward="team", central=True, joint_control=True)
-"""What a centre knows that acts for all."""
+"""Declaration of a centre that acts for all."""
 
 
 @runtime_checkable
 class ActOutput(Protocol):
-    """What `act` returns: at least the action, in normalised units for a `Box`."""
+    """Protocol for the result of `act`: at least the action, in normalised units for a `Box`."""
 
     @property
     def action(self) -> Array: ...
 
 
 class ActionOnly(NamedTuple):
-    """The decision of those who need to remember nothing else: the action, `[G, ...]`."""
+    """Decision that is the action alone, `[G, ...]`."""
 
     action: Array
 
@@ -121,7 +121,7 @@ class Trajectory(NamedTuple):
 
 
 def joint(trajectory: Trajectory) -> Float[Array, "T G M W"]:
-    """Everybody's actions, or their mean, which `Information.actions` has declared."""
+    """Actions of all agents, or their mean, whichever `Information.actions` has declared."""
     assert trajectory.actions is not None
     return trajectory.actions
 
@@ -130,8 +130,8 @@ def joint(trajectory: Trajectory) -> Float[Array, "T G M W"]:
 class Algorithm(abc.ABC):
     """A learning rule, written from one agent's view; its fields are its hyper-parameters.
 
-    What bounds they declare (`coterie.bounds`) is checked when a value is made: a `__post_init__`
-    of one's own calls `super().__post_init__()`.
+    The bounds that they declare (`coterie.bounds`) are checked when a value is made: a
+    `__post_init__` of one's own calls `super().__post_init__()`.
 
     It never indexes its own arrays by agent: `coterie.network.lift` maps these functions over the
     team, and `network` is the only way to anybody else.
@@ -184,7 +184,7 @@ class Algorithm(abc.ABC):
 
     @abc.abstractmethod
     def init(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[PyTree, PyTree]:
-        """`(state, memory)`: all that I learn, and what I remember when an episode starts."""
+        """Initial `(state, memory)`; the memory is that at the start of an episode."""
 
     @abc.abstractmethod
     def act(
@@ -196,7 +196,7 @@ class Algorithm(abc.ABC):
     def learn(
         self, state: PyTree, trajectory: Trajectory, network: Network, key: Key[Array, ""]
     ) -> tuple[PyTree, Network, Metrics]:
-        """Update my state from my experience; `network` is the only way out."""
+        """Update the agent's state from its trajectory; `network` is the only way to others."""
 
     @abc.abstractmethod
     def policy(self, state: PyTree) -> Policy:
@@ -204,10 +204,10 @@ class Algorithm(abc.ABC):
 
     @property
     def deterministic_eval(self) -> bool:
-        """Whether, once trained, I take the most likely action instead of drawing one."""
+        """True if a trained agent takes the most likely action instead of drawing one."""
         return False
 
     @property
     def batches_seeds(self) -> bool:
-        """Whether several seeds run faster as one batch, as where a step is mostly overhead."""
+        """True if several seeds run faster as one batch, as where a step is mostly overhead."""
         return False

@@ -1,8 +1,8 @@
-"""What the off-policy actor-critics share: a memory of steps, an actor, a critic, and targets.
+"""Base of the off-policy actor-critics: a replay memory, an actor, a critic, and targets.
 
-`ExperienceReplay` is how often and from how much is learned. `OffPolicy` is the update of those
-whose critic is told what to learn, and whose policy climbs it: a method adds what it remembers of a
-step, what its critic is to learn, and what its actor is to climb.
+`ExperienceReplay` says how many gradient steps follow a rollout, and on how many stored steps each.
+`OffPolicy` is the update of methods that give their critic targets and let the policy climb it: a
+method adds the data of a stored step, the critic's targets and the actor's objective.
 """
 
 import abc
@@ -31,7 +31,7 @@ from coterie.types import LearnerSpec
 
 
 class Models(NamedTuple):
-    """What learns: a policy, and a critic of actions or several."""
+    """Models that learn: a policy, and a critic of actions or several."""
 
     policy: Policy
     critic: Any
@@ -51,14 +51,14 @@ class ActorCriticState(NamedTuple):
 
 
 class OffPolicyState(NamedTuple):
-    """All that an agent holds: what it learns, and its memory of the past."""
+    """State of an off-policy agent: its actor-critic and its replay memory."""
 
     actor_critic: ActorCriticState
     replay: Replay
 
 
 class CriticTargets(NamedTuple):
-    """What the critic is to learn: values of `action` `[B, D]`, each counted with a weight."""
+    """Targets of the critic: values of `action` `[B, D]`, each counted with a weight."""
 
     action: Float[Array, "B D"]
     target: Float[Array, " B"]
@@ -141,7 +141,7 @@ class ExperienceReplay(Part):
 
 @dataclass(frozen=True)
 class OffPolicy(Algorithm):
-    """A critic that is told what to learn, and a policy that climbs it, both at once."""
+    """Actor-critic whose critic learns given targets and whose policy climbs it, both at once."""
 
     rollout_length: Annotated[int, AtLeast(1)] = 25
     """Steps played in every environment between two rounds of updates."""
@@ -240,7 +240,7 @@ class OffPolicy(Algorithm):
         index: Int[Array, ""],
         key: Key[Array, ""],
     ) -> tuple[Models, Metrics]:
-        """The gradient of the critic's error, less that of what the policy climbs."""
+        """Gradient of the critic's error, less that of the policy's objective."""
         targets, present = jax.lax.stop_gradient(targets), sample.view.alive
 
         def loss(models: Models) -> tuple[Float[Array, ""], Metrics]:

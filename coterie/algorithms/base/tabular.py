@@ -1,4 +1,4 @@
-"""What methods with tables share: numbered states, a row for each, one step after the other."""
+"""Base of the methods with tables: numbered states, a row for each, one step after the other."""
 
 import abc
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from coterie.types import LearnerSpec, Observation
 
 
 class TabularState(NamedTuple):
-    """All that an agent learns.
+    """State of an agent with tables.
 
     rows:  `K` numbers for every state and action, `[M, K, A]`; the method says which. They lie side
            by side, so that a step reads and writes one place: twice as fast as `K` tables.
@@ -102,7 +102,7 @@ class Tabular(Algorithm):
         """
 
     def turns(self, steps: Int[Array, ""], network: Network) -> Bool[Array, ""]:
-        """Whether the agent may change its policy after so many steps; always, by default."""
+        """True if the agent may change its policy after so many steps; always, by default."""
         return jnp.ones((), bool)
 
     def init(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[TabularState, tuple[()]]:

@@ -1,4 +1,4 @@
-"""F2A2-COMA: policies that compare what they did with what else they might have done."""
+"""F2A2-COMA: policies that learn by counterfactual advantages."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -30,7 +30,7 @@ class F2A2COMA(F2A2OnPolicy):
         return self.objective.stored_score_term(case.log_prob, advantage, case.moved)
 
     def advantage(self, critics: Critics, case: PolicyBatch) -> Float[Array, "T G"]:
-        """`Q - B`: how much better what was done is than what the policy does on average."""
+        """Counterfactual advantage `Q - B` of the action that was taken."""
 
         def instead(action: Float[Array, " W"]) -> Float[Array, "T G"]:
             actions = case.actions.at[..., case.index, :].set(action)

@@ -35,7 +35,7 @@ from coterie.network import Network
 
 
 class DualState(NamedTuple):
-    """What an agent keeps of an agreement on parameters: their average `w`, and `lambda_i`."""
+    """State of an agreement on parameters: their average `w`, and the dual variables `lambda_i`."""
 
     mean: PyTree
     dual: PyTree
@@ -49,7 +49,7 @@ class SharedSplit(NamedTuple):
 
     @staticmethod
     def of(models: PyTree, shares: PyTree) -> "SharedSplit":
-        """What of `models` is shared: a tree of truth values, or one of its prefixes.
+        """Split `models` by `shares`: a tree that is true where they are shared, or a prefix of it.
 
         >>> SharedSplit.of({"mine": 1.0, "ours": 2.0}, {"mine": False, "ours": True}).shared
         {'mine': None, 'ours': 2.0}
@@ -63,7 +63,7 @@ class SharedSplit(NamedTuple):
 
 
 class Consensus(Part, abc.ABC):
-    """How the team agrees on a part of its parameters; by default a step is an agent's own."""
+    """Rule of agreement on shared parameters; by default an agent steps along its own gradient."""
 
     def declared(self, information: Information) -> Information:
         """Declaration of what an algorithm may know with this consensus."""
@@ -213,7 +213,7 @@ class PrimalDual(Consensus, name="primal-dual"):
         )
 
     def start(self, mine: PyTree) -> DualState:
-        """Nobody has met: the average is one's own, and the dual 0."""
+        """Initial state: the average is the agent's own copy, the dual variables are 0."""
         return DualState(mine, jax.tree.map(jnp.zeros_like, mine))
 
     def coupling(self, mine: PyTree, pact: DualState) -> Float[Array, ""]:
@@ -226,7 +226,7 @@ class PrimalDual(Consensus, name="primal-dual"):
         return sum(jax.tree.leaves(jax.tree.map(term, mine, *pact)), jnp.zeros(()))
 
     def dual_gradient(self, mine: PyTree, pact: DualState) -> PyTree:
-        """Its gradient `lambda_i + beta (w_i - w)`, which (5.4a, b) add to the objective's."""
+        """Gradient `lambda_i + beta (w_i - w)` of `coupling`, which (5.4a, b) add."""
         return jax.grad(self.coupling)(mine, pact)
 
     def agree(
@@ -264,7 +264,7 @@ def stable(
     curvature: float = 0.0,
     gaps: tuple[float, float] = (1.0, 1.0),
 ) -> bool:
-    """Whether disagreement dies out under plain gradient steps, for objectives of curvature `h`.
+    """True if disagreement dies out under plain gradient steps, for objectives of curvature `h`.
 
     It is linear on the part of the copies that an average shrinks to `mu` times itself: with `b =
     beta (1 - mu)` its determinant is `1 - eta (h + b)`, its trace one more, less `eta b`; so it is

@@ -40,7 +40,7 @@ class SoftCritic(Part, abc.ABC):
     def values(
         self, critic: Any, view: Observation, actions: Float[Array, "B M W"], index: Int[Array, ""]
     ) -> Float[Array, "B A"]:
-        """The value of every own action; what `actions` says of the own one is not looked at."""
+        """Value of each of the agent's actions; its own entry of `actions` is ignored."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def _inner(critic: Policy) -> list[PyTree]:
 
 
 class Attention(NamedTuple):
-    """What F2A2-SAC shares: how to look at others and what to take of them, `[H, H]` each.
+    """Attention weights that F2A2-SAC shares: keys, queries and values, `[H, H]` each.
 
     Each of the heads has a block of their columns.
     """
@@ -178,7 +178,7 @@ class AttentionNetwork(eqx.Module):
         acted: Float[Array, "B N W"],
         index: Int[Array, ""],
     ) -> Float[Array, "B A"]:
-        """The value of each action of agent `index`; what `acted` says of its own is not looked at.
+        """Value of each action of agent `index`; its own entry of `acted` is ignored.
 
         seen: everybody's observations side by side.
         """

@@ -24,7 +24,7 @@ from coterie.rl.networks import Policy
 from coterie.types import LearnerSpec, Observation
 
 JOINT = Information(state="observations", actions="joint")
-"""What critics of everybody's observations and actions have to know."""
+"""Declaration of critics of everybody's observations and actions."""
 
 
 @dataclass(frozen=True)
@@ -115,13 +115,13 @@ class F2A2(Algorithm):
         return Models(self.policy_of(keys[:2], Inputs.of(spec), spec), self.critics(keys[2], spec))
 
     def start(self, models: Models) -> PyTree:
-        """The agreement before anybody has met."""
+        """Initial state of the agreement, before any exchange."""
         return self.consensus.start(self.parts(models).shared)
 
     def agree(
         self, models: Models, change: Any, pact: PyTree, network: Network
     ) -> tuple[Models, PyTree, Network]:
-        """(5.4): what is shared steps along the gradient and the force at once, then all meet."""
+        """Step along the gradient and the force of (5.4) at once, and agree on what is shared."""
         before = self.parts(models).shared
         after, individual = self.parts(eqx.apply_updates(models, change))
         shared, pact, network = self.consensus.agree(

@@ -1,4 +1,4 @@
-"""What an agent keeps of a step, and what is known of drawn ones to all: who saw what, and did."""
+"""Stored steps of an agent, and batches of drawn steps with the team's observations and actions."""
 
 from typing import NamedTuple
 
@@ -17,9 +17,9 @@ from coterie.types import Observation
 
 
 class Transition(NamedTuple):
-    """A step as an agent keeps it: what it saw, did and was paid, and what its policy was.
+    """Stored step of an agent: observation, action, reward, and the policy's distribution.
 
-    What the others saw and did is kept by them, and looked up.
+    The others' observations and actions are stored by them, and looked up.
 
     memory: what the policy remembered of the episode before it.
     over:   an episode ended with this step.
@@ -36,12 +36,12 @@ class Transition(NamedTuple):
 
     @property
     def discrete(self) -> bool:
-        """Whether actions are chosen among, and not numbers."""
+        """True if actions are discrete."""
         return not self.choices.continuous
 
     @property
     def acted(self) -> Float[Array, "*batch W"]:
-        """The action as critics know it: a vector of zeros and a one if it was chosen among."""
+        """Action as critics see it: a vector of zeros and a one if it is discrete."""
         return self.choices.encode(self.action)
 
 
@@ -56,7 +56,7 @@ class SampledSequence(NamedTuple):
 
     @property
     def present(self) -> tuple[Bool[Array, "L B"] | None, Bool[Array, " B"] | None]:
-        """Whether the agent is in the environment at each step, and after the last ones."""
+        """Presence of the agent in the environment at each step, and after the last ones."""
         now, then = self.steps.view.alive, self.steps.next_view.alive
         return (None, None) if now is None or then is None else (now, now[-1] & then[-1])
 
@@ -73,7 +73,7 @@ class SampledSequence(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """Own steps to learn from, and, if others are guessed, those to learn of the others by."""
+    """Own steps to learn from, and, if there are models of the others, steps to train those on."""
 
     sequence: SampledSequence
     latest: SampledSequence | None = None
@@ -97,7 +97,7 @@ class JointBatch(NamedTuple):
 
     @staticmethod
     def of(drawn: SampledSequence, network: Network, information: Information) -> "JointBatch":
-        """What an agent may know of its steps: everybody's part, or its own alone."""
+        """Build the batch that an agent may know: everybody's part of the steps, or its own."""
 
         def alone(x: Array, here: Array | None) -> Array:
             return x[..., None, :]
@@ -138,35 +138,35 @@ class JointBatch(NamedTuple):
 
     @property
     def next_view(self) -> Observation:
-        """The same for what the step led to."""
+        """The own view after the step, with what critics see."""
         return self.step.next_view._replace(state=_flat(self.next_seen))
 
     @property
     def actions(self) -> Float[Array, "B M W"]:
-        """What was done."""
+        """Actions that were taken."""
         return self.acted[-1]
 
     @property
     def before(self) -> History:
-        """What led up to the step."""
+        """History before the drawn step."""
         return self._past(slice(None, -1))
 
     @property
     def until(self) -> History:
-        """What led up to what it led to."""
+        """History up to the drawn step, which it includes."""
         return self._past(slice(1, None))
 
     def now(self, policy: Policy) -> Distribution:
-        """What a policy would do at the drawn steps."""
+        """Distribution of a policy at the drawn steps."""
         return policy.distribution(self.view, self._remembered(policy))
 
     def next(self, policy: Policy) -> Distribution:
-        """What it would do after them."""
+        """Distribution of a policy after the drawn steps."""
         after = policy.step(self.view, self._remembered(policy))[1]
         return policy.distribution(self.next_view, after)
 
     def _remembered(self, policy: Policy) -> Recalled:
-        """What a policy would remember of an episode: stored where its steps begin, then as it is.
+        """Memory of a policy at the drawn steps, unrolled from that stored at the first real one.
 
         Gradients pass through the steps that lead up to the drawn one.
         """

@@ -1,4 +1,4 @@
-"""F2A2 off-policy: from a memory of steps, and with a view of what the others would do."""
+"""F2A2 off-policy: from a memory of steps, given the actions that the others would take."""
 
 import abc
 from dataclasses import dataclass, replace
@@ -33,7 +33,7 @@ from coterie.types import LearnerSpec, Observation, blank_observation
 
 
 class RecordedAction(NamedTuple):
-    """An action, what it was drawn from, and what the policy remembered before; `[G, ...]`."""
+    """Action, the distribution it was drawn from, and the policy's memory before; `[G, ...]`."""
 
     action: Array
     choices: Distribution
@@ -41,14 +41,14 @@ class RecordedAction(NamedTuple):
 
 
 class F2A2Extras(NamedTuple):
-    """What an agent learns besides its policy and critics: an agreement, and what others do."""
+    """State besides policy and critics: the agreement on parameters, and models of the others."""
 
     dual: PyTree
     opponents: PyTree
 
 
 class ActionSample(NamedTuple):
-    """An own action among others', as a critic sees them, `[B M W]`, and how likely it is.
+    """Own action among others', as a critic sees them, `[B M W]`, and its log-probability.
 
     moved: log pi - log pi_0: how far the policy has moved since the step, where it acts so.
     """
@@ -59,7 +59,7 @@ class ActionSample(NamedTuple):
 
 
 class OtherActions(NamedTuple):
-    """What everybody would do, as an agent knows it, in its place what it would do itself.
+    """Actions that everybody would take, as an agent knows them; its own entry is not used.
 
     now, then: where steps began, and where they led to, `[B, M, W]`.
     index:     the own place among the agents.
@@ -71,10 +71,10 @@ class OtherActions(NamedTuple):
 
 
 class PolicyBatch(NamedTuple):
-    """What a policy is to be improved by.
+    """Batch that a policy is improved on.
 
-    view, choices: what was seen, and what the policy would do now.
-    did, might: what it did then, and what it might do now.
+    view, choices: the own views, and the distributions of the policy now.
+    did, might: the action that it took then, and one that it might take now.
     target: y, of what it did.
     index:  the own place among the agents.
     """
@@ -91,8 +91,8 @@ class PolicyBatch(NamedTuple):
 class F2A2OffPolicy(F2A2):
     """The off-policy form: a minibatch of stored steps in each update (Proposition 4).
 
-    Others' actions, now and next, come from models of them (see `opponents`). A method says what
-    its critics are, what its targets and its policy would do, and what the policy climbs.
+    Others' actions, now and next, come from models of them (see `opponents`). A method
+    defines its critics, the actions of its targets and its policy, and the policy's objective.
     """
 
     rollout_length: Annotated[int, AtLeast(1)] = 25
@@ -127,7 +127,7 @@ class F2A2OffPolicy(F2A2):
 
     @abc.abstractmethod
     def update_policy_now(self, updates: Int[Array, ""]) -> Bool[Array, ""]:
-        """Whether the policy and the targets move in this update."""
+        """True if the policy and the targets move in this update."""
 
     @property
     def critics_know(self) -> Information:
@@ -191,7 +191,7 @@ class F2A2OffPolicy(F2A2):
     def _improve(
         self, student: ActorCriticState, sample: Sample, network: Network, key: Key[Array, ""]
     ) -> tuple[ActorCriticState, Network, Metrics]:
-        """One update: critic and policy, the agreement, and what is known of the others."""
+        """One update: critic and policy, the agreement, and the models of the others."""
         others_key, *gradient_keys, own_key = jax.random.split(key, 4)
         pact, known = student.extras
         information = self.information
@@ -225,7 +225,7 @@ class F2A2OffPolicy(F2A2):
         network: Network,
         keys: tuple[Key[Array, ""], Key[Array, ""]],
     ) -> tuple[OtherActions, Network]:
-        """What everybody would do now and next, as far as the agent knows."""
+        """Actions that everybody would take now and next, as far as the agent knows."""
 
         def own() -> tuple[Float[Array, "B W"], Float[Array, "B W"]]:
             now, then = jax.random.split(keys[1])
@@ -268,7 +268,7 @@ class F2A2OffPolicy(F2A2):
         target: Float[Array, " B"],
         key: Key[Array, ""],
     ) -> tuple[Float[Array, ""], Metrics]:
-        """The agent's part of (4.4): critics at what was done, the policy at what it would do."""
+        """The agent's part of (4.4): critics at actions taken, the policy at fresh ones."""
         step, view, rule, index = batch.step, batch.view, self.objective, others.index
         present, choices = view.alive, batch.now(models.policy)
         mine = self.sample_action(choices, key)
@@ -306,12 +306,12 @@ class F2A2OffPolicy(F2A2):
         return Transition(view, action, choices, memory, zero, zero > 0, zero > 0, view)
 
     def _opponent_rule(self) -> optax.GradientTransformation:
-        """How models of the others follow their gradients."""
+        """Optimiser of the models of the others."""
         return clipped_adams({"minds": self.critic_lr}, "minds", self.max_grad_norm)
 
 
 def _steps(trajectory: Trajectory) -> Transition:
-    """What is remembered of every step, `[T, G, ...]`."""
+    """Data that the replay keeps of every step, `[T, G, ...]`."""
     action, choices, memory = trajectory.decision
     return Transition(
         trajectory.view._replace(state=None),

@@ -26,7 +26,7 @@ from coterie.types import LearnerSpec, Observation
 
 
 class F2A2OnPolicyState(NamedTuple):
-    """All that an agent holds: its models, their optimiser, and the agreement on what is shared."""
+    """State of an agent: its models, their optimiser, and the agreement on what is shared."""
 
     models: Models
     optimizer: PyTree
@@ -34,16 +34,16 @@ class F2A2OnPolicyState(NamedTuple):
 
 
 class Critics(NamedTuple):
-    """What the team agrees on (table 1): `Q(o, a)` of everybody's actions, and `V(o)`."""
+    """Critics that the team agrees on (table 1): `Q(o, a)` of everybody's actions, and `V(o)`."""
 
     joint: ActionCritic
     state: Critic
 
 
 class PolicyBatch(NamedTuple):
-    """What an agent learns from, `[T, G, ...]`.
+    """Batch that an agent learns from, `[T, G, ...]`.
 
-    view, choices: what was seen, and what the policy would do now.
+    view, choices: the own views, and the distributions of the policy now.
     actions:  what everybody did; the own action is at `index`.
     log_prob: of the own action, now, and as it was `before`, when it was played.
     target:   y, what the critics are to learn.
@@ -73,8 +73,8 @@ class F2A2OnPolicy(F2A2):
 
         Q(o, a) and V(o)  towards  y = G^lambda,  G^(1) = r_i + gamma V(o')
 
-    with `V` as the last update left it. What all did is stored, so nobody has to be modelled. A
-    method says what policies gain by what they did. At the first update nothing has moved, and the
+    with `V` as the last update left it. All actions are stored, so no agent has to be modelled.
+    A method defines the policy's objective for them. At the first update nothing has moved, and the
     gradient is that of Proposition 3; at later ones terms are weighed by ratios of at most 1.
     """
 

@@ -1,4 +1,4 @@
-"""What the others would do, to whoever judges joint actions: estimated, told, or left out."""
+"""Actions of the others, for critics of joint actions: estimated, communicated, or left out."""
 
 import abc
 from collections.abc import Callable
@@ -28,11 +28,11 @@ from coterie.types import LearnerSpec
 POLICIES = "actions"
 
 Own = Callable[[], tuple[Float[Array, "B W"], Float[Array, "B W"]]]
-"""What an agent's policy would do now, and its target next."""
+"""Actions that an agent's policy would take now, and its target next."""
 
 
 class OpponentModelState(NamedTuple):
-    """Models of the others, their optimiser, and the own part of what characters are formed by."""
+    """Models of the others, their optimiser, and the own part of the steps that form characters."""
 
     models: OpponentModel
     optimizer: PyTree
@@ -53,7 +53,7 @@ class Opponents(Part, abc.ABC):
 
     @property
     def known(self) -> bool:
-        """Whether anything is known of the others at all."""
+        """True if anything is known of the others at all."""
         return True
 
     @property
@@ -83,7 +83,7 @@ class Opponents(Part, abc.ABC):
     def predict(
         self, state: PyTree, batch: JointBatch, network: Network, own: Own, key: Key[Array, ""]
     ) -> tuple[Float[Array, "2 B M W"], Network]:
-        """Everybody's actions now and next; one's own place holds no answer."""
+        """Actions of everybody now and next; the agent's own entry is not used."""
 
     def update(
         self,
@@ -123,7 +123,7 @@ class IgnoredOpponents(Opponents, name="ignored"):
 
 @dataclass(frozen=True)
 class CommunicatedActions(Opponents, name="communicated"):
-    """The others say what their policies would do; who is not heard would do what it did."""
+    """Actions of the policies of others, sent by them; of those not heard, stored actions."""
 
     def declared(
         self, information: Information, numbers: Callable[[LearnerSpec], int], updates: int
@@ -190,7 +190,7 @@ class EstimatedActions(Opponents, name="estimated"):
     def draw(
         self, stored: replay.Replay, key: Key[Array, ""], batch: int, num_envs: int, length: int
     ) -> Sample:
-        """Steps to learn from, and the latest to learn of the others by."""
+        """Steps to learn from, and recent ones to train the models of the others on."""
         capacity = jax.tree.leaves(stored.items)[0].shape[0]
         places = replay.latest(stored, key, batch, capacity)
         newest = replay.latest(stored, jax.random.fold_in(key, 1), batch, self.window)
@@ -260,6 +260,6 @@ class EstimatedActions(Opponents, name="estimated"):
 
 
 def _everybodys(state: OpponentModelState, network: Network) -> OpponentModels:
-    """The models, with everybody's part of what forms characters."""
+    """Models of all agents, with everybody's part of the steps that form characters."""
     first = state.first._replace(steps=network.gather_public(state.first.steps))
     return OpponentModels(state.models, first)

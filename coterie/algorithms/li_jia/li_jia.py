@@ -40,7 +40,7 @@ class SquashedAction(NamedTuple):
 
 
 class Transition(NamedTuple):
-    """What an agent keeps of a step: what is its own, and how far policies have moved since."""
+    """Stored step of an agent, and the drift of the policies since (see `LogRatioState`)."""
 
     view: Observation
     inner: Float[Array, "*batch D"]
@@ -156,7 +156,7 @@ class LiJia(OffPolicy):
     def _looked_up(
         self, policy: Policy, critic: ActionCritic, sample: Transition, key: Key[Array, ""]
     ) -> tuple[Float[Array, " B"], Float[Array, " B"]]:
-        """The own log ratios at drawn steps, and what the critic is to learn (eq. 56)."""
+        """Own log-ratios at drawn steps, and the critic's targets (eq. 56)."""
         following = _choices(policy, sample.next_view).sample(key)
         later = critic.value(sample.next_view.critic_input, following)
         target = sample.reward + self.discount * jnp.where(sample.terminated, 0.0, later)
@@ -186,7 +186,7 @@ def _choices(policy: Policy, view: Observation) -> TanhNormal:
 
 
 def _log_ratio(policy: Policy, memory: Transition) -> Float[Array, " B"]:
-    """beta, the log of my density now over that when I played (eq. 39); 0 where I was absent.
+    """Own log-ratio beta of the density now to that when played (eq. 39); 0 where absent.
 
     The Jacobians of `tanh` cancel.
     """

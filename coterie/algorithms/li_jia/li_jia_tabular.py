@@ -17,7 +17,7 @@ from coterie.rl.tables import able_only, drawn, entry
 from coterie.types import Observation
 
 WIDEST = 80.0
-"""How far preferences may lie apart; beyond, a probability underflows to 0 in 32 bits."""
+"""Largest difference of two preferences; beyond, a probability underflows to 0 in 32 bits."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""How far the others' policies have moved since a step was played, without seeing them.
+"""Estimates of the others' log-ratios since a step was played, without seeing their policies.
 
 `c = sum over the others of log pi(a) / pi_then(a)` is `N x - beta`, with `beta` an agent's own log
 ratio and `x` its estimate of everybody's mean (Li & Jia, eqs. 39 to 46). Two ways to estimate it.
@@ -20,7 +20,7 @@ PAYLOAD = "log-ratios"
 
 
 class LogRatioState(NamedTuple):
-    """What an agent keeps with each stored step.
+    """State of an estimate, kept with each stored step.
 
     own:  its log ratio beta when it last looked.
     mean: its estimate x of the mean of everybody's.
@@ -31,7 +31,7 @@ class LogRatioState(NamedTuple):
 
 
 class LogRatioEstimate(Part, abc.ABC):
-    """How an agent estimates the others' log ratios."""
+    """Estimator of the others' log-ratios."""
 
     @abc.abstractmethod
     def payload(self, replay: ExperienceReplay) -> Payload:

@@ -1,4 +1,4 @@
-"""What the networked actor-critics share: private rewards, and critics that the team agrees on."""
+"""Base of the networked actor-critics: private rewards, and critics that the team agrees on."""
 
 import abc
 from collections.abc import Callable
@@ -30,7 +30,7 @@ from coterie.types import LearnerSpec, Observation
 
 
 class NetworkedState(NamedTuple):
-    """All that an agent learns.
+    """State of an agent of a networked actor-critic.
 
     critic:    what the team is to agree on.
     optimizer: of the policy and of the critic; of these, only the critic's scales are sent.
@@ -48,7 +48,7 @@ class NetworkedState(NamedTuple):
 
 
 class CriticMessage(NamedTuple):
-    """What neighbours average, in one message.
+    """Message of an agent, which neighbours average.
 
     critic: the critic.
     scales: what Adam divides the critic's gradients by, squared, `[]` for each array (see `scales`
@@ -101,12 +101,12 @@ class ToldReward(CriticConsensus, name="team-reward"):
 
 
 def _message(state: NetworkedState) -> CriticMessage:
-    """What of an agent's state its neighbours average."""
+    """Message of an agent in this state."""
     return CriticMessage(state.critic, scales(state.optimizer[1]))
 
 
 class NetworkedTargets(NamedTuple):
-    """What one update learns from, `[T, G, ...]`.
+    """Batch that one update learns from, `[T, G, ...]`.
 
     view, action: where the policy acted, and how.
     advantage: how much better than expected that was for the team.
@@ -231,7 +231,7 @@ class Networked(Algorithm):
     def _improved(
         self, state: NetworkedState, trajectory: Trajectory, network: Network
     ) -> tuple[NetworkedState, Metrics]:
-        """The agent after its own steps, before it talks."""
+        """State of the agent after its own gradient steps, before any exchange."""
         rates = self._rates(state.updates)
         lesson = self.targets(state, trajectory, network, self._counted_from(state))
         policy, actor_optimizer, said = self._improve_policy(state, lesson, rates[0])
@@ -303,5 +303,5 @@ class Networked(Algorithm):
 def observation_actions(
     seen: Float[Array, "*batch S"], actions: Float[Array, "*batch M W"]
 ) -> Array:
-    """What is seen, and the actions, as one vector `[..., S + M W]`."""
+    """Concatenate observations and actions to one vector `[..., S + M W]`."""
     return jnp.concatenate([seen, actions.reshape(*actions.shape[:-2], -1)], axis=-1)

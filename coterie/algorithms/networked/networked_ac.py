@@ -23,7 +23,7 @@ from coterie.types import LearnerSpec
 
 
 class Critics(NamedTuple):
-    """What the team agrees on: `V(s; v)` and `R(s, a; lambda)`, the mean reward of all agents."""
+    """Consensus critics: `V(s; v)` and `R(s, a; lambda)`, the mean reward of all agents."""
 
     value: Critic
     reward: Critic
@@ -85,5 +85,5 @@ class NetworkedAC(Networked):
 
 
 def critic_value(critic: Critic, inputs: Float[Array, "*batch I"]) -> Float[Array, " *batch"]:
-    """A critic's number."""
+    """Value that a critic gives to its inputs."""
     return critic.value(critic.body.step(inputs, ())[0])

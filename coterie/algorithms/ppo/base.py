@@ -1,4 +1,4 @@
-"""What the on-policy methods share: a policy and a critic, improved over a few epochs.
+"""Base of the on-policy methods: a policy and a critic, improved over a few epochs.
 
 A method adds its surrogate (what a policy is to maximise on a minibatch) and, if it has any, the
 rule that adapts its coefficients.
@@ -37,14 +37,14 @@ class DrawnAction(NamedTuple):
 
 
 class RecurrentStates(NamedTuple):
-    """What the policy and the critic each remember of an episode."""
+    """Memories of the policy and of the critic during an episode."""
 
     policy: RecurrentState
     critic: RecurrentState
 
 
 class PPOState(NamedTuple):
-    """All that an agent of a proximal method learns."""
+    """State of an agent of a proximal method."""
 
     policy: Policy
     critic: Critic
@@ -53,7 +53,7 @@ class PPOState(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """What one update sees, `[T, G, ...]`: experience with advantages and targets."""
+    """Batch of one update, `[T, G, ...]`: experience with advantages and targets."""
 
     view: Observation
     over: Bool[Array, "T G"]
@@ -113,7 +113,7 @@ class Proximal(Algorithm):
     def adapt(
         self, coefficients: PyTree, sample: Sample, policy: Callable[[], Distribution]
     ) -> tuple[PyTree, Metrics]:
-        """The coefficients for the next update, and what there is to say of them.
+        """Coefficients for the next update, and their metrics.
 
         policy: the new policy at every step; evaluated only by methods that look at it.
         """

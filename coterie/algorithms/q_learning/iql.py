@@ -52,7 +52,7 @@ class QNetworkState(NamedTuple):
 
 
 class IQLState(NamedTuple):
-    """All that an agent holds: its networks, its memory of the past, the steps it has played."""
+    """State of an agent: its networks, its replay memory, and the steps it has played."""
 
     q_network: QNetworkState
     replay: replay.Replay

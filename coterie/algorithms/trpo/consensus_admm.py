@@ -1,4 +1,4 @@
-"""How MATRPO's agents come to the same log ratios: what they tell, and what they make of it.
+"""Consensus of MATRPO's agents on log-ratios by ADMM: their messages, and their updates.
 
 Every agent looks for its step in a span of few directions, which grows while it meets others (see
 `cg_subspace`). It tells either its log ratios, `N M` numbers in every round; or, to first order,
@@ -25,7 +25,7 @@ STEPS = "steps"
 
 
 class LocalProblem(NamedTuple):
-    """What an agent would do if nobody else counted: the best step for its gain in a region.
+    """Local problem of an agent without neighbours: the best step for its gain in a region.
 
     local:   its policy to first order.
     gain:    what raising each log ratio brings, `[T, G, N]`.
@@ -45,7 +45,7 @@ class LocalProblem(NamedTuple):
 
 
 class ADMMState(NamedTuple):
-    """What an agent keeps of its links, to agree on a vector `[...]` with each neighbor.
+    """State of the links of an agent, to agree on a vector `[...]` with each neighbor.
 
     Two ends of a link want `r = r'`. With `z = C m` and `y = C u`, `C` being 1 at one end and -1 at
     the other, the signs cancel from Wei & Ozdaglar's updates: after a meeting both ends hold the
@@ -62,15 +62,15 @@ class ADMMState(NamedTuple):
 
     @staticmethod
     def fresh(places: int, shape: tuple[int, ...]) -> "ADMMState":
-        """Nobody has met yet."""
+        """Initial state: the dual variables and the averages are 0."""
         return ADMMState(jnp.zeros(shape), jnp.zeros((places, *shape)))
 
     def pull(self, penalty: float) -> Array:
-        """Where they draw the vector: minus the slope, at 0, of what departures cost."""
+        """Negative gradient of the dual and penalty terms at the vector 0."""
         return penalty * jnp.sum(self.edge_average, axis=0) - self.dual
 
     def after(self, heard: Inbox, penalty: float) -> "ADMMState":
-        """The ties after meeting those that were heard; `penalty` is beta."""
+        """State after an exchange with those that were heard; `penalty` is beta."""
         met = expand_mask(heard.arrived, self.edge_average)
         half = jnp.where(met, 0.5 * (heard.sent - heard.received), 0.0)
         return ADMMState(
@@ -80,7 +80,7 @@ class ADMMState(NamedTuple):
 
 
 class ADMMCarry(NamedTuple):
-    """Where an agreement stands: the step that was last told, the ties and the network."""
+    """State of the rounds: the step last sent, the links' state (`ties`), and the network."""
 
     step: SubspaceStep
     ties: ADMMState
@@ -88,18 +88,18 @@ class ADMMCarry(NamedTuple):
 
 
 class RatioExchange(eqx.Module):
-    """What agents tell of their log ratios; and the vectors, not of them, that ties are of."""
+    """Exchange of log-ratios: the messages of agents, and the vectors that the ties hold."""
 
     @classmethod
     @abc.abstractmethod
     def fresh(
         cls, problem: LocalProblem, span: KrylovSubspace, network: Network
     ) -> tuple["RatioExchange", ADMMCarry]:
-        """Nobody has met yet."""
+        """Initial exchange and state of the rounds, before any message."""
 
     @abc.abstractmethod
     def whole(self, problem: LocalProblem, vector: Array) -> Float[Array, "T G N"]:
-        """A vector that the ties are of, as log ratios."""
+        """Log-ratios of a vector of the ties."""
 
     @abc.abstractmethod
     def add_directions(
@@ -109,11 +109,11 @@ class RatioExchange(eqx.Module):
         places: Int[Array, " P"],
         network: Network,
     ) -> tuple["RatioExchange", Network]:
-        """After the span was widened in these places, which follow each other."""
+        """Update the exchange after the span was widened in these consecutive places."""
 
     @abc.abstractmethod
     def round(self, problem: LocalProblem, span: KrylovSubspace, meeting: ADMMCarry) -> ADMMCarry:
-        """After a round."""
+        """Run one round: improve the step, exchange messages, update the ties."""
 
     @abc.abstractmethod
     def ratio(
@@ -123,7 +123,7 @@ class RatioExchange(eqx.Module):
 
 
 class FullRatios(RatioExchange):
-    """Log ratios are told as the stepped policy has them, all of them in every round."""
+    """Exchange of all log-ratios in every round, as the stepped policy has them."""
 
     @classmethod
     def fresh(
@@ -162,7 +162,7 @@ class FullRatios(RatioExchange):
 
 
 class DirectionCoefficients(RatioExchange):
-    """Log ratios to first order: of each direction once, then how far steps go along each.
+    """Log-ratios to first order: of each direction once, then the coefficients of steps.
 
     With each of `K` directions come `R = 2 L` vectors: it as each of `L` neighbours was told, for a
     channel may have changed it, then each neighbour's as it was heard. Ties are of combinations,
@@ -244,7 +244,7 @@ class DirectionCoefficients(RatioExchange):
 def _spread(
     own: Float[Array, "P MN"], network: Network
 ) -> tuple[Float[Array, "2 L P MN"], Bool[Array, " L"], Network]:
-    """Own vectors as each neighbour was told and theirs as they were heard, and on which links.
+    """Exchange vectors: the own as each neighbour was told, theirs as heard, and on which links.
 
     They are told as often as it takes for all to hear them, all but surely.
     """
@@ -263,12 +263,12 @@ def _spread(
 
 
 def _put(array: Array, new: Array, first: Int[Array, ""], axis: int) -> Array:
-    """The array with what is new from this place on."""
+    """Array with `new` written from index `first` on."""
     return jax.lax.dynamic_update_slice_in_dim(array, new, first, axis)
 
 
 class ADMMResult(NamedTuple):
-    """What the rounds came to.
+    """Result of the rounds of ADMM.
 
     change: of the parameters.
     ratio:  the log ratios that go with it, as they would be told.
@@ -287,11 +287,11 @@ SoFar = tuple[KrylovSubspace, RatioExchange, ADMMCarry]
 def solve_admm(
     problem: LocalProblem, way: type[RatioExchange], directions: int, rounds: int, network: Network
 ) -> ADMMResult:
-    """What so many rounds of ADMM come to.
+    """Run so many rounds of ADMM.
 
-    Every so many of them the span of steps is widened, until it has these directions; in the last
-    fifth it stays as it is, for what is new has yet to be agreed on. Where there are fewer rounds
-    than directions, several come at once, up to the last round.
+    The span of steps is widened at regular intervals, until it has so many directions; in the last
+    fifth of the rounds it stays as it is, so that agents can still agree on the last direction.
+    Where there are fewer rounds than directions, several are added at once, up to the last round.
     """
 
     def wider(so_far: SoFar, places: Array) -> SoFar:

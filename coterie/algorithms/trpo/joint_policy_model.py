@@ -1,4 +1,4 @@
-"""What one agent believes that everybody would do."""
+"""Model of the whole team's policy, held by one agent."""
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -36,7 +36,7 @@ class TeamModel(eqx.Module):
         return TeamModel(policy, others, log_std, jnp.array(spec.sizes, jnp.int32))
 
     def heads(self, view: Observation, index: Int[Array, ""]) -> tuple[Distribution, Distribution]:
-        """Of its own actions, `[T, G]`, and of the others', `[T, G, N - 1]`, for agent `index`."""
+        """Distributions of agent `index`'s actions, `[T, G]`, and the others', `[T, G, N - 1]`."""
         features, _ = self.own.body.step(view.observation, ())
         mine, others = self.own.choices(features, view), len(self.sizes) - 1
         output = self.others(features).reshape(*features.shape[:-1], others, max(self.width, 1))
@@ -56,7 +56,7 @@ class TeamModel(eqx.Module):
 def log_probs_of(
     heads: tuple[Distribution, ...], taken: tuple[Array, Array], index: Int[Array, ""]
 ) -> Float[Array, "T G N"]:
-    """Of the actions that agent `index` saw taken (`taken_by`), in the team's order."""
+    """Log-probabilities of what agent `index` saw taken (`taken_by`), in the team's order."""
     mine, others = (
         head.log_prob_cut(action) if isinstance(head, Gaussian) else head.log_prob(action)
         for head, action in zip(heads, taken, strict=True)
@@ -65,7 +65,7 @@ def log_probs_of(
 
 
 def taken_by(trajectory: Trajectory, index: Int[Array, ""]) -> tuple[Array, Array]:
-    """Its own actions, `[T, G]`, and the others', from the next one on, `[T, G, N - 1]`.
+    """Actions of agent `index`, `[T, G]`, and the others', from the next one on, `[T, G, N - 1]`.
 
     Numbers are as all saw them, cut to [-1, 1]: agents agree on ratios of what was done.
     """

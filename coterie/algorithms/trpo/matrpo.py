@@ -173,7 +173,7 @@ class MATRPO(TrustRegion):
     def _agreed(
         self, local: LinearizedPolicy, gain: Float[Array, "T G n"], network: Network
     ) -> ADMMResult:
-        """What all rounds come to; the gain is that of each log ratio, or `n = 1` for all."""
+        """Result of all rounds of ADMM; the gain is that of each log-ratio, or `n = 1` for all."""
         gain = jnp.broadcast_to(gain, (*gain.shape[:2], network.size))
         problem = LocalProblem(
             local, gain, self._region(self.penalty * network.degree), self.penalty
@@ -198,14 +198,14 @@ class MATRPO(TrustRegion):
         return (advantage - middle) / (jnp.sqrt(square) + 1e-8), network
 
     def _pooled(self, moment: Float[Array, ""], network: Network) -> tuple[Array, Network]:
-        """The team's mean of it, or its own."""
+        """Mean of a moment over the team, or the agent's own."""
         if self.advantage_normalization == "own":
             return moment, network
         return network.gossip(moment, MOMENTS, self.normalization_rounds)
 
 
 def _both(there: Bool[Array, "T G N"] | None, network: Network) -> Bool[Array, "L T G 1"] | None:
-    """With each neighbour, the samples at which both are in the environment."""
+    """Samples at which both ends of a link are in the environment, for each neighbour."""
     if there is None:
         return None
     met = there[..., network.neighbor] & there[..., network.index, None]

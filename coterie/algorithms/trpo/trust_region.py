@@ -1,4 +1,4 @@
-"""What trust-region methods share: hyper-parameters, and a critic that learns from all samples."""
+"""Base of the trust-region methods: hyper-parameters, and a critic that learns from all samples."""
 
 import abc
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from coterie.types import LearnerSpec, Observation
 
 
 class TRPOState(NamedTuple):
-    """All that an agent learns.
+    """State of an agent of a trust-region method.
 
     model:  its policy, with whatever shares parameters with it.
     critic: what it expects to be paid from here on.
