@@ -1,6 +1,7 @@
-"""The user's verbs in Python; the command line says the same ones.
+"""Functions for users; the verbs of the command line call them.
 
-What draws is imported where it is used: to load matplotlib takes a tenth of a run's start.
+Plotting modules are imported where they are used: loading matplotlib takes a tenth of a run's
+start.
 """
 
 import dataclasses
@@ -47,11 +48,11 @@ def train(
     """Train a team and leave a run folder with its numbers, checkpoints, plots and policies.
 
     algorithm, env: names (`coterie list`) or values: `DPO(rollout_length=25)`, `Spread(agents=5)`.
-    folder:  where to write; by default `runs/<algorithm>-<environment>-<time>`.
-    console: where to show progress; standard error by default.
-    loggers: who is told what happens, besides the run's own tables: names (`coterie list`), which
+    folder:  the folder of the results; by default `runs/<algorithm>-<environment>-<time>`.
+    console: the console for progress; standard error by default.
+    loggers: the loggers besides the run's own tables: names (`coterie list`), which
              `resume` remembers, or values with the methods of `Logger`.
-    plots:   whether to draw the run when it is finished; `plot_run` does it later.
+    plots:   True to draw the run when it is finished; `plot_run` does it later.
 
     Raises `ConfigError`, `EnvError` or `RunError` with one sentence before anything is written.
 
@@ -108,7 +109,7 @@ def compare(
     tabulate them.
 
     algorithms: names or values, or a mapping from labels to values.
-    x:          what the curves are drawn over, see `plot_runs`.
+    x:          the horizontal axis of the curves, see `plot_runs`.
     loggers:    as in `train`.
 
     Stopped by Ctrl-C it returns no curves; the same call continues it.
@@ -126,7 +127,7 @@ def compare(
 def train_all(
     runs: Sequence[Run], console: Console | None = None, loggers: Sequence[Logger] = ()
 ) -> bool:
-    """Train what is not trained yet, run after run; `False` if it was stopped."""
+    """Train the runs that are not finished, one after the other; `False` if it was stopped."""
     begun = [run for run in runs if run.folder.exists()]
     for run in begun:
         _require_same(run)
@@ -141,7 +142,7 @@ def train_all(
 
 
 def _require_same(run: Run) -> None:
-    """A comparison that was stopped goes on if it is the same one."""
+    """Raise `RunError` unless the folder holds the same run, which then goes on."""
     require(
         (run.folder / "run.json").is_file() and open_run(run.folder).owner(0) == run.owner(0),
         f"{run.folder} already exists and is not a part of this comparison: choose another "
@@ -168,8 +169,8 @@ def plot_runs(
 ) -> list[Curve]:
     """Curves of one column of several runs, as a picture and, beside it, a table (`.csv`).
 
-    x:      what the picture is drawn over: environment steps, or the bytes that one agent has sent.
-    labels: what the runs are called; by default as their folders, or one run as its method.
+    x:      the horizontal axis: environment steps, or the bytes that one agent has sent.
+    labels: the runs' names; by default those of their folders, or one run's method.
 
     Returns the curves over environment steps, as they stand in the table.
     """
@@ -226,10 +227,10 @@ def watch(folder: str | Path, seed: int | None = None, episodes: int = 3) -> lis
 
 
 def check_env(env: str | Env, episodes: int = 3, seed: int = 0, longest: int = 10_000) -> list[str]:
-    """Play an environment at random and say what is wrong with it, a sentence each.
+    """Play an environment at random and return its faults, a sentence each.
 
     env:      a name (`coterie list`) or a value: `Spread(agents=5)`.
-    episodes: how many are played, with seeds from `seed` on.
+    episodes: the number of episodes, with seeds from `seed` on.
     longest:  the steps after which an episode is given up.
 
     A sentence that begins with "hint:" names something that may be meant; an empty list says that
@@ -248,7 +249,7 @@ def draw_graph(
     agents: int | None = None,
     title: str | None = None,
 ) -> Path:
-    """Draw who may talk to whom to `path` (PNG, PDF or SVG) and return the path.
+    """Draw a communication graph to `path` (PNG, PDF or SVG) and return the path.
 
     graph:  a graph, or a family with the number of its `agents`: `"torus"`, `Ring()`.
 
@@ -287,7 +288,7 @@ def config(
 
 
 def _merged(curves: list[Curve]) -> list[Curve]:
-    """One curve instead of many that would hide one another, as rewards of a whole team do."""
+    """Merge curves if all are equal, as those of a shared reward, which would hide one another."""
     first, *others = curves
     if others and all(np.array_equal(first.values, one.values) for one in others):
         return [dataclasses.replace(first, label="every agent")]

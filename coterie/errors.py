@@ -1,8 +1,8 @@
-"""What a user can get wrong, as one sentence each.
+"""Errors for mistakes of a user, as one sentence each.
 
 Every error names the culprit, the numbers in conflict and the usual fix. The command line prints
-the sentence and exits with code 2; nothing on disk has changed by then. What can be done but
-probably should not be gets a warning of the same form.
+the sentence and exits with code 2; nothing on disk has changed by then. A choice that is
+possible but probably a mistake gets a warning of the same form.
 """
 
 import difflib
@@ -35,7 +35,7 @@ class NonFiniteError(CoterieError):
 
 
 class CoterieWarning(UserWarning):
-    """Something that can be done, and probably should not be."""
+    """Warning of a choice that is possible but probably a mistake."""
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:

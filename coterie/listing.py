@@ -1,4 +1,4 @@
-"""Every name that the command line knows, and what it stands for."""
+"""Catalogue of the names that the command line knows, each with its sentence."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -35,5 +35,5 @@ def names() -> dict[str, dict[str, str]]:
 
 
 def summaries(kinds: Mapping[str, Any]) -> dict[str, str]:
-    """The first line of what each name's docstring says."""
+    """Return the first line of each name's docstring."""
     return {name: (kind.__doc__ or "").strip().splitlines()[0] for name, kind in kinds.items()}

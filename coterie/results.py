@@ -1,4 +1,4 @@
-"""What finished runs say: their tables as curves, their teams as pictures and scores."""
+"""Results of runs: their tables as curves, their teams as pictures and scores."""
 
 import functools
 from collections.abc import Callable, Iterable, Mapping
@@ -61,9 +61,9 @@ def curves_of(run: Run, labels: Mapping[str, str], training: bool = False) -> li
 
 
 def by_bytes(run: Run, column: str = "episode_return", label: str | None = None) -> Curve:
-    """The same over the bytes that one agent has sent until then, a mean over agents and seeds.
+    """Curve of a column over the bytes that one agent has sent, a mean over agents and seeds.
 
-    A run that sends nothing has no line: it is its end, at 0 bytes.
+    The curve of a run that sends nothing is one point, its end, at 0 bytes.
     """
     shown, sent = curve(run, column, label), curve(run, "bytes").values.mean(axis=0)
     if not np.any(sent):

@@ -1,1 +1,1 @@
-"""The papers' figures as runnable experiments, and verdicts on what they are said to show."""
+"""The papers' figures as runnable experiments, and verdicts on the papers' statements."""

@@ -1,4 +1,4 @@
-"""What papers say of learning curves, as questions that curves answer.
+"""Statements of papers about learning curves, as questions that curves answer.
 
 A question looks at curves by their labels and gives an `Answer`; a sentence of a paper that needs
 several holds if all of them do.
@@ -35,22 +35,22 @@ TAIL = 3
 
 
 def above(a: str, *others: str) -> Question:
-    """Does `a` end above each of the others?"""
+    """Ask whether `a` ends above each of the others."""
     return every(*(_above(a, b) for b in others))
 
 
 def not_worse(a: str, *others: str, within: float = 0.1) -> Question:
-    """Does `a` end at most a tenth, or so much, of what each of the others learned below it?"""
+    """Ask whether `a` ends below each of the others by at most `within` of that other's gain."""
     return every(*(_keeps_up(a, b, within) for b in others))
 
 
 def faster(a: str, *others: str) -> Question:
-    """Does `a` need fewer steps than each of the others to nine tenths of the better one's end?"""
+    """Ask whether `a` needs fewer steps than each other to nine tenths of the better one's end."""
     return every(*(_quicker(a, b) for b in others))
 
 
 def below_value(a: str, name: str) -> Question:
-    """Does `a` end below a known value, the curve of a single point with this name?"""
+    """Ask whether `a` ends below a known value, the curve of a single point with this name."""
 
     def ask(curves: Curves) -> Answer:
         end, value = curves[a].final(TAIL), float(curves[name].line[-1])
@@ -63,7 +63,7 @@ def below_value(a: str, name: str) -> Question:
 
 
 def within(a: str, limit: float) -> Question:
-    """Does `a` end below a limit?"""
+    """Ask whether `a` ends below a limit."""
 
     def ask(curves: Curves) -> Answer:
         end = curves[a].final(TAIL)
@@ -76,7 +76,7 @@ def within(a: str, limit: float) -> Question:
 
 
 def arrives(a: str, name: str, share: float) -> Question:
-    """Does `a` come this share of the way from where it begins to a known value?"""
+    """Ask whether `a` comes this share of the way from its beginning to a known value."""
 
     def ask(curves: Curves) -> Answer:
         start, end = float(curves[a].line[0]), curves[a].final(TAIL)
@@ -91,7 +91,7 @@ def arrives(a: str, name: str, share: float) -> Question:
 
 
 def close(*labels: str, within: float = 0.1) -> Question:
-    """Do all end within a tenth, or so much, of what the best of them learned?"""
+    """Ask whether all end below the best of them by at most `within` of its gain."""
 
     def ask(curves: Curves) -> Answer:
         asked = [curves[label] for label in labels]
@@ -107,7 +107,7 @@ def close(*labels: str, within: float = 0.1) -> Question:
 
 
 def costs(a: str, b: str, share: float) -> Question:
-    """Does `a` end at least this share below `b`, whose returns are positive?"""
+    """Ask whether `a` ends at least this share below `b`, whose returns are positive."""
 
     def ask(curves: Curves) -> Answer:
         less, more = curves[a].final(TAIL), curves[b].final(TAIL)
@@ -122,7 +122,7 @@ def costs(a: str, b: str, share: float) -> Question:
 
 
 def single_step_gain(*labels: str, share: float = 0.5) -> Question:
-    """Is this share of all that is gained from the first to the last gained in a single step?
+    """Ask whether a single step gains this share of the whole gain from the first to the last.
 
     Undecided where the intervals of both overlap.
     """
@@ -144,7 +144,7 @@ def single_step_gain(*labels: str, share: float = 0.5) -> Question:
 
 
 def sends_less(a: str, b: str, share: float) -> Question:
-    """Does an agent send at most this share of what one of `b` sends in as many steps?"""
+    """Ask whether an agent of `a` sends at most this share of an agent of `b`, in as many steps."""
 
     def ask(curves: Curves) -> Answer:
         less, more = (curves[label].sent for label in (a, b))
@@ -157,17 +157,17 @@ def sends_less(a: str, b: str, share: float) -> Question:
 
 
 def largest_seed_variance(a: str, *others: str) -> Question:
-    """Do the seeds of `a` differ most at the end?"""
+    """Ask whether the seeds of `a` differ most at the end."""
     return _largest("spread of seeds at the end", _spread, a, others)
 
 
 def fluctuates_most(a: str, *others: str) -> Question:
-    """Does `a` change most from one evaluation to the next in the second half?"""
+    """Ask whether `a` changes most from one evaluation to the next in the second half."""
     return _largest("mean change between evaluations", _unrest, a, others)
 
 
 def every(*questions: Question) -> Question:
-    """All of them: holds if each does, and does not if one does not."""
+    """Join several questions: the answer holds if each does, and does not if one does not."""
 
     def ask(curves: Curves) -> Answer:
         answers = [question(curves) for question in questions]
@@ -180,7 +180,7 @@ def every(*questions: Question) -> Question:
 
 
 def joint(verdicts: Sequence[Verdict]) -> Verdict:
-    """The verdict on a sentence whose parts have these.
+    """Return the verdict on a sentence from those on its parts.
 
     >>> joint(["holds", "undecided"])
     'undecided'

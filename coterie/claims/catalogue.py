@@ -42,11 +42,11 @@ def figure_of(name: str) -> Figure | Study:
 def claim(
     name: str, folder: str | Path | None = None, console: Console | None = None
 ) -> tuple[str, Path]:
-    """Make a figure of a paper again and judge what it is said to show.
+    """Make a figure of a paper again and judge the paper's statements on it.
 
     name:    a figure, such as "dpo-1a" (`coterie list`).
-    folder:  where to write; by default `runs/<paper>`. What was stopped there goes on.
-    console: where to show progress; standard error by default.
+    folder:  the folder of the results; by default `runs/<paper>`. Stopped runs there go on.
+    console: the console for progress; standard error by default.
 
     Returns the tables and verdicts as Markdown, and the picture, beside which they stand (`.md`).
     Raises `ConfigError` for a figure that is not known.

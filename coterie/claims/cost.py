@@ -1,5 +1,5 @@
-"""What decentralising costs on an environment in which who talks to nobody loses most of the
-return."""
+"""Cost of decentralisation on an environment in which a team without communication loses most of
+the return."""
 
 from dataclasses import replace
 

@@ -33,7 +33,7 @@ from coterie.training.settings import Settings
 
 @dataclass(frozen=True)
 class Task:
-    """An environment, how long it is played, and what learns from a memory and from
+    """An environment, its steps, and the settings of methods that learn from a memory and from
     counterfactuals."""
 
     env: Env
@@ -170,7 +170,7 @@ def figure_5() -> Figure:
 
 
 def _instances(ddpg: str, sac: str, coma: str, td3: str) -> tuple[Claim, ...]:
-    """How the methods compare with their references; the claims' names."""
+    """Return the claims that compare the methods with their references, by the claims' names."""
     return (
         Claim(ddpg, "F2A2-DDPG keeps up with MADDPG", not_worse("f2a2-ddpg", "maddpg")),
         Claim(sac, "F2A2-SAC keeps up with MAAC", not_worse("f2a2-sac", "maac")),

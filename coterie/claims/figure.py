@@ -1,4 +1,4 @@
-"""A figure of a paper: what is trained for it, how it is drawn, and what it is said to show."""
+"""A figure of a paper: the methods trained for it, its plots, and the paper's statements on it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ STOPPED = "stopped; the same command goes on"
 class Claim:
     """A sentence of a paper and the question that answers it; `name` as in the claims' list.
 
-    column: what the curves that are asked are of, as evaluations name it.
+    column: the evaluations' column of the curves that the question is about.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Panel:
         }
 
     def verdicts(self, runs: Mapping[str, Run], known: Sequence[Curve] = ()) -> list[str]:
-        """What is said, and what the runs and known values answer, as Markdown."""
+        """Return the paper's statements and their answers by runs and known values, as Markdown."""
         points = {point.label: point for point in known}
         asked = {
             column: points | {label: curve(run, column, label) for label, run in runs.items()}
@@ -83,7 +83,7 @@ class Figure:
         return max(panel.settings.seeds for panel in self.panels.values())
 
     def make(self, picture: Path, console: Console | None = None) -> str:
-        """Train what is not trained yet, draw, judge; returns the tables and verdicts as Markdown.
+        """Train the missing runs, draw, judge; return the tables and verdicts as Markdown.
 
         Leaves the `picture`, the verdicts beside it (`.md`), and a folder of runs for each panel.
         """

@@ -80,7 +80,7 @@ COLLECTORS = _methods(COLLECTOR, joint=0.03)
 
 
 def _level(names: tuple[str, str, str, str]) -> tuple[Claim, ...]:
-    """What figure 3 is said to show; `names` are against C-TRPO, I-TRPO, FDMARL and MAPPO."""
+    """Claims of the paper on figure 3; `names` are against C-TRPO, I-TRPO, FDMARL and MAPPO."""
     central, independent, networked, ppo = names
     steadier = largest_seed_variance("fdmarl", "matrpo", "c-trpo", "i-trpo", "mappo")
     return (
@@ -96,7 +96,7 @@ def _level(names: tuple[str, str, str, str]) -> tuple[Claim, ...]:
 
 
 def _no_lower(name: str) -> tuple[Claim, ...]:
-    """What figure 4 is said to show: "comparable or superior performance to the baselines"."""
+    """Claims of the paper on figure 4: "comparable or superior performance to the baselines"."""
     baselines = ("c-trpo", "i-trpo", "fdmarl", "mappo")
     return tuple(
         Claim(name, f"MATRPO ends no lower than {baseline}", not_worse("matrpo", baseline))

@@ -1,4 +1,4 @@
-"""What a team's network costs it: the end of training against what is wrong with the messages."""
+"""Study of a network's cost: the end of training against the loss, delay or noise of messages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ LATE = 10  # a distance from agreement is a mean over this part of the training,
 
 @dataclass(frozen=True)
 class Study:
-    """Teams that differ in their network, and what they come to.
+    """Teams that differ in their network, and their results.
 
     panel:  the teams and their settings.
-    axes:   what gets worse: a title, and the team at each tick.
+    axes:   the conditions that get worse: a title, and the team at each tick.
     levels: the teams that the others are compared with.
     traced: the teams whose return is drawn over the bytes that an agent has sent.
     agreed: the payload that the team is to agree on.
@@ -42,7 +42,7 @@ class Study:
         return self.panel.settings.seeds
 
     def make(self, picture: Path, console: Console | None = None) -> str:
-        """Train what is not trained yet, draw, judge; returns the table and verdicts as Markdown.
+        """Train the missing runs, draw, judge; return the table and verdicts as Markdown.
 
         Leaves the `picture`, another one over bytes (`-bytes`), the table and verdicts (`.md`), and
         a folder with the teams' runs.
@@ -68,7 +68,7 @@ class Study:
         return said
 
     def _apart(self, run: Run) -> Interval | None:
-        """How far the team was from agreeing at the end of its training."""
+        """Distance of the team from agreement at training's end; `None` if it sends nothing."""
         if not run.algorithm.information.sends:
             return None
         apart = curve(run, f"{self.agreed}/consensus_error", training=True)

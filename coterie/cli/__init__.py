@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(verb: str, arguments: list[str]) -> None:
-    """Let a verb answer, and print what it says."""
+    """Run a verb, and print its answer."""
     if verb not in VERBS:
         raise unknown("verb", verb, VERBS)
     words = [word for word in arguments if word not in ("--json", "--quiet")]
@@ -93,7 +93,7 @@ def _run(verb: str, arguments: list[str]) -> None:
 
 
 def _advised(usual: Callable[..., None]) -> Callable[..., None]:
-    """How to show warnings: ours as their sentence alone, those of others as `usual`."""
+    """Return a function that shows warnings: ours as one sentence, those of others as `usual`."""
 
     def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
         if not issubclass(category, CoterieWarning):

@@ -1,4 +1,4 @@
-"""What a verb answers: lines for people, or JSON for programs, and how much it chats meanwhile."""
+"""Answers of a verb: lines for people, or JSON for programs; and whether progress is shown."""
 
 import dataclasses
 import json
@@ -17,9 +17,9 @@ QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
 
 @dataclass(frozen=True)
 class Answer:
-    """What a verb has found out, told twice: for programs, and for people.
+    """Answer of a verb in two forms: for programs, and for people.
 
-    data:  what JSON can hold, with arrays, paths and dataclasses besides.
+    data:  values that JSON can hold, and arrays, paths and dataclasses besides.
     lines: sentences and tables.
     code:  the exit code.
     """
@@ -41,7 +41,7 @@ class Answer:
 
 
 def console() -> Console:
-    """Where progress is shown: standard error, or nowhere if that is wished."""
+    """Console for progress: standard error, or silent if `QUIET` is set."""
     return Console(stderr=True, quiet=QUIET.get())
 
 

@@ -54,7 +54,7 @@ COMMON = ("--json", "--quiet", "--help")
 
 @dataclass(frozen=True)
 class Table:
-    """What a script has to know.
+    """Words that a script completes.
 
     options: those of each verb, algorithm and environment, with their dashes.
     words:   the values that an option may have, where they are few.

@@ -1,4 +1,4 @@
-"""What the fields of a dataclass say of themselves: their annotations and their sentences."""
+"""Fields of a dataclass as its source declares them: annotations and help sentences."""
 
 import ast
 import contextlib
@@ -32,7 +32,7 @@ def default_of(field: dataclasses.Field[Any]) -> Any:
 
 @cache
 def abouts(kind: type) -> dict[str, str]:
-    """What each field is: the string below it, or its line in the class's docstring.
+    """Return the help of each field: the string below it, or its line in the class's docstring.
 
     >>> from coterie.training.settings import Settings
     >>> abouts(Settings)["num_envs"]
@@ -55,7 +55,7 @@ def _below(kind: type) -> dict[str, str]:
 
 @cache
 def _bodies(path: str) -> dict[str, list[ast.stmt]]:
-    """What stands in each class of a file."""
+    """Return the statements of each class in a file."""
     tree = ast.parse(Path(path).read_text())
     return {node.name: node.body for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
 

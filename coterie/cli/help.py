@@ -1,4 +1,4 @@
-"""The help of a verb: its options in groups, each with what it is and its default."""
+"""The help of a verb: its options in groups, each with its sentence and its default."""
 
 import shutil
 import textwrap
@@ -39,7 +39,7 @@ def _lines(option: Option) -> list[str]:
 
 
 def _entry(left: str, about: str) -> list[str]:
-    """A name and what it is, side by side or one below the other."""
+    """A name and its help, side by side or one below the other."""
     width = max(min(shutil.get_terminal_size().columns, 110), 60) - LEFT - 4
     wrapped = textwrap.wrap(about, width, break_on_hyphens=False) or [""]
     below = [" " * (LEFT + 4) + line for line in wrapped]
@@ -49,7 +49,7 @@ def _entry(left: str, about: str) -> list[str]:
 
 
 def default_words(option: Option) -> str:
-    """What an option is if it is not given: `(default: 64 64)`."""
+    """Return the default of an option in words: `(default: 64 64)`."""
     if option.default is MISSING:
         return "(required)"
     if option.spelling:

@@ -1,4 +1,4 @@
-"""Which options a value has, and the value that they make: its fields, and those of its parts.
+"""Options of a value, from its fields and those of its parts, and the value that options make.
 
 A part that is one of several kinds has an option that chooses the kind, and the fields of that kind
 behind its name: `--consensus primal-dual --consensus.penalty 10`. A part of one kind alone has its
@@ -46,19 +46,19 @@ class Option:
     default: Any
     spelling: Spelling | None = None
     base: type | None = None
-    """What is chosen by it, if it chooses a kind of part."""
+    """The class of parts that it chooses from, if it chooses a kind of part."""
     names: tuple[str, ...] = ()
     """The words that may stand for a value; any others, if there are none."""
 
     @property
     def about(self) -> str:
-        """What it is, in a sentence or two: to be asked for help alone, as sources are read."""
+        """Help of the option, in a sentence or two; slow, as source files are read for it."""
         said = self.spelling.about if self.spelling else abouts(self.owner).get(self.field, "")
         return said or (summary(self.base) if self.base else "")
 
     @property
     def flag(self) -> bool:
-        """Whether it is switched on and off."""
+        """True if the option is switched on and off."""
         return bare(self.kind) is bool
 
     @property
@@ -68,7 +68,7 @@ class Option:
 
     @property
     def metavar(self) -> str:
-        """How its values are written."""
+        """Spelling of its values in help, such as `INT`."""
         if self.spelling:
             return self.spelling.metavar
         return "" if self.flag else "|".join(self.names) or metavar(self.kind)
@@ -108,7 +108,7 @@ class Node:
 
     @property
     def groups(self) -> Iterator["Node"]:
-        """Itself and its parts, theirs included."""
+        """Iterate over the node, its parts, and their parts."""
         yield self
         for part in self.parts.values():
             yield from part.groups
@@ -120,7 +120,7 @@ class Node:
 
     @property
     def missing(self) -> list[Option]:
-        """What has to be given, by itself and by its parts."""
+        """Options of the node and its parts that have no default."""
         return [o for node in self.groups for o in node.options if o.default is MISSING]
 
     def build(self, given: Words) -> Any:
@@ -145,10 +145,11 @@ def node_of(
 ) -> Node:
     """The options of a value, or of a dataclass that is yet to be made.
 
-    prefix: what its options begin with, such as `ippo.`.
+    prefix: the beginning of its options' names, such as `ippo.`.
     given:  the words of the command, which may choose kinds of parts.
 
-    What is a dataclass and no part has no options, and stays: what an algorithm may know.
+    A field that is a dataclass and no part has no options, and keeps its value: an algorithm's
+    `information`.
     """
     given = given or {}
     kind, present = (value, None) if isinstance(value, type) else (type(value), value)
@@ -171,7 +172,7 @@ def node_of(
 
 
 def _spelling(kind: type, name: str) -> Spelling | None:
-    """How a field of a network is typed in a word."""
+    """Return the spelling of a field of `Communication` as a word; `None` if it has none."""
     return spellings().get(name) if issubclass(kind, Communication) else None
 
 
@@ -186,7 +187,7 @@ def _class_in(declared: Any) -> type | None:
 
 
 def _of_parts(declared: Any) -> bool:
-    """Whether an annotation is of several parts, which no option can say."""
+    """True if an annotation is a tuple of parts, which no option can set."""
     own = [k for k in _leaves(declared) if isinstance(k, type) and issubclass(k, Part)]
     return bool(own) and typing.get_origin(bare(declared)) is tuple
 

@@ -1,4 +1,4 @@
-"""From the words of a command to values; what is wrong with them as one sentence."""
+"""Parse the words of a command into values, with one sentence for each error."""
 
 import difflib
 import sys
@@ -44,7 +44,7 @@ def _require_known(groups: Sequence[Node], given: Mapping[str, Given]) -> None:
 
 
 def _meant(name: str, known: Sequence[str]) -> str:
-    """Names that may be meant: near ones, their last parts, or those with these initials."""
+    """Return names that may be meant: near ones, their last parts, or those with these initials."""
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
     ends = [one for one in known if one.endswith((f".{name}", f"-{name}"))]
     starts = [one for one in known if _initials(one) == name.rpartition(".")[2]]

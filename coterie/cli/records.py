@@ -7,17 +7,17 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Output:
-    """Where a run is written."""
+    """Output of a run: its folder and its loggers."""
 
     folder: Path | None = None
-    """Where to write; must be new. By default a folder in runs/."""
+    """Folder of the results; must be new. By default a folder in runs/."""
     loggers: tuple[str, ...] = ("csv",)
-    """Who is told the numbers: csv (always), tensorboard, wandb, mlflow, or module:Class."""
+    """Loggers of the run's numbers: csv (always), tensorboard, wandb, mlflow, or module:Class."""
 
 
 @dataclass(frozen=True)
 class Training(Output):
-    """Where a run is written, and whether it is drawn."""
+    """Output and plots of a run."""
 
     plots: bool = True
     """Draw the run when it is finished; `coterie plot RUN` does it later."""
@@ -25,7 +25,7 @@ class Training(Output):
 
 @dataclass(frozen=True)
 class Source(Training):
-    """Where a run's configuration comes from, where it is written, and whether it is drawn."""
+    """Configuration file, output and plots of a run."""
 
     config: Path | None = None
     """The file of `coterie config` that has the algorithm, the environment and their options."""
@@ -33,20 +33,20 @@ class Source(Training):
 
 @dataclass(frozen=True)
 class Drawn:
-    """How curves are drawn."""
+    """Axis of the curves."""
 
     x: Literal["steps", "bytes"] = "steps"
-    """What the curves are drawn over: environment steps, or the bytes that one agent has sent."""
+    """Horizontal axis of the curves: environment steps, or the bytes that one agent has sent."""
 
 
 @dataclass(frozen=True)
 class Comparison(Drawn, Output):
-    """Where a comparison is written, and how it is drawn."""
+    """Output of a comparison, and the axis of its curves."""
 
 
 @dataclass(frozen=True)
 class Nothing:
-    """No option but those of every command."""
+    """Verb without options of its own."""
 
 
 @dataclass(frozen=True)
@@ -54,21 +54,21 @@ class Evaluate:
     """Play environments with a trained team."""
 
     episodes: int = 256
-    """How many episodes."""
+    """Number of episodes."""
     key: int = 0
     """The seed of the environments and of the agents' choices."""
 
 
 @dataclass(frozen=True)
 class Graphs:
-    """Say what a graph means for a team, and draw it."""
+    """Report the neighbours, agreement and traffic of a graph, and draw it."""
 
     agents: int
-    """How many agents."""
+    """Number of agents."""
     weights: str = "metropolis"
-    """What a neighbour's value weighs: metropolis, max-degree, uniform or lazy."""
+    """Weights of the neighbours' values: metropolis, max-degree, uniform or lazy."""
     payload: int = 4
-    """What an agent sends to each neighbour in a round, in bytes; 4 is a float32 number."""
+    """Bytes that an agent sends to each neighbour in a round; 4 is a float32 number."""
     out: Path | None = None
     """The picture; its suffix decides the format. By default runs/graph-FAMILY.png."""
 
@@ -78,7 +78,7 @@ class Claims:
     """Make a figure of a paper again."""
 
     folder: Path | None = None
-    """Where to write; by default runs/PAPER. The same folder goes on with what was stopped."""
+    """Folder of the results; by default runs/PAPER. The same folder continues stopped runs."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Plot(Drawn):
     """Draw learning curves."""
 
     column: str = "episode_return"
-    """Which column of the evaluations."""
+    """Column of the evaluations to draw."""
     out: Path | None = None
     """The picture; its suffix decides the format. One run has its own place in its folder."""
 
@@ -96,6 +96,6 @@ class Watch:
     """Draw a trained team at play."""
 
     seed: int | None = None
-    """Which repetition; the first by default."""
+    """Seed of the repetition; the first by default."""
     episodes: int = 3
-    """How many episodes."""
+    """Number of episodes."""

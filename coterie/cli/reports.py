@@ -1,4 +1,4 @@
-"""The verbs that look at what is there: evaluate, plot, watch, check, graph, claims, list."""
+"""The verbs that train no run of their own: evaluate, plot, watch, check, graph, claims, list."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -85,7 +85,7 @@ def watch_verb(arguments: list[str]) -> Answer:
 
 
 def check_verb(arguments: list[str]) -> Answer:
-    """Play an environment at random and say what is wrong with it."""
+    """Play an environment at random and report its faults."""
     (name,), options = split(arguments, "check ENV", 1)
     given = scan(options)
     node = node_of(make_env(name), f"environment {name}", given=given)
@@ -107,7 +107,7 @@ def claims_verb(arguments: list[str]) -> Answer:
 
 
 def graph_verb(arguments: list[str]) -> Answer:
-    """Say what a graph means for a team, and draw it."""
+    """Report the neighbours, agreement and traffic of a graph, and draw it."""
     known = {kind: names()[kind] for kind in ("graphs", "weights")}
     usage = "graph FAMILY --agents N"
     (text,), options = split(arguments, usage, 1, help="\n".join(lines_of(known)))
@@ -126,7 +126,7 @@ def graph_verb(arguments: list[str]) -> Answer:
 
 
 def list_verb(arguments: list[str]) -> Answer:
-    """Every name."""
+    """List every name."""
     _, options = split(arguments, "list", 0)
     parse_only("list", Nothing, options)
     known = names()
@@ -134,7 +134,7 @@ def list_verb(arguments: list[str]) -> Answer:
 
 
 def lines_of(known: dict[str, dict[str, str]]) -> list[str]:
-    """Names under their headings, each with what it is."""
+    """Return the names under their headings, each with its sentence."""
     width = max(len(name) for part in known.values() for name in part)
     return [
         line

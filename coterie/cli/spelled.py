@@ -13,11 +13,11 @@ OWN = "or module:Class[:...] of your own"
 
 @dataclass(frozen=True)
 class Spelling:
-    """How the values of an option are spelled.
+    """Spelling of an option's values as words.
 
-    read, name: from a word to a value, and back.
+    read, name: functions from a word to a value, and back.
     names:      the words that stand for a value by themselves.
-    many:       whether there may be several values.
+    many:       True if there may be several values.
     """
 
     read: Callable[[str], Any]
@@ -28,7 +28,7 @@ class Spelling:
     many: bool = False
 
     def value(self, name: str, words: Sequence[str]) -> Any:
-        """What the words behind an option stand for."""
+        """Return the value that the words behind an option stand for."""
         if self.many:
             return tuple(map(self.read, words))
         require(len(words) == 1, f"--{name} needs one value: {self.metavar}", Misspelled)

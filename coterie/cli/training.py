@@ -86,7 +86,7 @@ def resume_verb(arguments: list[str]) -> Answer:
 
 
 def _config(verb: str, arguments: list[str]) -> Config:
-    """What is to be trained: by names, or from a file, with options on top of either."""
+    """Read the configuration of a training: from names or a file, with options on top of either."""
     flags = [i for i, word in enumerate(arguments) if word.startswith("-")]
     end = flags[0] if flags else len(arguments)
     given = scan(arguments[end:])

@@ -1,4 +1,4 @@
-"""The words of a command: names, then options with their values; and what a value's words mean."""
+"""The words of a command: names, then options with values, which are read by annotation."""
 
 import contextlib
 import io
@@ -32,7 +32,7 @@ class Given:
 
 
 def scan(arguments: Sequence[str]) -> dict[str, Given]:
-    """Options by their names without dashes; what stands last counts.
+    """Return options by their names without dashes; of repeated ones, the last.
 
     >>> scan(["--steps", "1e6", "--hidden_sizes=8"])["hidden-sizes"].words
     ('8',)
@@ -51,14 +51,14 @@ def scan(arguments: Sequence[str]) -> dict[str, Given]:
 
 
 def is_option(word: str) -> bool:
-    """Whether a word is an option's name, and not a value such as -5 or -inf."""
+    """True if a word is an option's name, and not a value such as -5 or -inf."""
     return re.match(r"-{1,2}[A-Za-z]", word) is not None and word.lower() not in ("-inf", "-nan")
 
 
 def split(
     arguments: Sequence[str], usage: str, count: int, more: bool = False, help: str = NAMES
 ) -> tuple[list[str], list[str]]:
-    """Leading names and the options after them; `help` is for who asks without a name."""
+    """Split words into leading names and options; print `help` if asked for without a name."""
     flags = [i for i, word in enumerate(arguments) if word.startswith("-")]
     end = flags[0] if flags else len(arguments)
     names, options = list(arguments[:end]), list(arguments[end:])
@@ -73,7 +73,7 @@ def split(
 
 
 def value_of(name: str, kind: Any, words: Sequence[str]) -> Any:
-    """What the words behind an option mean, by its annotation; a `ConfigError` if nothing.
+    """Return the value of the words behind an option, by its annotation; else a `ConfigError`.
 
     >>> value_of("sizes", tuple[int, ...], ("64", "1e2"))
     (64, 100)
@@ -105,7 +105,7 @@ def _refusal(name: str, kind: Any, words: Sequence[str]) -> str:
 
 
 def _wanted(kind: Any) -> str:
-    """What a value should have been, in words.
+    """Describe the values that an annotation allows, in words.
 
     >>> _wanted(int | None), _wanted(Literal["old", "new"])
     ('a whole number or none', 'old or new')
@@ -141,7 +141,7 @@ def bare(kind: Any) -> Any:
 
 
 def is_optional(kind: Any) -> bool:
-    """Whether an annotation allows `None`."""
+    """True if an annotation allows `None`."""
     return types.NoneType in typing.get_args(bare(kind))
 
 
@@ -149,7 +149,7 @@ PLAIN: Mapping[Any, str] = {int: "INT", float: "FLOAT", str: "TEXT", Path: "PATH
 
 
 def metavar(kind: Any) -> str:
-    """How the values of an annotation are written.
+    """Return the spelling of an annotation's values in help.
 
     >>> metavar(tuple[int, ...]), metavar(float | None), metavar(Literal["old", "new"])
     ('INT...', 'FLOAT|none', 'old|new')

@@ -19,7 +19,7 @@ BEST = 4.0
 """Every number of the team's best joint action."""
 
 EIGENVALUES = (0.1, 1.0)
-"""What the curvature's eigenvalues are drawn from."""
+"""Values that the curvature's eigenvalues are drawn from."""
 
 
 class BanditState(NamedTuple):
@@ -70,17 +70,17 @@ class ContinuousBandit(JaxEnv):
 
     @property
     def curvature(self) -> Float[np.ndarray, "D D"]:
-        """M."""
+        """Matrix `M` of the mean reward."""
         return _drawn(self.agents, self.size, self.instance)[0]
 
     @property
     def optimum(self) -> Float[np.ndarray, "N size"]:
-        """a*, where the mean reward is highest."""
+        """Joint action `a*`, where the mean reward is highest."""
         return np.full((self.agents, self.size), BEST)
 
     @property
     def normalized_optimum(self) -> Float[np.ndarray, "N size"]:
-        """a* in the units [-1, 1] that agents choose in."""
+        """Joint action `a*` in the units [-1, 1] that agents choose in."""
         return self.optimum / BOUND
 
     @property
@@ -130,7 +130,7 @@ class ContinuousBandit(JaxEnv):
 def _drawn(
     agents: int, size: int, instance: int
 ) -> tuple[Float[np.ndarray, "D D"], Float[np.ndarray, "N D"]]:
-    """`M`, and what is added to `a*` for each agent, from within [-1, 1] and then centred.
+    """Draw `M` and each agent's offset from `a*`, which is from within [-1, 1] and then centred.
 
     The same numbers wherever it is first asked for, also while a step is being traced.
     """

@@ -1,4 +1,4 @@
-"""Is this environment fit to train in? Random play, and a sentence for everything that is not."""
+"""Checks of an environment before training: random play, and a sentence for each fault."""
 
 from coterie.envs.checks.episode import Episode, Play
 from coterie.envs.checks.rules import HINT, RULES, Rule, apply, difference, time_limit
@@ -6,11 +6,11 @@ from coterie.envs.game import Env
 from coterie.errors import require
 
 ANOTHER = 1_000_003
-"""How far away a seed lies that no other episode uses."""
+"""Distance to a seed that no other episode uses."""
 
 
 def check_env(env: Env, episodes: int = 3, seed: int = 0, longest: int = 10_000) -> list[str]:
-    """What is wrong with `env`, one sentence each with the culprit, the numbers and the usual fix.
+    """Find the faults of `env`, one sentence each with the culprit, the numbers and the usual fix.
 
     Plays `episodes` with random actions and with seeds from `seed` on, and some of them again.
     A sentence that begins with "hint:" names something that may be meant. Environments of
@@ -31,7 +31,7 @@ def check_env(env: Env, episodes: int = 3, seed: int = 0, longest: int = 10_000)
 def _report(
     play: Play, again: Play, rules: tuple[Rule, ...], seeds: range, longest: int
 ) -> list[str]:
-    """All rules over some episodes; `again` plays in an environment that has not been played
+    """Apply all rules to some episodes; `again` plays in an environment that has not been played
     yet."""
     played: list[Episode] = []
     for seed in seeds:
@@ -43,7 +43,7 @@ def _report(
 
 
 def _repeated(play: Play, again: Play, first: Episode, longest: int) -> list[str]:
-    """The seed, and nothing else, decides what happens."""
+    """Check that the seed, and nothing else, decides an episode."""
     seed = first.seed
     apart = difference(first, again(seed, seed, longest))
     if apart:

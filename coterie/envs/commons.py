@@ -16,10 +16,10 @@ from coterie.errors import require
 class CommonsState(NamedTuple):
     """One episode.
 
-    stock:  how full the aquifer is, in [0, 1].
+    stock:  the stock of the aquifer, in [0, 1].
     day:    the day of the season, from 0 to `season - 1`.
     clock:  the number of days played.
-    effort: how hard each well pumped last, in [0, 1], `[N]`; only for pictures.
+    effort: the last effort of each well, in [0, 1], `[N]`; only for pictures.
     """
 
     stock: Float[Array, ""]
@@ -57,11 +57,11 @@ class Commons(JaxEnv):
     """Number of wells."""
 
     levels: int | tuple[int, ...] = 5
-    """Among how many efforts a well chooses, equally far apart from 0 to 1: one number for all, or
-    one for each."""
+    """Number of efforts that a well chooses among, equally far apart from 0 to 1: one number for
+    all, or one for each."""
 
     continuous: bool = False
-    """Whether the effort is any number in [0, 1], not one of `levels`."""
+    """True if the effort is any number in [0, 1], not one of `levels`."""
 
     growth: float = 0.2
     """The rate at which a nearly empty aquifer refills, per day."""
@@ -102,7 +102,7 @@ class Commons(JaxEnv):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Among how many efforts each well chooses."""
+        """Number of efforts that each well chooses among."""
         return (self.levels,) * self.agents if isinstance(self.levels, int) else self.levels
 
     @property

@@ -1,4 +1,4 @@
-"""What an environment is: spaces, views, steps, and a way to play many copies at once.
+"""Environments: spaces, views, steps, and a way to play many copies at once.
 
 An environment is a frozen value whose fields are its options. Arrays that belong to agents are
 stacked on a leading agent axis `N`; rewards are private, one per agent; an episode that *ends*
@@ -70,17 +70,17 @@ class VectorEnv(abc.ABC):
 
     @property
     def failure(self) -> EnvError | None:
-        """Why the environment failed inside a compiled program, which can only say that it did."""
+        """Error of an environment inside a compiled program, which itself gives no reason."""
         return None
 
     @property
     def traced(self) -> bool:
-        """Whether `step` can be a part of a compiled program."""
+        """True if `step` can be a part of a compiled program."""
         return True
 
     @property
     def resumable(self) -> bool:
-        """Whether `state` holds everything, so that a checkpoint can continue in mid-episode."""
+        """True if `state` is complete, so that a checkpoint can continue in mid-episode."""
         return True
 
 
@@ -92,7 +92,7 @@ class SingleEnv(VectorEnv):
 
     @abc.abstractmethod
     def agent_keys(self, number: int, agents: int) -> Iterator[Key[Array, " N"]]:
-        """What the agents draw from, step by step, in the episode that `jax.random.key(number)`
+        """Return the agents' keys, step by step, in the episode that `jax.random.key(number)`
         begins."""
 
 
@@ -100,8 +100,8 @@ class SingleEnv(VectorEnv):
 class Env(abc.ABC):
     """A world that a team plays in. A frozen value: its fields are its options.
 
-    What bounds they declare (`coterie.bounds`) is checked when a value is made: a `__post_init__`
-    of one's own calls `super().__post_init__()`.
+    The bounds that they declare (`coterie.bounds`) are checked when a value is made: a
+    `__post_init__` of one's own calls `super().__post_init__()`.
     """
 
     def __post_init__(self) -> None:

@@ -17,9 +17,9 @@ from coterie.types import Box, MultiDiscrete, Space
 
 @dataclass(frozen=True)
 class AsOne(JaxEnv):
-    """The same environment, played by one agent that perceives and does what the team does.
+    """Environment played by one agent, with the team's observations and actions.
 
-    Its observation is the agents' observations side by side, its action everybody's actions, and it
+    Its observation is the agents' observations side by side, its action all agents' actions, and it
     is paid the mean of their rewards. Its only field is the environment, whose options hold for it.
 
     >>> from coterie.envs import SpreadMATRPO
@@ -68,7 +68,7 @@ class AsOne(JaxEnv):
         return self.env.scene(state)
 
     def _view(self, view: Observation) -> Observation:
-        """What the agents perceive, side by side and without padding, `[1, F]`."""
+        """Return the agents' observations, side by side and without padding, `[1, F]`."""
         sizes, whole = [spec.size for spec in self.env.specs], self.env.flat(view).observation
         seen = [whole[agent, :size] for agent, size in enumerate(sizes)]
         mask, present = view.action_mask, view.alive
@@ -79,7 +79,7 @@ class AsOne(JaxEnv):
         )
 
     def _parts(self, action: Array) -> Array:
-        """Everybody's actions, as the environment expects them."""
+        """Return all agents' actions, as the environment expects them."""
         sizes = [spec.action.size for spec in self.env.specs]
         if not self.specs[0].action.continuous:
             return action
@@ -88,7 +88,7 @@ class AsOne(JaxEnv):
 
 
 def _all(spaces: list[Space]) -> Space:
-    """The space of everybody's actions."""
+    """Return the space of all agents' actions."""
     boxes = [space for space in spaces if isinstance(space, Box)]
     if not boxes:
         return MultiDiscrete(tuple(space.size for space in spaces))

@@ -40,14 +40,14 @@ class PettingZooEnv(Env):
     """
 
     factory: str
-    """What makes the environment."""
+    """Factory of the environment."""
     env_kwargs: tuple[str, ...] = ()
-    """What the factory is called with: N=3 max_cycles=25; Python's plain values, or else text."""
+    """Arguments of the factory: N=3 max_cycles=25; Python's plain values, or else text."""
     workers: Annotated[int | None, AtLeast(1)] = None
-    """How many processes play; as many as there are cores, and no more than environments, if
+    """Number of worker processes; as many as there are cores, and no more than environments, if
     None."""
     step_timeout: float = 60.0
-    """How many seconds a step of all environments may take before the environment counts as
+    """Seconds that a step of all environments may take before the environment counts as
     hung."""
 
     def __post_init__(self) -> None:
@@ -203,7 +203,7 @@ def _view(fields: dict[str, Array]) -> Observation:
 
 
 def _unexpected(entry: logging.LogRecord) -> bool:
-    """Whether JAX should log an exception of a callback: a `EnvError` is reported by the loop."""
+    """True if JAX should log an exception of a callback: an `EnvError` is reported by the loop."""
     return not (entry.exc_info and isinstance(entry.exc_info[1], EnvError))
 
 

@@ -1,5 +1,4 @@
-"""What a step of an environment leads to, what a picture of one is, and what is asked of pure
-ones."""
+"""Time steps of an environment, scenes for pictures, and the interface of pure environments."""
 
 import abc
 from typing import Any, NamedTuple
@@ -12,7 +11,7 @@ from coterie.types import AgentSpec, Observation
 
 
 class Timestep(NamedTuple):
-    """What a step of the environment leads to, before any reset.
+    """Result of a step of the environment, before any reset.
 
     view:       the views after the step (the final ones where an episode is over), `[..., N, ...]`.
     reward:     each agent's private reward, `[..., N]`.
@@ -31,7 +30,7 @@ class Timestep(NamedTuple):
 
     @property
     def over(self) -> Bool[Array, "*batch"]:
-        """The episode is done for every agent."""
+        """True if the episode is done for every agent."""
         return jnp.all(self.terminated | self.truncated, axis=-1)
 
 
@@ -47,7 +46,7 @@ class Scene(NamedTuple):
 
 
 class PureEnv(abc.ABC):
-    """What the checks of environments written in JAX rely on."""
+    """Interface that the checks of environments written in JAX rely on."""
 
     @property
     @abc.abstractmethod

@@ -47,7 +47,7 @@ def whole(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """What fails in the block, and does not say where (a disk that is full), failed here."""
+    """Name `path` in an `OSError` of the block that names no file, as one of a full disk."""
     try:
         yield
     except OSError as error:
@@ -155,7 +155,7 @@ def read_arrays(path: Path) -> tuple[Arrays, dict[str, str]]:
 
 
 def _in_order(data: bytes) -> bytes:
-    """The same safetensors file with its header sorted, so that equal content is equal bytes."""
+    """Sort the header of a safetensors file, so that equal content is equal bytes."""
     length = int.from_bytes(data[:8], "little")
     header = json.dumps(json.loads(data[8 : 8 + length]), sort_keys=True).encode()
     header += b" " * (-len(header) % 8)

@@ -1,4 +1,4 @@
-"""How much memory there is, so that what would not fit is refused before it is begun."""
+"""Available memory, so that work that would not fit is refused before it begins."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ SYSTEM = Path("/proc/meminfo")
 
 
 def available(system: Path = SYSTEM, group: Path = GROUP) -> int:
-    """Bytes to be had without swapping, for the machine and for the container that we are in.
+    """Available bytes without swapping, for the machine and for the container that we are in.
 
     Where the system does not say (macOS), all the memory of the machine.
     """

@@ -19,10 +19,10 @@ WORDS = {"true": True, "false": False}
 def spelled(what: str, text: str, known: Mapping[str, type], base: type | None = None) -> Any:
     """The value that `text` spells: a name, then the fields of its dataclass, in order or by name.
 
-    what:  what kind of value it is, for the sentence if it is none.
+    what:  the kind of value, for the error sentence.
     known: the dataclass that each name stands for.
-    base:  what a class of the user's own, spelled `module:Class`, has to derive from; without it
-           there are none.
+    base:  the base of a class of the user's own, spelled `module:Class`; without it, such classes
+           are refused.
 
     >>> @dataclasses.dataclass(frozen=True)
     ... class Loss:
@@ -54,13 +54,13 @@ def spelled(what: str, text: str, known: Mapping[str, type], base: type | None =
 
 
 def usage(name: str, kind: type) -> str:
-    """How a name and the fields of its dataclass are written: `loss:share=...,burst=...`."""
+    """Return the spelling of a name and the fields of its dataclass: `loss:share=...,burst=...`."""
     fields = [field.name for field in dataclasses.fields(kind) if field.init]
     return f"{name}:{','.join(f'{field}=...' for field in fields)}" if fields else name
 
 
 def signatures(known: Mapping[str, type]) -> list[str]:
-    """How each name and its fields are written: `loss:SHARE[,BURST]`, `links[:random|cyclic]`."""
+    """Return the signature of each name: `loss:SHARE[,BURST]`, `links[:random|cyclic]`."""
     return [_signature(name, kind) for name, kind in known.items()]
 
 
@@ -121,7 +121,7 @@ def imported(path: str, base: type, remedy: str = "derive it from that class") -
 
 
 def fetched(path: str) -> Any:
-    """What stands at a path `module:name`."""
+    """Import the object at a path `module:name`."""
     module, _, name = path.partition(":")
     try:
         return getattr(importlib.import_module(module), name)

@@ -1,4 +1,4 @@
-"""Values that something is made of, each of one of several kinds: a model, a consensus, a graph.
+"""Exchangeable parts of a value, each of one of several kinds: a model, a consensus, a graph.
 
 A part is a frozen dataclass. Its abstract base stands for what can be exchanged, and its kinds may
 have names, by which the command line, `run.json` and policy files know them; `module:Class` stands
@@ -20,7 +20,7 @@ Codec = tuple[type, Callable[[Any], dict[str, Any]], Callable[[Mapping[str, Any]
 
 
 class Part:
-    """One of several kinds of something that is exchangeable.
+    """Base of exchangeable parts, of which there may be several kinds.
 
     >>> from dataclasses import dataclass
     >>> class Weather(Part):
@@ -92,7 +92,7 @@ def read(told: Any, hint: Any, *codecs: Codec) -> Any:
 def kind_of(name: str, base: type, what: str = "") -> type:
     """The kind of a part that has this name, or is found at this path `module:Class`.
 
-    what: what part it is, for the sentence if there is none; by default the name of its base.
+    what: the part's name, for the error sentence; by default the name of its base.
     """
     known = getattr(base, "KINDS", {})
     if name in known:

@@ -1,8 +1,8 @@
-"""What came out of it: curves, their statistics, verdicts, tables and pictures.
+"""Reports of runs: learning curves, their statistics, verdicts, tables and pictures.
 
-Knows nothing of training: it works on `Curve`s (one number per seed and evaluation) and on the
-`JointBatch`s of an environment. Pictures are drawn by `report.plot` and `report.render`, which load
-matplotlib.
+The package does not depend on training: it works on `Curve`s (one number per seed and evaluation)
+and on the `Scene`s of an environment. Pictures are drawn by `report.plot` and `report.render`,
+which load matplotlib.
 """
 
 from coterie.report.compare import Comparison as Comparison

@@ -49,7 +49,7 @@ def blend(color: Color, share: float, ground: Color = FLOOR) -> Color:
 
 
 def agents(scene: Scene) -> list[int]:
-    """Which discs are agents: those whose kind begins with "agent"."""
+    """Return the indices of the agents' discs, whose kind begins with "agent"."""
     return [i for i, kind in enumerate(scene.kinds) if kind.startswith("agent")]
 
 
@@ -60,7 +60,7 @@ def color_of(agent: int) -> Color:
 
 @dataclass(frozen=True)
 class Stage:
-    """Where the environment's coordinates lie in a picture of `width` x `height` pixels.
+    """Mapping of the environment's coordinates to a picture of `width` x `height` pixels.
 
     low:   the environment's coordinates `(x, y)` of the lower left corner of the floor.
     scale: pixels per unit of the environment.
@@ -73,12 +73,11 @@ class Stage:
 
     @property
     def floor(self) -> tuple[int, int, int, int]:
-        """Left, top, right and bottom of what the environment covers."""
+        """Left, top, right and bottom of the pixels that the environment covers."""
         return _MARGIN, _HEADER, self.width - _MARGIN, self.height - _FOOTER
 
     def pixel(self, point: np.ndarray) -> Point:
-        """Where a point `[2]` of the environment lies in the picture (y points up in the
-        environment)."""
+        """Return the pixel of a point `[2]` of the environment (y points up in the environment)."""
         left, _, _, bottom = self.floor
         x, y = (point - np.asarray(self.low)) * self.scale
         return left + float(x), bottom - float(y)
@@ -149,16 +148,16 @@ class Canvas:
             self.draw.ellipse([x - half, y - half, x + half, y + half], ink)
 
     def ground(self, scene: Scene) -> None:
-        """What lies below the agents: obstacles, solid."""
+        """Draw the things below the agents: obstacles, solid."""
         for place, radius, kind in zip(scene.positions, scene.radii, scene.kinds, strict=True):
             if kind in _SOLID:
                 self.disc(place, float(radius), PALE)
 
     def marks(self, scene: Scene) -> None:
-        """What stays visible below an agent: targets as crosses, all else as rings.
+        """Draw the things that stay visible below an agent: targets as crosses, all else as rings.
 
-        `target-i` belongs to agent `i`: a small disc of its colour. What has no radius is not
-        there.
+        `target-i` belongs to agent `i`: a small disc of its colour. Things of radius 0 are not
+        drawn.
         """
         for place, radius, kind in zip(scene.positions, scene.radii, scene.kinds, strict=True):
             if radius == 0:

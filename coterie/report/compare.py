@@ -1,4 +1,4 @@
-"""Verdicts: does one method end above another, and is it faster?
+"""Verdicts on two methods: which one ends above the other, and which one is faster.
 
 The rules are the ones that the claims are judged by: "A > B" means that the 95 % interval of A's
 final interquartile mean lies above B's; "A is faster" means that A needs fewer steps to ninety per
@@ -19,10 +19,10 @@ MIN_SEEDS = 3
 
 @dataclass(frozen=True)
 class Comparison:
-    """What was asked of two curves, the verdict, and the numbers behind it.
+    """Question about two curves, its verdict, and the numbers behind it.
 
     a, b:        the 95 % intervals that were compared (final values, or steps to the level).
-    improvement: how often a seed of `a` ends above one of `b`, with its 95 % interval.
+    improvement: the probability that a seed of `a` ends above one of `b`, with its 95 % interval.
     """
 
     question: str
@@ -37,9 +37,9 @@ class Comparison:
 
 
 def ends_above(a: Curve, b: Curve, tail: int = 1) -> Comparison:
-    """Does `a` end above `b`? Both are read at the end of the shorter one.
+    """Judge whether `a` ends above `b`, both read at the end of the shorter one.
 
-    tail: how many last points of each seed are averaged into its final value.
+    tail: the number of last points of each seed that are averaged into its final value.
 
     >>> import numpy as np
     >>> high = Curve("high", np.array([0, 1]), np.array([[0, 5], [0, 6], [0, 7]]))
@@ -54,7 +54,7 @@ def ends_above(a: Curve, b: Curve, tail: int = 1) -> Comparison:
 
 
 def faster(a: Curve, b: Curve, fraction: float = 0.9, tail: int = 1) -> Comparison:
-    """Does `a` need fewer steps than `b` to `fraction` of the better one's final value?
+    """Judge whether `a` needs fewer steps than `b` to `fraction` of the better one's final value.
 
     The level is measured from the better one's first value (see `level`). Both curves are read up
     to the end of the shorter one; a level that is never reached takes infinitely many steps.

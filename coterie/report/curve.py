@@ -1,4 +1,4 @@
-"""A learning curve over several seeds: what every figure, table and verdict is made from."""
+"""A learning curve over several seeds, from which figures, tables and verdicts are made."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,12 +13,12 @@ from coterie.report.statistics import Band, Interval, band, interquartile_mean, 
 class Curve:
     """One number per seed and evaluation.
 
-    label:   what it is called in legends and tables.
-    steps:   where it was measured, `[T]`, never falling: environment steps, or bytes sent.
-    values:  what was measured, `[S, T]` for `S` seeds; more is better.
+    label:   its name in legends and tables.
+    steps:   the points of measurement, `[T]`, never falling: environment steps, or bytes sent.
+    values:  the measured values, `[S, T]` for `S` seeds; more is better.
     seconds: the wall time of one seed, if known.
     sent:    the bytes that one agent has sent at the end, on average, if known.
-    note:    what a reader must know about the numbers (runs cut, values smoothed).
+    note:    a remark on the numbers for the reader (runs cut, values smoothed).
 
     `RunError` if there is nothing in it, shapes disagree or a number is not finite.
     """

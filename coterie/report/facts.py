@@ -1,4 +1,4 @@
-"""What a graph means for a team: who hears whom, how fast they agree, what it costs."""
+"""Facts of a graph for a team: its neighbourhoods, its speed of agreement, and its traffic."""
 
 from dataclasses import dataclass
 
@@ -15,13 +15,13 @@ _SHOWN = 6  # parts in a row, before it says how many more there are
 class Facts:
     """A graph in numbers.
 
-    least, mean, most: how many neighbours an agent has.
+    least, mean, most: the number of neighbours of an agent.
     parts:       agents that can reach each other; one part if the graph is connected.
     diameter:    the longest shortest path, in hops; `None` if the graph falls apart.
-    contraction: how much of a disagreement survives a round of averaging.
-    rounds:      until a millionth of it is left; `None` if that may never be.
-    payload:     what an agent sends to each neighbour in a round, in bytes.
-    total, busiest: bytes in a round: what all agents send, and what the busiest one sends.
+    contraction: the share of a disagreement that survives a round of averaging.
+    rounds:      the rounds until a millionth of it is left; `None` if that may never be.
+    payload:     the size of an agent's message to each neighbour in a round, in bytes.
+    total, busiest: the bytes that all agents, and the busiest agent, send in a round.
     """
 
     agents: int

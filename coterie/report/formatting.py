@@ -1,4 +1,4 @@
-"""Numbers the way people say them."""
+"""Numbers formatted for people."""
 
 
 def short(count: float) -> str:

@@ -58,7 +58,7 @@ def plot_curves(
 ) -> Path:
     """Draw `curves` into one figure at `path` (PNG, PDF or SVG) and return the path.
 
-    xlabel:     what `Curve.steps` counts; a label with "bytes" in it gives kB, MB, ...
+    xlabel:     the unit of `Curve.steps`; a label with "bytes" in it gives kB, MB, ...
     references: named values drawn as dashed horizontal lines, such as a known optimum.
     smooth:     average over so many points; stated in the figure. By default nothing is smoothed.
     """
@@ -192,5 +192,5 @@ def _caption(curves: Sequence[Curve], smooth: int) -> str:
 
 
 def undated(suffix: str) -> dict[str, None]:
-    """The same data give the same file, whenever it is drawn."""
+    """Metadata without a date, so that equal data give an equal file whenever it is drawn."""
     return {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(suffix.lower(), {})

@@ -1,4 +1,4 @@
-"""Few seeds, honest numbers: interquartile means, their 95 % intervals, and who is better.
+"""Statistics of few seeds: interquartile means, their 95 % intervals, and comparisons.
 
 The unit of chance is a seed: a whole run is kept or left out, never a single evaluation. Estimates
 follow Agarwal et al., "Deep reinforcement learning at the edge of the statistical precipice"
@@ -25,7 +25,7 @@ class Interval(NamedTuple):
     high: float
 
     def above(self, other: "Interval") -> bool:
-        """This interval lies wholly above the other one."""
+        """True if this interval lies wholly above the other one."""
         return self.low > other.high
 
     def __str__(self) -> str:
@@ -74,9 +74,9 @@ def interval(values: Real[np.ndarray, " S"]) -> Interval:
 
 
 def probability_of_improvement(a: Real[np.ndarray, " S"], b: Real[np.ndarray, " R"]) -> Interval:
-    """How often a seed of `a` ends above a seed of `b`, ties counting half, with its 95 % interval.
+    """Share of pairs in which a seed of `a` ends above one of `b`, with its 95 % interval.
 
-    The Mann-Whitney statistic divided by the number of pairs; 0.5 means no difference.
+    Ties count half: the Mann-Whitney statistic over the number of pairs; 0.5 means no difference.
 
     >>> probability_of_improvement(np.array([2, 3]), np.array([1, 2])).point
     0.875
@@ -105,7 +105,7 @@ def steps_to(
 def steps_interval(
     steps: Real[np.ndarray, " T"], values: Real[np.ndarray, "S T"], level: float
 ) -> Interval:
-    """When the interquartile mean first reaches `level`, with its 95 % interval over seeds."""
+    """Steps until the interquartile mean first reaches `level`, with a 95 % interval over seeds."""
     point = steps_to(steps, interquartile_mean(values), level)
     low, high = _edges(steps_to(steps, _resampled(values), level)[:, None], len(values))
     return Interval(float(point), float(low[0]), float(high[0]))

@@ -1,4 +1,4 @@
-"""What is left of a result as something gets worse step by step: a column for each such thing."""
+"""Plot of results against conditions that get worse step by step: a column for each condition."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,7 +25,7 @@ def plot_doses(
 
     axes:   for each column its title and, for each measure, the values by the ticks below them.
     levels: values to compare with, drawn across all columns; `None` where one has no such measure.
-    measures: what the rows show. A row whose values are positive and span decades
+    measures: the quantities of the rows. A row whose values are positive and span decades
         is drawn on a log scale.
     """
     require(len(axes) > 0, f"there is nothing to draw into {str(path)!r}.", RunError)

@@ -26,10 +26,10 @@ class Row:
     best:             the highest interquartile mean on the way.
     reached:          the first step at ninety per cent of the best row's final value (see
                       `compare.level`); infinity if it never was.
-    steps, seeds:     where the curve ends, and how many runs it stands on.
+    steps, seeds:     the end of the curve, and its number of runs.
     sent:             the bytes that one agent has sent, if known.
     seconds:          the wall time of one seed, if known.
-    note:             what a reader must know about the numbers.
+    note:             a remark on the numbers for the reader.
     """
 
     label: str
@@ -48,7 +48,7 @@ class Row:
 def summary_table(curves: Sequence[Curve], tail: int = 1) -> list[Row]:
     """One `Row` for each curve, the highest final value first.
 
-    tail: how many last points of each seed are averaged into its final value.
+    tail: the number of last points of each seed that are averaged into its final value.
     """
     require(len(curves) > 0, "there is no curve to put into a table.", RunError)
     goal = level(max(curves, key=lambda curve: curve.final(tail).point), tail=tail)

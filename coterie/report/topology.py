@@ -35,7 +35,7 @@ def draw_graph(
 ) -> Path:
     """Draw a graph to `path` (PNG, PDF or SVG) and return the path.
 
-    places: where the agents stand, `[N, 2]` in any unit; on a circle by default.
+    places: the agents' positions, `[N, 2]` in any unit; on a circle by default.
 
     Agents that can reach each other have the same colour; a link is 12 points wide per unit of
     weight, so that widths can be compared between pictures.
@@ -60,7 +60,7 @@ def _laid_out(places: Places) -> tuple[Places, float]:
 
 
 def _nearest(places: Places, extent: float) -> float:
-    """How far an agent is from the nearest other, where it is crowded."""
+    """Distance of an agent from the nearest other: the 30 % quantile over agents."""
     if len(places) == 1:
         return extent
     apart = np.linalg.norm(places[:, None] - places, axis=2) + np.diag(np.full(len(places), np.inf))

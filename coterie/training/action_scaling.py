@@ -14,7 +14,7 @@ from coterie.types import AgentSpec, Box, rescaled
 class ActionScaling(NamedTuple):
     """The bounds of every agent's actions `[N, D]`, or `None` where actions are numbered.
 
-    sizes: how many actions each agent has, or numbers in one.
+    sizes: each agent's number of actions, or of numbers in one.
     """
 
     low: Array | None

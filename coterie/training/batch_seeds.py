@@ -13,7 +13,7 @@ def side_by_side(
     items: list[PyTree],
     worlds: list[PyTree],
 ) -> tuple[list[PyTree], list[PyTree]]:
-    """`work` done for each of `items`, as one batch if there are several.
+    """Do `work` for each of `items`, as one batch if there are several.
 
     worlds: one for each of `items`, or a single one that they share.
 

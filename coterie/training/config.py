@@ -101,7 +101,7 @@ def _output(told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _within(path: str | Path, where: str, work: Any) -> Any:
-    """What `work` gives; its mistakes with the place where they stand."""
+    """Return the result of `work`; its errors name their place in the file."""
     try:
         return work()
     except CoterieError as error:

@@ -1,4 +1,4 @@
-"""What a trained team is worth: the first episode in each of some environments of its own."""
+"""Evaluation of a trained team: the first episode in each of some environments of its own."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,7 +29,7 @@ class Scores(NamedTuple):
     returns: every agent's undiscounted sum of rewards, `[E, N]`.
     lengths: steps, `[E]`.
     info:    the environments' own numbers at the last step, `[E, ...]`.
-    ended:   whether the episode ended within the longest length we wait for, `[E]`.
+    ended:   True if the episode ended within the longest length we wait for, `[E]`.
     """
 
     returns: Float[Array, "E N"]
@@ -56,7 +56,7 @@ def evaluator(
 
 
 def _blank(player: Player, stage: EnvState, key: Key[Array, ""]) -> Scores:
-    """Scores before the first step; what the environments will tell is seen by tracing one."""
+    """Scores before the first step; one step is traced to find the environments' `info`."""
     copies, agents = stage.returns.shape
     keys = StepKeys(jax.random.split(key, agents), key)
     told = jax.eval_shape(lambda: player.step(stage, keys)[1].timestep.info)
@@ -80,7 +80,7 @@ def _score(scores: Scores, moment: Moment, running: Bool[Array, " E"]) -> Scores
 
 @contextmanager
 def reraise_env_error(*envs: VectorEnv) -> Iterator[None]:
-    """Where a compiled program can only say that it failed, raise what the environment said."""
+    """Raise an environment's own error where a compiled program only reports that it failed."""
     try:
         yield
     except jax.errors.JaxRuntimeError:

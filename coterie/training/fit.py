@@ -1,4 +1,4 @@
-"""Whether a team can talk as it is to: a communication, checked against what an algorithm needs."""
+"""Checks of a communication against the needs of an algorithm."""
 
 import jax
 
@@ -9,7 +9,7 @@ from coterie.network import Communication, require_connected_union, union
 from coterie.types import LearnerSpec, kinds
 
 CENTER = Communication(Complete(), uniform)
-"""Everybody hears everybody, as where all data are in one place."""
+"""Communication of all agents with all others, as if all data were in one place."""
 
 
 def require_fit(
@@ -18,7 +18,7 @@ def require_fit(
     specs: tuple[LearnerSpec, ...],
     names: tuple[str, ...],
 ) -> None:
-    """Raise a sentence if `algorithm` cannot be what it says with this communication."""
+    """Raise an error of one sentence if `algorithm` cannot run with this communication."""
     graph, schedule = communication.among(len(specs)), communication.schedule
     if algorithm.information.central or not algorithm.information.sends:
         return
@@ -44,14 +44,14 @@ def require_fit(
 
 
 def _complete(graph: Graph) -> bool:
-    """Whether everybody is everybody's neighbour."""
+    """True if every two agents are neighbours."""
     return int(graph.adjacency.sum()) == graph.size * (graph.size - 1)
 
 
 def _require_equal(
     algorithm: Algorithm, specs: tuple[LearnerSpec, ...], names: tuple[str, ...]
 ) -> None:
-    """What agents are to agree on must have the same shape for all of them."""
+    """Raise `EnvError` unless the arrays that agents average have one shape for all of them."""
 
     def shared(spec: LearnerSpec) -> dict:
         return algorithm.information.lasting(algorithm.init(jax.random.key(0), spec)[0])

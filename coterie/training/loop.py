@@ -55,13 +55,13 @@ def train_in_memory(
 
 
 def dry_run(run: Run) -> None:
-    """Raise what `train` would raise of the configuration, at next to no cost."""
+    """Raise the errors that `train` would raise of the configuration, at next to no cost."""
     made(run.loggers)
     _require_room(run, Programs(set_up(run)))
 
 
 def held(run: Run, programs: Programs) -> int:
-    """How many bytes the states of all seeds take: what learns, and what it remembers."""
+    """Size in bytes of the states of all seeds: what learns, and what it remembers."""
     return programs.held * len(run.seeds)
 
 

@@ -25,7 +25,7 @@ class MemoryRun:
     """Result of a run in memory: its numbers as arrays, and the policies of its teams.
 
     run:      its configuration.
-    finished: whether every repetition was trained to the end; otherwise it was stopped.
+    finished: True if every repetition was trained to the end; otherwise it was stopped.
     """
 
     run: Run
@@ -66,13 +66,14 @@ class MemoryRun:
 
 
 class InMemory:
-    """Who keeps a run in memory: the logger of its numbers, and the recorder of its policies."""
+    """Logger and recorder of a run in memory: the logger of its numbers, and the recorder of its
+    policies."""
 
     def __init__(self, kept: MemoryRun, programs: Programs):
         self._kept, self._programs = kept, programs
 
     def start(self, run: Run) -> None:
-        """There is nothing to go on from."""
+        """Do nothing: a run in memory cannot be resumed."""
 
     def log(self, kind: Kind, seed: int, steps: int, row: Row) -> None:
         """Add a row to one of the tables."""
@@ -81,7 +82,7 @@ class InMemory:
         rows.append(row)
 
     def finish(self) -> None:
-        """Nothing is left to do."""
+        """Do nothing: there is nothing to close."""
 
     def keep(self, repetition: SeedRun) -> None:
         """Keep the policies, in place of those from before."""
@@ -90,5 +91,5 @@ class InMemory:
         self._kept._policies[repetition.seed] = {name: (mine, about) for name, mine, about in found}
 
     def restore(self, repetition: SeedRun) -> TrainState | None:
-        """A run in memory is always a new one."""
+        """Return `None`: a run in memory is always a new one."""
         return None

@@ -1,4 +1,4 @@
-"""What a block of training tells: rows of numbers for a table, checked for soundness."""
+"""Metrics of a block of training: rows of numbers for a table, checked for NaN and infinity."""
 
 import numpy as np
 
@@ -38,7 +38,7 @@ def training_row(report: IterationStats, names: tuple[str, ...]) -> Row:
 
 
 def _payload_row(payload: str, traffic: Traffic) -> Row:
-    """What one payload cost in a block: an agent's mean bytes, its rounds, and the share lost."""
+    """Traffic of one payload in a block: an agent's mean bytes, its rounds, and the share lost."""
     sent, lost = int(np.sum(traffic.sent)), int(np.sum(traffic.lost))
     return {
         f"{payload}/bytes": float(np.mean(np.sum(traffic.carried, axis=(0, -1)))),
@@ -74,7 +74,7 @@ def require_sound(report: IterationStats, names: tuple[str, ...], first: int) ->
 def require_sound_state(sound: dict[str, np.ndarray], names: tuple[str, ...], updates: int) -> None:
     """Raise `NonFiniteError` naming the agent and the array that is no longer finite.
 
-    sound: whether each of the agents' arrays is finite, `[N]`.
+    sound: True where an agent's array is finite, `[N]` for each array.
     """
     for name, flags in sound.items():
         _require_finite(np.where(flags, 0.0, np.nan)[None], name, names, updates, RATES)

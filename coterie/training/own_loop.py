@@ -22,7 +22,7 @@ def make_update(
     Callable[[Key[Array, ""]], TrainState],
     Callable[[TrainState], tuple[TrainState, IterationStats]],
 ]:
-    """The start of a team, and one iteration of its training, both compiled.
+    """Compile the start of a team, and one iteration of its training.
 
     An iteration plays `rollout_length` steps in each of `settings.num_envs` environments and learns
     from them. Team and report are trees of arrays, so that both functions may be mapped over seeds,

@@ -27,17 +27,17 @@ from coterie.training.action_scaling import ActionScaling, action_scaling
 from coterie.types import Observation
 
 LONGEST = 10_000
-"""How many steps an episode may take before we no longer wait for its end."""
+"""Number of steps after which we no longer wait for an episode's end."""
 
 Kept = TypeVar("Kept")
 
 
 class EnvState(NamedTuple):
-    """Environments in progress: what changes from one step to the next.
+    """State of environments in progress, which changes from one step to the next.
 
     envs:    the environments' own state.
-    view:    what the agents see now, `[G, N, ...]`.
-    memory:  what each agent remembers of each environment, `[N, G, ...]`.
+    view:    the agents' observations now, `[G, N, ...]`.
+    memory:  each agent's memory of each environment, `[N, G, ...]`.
     returns: the rewards of the running episodes so far, `[G, N]`.
     lengths: their steps so far, `[G]`.
     """
@@ -50,7 +50,7 @@ class EnvState(NamedTuple):
 
 
 class StepKeys(NamedTuple):
-    """What is random in a step: each agent's key `[N]` and the environments' `[]`; or those of `T`
+    """Random keys of a step: each agent's key `[N]` and the environments' `[]`; or those of `T`
     steps."""
 
     agents: Key[Array, "*T N"]
@@ -58,13 +58,13 @@ class StepKeys(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """One step of all environments, as it is told to whoever records it.
+    """One step of all environments, as a recorder gets it.
 
-    view:      what the agents acted on, `[N, G, ...]`.
-    alive:     who of them was there, `[G, N]`; `None` if no agent ever leaves early.
-    decision:  what they decided, `[N, G, ...]`.
+    view:      the observations that the agents acted on, `[N, G, ...]`.
+    alive:     True if an agent was there, `[G, N]`; `None` if no agent ever leaves early.
+    decision:  their decisions, `[N, G, ...]`.
     envs:      the environments' own state after the step; of a fresh episode where one is over.
-    timestep:  what the step led to, before any reset, `[G, N, ...]`.
+    timestep:  the result of the step, before any reset, `[G, N, ...]`.
     next_view: the views it led to, as the agents see them, `[N, G, ...]`.
     returns:   the rewards of the episodes up to this step, `[G, N]`.
     lengths:   their steps up to this one, `[G]`.
@@ -92,7 +92,7 @@ class Player(NamedTuple):
     vector: the environments.
     scale:  the border between the agents' units and the environments'.
     start:  the agents' memories at the start of an episode, `[N, ...]`.
-    look:   `(envs, view, state)` to what the agents are shown of it, `[N, G, ...]`; the global
+    look:   `(envs, view, state)` to the agents' observations, `[N, G, ...]`; the global
             state is `None` before a step.
     """
 
@@ -130,7 +130,7 @@ class Player(NamedTuple):
 
 
 def init_env_state(vector: VectorEnv, memory: PyTree, key: Key[Array, ""]) -> EnvState:
-    """Fresh environments; `memory` is what each agent remembers at the start of an episode, `[N,
+    """Fresh environments; `memory` is each agent's memory at the start of an episode, `[N,
     ...]`."""
     envs, view = vector.reset(key)
     copies, agents = view.observation.shape[:2]
@@ -172,7 +172,7 @@ def policy_player(
 def play_steps(
     player: Player, stage: EnvState, keys: StepKeys, record: Callable[[Moment], Any]
 ) -> tuple[EnvState, Any]:
-    """As many steps as there are keys: the stage after them, and their records `[T, ...]`."""
+    """Play as many steps as there are keys: the stage after them, and their records `[T, ...]`."""
 
     def step(stage: EnvState, keys: StepKeys) -> tuple[EnvState, Any]:
         stage, moment = player.step(stage, keys)
@@ -191,11 +191,11 @@ def play_episodes(
 ) -> tuple[Kept, Bool[Array, " G"]]:
     """Play until an episode has ended in every environment, or `longest` steps were played.
 
-    record: what was kept so far, a moment, and in which environments the first episode still ran in
-            it, to what is kept from then on.
+    record: from the record so far, a moment, and a mask of the environments in which the first
+            episode still ran in it, to the record from then on.
 
-    Returns what is kept, and where an episode has ended, `[G]`. The number of steps is not known
-    before, hence no scan.
+    Returns the record, and a mask of the environments where an episode has ended, `[G]`. The number
+    of steps is not known before, hence no scan.
     """
     agents = stage.returns.shape[1]
 
@@ -271,7 +271,7 @@ def play(
 
 
 def choose(over: Bool[Array, " G"], then: Array, otherwise: Array, axis: int) -> Array:
-    """`then` in the environments that are over, along their `axis`, and `otherwise` elsewhere."""
+    """Take `then` in the environments that are over, along their `axis`; `otherwise` elsewhere."""
     shape = [1] * otherwise.ndim
     shape[axis] = over.shape[0]
     return jnp.where(over.reshape(shape), then, otherwise)

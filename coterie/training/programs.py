@@ -35,23 +35,23 @@ class Programs:
 
     @cached_property
     def held(self) -> int:
-        """How many bytes one team takes: what learns, and what it remembers."""
+        """Size in bytes of one team: what learns, and what it remembers."""
         team = jax.eval_shape(self.start, jax.random.key(0))
         return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(team))
 
     def policies(self, team: TrainState) -> Any:
-        """What the agents play when they no longer learn, `[N, ...]`."""
+        """Return the agents' policies without learning, `[N, ...]`."""
         return jax.vmap(self.setup.algorithm.policy)(team.agents)
 
     def restaged(self, team: TrainState) -> TrainState:
-        """Environments that a checkpoint cannot hold start afresh there, stopped or not."""
+        """Restart environments that a checkpoint cannot hold, also in a run that is not stopped."""
         if self.setup.vector.resumable:
             return team
         key = jax.random.fold_in(team.env_key, np.uint32(2**31 + int(team.iteration)))
         return team._replace(stage=init_env_state(self.setup.vector, team.start, key))
 
     def savable(self, team: TrainState) -> TrainState:
-        """A team without what only this process understands."""
+        """Return a team without the state of environments that only this process can hold."""
         known = self.setup.vector.resumable
         return team if known else team._replace(stage=team.stage._replace(envs=()))
 
@@ -86,7 +86,7 @@ def fetched(values: Any) -> Any:
 
 
 def _sound(agents: PyTree) -> dict[str, Bool[Array, " N"]]:
-    """Whether each array of the agents' states is finite."""
+    """Check for each array of the agents' states, and for each agent, that it is finite."""
     named = jax.tree_util.tree_flatten_with_path(agents)[0]
     return {
         jax.tree_util.keystr(path, simple=True, separator="."): jnp.all(

@@ -65,7 +65,7 @@ class ProgressBar:
             )
 
     def start(self, run: Run) -> None:
-        """The bar is there as long as its context."""
+        """Do nothing: the bar is shown as long as its context."""
 
     def log(self, kind: Kind, seed: int, steps: int, row: Row) -> None:
         """Move the bar; without a terminal, a line for each evaluation stands in for it."""
@@ -78,14 +78,14 @@ class ProgressBar:
             )
 
     def finish(self) -> None:
-        """The bar is there as long as its context."""
+        """Do nothing: the bar is shown as long as its context."""
 
     def say(self, sentence: str) -> None:
         """Print a line as it is: whole, so that it can be copied."""
         self.console.print(sentence, highlight=False, markup=False, soft_wrap=True)
 
     def stopping(self) -> bool:
-        """Whether Ctrl-C was pressed."""
+        """True if the run was asked to stop, by Ctrl-C or SIGTERM."""
         return self._stop
 
     def _move(self, seed: int, steps: int, row: Row) -> None:

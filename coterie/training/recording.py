@@ -1,4 +1,4 @@
-"""Recording: what a run leaves of its teams. Rows come first, then a checkpoint, then policies."""
+"""Recording of a run's teams: rows come first, then a checkpoint, then policies."""
 
 from collections.abc import Iterator
 from typing import Protocol, runtime_checkable
@@ -18,18 +18,18 @@ from coterie.types import kinds
 
 @runtime_checkable
 class Recorder(Protocol):
-    """Who keeps the teams of a run."""
+    """Protocol for recorders, which keep the teams of a run."""
 
     def keep(self, repetition: SeedRun) -> None:
         """Keep a repetition as it is now."""
 
     def restore(self, repetition: SeedRun) -> TrainState | None:
-        """The team that was kept last, if any; the repetition goes on from there."""
+        """Return the team that was kept last, if any; the repetition goes on from there."""
         ...
 
 
 class OnDisk:
-    """A run's folder: checkpoints, what crossed the links, a policy file for each agent."""
+    """Recorder in a run's folder: checkpoints, traffic, and a policy file for each agent."""
 
     def __init__(self, run: Run, programs: Programs):
         self._run, self._programs = run, programs
@@ -70,7 +70,7 @@ class OnDisk:
 def exported(
     run: Run, programs: Programs, team: TrainState
 ) -> Iterator[tuple[str, Policy, PolicyMetadata]]:
-    """Every agent's name, its policy without the others' padding, and what is said of it."""
+    """Every agent's name, its policy without the others' padding, and its metadata."""
     algorithm, specs = run.algorithm, programs.setup.specs
     policies = jax.device_get(programs.policies(team))
     shapes = {

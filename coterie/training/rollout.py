@@ -1,4 +1,4 @@
-"""What training records of a play: what each agent may know of it, and the episodes that ended."""
+"""Rollouts for training: each agent's trajectory as it may know it, and the episodes that ended."""
 
 from typing import Any, NamedTuple
 
@@ -24,7 +24,7 @@ class EpisodeStats(NamedTuple):
 
 
 class Public(NamedTuple):
-    """What everybody knows of a step; see `Trajectory`."""
+    """Parts of a step that all agents know; see `Trajectory`."""
 
     actions: Float[Array, "*T G M W"] | None
     shown: dict[str, PyTree] | None
@@ -41,7 +41,7 @@ def rollout(
     stage: EnvState,
     keys: StepKeys,
 ) -> tuple[EnvState, Trajectory, EpisodeStats]:
-    """As many steps in every environment as there are keys.
+    """Play as many steps in every environment as there are keys.
 
     act:        one agent's `(state, memory, view, key) -> (decision, memory)`.
     agents:     the agents' states, `[N, ...]`.
@@ -90,7 +90,7 @@ def _shown(
 
 
 def _everybodys(view: Observation) -> Float[Array, "N G S"]:
-    """What all see, as each agent knows it: of others that are gone, zeros."""
+    """Observations of all agents, as each agent knows them: zeros for others that are gone."""
     copies, agents, size = view.observation.shape
     known = jnp.broadcast_to(view.observation, (agents, copies, agents, size))
     if view.alive is not None:
@@ -119,7 +119,7 @@ def _record(information: Information, moment: Moment) -> Trajectory:
 
 
 def _public(information: Information, units: ActionScaling, moment: Moment) -> Public:
-    """What everybody knows of a step, as declared."""
+    """Return the parts of a step that all agents know, as declared."""
     actions, present = None, moment.alive
     if information.actions != "own":
         actions = units.encode(moment.decision.action)

@@ -45,7 +45,7 @@ class Run:
 
     @property
     def saved(self) -> bool:
-        """Whether it is on disk; otherwise it is kept in memory, and its folder is `MEMORY`."""
+        """True if the run is on disk; otherwise it is kept in memory, with the folder `MEMORY`."""
         return self.folder != MEMORY
 
     @property
@@ -81,7 +81,7 @@ class Run:
         return self.seed_folder(seed) / "evaluation.csv"
 
     def traffic(self, seed: int) -> Path:
-        """Table of what has crossed its links, one row per payload and direction."""
+        """Table of the traffic of its links, one row per payload and direction."""
         return self.seed_folder(seed) / "traffic.csv"
 
     def policy_file(self, seed: int, agent: str) -> Path:
@@ -96,7 +96,7 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether every repetition has been trained to the end."""
+        """True if every repetition has been trained to the end."""
         settings, horizon = self.settings, self.algorithm.rollout_length
         last = f"{settings.blocks(horizon) * settings.updates_per_block + 1:09d}"
         return all((self.checkpoints(seed) / last).is_dir() for seed in self.seeds)

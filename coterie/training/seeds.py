@@ -1,4 +1,4 @@
-"""Seeds on devices: where each repetition of a run trains, in which world, and beside whom."""
+"""Seeds on devices: the device, the world and the batch in which each repetition trains."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +18,7 @@ class SeedRun:
     """One seed of a run while it trains.
 
     kept:   the block after which its latest checkpoint was written.
-    ledger: what has crossed the links.
+    ledger: the traffic of the links.
     """
 
     seed: int
@@ -56,8 +56,8 @@ class Places:
         return list(groups.values())
 
     def world(self, seed: int) -> PyTree:
-        """What the environments of a repetition never change, on its device; equal environments
-        share it."""
+        """Return the constant arrays of a repetition's environments, on its device; equal
+        environments share them."""
         env, device = self.run.played.for_seed(seed), self._device(seed)
         if (env, device) not in self._worlds:
             same = env == self.run.played
@@ -71,7 +71,7 @@ class Places:
         return list({id(world): world for world in found}.values())
 
     def place(self, seed: int, team: TrainState) -> TrainState:
-        """A team on its device."""
+        """Put a team on its device."""
         return jax.device_put(team, self._device(seed))
 
     def _device(self, seed: int) -> Any:

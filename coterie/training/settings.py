@@ -1,4 +1,4 @@
-"""How a run is trained: budgets, seeds, and how often the host looks in."""
+"""Settings of a run: budgets, seeds, and the number of evaluations and checkpoints."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -59,7 +59,7 @@ class Settings:
 
 
 def is_due(times: int, block: int, blocks: int) -> bool:
-    """Whether something that happens `times` times in `blocks` blocks happens after this one.
+    """True if an event that happens `times` times in `blocks` blocks happens after this one.
 
     >>> [is_due(2, block, 5) for block in (1, 2, 3, 4, 5)]
     [False, False, True, False, True]

@@ -1,4 +1,4 @@
-"""What is fixed before a run's first block: who plays what with whom, checked."""
+"""Setup of a run before its first block: algorithm, environments and communication, checked."""
 
 from typing import NamedTuple
 
@@ -17,10 +17,10 @@ class Setup(NamedTuple):
     """A run's parts, made from its configuration; they do not depend on its folder.
 
     environment:   the environment as it is played.
-    communication: who talks to whom.
+    communication: the graph, schedule and channels of the team.
     vector: the environments that are played side by side.
     judged: the environments of an evaluation.
-    specs:  the agents' specs, with all that they will really be shown.
+    specs:  the agents' specs, with the global state and masks that they will really be shown.
     """
 
     algorithm: Algorithm
@@ -38,7 +38,7 @@ class Setup(NamedTuple):
 
     @property
     def blocks(self) -> int:
-        """How many blocks a run has."""
+        """Number of blocks in a run."""
         return self.settings.blocks(self.algorithm.rollout_length)
 
     @property
@@ -64,7 +64,7 @@ def set_up(run: Run) -> Setup:
 
 
 def _require_files(names: tuple[str, ...]) -> None:
-    """Every agent needs a file of its own."""
+    """Raise `EnvError` unless every agent has a file name of its own."""
     require(
         len({file_name(name) for name in names}) == len(names),
         f"agents need different names for their files, not {', '.join(names)}.",

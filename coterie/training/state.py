@@ -21,13 +21,13 @@ from coterie.types import AgentSpec, LearnerSpec, kinds
 
 
 class TrainState(NamedTuple):
-    """All that changes while one seed trains; checkpoints hold exactly this.
+    """State of one seed while it trains; checkpoints hold exactly this.
 
     agents, start: the agents' states and first memories, `[N, ...]`.
     keys:      each agent's own random stream, `[N]`.
     network:   each agent's end of the network, `[N, ...]`.
     stage:     the environments in progress.
-    game_key:  the environments' random stream.
+    env_key:   the environments' random stream.
     iteration: updates so far.
     """
 
@@ -41,19 +41,18 @@ class TrainState(NamedTuple):
 
 
 class IterationStats(NamedTuple):
-    """What one iteration tells the host.
+    """Report of one iteration to the host.
 
     metrics:  the algorithm's numbers, one per agent, `[N]`.
-    bytes:    what each agent sent, over links, to a centre and to everybody, `[N]`.
-    observed_bytes: what it is assumed to know of others without a message, `[N]`: their
+    bytes:    the bytes that each agent sent, over links, to a centre and to all others, `[N]`.
+    observed_bytes: the bytes it is assumed to know of others without a message, `[N]`: their
               observations and actions, the state, the team's reward, as they are declared.
     rounds:   its rounds of exchange, `[N]`.
-    traffic:  what crossed the links, per payload.
-    consensus_error: how far the team is from agreeing, per payload that it is to agree on: the root
-                     of the
-              mean squared distance of a number from its mean over the agents.
+    traffic:  the traffic of the links, per payload.
+    consensus_error: the team's distance from agreement, per payload that it is to agree on: the
+              root of the mean squared distance of a number from its mean over the agents.
     episodes: sums over the episodes that ended.
-    sound:    whether each agent's observations and rewards were finite, `[N]` each.
+    sound:    True if an agent's observations and rewards were finite, `[N]` each.
     """
 
     metrics: dict[str, Array]
@@ -153,7 +152,7 @@ def _started(
 def iteration(
     algorithm: Algorithm, env: Env, vector: VectorEnv
 ) -> Callable[[TrainState], tuple[TrainState, IterationStats]]:
-    """One round of the data: play `rollout_length` steps, cut the experience, learn."""
+    """Return a function for one iteration: play `rollout_length` steps, then learn from them."""
     parts = phases(algorithm, env, vector)
     return lambda team: advance(parts, team, keys_of(team, algorithm.rollout_length, 1)[0])
 
@@ -161,7 +160,7 @@ def iteration(
 def iterations(
     algorithm: Algorithm, env: Env, vector: VectorEnv, updates: int
 ) -> Callable[[TrainState], tuple[TrainState, IterationStats]]:
-    """So many iterations in a row; the report is stacked, `[updates, ...]`."""
+    """Return a function for `updates` iterations; its report is stacked, `[updates, ...]`."""
     turn = functools.partial(advance, phases(algorithm, env, vector))
     return lambda team: jax.lax.scan(turn, team, keys_of(team, algorithm.rollout_length, updates))
 
@@ -186,12 +185,12 @@ def keys_of(
 class Phases(NamedTuple):
     """The phases of an iteration: compiled together in training, apart where only one is asked.
 
-    play:   a team and the keys of the steps to the stage after them, what every agent experienced,
+    play:   a team and the keys of the steps to the stage after them, every agent's trajectory,
             `[N, T, G, ...]`, and the sums over the episodes that ended.
     learn:  the agents' states, their trajectories, the network and keys, `[N, ...]` each, to their
             new states, the network and metrics.
-    report: the agents, the network, the trajectories, the metrics and the episodes to what the host
-            is told.
+    report: the agents, the network, the trajectories, the metrics and the episodes to the report of
+            the iteration.
     """
 
     play: Callable[[TrainState, StepKeys], tuple[EnvState, Trajectory, EpisodeStats]]
@@ -263,22 +262,22 @@ def _apart(value: PyTree) -> Float[Array, ""]:
 
 
 def _shown_bytes(shown: dict[str, PyTree] | None, agents: int) -> int:
-    """What an agent sends to all the others at each step, so that everybody knows it."""
+    """Bytes that an agent sends at each step to show all the others its values."""
     each = [math.prod(x.shape[4:]) * x.dtype.itemsize for x in jax.tree.leaves(shown)]
     return (agents - 1) * sum(each)
 
 
 def _central_bytes(information: Information, env: Env) -> np.ndarray:
-    """What is sent to a centre at each step, `[N]`: everybody's observation, action and reward."""
+    """Bytes sent to a centre at each step, `[N]`: each agent's observation, action and reward."""
     if not information.central:
         return np.zeros(len(env.specs), np.int32)
     return np.array([4 * sum(map(_numbers, members)) for members in env.members])
 
 
 def _observed_bytes(information: Information, env: Env, trajectory: Trajectory) -> np.ndarray:
-    """What each agent is assumed to know of others at each step, `[N]`, 4 bytes a number.
+    """Bytes that each agent is assumed to know of others at each step, `[N]`, 4 bytes a number.
 
-    A centre is told all of it, which is counted as what is sent to it.
+    A centre is told all of it, which is counted as bytes sent to it.
     """
     if information.central:
         return np.zeros(len(env.specs), np.int32)

@@ -1,4 +1,4 @@
-"""What has crossed every link since a run began: counted on the host, where numbers can grow."""
+"""Traffic of every link since a run began, counted on the host in integers of 64 bits."""
 
 import csv
 import io
@@ -17,8 +17,8 @@ HEADINGS = ("payload", "from", "to", "messages", "bytes", "lost")
 class Ledger:
     """Messages, bytes and losses of one repetition, per payload and link.
 
-    neighbour: who is in which place, `[N, K]`; the agent itself where a place holds nobody.
-    bytes:     what each agent has sent in all, `[N]`: over its links, to a centre, to everybody.
+    neighbor: the agent in each place, `[N, K]`; the agent itself where a place is empty.
+    bytes:    the bytes that each agent has sent in all, `[N]`: over its links, to a centre, to all.
     """
 
     def __init__(self, neighbor: np.ndarray, names: tuple[str, ...]):
@@ -34,12 +34,12 @@ class Ledger:
             self._counts[payload] = self._counts.get(payload, 0) + block
 
     def saved(self) -> dict[str, Any]:
-        """Everything, for a checkpoint; JSON."""
+        """Return the counts as JSON, for a checkpoint."""
         counts = {payload: count.tolist() for payload, count in self._counts.items()}
         return {"bytes": self.bytes.tolist(), "links": counts}
 
     def restore(self, saved: dict[str, Any]) -> None:
-        """Go on from what `saved` gave."""
+        """Go on from the counts that `saved` returned."""
         self.bytes = np.array(saved["bytes"], np.int64)
         self._counts = {p: np.array(count, np.int64) for p, count in saved["links"].items()}
 

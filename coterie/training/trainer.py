@@ -26,7 +26,7 @@ from coterie.training.watcher import Watcher
 
 
 class Trainer:
-    """A run in progress: its programs, and who keeps, logs and watches it.
+    """A run in progress: its programs, its recorder, its loggers and its watcher.
 
     loggers: told every row, in this order, before anything is kept.
     """
@@ -116,7 +116,7 @@ class Trainer:
         self._log("evaluation", repetition, row)
 
     def _keep(self, repetition: SeedRun) -> None:
-        """Have it kept, unless it is; environments may have to start afresh."""
+        """Have a repetition kept, unless it is; environments may have to start afresh."""
         if repetition.kept == repetition.blocks_done:
             return
         self._require_sound(repetition)

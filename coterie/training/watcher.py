@@ -1,22 +1,22 @@
-"""Who may stop a run."""
+"""Watchers, which may stop a run."""
 
 from typing import Protocol, runtime_checkable
 
 
 @runtime_checkable
 class Watcher(Protocol):
-    """Whoever may stop a run, and wants to know what it takes."""
+    """Protocol for watchers, which may stop a run and are told its memory."""
 
     def begun(self, held: int) -> None:
-        """Training is about to start, with states of so many bytes in all."""
+        """Receive the size of all states in bytes, before training starts."""
 
     def stopping(self) -> bool:
-        """Whether the run should stop after this block."""
+        """True if the run should stop after this block."""
         ...
 
 
 class Silent:
-    """A watcher that does not look."""
+    """A watcher that never stops a run."""
 
     def begun(self, held: int) -> None: ...
 

@@ -1,1 +1,1 @@
-"""What `check_env` looks at: how episodes are recorded, and the rules they must keep."""
+"""Parts of `check_env`: the record of an episode, and the rules that episodes must keep."""

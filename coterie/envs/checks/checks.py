@@ -1,4 +1,4 @@
-"""What an environment gives to be examined with."""
+"""Record by which an environment describes its checks."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from coterie.envs.checks.rules import Rule
 
 
 def _nothing() -> None:
-    """Nothing is held."""
+    """Do nothing: there is nothing to close."""
 
 
 class Plays(NamedTuple):
@@ -19,12 +19,12 @@ class Plays(NamedTuple):
 
 
 class Checks(NamedTuple):
-    """How an environment is examined before it is trained in.
+    """Checks of an environment before training in it.
 
-    faults: what is wrong before anything is played, one sentence each.
+    faults: the faults found before anything is played, one sentence each.
     plays:  random play; `None` if it is too faulty to be played.
-    rules:  what its episodes must keep beside `RULES`.
-    close:  lets go of what is played.
+    rules:  rules that its episodes must keep beside `RULES`.
+    close:  closes the environments that are played.
     """
 
     faults: list[str]

@@ -9,11 +9,11 @@ import numpy as np
 
 @dataclass
 class Round:
-    """What the environment gave after one step, each by agent; after a reset no reward and no
-    ending.
+    """Values that the environment gave after one step, each by agent; a reset gives no reward and
+    no ending.
 
     inside: the agents that act next.
-    masks:  which actions are possible, for those that were told.
+    masks:  the possible actions, of those agents that were told.
     """
 
     inside: tuple[Any, ...]
@@ -25,16 +25,16 @@ class Round:
 
     @property
     def over(self) -> bool:
-        """Nobody acts any more."""
+        """True if no agent acts any more."""
         return not self.inside
 
 
 @dataclass
 class Episode:
-    """An episode from its reset on, and what went wrong.
+    """An episode from its reset on, and its errors.
 
     agents: all agents, in order.
-    seed:   what the environment was reset with.
+    seed:   the seed that the environment was reset with.
     error:  the exception that ended it, as part of a sentence.
     reused: an agent whose earlier observation changed later on, and when: `(agent, step)`.
     """
@@ -47,7 +47,7 @@ class Episode:
 
     @property
     def steps(self) -> int:
-        """How many steps were played to the end."""
+        """Number of steps that were played to the end."""
         return max(len(self.moments) - 1, 0)
 
 

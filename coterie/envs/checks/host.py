@@ -14,7 +14,7 @@ from coterie.envs.host.layout import mask_of
 
 
 def checks(used: Any, fresh: Any) -> Checks:
-    """How a `ParallelEnv` is examined, given it and an equal one; they are closed afterwards."""
+    """Return the checks of a `ParallelEnv`, given it and an equal one; `close` closes both."""
 
     def close() -> None:
         used.close()
@@ -44,7 +44,7 @@ def play(env: Any, seed: int, choices: int, longest: int) -> Episode:
 
 
 def _remember(episode: Episode, env: Any, raw: Any, infos: Any, rest: tuple[Any, ...]) -> None:
-    """Keep copies: what the environment gave may change under our hands."""
+    """Record copies: an environment may write again into the arrays that it gave."""
     masks = {agent: mask_of(raw.get(agent), infos.get(agent, {})) for agent in env.possible_agents}
     masks = {agent: np.array(mask) for agent, mask in masks.items() if mask is not None}
     inside = tuple(agent for agent in env.possible_agents if agent in env.agents)
@@ -53,7 +53,7 @@ def _remember(episode: Episode, env: Any, raw: Any, infos: Any, rest: tuple[Any,
 
 
 def _look_back(episode: Episode, before: dict[Any, Any]) -> None:
-    """Whether the last step changed an observation that had been given before it."""
+    """Note the first step that changed an observation which had been given before it."""
     kept = episode.moments[-1].observation
     for agent, value in before.items():
         if episode.reused is None and _bytes(value) != _bytes(kept[agent]):
@@ -84,7 +84,7 @@ def _action(space: Any, mask: np.ndarray | None, random: np.random.Generator) ->
 
 
 def in_space(env: Any, episode: Episode) -> Iterator[str]:
-    """Every observation is what its space says: kind of number, shape, range."""
+    """Check that every observation is in its space: kind of number, shape, range."""
     for step, moment in enumerate(episode.moments):
         for agent, value in moment.observation.items():
             space = env.observation_space(agent)
@@ -93,7 +93,7 @@ def in_space(env: Any, episode: Episode) -> Iterator[str]:
 
 
 def _misfit(value: Any, space: Any) -> str:
-    """Why a value is not in its space, and what to do."""
+    """Say why a value is not in its space, and what to do."""
     if not hasattr(space, "low") or not isinstance(value, np.ndarray):
         return f"is {value!r}, which is not in {space}: correct one of them"
     if value.shape != space.shape:

@@ -1,4 +1,4 @@
-"""What every episode of every environment must keep.
+"""Rules that every episode of every environment must keep.
 
 A rule looks at one episode and yields sentences; only its first one is reported. A sentence that
 begins with `HINT` names what an environment may mean to do; all others name faults.
@@ -18,14 +18,14 @@ Rule = Callable[[Episode], Iterator[str]]
 
 
 def raised(episode: Episode) -> Iterator[str]:
-    """The environment does not raise."""
+    """Check that the environment does not raise."""
     if episode.error is not None:
         when = f"step {len(episode.moments)}" if episode.moments else "the reset"
         yield f"{when} of the episode with seed {episode.seed} raised {episode.error}."
 
 
 def complete(episode: Episode) -> Iterator[str]:
-    """Whoever has acted gets an observation, a reward and both flags."""
+    """Check that each agent that has acted gets an observation, a reward and both flags."""
     for step, before, moment in _steps(episode):
         for what in GIVEN:
             for agent in before.inside:
@@ -37,7 +37,7 @@ def complete(episode: Episode) -> Iterator[str]:
 
 
 def plain(episode: Episode) -> Iterator[str]:
-    """A reward is one number, a flag one bool."""
+    """Check that a reward is one number and a flag one bool."""
     for step, before, moment in _steps(episode):
         for agent in before.inside:
             if np.shape(moment.reward[agent]) != ():
@@ -55,7 +55,7 @@ def plain(episode: Episode) -> Iterator[str]:
 
 
 def finite(episode: Episode) -> Iterator[str]:
-    """No observation and no reward is NaN or infinite."""
+    """Check that no observation and no reward is NaN or infinite."""
     for step, moment in enumerate(episode.moments):
         for what in ("observation", "reward"):
             for agent, value in getattr(moment, what).items():
@@ -67,7 +67,7 @@ def finite(episode: Episode) -> Iterator[str]:
 
 
 def final(episode: Episode) -> Iterator[str]:
-    """Nobody goes on after its end, comes back, or goes without one."""
+    """Check that no agent goes on after its end, comes back, or leaves without an end."""
     for step, before, moment in _steps(episode):
         ended = {a for a in before.inside if moment.terminated[a] or moment.truncated[a]}
         for agent in moment.inside:
@@ -87,7 +87,7 @@ def final(episode: Episode) -> Iterator[str]:
 
 
 def playable(episode: Episode) -> Iterator[str]:
-    """Whoever acts has an action that is possible."""
+    """Check that each agent that acts has a possible action."""
     for step, moment in enumerate(episode.moments):
         for agent, mask in moment.masks.items():
             if agent in moment.inside and not np.any(mask):
@@ -98,7 +98,7 @@ def playable(episode: Episode) -> Iterator[str]:
 
 
 def unshared(episode: Episode) -> Iterator[str]:
-    """An observation stays what it was when it was given."""
+    """Check that no later step changes an observation."""
     if episode.reused is not None:
         agent, step = episode.reused
         yield (
@@ -108,7 +108,7 @@ def unshared(episode: Episode) -> Iterator[str]:
 
 
 def ends(episode: Episode) -> Iterator[str]:
-    """An episode ends by itself."""
+    """Check that an episode ends by itself."""
     unfinished = episode.error is None and not episode.moments[-1].over
     if unfinished:
         yield (
@@ -121,7 +121,7 @@ RULES: tuple[Rule, ...] = (raised, complete, plain, finite, final, playable, uns
 
 
 def apply(rules: tuple[Rule, ...], episodes: list[Episode]) -> list[str]:
-    """The first sentence of each rule over all episodes; after an incomplete step no others."""
+    """Return the first sentence of each rule over all episodes; none after an incomplete step."""
     sentences = []
     for rule in rules:
         first = next((s for episode in episodes for s in rule(episode)), None)
@@ -132,7 +132,7 @@ def apply(rules: tuple[Rule, ...], episodes: list[Episode]) -> list[str]:
 
 
 def time_limit(episodes: list[Episode]) -> list[str]:
-    """All episodes end for an agent at the same step, which looks like a limit, not an ending."""
+    """Return a hint if all episodes terminate an agent at the same step, as a time limit would."""
     whole = [e for e in episodes if e.error is None and e.moments[-1].over]
     lengths = {e.steps for e in whole}
     if len(whole) < 2 or len(lengths) > 1 or lengths == {1}:
@@ -148,7 +148,7 @@ def time_limit(episodes: list[Episode]) -> list[str]:
 
 
 def difference(first: Episode, second: Episode) -> str | None:
-    """Where two episodes part, as part of a sentence; `None` if nowhere."""
+    """Return the first difference of two episodes, as part of a sentence; `None` if equal."""
     for step, (one, two) in enumerate(zip(first.moments, second.moments, strict=False)):
         for what in GIVEN:
             here, there = getattr(one, what), getattr(two, what)

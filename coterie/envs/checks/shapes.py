@@ -1,4 +1,4 @@
-"""What a compiled loop relies on in a `JaxEnv`: it can be traced, and what shapes come out."""
+"""Checks of a `JaxEnv` that a compiled loop relies on: it can be traced, and its shapes fit."""
 
 import math
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from coterie.types import Observation
 
 
 def faulty_shapes(env: PureEnv) -> list[str]:
-    """What is wrong before a step is played; the environment cannot be played if anything is."""
+    """Return the faults found before a step is played; an environment with one cannot be played."""
     try:
         state, view = jax.eval_shape(env.reset, jax.random.key(0))
     except Exception as error:
@@ -85,7 +85,7 @@ def _expect(what: str, array: Any, shape: tuple[int, ...], kind: Any) -> Iterato
 
 
 def _state_faults(before: PyTree, after: PyTree) -> Iterator[str]:
-    """A scan needs the same state before and after a step."""
+    """Check that a step keeps the shapes of the state, as a scan needs."""
     if jax.tree.structure(before) != jax.tree.structure(after):
         yield "the state after step has other parts than the state after reset: give it the same."
         return

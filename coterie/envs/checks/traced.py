@@ -21,7 +21,7 @@ BLOCK = 64
 
 
 def checks(env: PureEnv) -> Checks:
-    """How an environment written in JAX is examined."""
+    """Return the checks of an environment written in JAX."""
     try:
         faults = faulty_shapes(env)
     except Exception as error:
@@ -104,7 +104,7 @@ def _moment(view: Observation, timestep: Timestep | None = None) -> Round:
 
 
 def _inside(view: Observation, timestep: Timestep | None) -> tuple[int, ...]:
-    """Who acts next: nobody if all have ended, else whoever is present or has not ended."""
+    """Return the agents that act next: none if all have ended, else those present or not ended."""
     going = np.ones(len(view.observation), bool)
     if timestep is not None:
         going = ~np.asarray(timestep.terminated | timestep.truncated)
@@ -118,7 +118,7 @@ def _by_agent(values: Any) -> dict[int, Any]:
 
 
 def padded(env: PureEnv, episode: Episode) -> Iterator[str]:
-    """What lies beyond an agent's own observation is 0, beyond its own actions impossible."""
+    """Check that padding is 0 in observations and False in action masks."""
     for step, moment in enumerate(episode.moments):
         for agent, spec in enumerate(env.specs):
             if np.any(np.ravel(moment.observation[agent])[spec.size :]):
@@ -134,7 +134,7 @@ def padded(env: PureEnv, episode: Episode) -> Iterator[str]:
 
 
 def numbered(env: PureEnv, episode: Episode) -> Iterator[str]:
-    """Where observations are numbered, they are whole numbers below `states`."""
+    """Check that numbered observations are whole numbers below `states`."""
     for step, moment in enumerate(episode.moments):
         for agent, spec in enumerate(env.specs):
             seen = moment.observation[agent][0]

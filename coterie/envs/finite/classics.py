@@ -12,7 +12,7 @@ from coterie.envs.finite.tabular import TabularGame
 
 @dataclass(frozen=True)
 class Climbing(TabularGame):
-    """One choice: 11 is best, but missing it costs 30 (Claus & Boutilier 1998).
+    """Game of one step: the best reward is 11, but missing it costs 30 (Claus & Boutilier 1998).
 
     >>> Climbing().table.team_reward[0].reshape(3, 3).tolist()
     [[11.0, -30.0, 0.0], [-30.0, 7.0, 6.0], [0.0, 0.0, 5.0]]
@@ -24,14 +24,14 @@ class Climbing(TabularGame):
 
 @dataclass(frozen=True)
 class Penalty(TabularGame):
-    """One choice: agree on one of two tens, or pay a penalty (Claus & Boutilier 1998).
+    """Game of one step: agree on one of two tens, or pay a penalty (Claus & Boutilier 1998).
 
     >>> Penalty(k=-100.0).table.team_reward[0].reshape(3, 3).tolist()
     [[10.0, 0.0, -100.0], [0.0, 2.0, 0.0], [-100.0, 0.0, 10.0]]
     """
 
     k: Annotated[float, AtMost(0, "try -100")] = -100.0
-    """What both are paid for choosing different tens; at most 0."""
+    """Reward of both agents for choosing different tens; at most 0."""
 
     def tables(self) -> Tables:
         return one_shot([[10, 0, self.k], [0, 2, 0], [self.k, 0, 10]])
@@ -39,7 +39,7 @@ class Penalty(TabularGame):
 
 @dataclass(frozen=True)
 class TwoStep(TabularGame):
-    """Agent 0 picks what both play next: 7 for sure, or an environment worth 8 (QMIX, section 5).
+    """Agent 0 chooses the next game of both: 7 for sure, or one worth up to 8 (QMIX, section 5).
 
     The states are the choice, the safe environment, the environment worth 8, and the end.
     """
@@ -53,7 +53,7 @@ class TwoStep(TabularGame):
 
 
 def one_shot(payoff: list[list[float]]) -> Tables:
-    """Both agents are paid what the row of agent 0 and the column of agent 1 say; then it ends."""
+    """Return the tables of a game of one step: agent 0 picks a row of payoffs, agent 1 a column."""
     table = np.array(payoff, np.float32)
     transition, reward = np.zeros((2, table.size, 2), np.float32), np.zeros((2, table.size))
     transition[:, :, 1], reward[0] = 1.0, table.reshape(-1)
@@ -61,5 +61,5 @@ def one_shot(payoff: list[list[float]]) -> Tables:
 
 
 def team(reward: np.ndarray, agents: int) -> np.ndarray:
-    """The same reward `[M, J]` for all of so many agents, `[M, J, N]`."""
+    """Return one reward `[M, J]` for each of so many agents, `[M, J, N]`."""
     return np.broadcast_to(reward[..., None], (*reward.shape, agents))

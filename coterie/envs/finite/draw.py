@@ -41,8 +41,8 @@ def chances(key: Key[Array, ""], shape: tuple[int, ...] = ()) -> Int[Array, "...
 def drawn(row: Float[Array, " M"], chance: Int[Array, ""]) -> Int[Array, ""]:
     """The state that a random number stands for, by walking along a row of probabilities.
 
-    What is lost to rounding falls to the last state that is possible. For rows that are used once;
-    twice as fast as to sum them up first.
+    The rest lost to rounding falls to the last state that is possible. For rows that are used once;
+    this is twice as fast as summing them up first.
 
     >>> [int(drawn(jnp.array([0.25, 0.0, 0.75, 0.0]), jnp.int32(u * ONE))) for u in (0.2, 0.25)]
     [0, 2]
@@ -71,7 +71,7 @@ def thresholds(row: Float[np.ndarray, "*batch M"]) -> Int[np.ndarray, "*batch M"
 
 
 def blocks(states: int) -> tuple[int, int]:
-    """How many blocks a row of so many thresholds is cut into, and how long each is.
+    """Return the number of blocks that a row of so many thresholds is cut into, and their length.
 
     Half the root of them: as fast as the root, with half as many ends to keep.
 
@@ -83,7 +83,7 @@ def blocks(states: int) -> tuple[int, int]:
 
 
 def padded(marks: Int[np.ndarray, "R M"]) -> Int[np.ndarray, "R BL"]:
-    """Thresholds that fill whole blocks: what is added lies above every random number."""
+    """Pad thresholds to whole blocks, with values above every random number."""
     count, length = blocks(marks.shape[1])
     room = count * length - marks.shape[1]
     return np.pad(marks, [(0, 0), (0, room)], constant_values=ONE) if room else marks
@@ -97,7 +97,7 @@ def cut(marks: Int[np.ndarray, "R BL"], states: int) -> Marks:
 
 
 def looked_up(marks: Marks, row: Int[Array, " G"], chance: Int[Array, " G"]) -> Int[Array, " G"]:
-    """The same from a table: first which block of a row, then which state in the block.
+    """Look up the states that random numbers stand for: the block of a row, then the state in it.
 
     Alone, two reads of numbers that lie side by side take as long as a bisection in log2 M reads.
     But a step is faster by a sixth: XLA works out again whatever led to a state wherever the state
@@ -109,7 +109,7 @@ def looked_up(marks: Marks, row: Int[Array, " G"], chance: Int[Array, " G"]) -> 
 
 
 def _passed(table: Int[Array, "R L"], row: Int[Array, " G"], chance: Int[Array, " G"]) -> Array:
-    """How many thresholds of a row a random number has passed."""
+    """Return the number of thresholds of a row that a random number has passed."""
     # XLA clamps what lies outside; to ask for more would cost a third of the step.
     found = table.at[row].get(mode="promise_in_bounds")
     return jnp.sum(found <= chance[:, None], axis=-1, dtype=jnp.int32)

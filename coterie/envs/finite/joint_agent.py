@@ -15,10 +15,10 @@ from coterie.envs.game import AgentSpec
 
 @dataclass(frozen=True)
 class FiniteAsOne(FiniteGame):
-    """The same environment, played by one agent whose actions are the team's joint actions.
+    """Finite game played by one agent whose actions are the team's joint actions.
 
-    It is paid the mean of the agents' rewards. Joint actions have the numbers that they have in
-    `Tables`. Its only field is the environment, whose options hold for it.
+    This agent is paid the mean of the agents' rewards. Joint actions are numbered as in `Tables`.
+    The only field is the environment, whose options hold for it.
 
     >>> from coterie.envs.finite.classics import Climbing
     >>> FiniteAsOne(Climbing()).specs[0].action

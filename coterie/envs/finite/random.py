@@ -26,16 +26,16 @@ class RandomGame(FiniteGame):
     """`P(s, a, s') ~ U(0, 1)`, then normalised; every agent has equally many actions."""
 
     states: Annotated[int, AtLeast(1)] = 100
-    """How many states there are."""
+    """Number of states."""
 
     agents: Annotated[int, AtLeast(1)] = 4
     """Number of agents."""
 
     actions: Annotated[int, AtLeast(1)] = 3
-    """How many actions each agent has."""
+    """Number of actions of each agent."""
 
     instance: Annotated[int, AtLeast(0)] = 0
-    """Which environment is drawn."""
+    """Number of the environment that is drawn."""
 
     redrawn: bool = False
     """Every seed of a run plays an environment of its own: the instance `instance + seed`."""
@@ -64,7 +64,7 @@ class RandomGame(FiniteGame):
 
     @property
     def floor(self) -> float:
-        """What is added to every probability before a row is normalised."""
+        """Constant added to every probability before a row is normalised."""
         return 0.0
 
     def row(self, state: Int[Array, ""], joint: Int[Array, ""]) -> Float[Array, " M"]:
@@ -137,13 +137,13 @@ class NetworkedMDP(RandomGame):
     """Observed rewards differ from their means by at most this."""
 
     floor: Annotated[float, Between(0, 1, "try 1e-5")] = 1e-5
-    """What is added to every probability before a row is normalised."""
+    """Constant added to every probability before a row is normalised."""
 
     features: Annotated[int, AtLeast(1)] = 10
-    """How many features of the state and the joint action the critics share."""
+    """Number of features of the state and the joint action that the critics share."""
 
     own_features: Annotated[int, AtLeast(1)] = 5
-    """How many features of the state and its own action each agent's policy has."""
+    """Number of features of the state and its own action that each agent's policy has."""
 
     shared: ClassVar[bool] = False
 

@@ -1,4 +1,4 @@
-"""What a finite game is: numbered states, and what each joint action does in each of them."""
+"""Rules of a finite game: numbered states, and the effect of each joint action in each of them."""
 
 import abc
 import math
@@ -21,11 +21,11 @@ from coterie.errors import EnvError
 from coterie.internal.memory import available, require_room
 
 LARGEST = 2**30
-"""Up to how many bytes of tables training plays from; beyond, it draws rows on demand."""
+"""Largest size in bytes of tables that training plays from; beyond, it draws rows on demand."""
 
 
 class FiniteState(NamedTuple):
-    """One episode: the number of the state, the steps played, and what is yet to be drawn."""
+    """State of one episode: the number of the state, the steps played, and the key of its draws."""
 
     number: Int[Array, ""]
     clock: Int[Array, ""]
@@ -47,17 +47,17 @@ class FiniteRules(JaxEnv):
     """The number of steps after which an episode is cut off; by default, the number of states."""
 
     shared: ClassVar[bool] = True
-    """Whether every agent is always paid the same."""
+    """True if every agent is always paid the same."""
 
     @property
     @abc.abstractmethod
     def states(self) -> int:
-        """M."""
+        """Number of states `M`."""
 
     @property
     @abc.abstractmethod
     def sizes(self) -> tuple[int, ...]:
-        """How many actions each agent has, `(A_1, ..., A_N)`."""
+        """Number of actions of each agent, `(A_1, ..., A_N)`."""
 
     @abc.abstractmethod
     def row(self, state: Int[Array, ""], joint: Int[Array, ""]) -> Float[Array, " M"]:
@@ -69,7 +69,7 @@ class FiniteRules(JaxEnv):
 
     @property
     def noise(self) -> float:
-        """Observed rewards are uniform within so much of their mean, for every agent anew."""
+        """Largest distance of a reward from its mean: uniform noise, drawn for every agent anew."""
         return 0.0
 
     @property
@@ -85,22 +85,22 @@ class FiniteRules(JaxEnv):
 
     @property
     def joint(self) -> int:
-        """J."""
+        """Number of joint actions `J`."""
         return math.prod(self.sizes)
 
     @property
     def columns(self) -> int:
-        """How many columns a table of the rewards needs."""
+        """Number of columns of a table of the rewards."""
         return 1 if self.shared else len(self.sizes)
 
     @property
     def limit(self) -> int:
-        """After how many steps an episode is cut off."""
+        """Number of steps after which an episode is cut off."""
         return self.states if self.time_limit is None else self.time_limit
 
     @property
     def on_demand(self) -> bool:
-        """Whether training draws each row when it needs it: tables are too large, or lack room.
+        """True if training draws each row when it needs it: tables are too large, or lack room.
 
         Every device has a table of its own, and there is one more while they are handed out.
         """
@@ -164,18 +164,18 @@ class FiniteRules(JaxEnv):
 
     @property
     def dice(self) -> int:
-        """How many random numbers the rewards of a step need."""
+        """Number of random numbers that the rewards of a step need."""
         return 0 if self.noise == 0.0 else len(self.sizes)
 
     def luck(self, dice: Sequence[Int[Array, " *copies"]]) -> Float[Array, "*copies #N"]:
-        """By how much rewards differ from their means, given `dice` random numbers."""
+        """Compute the difference of rewards from their means, given `dice` random numbers."""
         if not self.dice:
             return jnp.zeros(1)
         thrown = jnp.stack(dice, axis=-1).astype(jnp.float32)
         return self.noise * (2.0 * thrown / ONE - 1.0)
 
     def view(self, number: Int[Array, " *batch"]) -> Observation:
-        """What every agent perceives: the number of the state, and which actions it has."""
+        """Return every agent's observation: the number of the state, and a mask of its actions."""
         shape, most = (*number.shape, len(self.sizes)), max(self.sizes)
         seen = jnp.broadcast_to(number[..., None, None], (*shape, 1)).astype(jnp.float32)
         able = np.arange(most) < np.array(self.sizes)[:, None]

@@ -12,11 +12,11 @@ ROUNDING = 1e-5
 
 
 class Tables(NamedTuple):
-    """Everything there is to know of a finite game with `M` states and `J` joint actions.
+    """Transition and reward tables of a finite game with `M` states and `J` joint actions.
 
     transition: `P(s' | s, a)`, `[M, J, M]`; rows sum to one.
     reward:     every agent's mean reward `R^i(s, a)`, `[M, J, N]`.
-    actions:    how many actions each agent has, `(A_1, ..., A_N)`. Joint actions are numbered with
+    actions:    each agent's number of actions, `(A_1, ..., A_N)`. Joint actions are numbered with
                 the last agent's action running fastest, as `np.ravel_multi_index` does.
     start:      the probabilities of the first state, `[M]`.
     """
@@ -28,7 +28,7 @@ class Tables(NamedTuple):
 
     @property
     def states(self) -> int:
-        """M."""
+        """Number of states `M`."""
         return self.transition.shape[0]
 
     @property
@@ -37,7 +37,7 @@ class Tables(NamedTuple):
         return self.reward.mean(axis=-1, dtype=np.float64)
 
     def checked(self) -> "Tables":
-        """The same tables; `EnvError` says what is wrong with them in one sentence."""
+        """Return these tables if they are valid; else raise an `EnvError` that names the fault."""
         self._check_shapes()
         self._check_probabilities()
         bad = np.argwhere(~np.isfinite(self.reward))

@@ -34,11 +34,11 @@ class TabularGame(FiniteGame):
 
     @abc.abstractmethod
     def tables(self) -> Tables:
-        """The whole environment."""
+        """Tables of the whole environment."""
 
     @property
     def table(self) -> Tables:
-        """The same, checked and kept; `EnvError` says what is wrong with them."""
+        """Tables of the environment, checked and cached; an `EnvError` names their fault."""
         return _checked(self)
 
     @property
@@ -97,7 +97,7 @@ def _checked(env: TabularGame) -> Tables:
 
 @functools.lru_cache(maxsize=64)
 def _facts(env: TabularGame) -> tuple[Bool[np.ndarray, " M"], bool]:
-    """Which states are ends, and whether everybody is always paid the same."""
+    """Return a mask of the final states, and True if every agent is always paid the same."""
     transition, reward = env.table.transition, env.table.reward
     stays = np.all(np.diagonal(transition, axis1=0, axis2=2) == 1.0, axis=0)
     unpaid = ~np.any(reward, axis=(1, 2))

@@ -25,10 +25,10 @@ from coterie.envs.game import Observation, Timestep, VectorEnv
 
 
 class World(NamedTuple):
-    """What all copies of an environment share and never change.
+    """Tables that all copies of an environment share and never change.
 
     marks:  the thresholds of every state and joint action, `M J` rows of `M`.
-    reward: the mean rewards, `[M J, N]`, or `[M J, 1]` if everybody is always paid the same.
+    reward: the mean rewards, `[M J, N]`, or `[M J, 1]` if every agent is always paid the same.
     """
 
     marks: Marks
@@ -36,7 +36,7 @@ class World(NamedTuple):
 
 
 class Places(NamedTuple):
-    """Where the copies are: the numbers of their states and the steps they have played, `[G]`."""
+    """States of the copies: the numbers of their states and the steps they have played, `[G]`."""
 
     number: Int[Array, " G"]
     clock: Int[Array, " G"]

@@ -13,9 +13,9 @@ class Copy:
     """A `ParallelEnv` between the arrays of its record.
 
     env:     the environment.
-    layout:  how many numbers each agent perceives and chooses.
+    layout:  the sizes of the agents' observations and actions.
     records: the records of all copies (`layout.record`), of which number `row` is this one's.
-    again:   where nobody is left, the next episode begins at once.
+    again:   True if the next episode begins as soon as no agent is left.
 
     An agent that has left perceives zeros and earns 0; it is `terminated` and not `present`.
     """
@@ -73,7 +73,7 @@ class Copy:
         return {agent: self._action(i, chosen[i]) for i, agent in agents if agent in self.alive}
 
     def _action(self, index: int, chosen: Any) -> Any:
-        """An agent's part of the joint action, as its own space has it."""
+        """Return an agent's part of the joint action, as its own space has it."""
         size, space = self.layout.actions[index], self.spaces[index]
         if self.layout.discrete:
             if not 0 <= chosen < size:
@@ -120,7 +120,7 @@ class Copy:
         self._require_finite(view["observation"], "its observation")
 
     def _mask(self, mask: np.ndarray, observation: Any, info: Any) -> None:
-        """Write who may do what. Somebody who does not act next may do anything."""
+        """Write the action masks. An agent that does not act next may do anything."""
         mask[...] = self.own
         for i, agent in enumerate(self.layout.agents):
             given = mask_of(observation.get(agent), info.get(agent, {}))
@@ -164,7 +164,7 @@ class Copy:
             self._fail(self.layout.agents[index], f"{what} holds {bad}")
 
     def _require_same_agents(self) -> None:
-        """Nobody may come back, or go without having been terminated or truncated."""
+        """Check that no agent comes back, or leaves without having been terminated or truncated."""
         now = set(self.env.agents)
         for agent in now - self.alive:
             self._fail(agent, "is in env.agents although it had left")

@@ -1,4 +1,4 @@
-"""From a dotted path to a `ParallelEnv`: whoever wrote the environment wrote the factory."""
+"""Factories of `ParallelEnv`s by dotted path; an environment's author writes its factory."""
 
 import difflib
 import importlib
@@ -31,7 +31,7 @@ def build(factory: str, options: Options, **more: Any) -> Any:
 
 
 def resolve(factory: str) -> Callable[..., Any]:
-    """What `factory` names: `module` (its `parallel_env`), `module:function` or `module.function`.
+    """Import `factory`: `module` (its `parallel_env`), `module:function` or `module.function`.
 
     >>> resolve("math.sqrt")(4.0), resolve("math:sqrt")(9.0)
     (2.0, 3.0)

@@ -1,4 +1,4 @@
-"""How the arrays of an environment lie in memory: sizes from its spaces, and one record per copy.
+"""Memory layout of an environment's arrays: sizes from its spaces, and one record per copy.
 
 Unequal agents are padded: observations with zeros, actions with an `action_mask` that is False
 beyond an agent's own. Agents stand in the order of `possible_agents`.
@@ -18,10 +18,10 @@ class Layout(NamedTuple):
     """The sizes of an environment, as plain values.
 
     agents:       as `possible_agents` has them.
-    observations: how many numbers each agent perceives.
-    actions:      how many actions each agent has, or how many numbers make up one.
+    observations: the size of each agent's observation.
+    actions:      each agent's number of actions, or the size of one.
     bounds:       the lowest and highest value of each of those numbers; empty if discrete.
-    masked:       whether there is an `action_mask`.
+    masked:       True if there is an `action_mask`.
     info:         the numbers that every agent reports in its `info`.
     """
 
@@ -34,13 +34,13 @@ class Layout(NamedTuple):
 
     @property
     def discrete(self) -> bool:
-        """Whether actions are integers."""
+        """True if actions are integers."""
         return not self.bounds
 
 
 class Sense(NamedTuple):
-    """How an agent's observation becomes a vector: its `size`, its `shape` (if it is an array),
-    and `encode`, from what the environment gives to that vector."""
+    """Encoding of an agent's observation as a vector: its `size`, its `shape` (if it is an array),
+    and `encode`, from the environment's observation to that vector."""
 
     size: int
     shape: tuple[int, ...] | None
@@ -63,10 +63,10 @@ def measure(env: Any) -> Layout:
 
 
 def record(layout: Layout) -> np.dtype:
-    """One copy of the environment in shared memory: what it is told, and what it answers.
+    """Return the record of one copy in shared memory: its inputs and its answers.
 
-    `view` is what the last step led to, `next` what the agents act on next: the same unless someone
-    left or an episode began. `busy` is True, and `step` counts, while the copy computes.
+    `view` holds the views after the last step, `next` the views to act on next: equal unless an
+    agent left or an episode began. `busy` is True, and `step` counts, while the copy computes.
     """
     agents, size, actions = len(layout.agents), max(layout.observations), max(layout.actions)
     view = [("observation", np.float32, (agents, size)), ("present", np.bool_, (agents,))]
@@ -89,7 +89,7 @@ def record(layout: Layout) -> np.dtype:
 
 
 def sense(agent: Any, space: Any) -> Sense:
-    """How `agent`'s observations become vectors: arrays flattened, numbers of a choice one-hot.
+    """Return the encoding of `agent`'s observations: arrays flattened, numbers of a choice one-hot.
 
     A Dict with an `action_mask` is read as PettingZoo means it: the mask is not perceived.
     """
@@ -128,7 +128,7 @@ def _without_mask(agent: Any, space: Any) -> Sense:
 
 
 def _all_discrete(agents: tuple[Any, ...], actions: list[Any]) -> bool:
-    """Whether all choose among numbers; a team of both kinds, or of another kind, is refused."""
+    """True if all actions are discrete; a team of both kinds, or of another kind, is refused."""
     from gymnasium import spaces
 
     kinds = [_kind(*pair, spaces) for pair in zip(agents, actions, strict=True)]

@@ -1,4 +1,4 @@
-"""What runs inside a worker process: some copies of an environment, told by a pipe, answering in
+"""Main loop of a worker process: some copies of an environment, told by a pipe, answering in
 memory.
 
 A message is two integers (`COMMAND`): what to do, and with which set of copies. The reply is empty,
@@ -36,7 +36,7 @@ class Job(NamedTuple):
     last: int
 
     def text(self) -> bytes:
-        """As a Python literal, to send; `Job.read` is the way back."""
+        """Return the job as a Python literal, to send; `Job.read` is the way back."""
         return repr((*self[:2], tuple(self.layout), *self[3:])).encode()
 
     @staticmethod
@@ -71,7 +71,7 @@ class Copies:
         self.sets: dict[int, list[Copy]] = {}
 
     def answer(self, command: int, number: int) -> bytes:
-        """Do as told with set `number`; what went wrong, or nothing."""
+        """Carry out a command for set `number`; return the error's sentence, or nothing."""
         try:
             if command == CLOSE:
                 self._close(number)
@@ -109,7 +109,7 @@ class Copies:
         return Copy(env, self.job.layout, self.records, row)
 
     def close(self) -> None:
-        """Let all environments go; what they still raise is of no interest to anybody."""
+        """Close all environments, and ignore what they raise."""
         with contextlib.suppress(Exception):
             for number in list(self.sets):
                 self._close(number)

@@ -1,7 +1,6 @@
-"""Several states of one vector environment at once: which copies belong to which, and what went
-wrong.
+"""Several states of one vector environment at once: the copies of each state, and the last error.
 
-What a compiled program calls back: JAX hands over its arrays, NumPy arrays are what it gets.
+A compiled program calls these methods back: it hands over JAX arrays and gets NumPy arrays.
 """
 
 import os
@@ -20,14 +19,14 @@ ANSWERS = ("view", "next", "reward", "terminated", "truncated", "info")
 """The fields of a record that a step returns."""
 
 ALIVE = 32
-"""How many states can be played at once."""
+"""Number of states that can be played at once."""
 
 
 class Sessions:
     """States as numbers, each standing for a set of copies in the workers.
 
     hire:    starts the workers; called at the first `start`, and again after a failure.
-    failure: why the last call failed, if it did.
+    failure: the error of the last call, if it failed.
 
     One state more than `alive` takes the copies of the state that was played longest ago.
     """
@@ -88,7 +87,7 @@ class Sessions:
         return min(set(range(self.alive)) - set(self._sets.values()))
 
     def _guard(self, call: Callable[..., Any], *given: Any) -> Any:
-        """Keep a failure for whoever catches JAX's version of it."""
+        """Keep an error for the code that catches JAX's version of it."""
         try:
             with self._one_at_a_time:
                 return call(*given)
@@ -98,7 +97,7 @@ class Sessions:
 
 
 def count_workers(wanted: int | None, copies: int) -> int:
-    """As many as were asked for, or as there are cores for us; never more than copies."""
+    """Return the number of workers: as many as wanted, or as our cores; never more than copies."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return min(wanted or cores or 1, copies)
 

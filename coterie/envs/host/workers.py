@@ -1,5 +1,5 @@
-"""Worker processes that play copies of an environment for this one, and what happens when they do
-not.
+"""Worker processes that play copies of an environment for this one, and the handling of their
+failures.
 
 Workers are started as fresh interpreters and not through `multiprocessing`: nothing of the caller's
 main module is imported again, so that a script needs no `if __name__ == "__main__"` and no worker
@@ -44,7 +44,7 @@ sys.stdout.flush(), sys.stderr.flush(), os._exit(0)  # taking modules apart can 
 """
 
 CLOSING = 5.0
-"""How many seconds the environments have to close before their workers are ended."""
+"""Seconds that the environments have to close before their workers are ended."""
 
 PARTS: tuple[tuple[str, ...], ...] = ((), ("envs",), ("envs", "host"))
 
@@ -56,7 +56,7 @@ class Workers:
     """`number` processes that together play `copies` copies.
 
     records:  the shared arrays `[copies]` (`layout.record`).
-    deadline: how many seconds a command may take before its worker counts as hung.
+    deadline: the seconds that a command may take before its worker counts as hung.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Workers:
 
     @property
     def gone(self) -> bool:
-        """Whether they have been closed; a failure of one of them closes all."""
+        """True if they have been closed; a failure of one of them closes all."""
         return not self.close.alive
 
     def command(self, what: int, number: int) -> None:
@@ -109,7 +109,7 @@ class Workers:
             return f"{self._where(worker.job)}: its worker process ended {how}."
 
     def _where(self, job: Job) -> str:
-        """Which copy a silent worker was busy with."""
+        """Name the copy that a silent worker was busy with."""
         busy = np.flatnonzero(self.records["busy"][job.first : job.last])
         if not len(busy):
             return f"copies {job.first} to {job.last - 1}"
@@ -137,7 +137,7 @@ class Worker:
         self.send_bytes(job.text())
 
     def send(self, what: int, number: int) -> None:
-        """Ask for something; whether the worker still lives is seen when it should answer."""
+        """Send a command; a dead worker is noticed when it should answer."""
         self.send_bytes(COMMAND.pack(what, number))
 
     def send_bytes(self, message: bytes) -> None:
@@ -147,13 +147,13 @@ class Worker:
             return
 
     def answer(self, patience: float) -> str:
-        """What the worker replies within `patience` seconds; `TimeoutError`, `EOFError`."""
+        """Return the reply within `patience` seconds; else raise `TimeoutError` or `EOFError`."""
         if not self.pipe.poll(patience):
             raise TimeoutError
         return self.pipe.recv_bytes().decode()
 
     def end(self, patience: float) -> int:
-        """Wait for the process to end by itself, then end it; its exit code."""
+        """Wait for the process to end by itself, then end it; return its exit code."""
         try:
             return self.process.wait(patience)
         except subprocess.TimeoutExpired:
@@ -172,7 +172,7 @@ def _shared_file(size: int) -> Any:
 
 
 def _close(workers: list[Worker]) -> None:
-    """Workers end when their pipe does; one that does not is ended."""
+    """Close the workers' pipes, which ends them; kill those that do not end."""
     for worker in workers:
         worker.pipe.close()
     limit = time.monotonic() + CLOSING

@@ -27,7 +27,7 @@ def assign(cost: Float[Array, "N N"]) -> Int[Array, " N"]:
 
 
 def lowest_total(cost: Float[Array, "N N"]) -> Float[Array, ""]:
-    """What the cheapest assignment costs in total.
+    """Total cost of the cheapest assignment.
 
     >>> import jax.numpy as jnp
     >>> float(lowest_total(jnp.array([[1.0, 2.0], [1.0, 5.0]])))

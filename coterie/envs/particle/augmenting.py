@@ -12,7 +12,8 @@ from jaxtyping import Array, Bool, Float, Int
 
 
 class Matching(NamedTuple):
-    """Who has whom, and the prices `[N]` that make every matched cell cost 0 and no cell less."""
+    """Matching of rows and columns, and the prices `[N]` that make every matched cell cost 0 and no
+    cell less."""
 
     row_of: Int[Array, " N"]
     column_of: Int[Array, " N"]
@@ -23,11 +24,11 @@ class Matching(NamedTuple):
 class Search(NamedTuple):
     """A search for the shortest path from one unmatched row to a free column.
 
-    row, column:  where it stands: the column reached last, and the row matched to it.
+    row, column:  the column reached last, and the row matched to it.
     length:       of the shortest path known to each column, `[N]`.
     parent:       the row before each column on that path, `[N]`.
     visited:      the columns whose length is final, `[N]`.
-    steps:        how many those are.
+    steps:        the number of those columns.
     """
 
     row: Int[Array, ""]

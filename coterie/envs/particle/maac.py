@@ -1,4 +1,4 @@
-"""What the two environments of MAAC share: a team of two kinds, moved by its own acceleration."""
+"""Base of the two environments of MAAC: a team of two kinds, moved by its own acceleration."""
 
 import abc
 from dataclasses import dataclass
@@ -57,6 +57,6 @@ class TwoKinds(JaxEnv, abc.ABC):
         reward: Float[Array, " N"],
         info: dict[str, Array],
     ) -> Timestep:
-        """A step that nobody's episode ends with, but that may be the last."""
+        """Return a step that terminates no agent, but that may be the last."""
         late = jnp.broadcast_to(clock >= self.time_limit, (self.agents,))
         return Timestep(view, reward, jnp.zeros_like(late), late, info)

@@ -1,4 +1,4 @@
-"""What agents perceive of discs in a plane, and the five pushes they can give themselves."""
+"""Observations of discs in a plane, and the five pushes that agents can give themselves."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -37,7 +37,7 @@ def seen_from(
 
 
 def distances(a: Float[Array, "A 2"], b: Float[Array, "B 2"]) -> Float[Array, "A B"]:
-    """How far each of `a` is from each of `b`."""
+    """Distance of each of `a` from each of `b`."""
     return length(a[:, None, 0] - b[:, 0], a[:, None, 1] - b[:, 1])
 
 

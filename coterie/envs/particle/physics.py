@@ -26,14 +26,14 @@ TINY = 1e-24
 
 
 class Bodies(NamedTuple):
-    """What the discs are made of: one number for all, or an array `[M]` each.
+    """Physical properties of the discs: one number for all, or an array `[M]` each.
 
     radius:    half the diameter, in half arenas.
     mass:      force over acceleration.
-    collides:  whether it pushes, and is pushed by, other discs that collide.
-    movable:   whether forces move it at all.
+    collides:  True if it pushes, and is pushed by, other discs that collide.
+    movable:   True if forces move it at all.
     max_speed: the speed it is slowed down to; infinite for no limit.
-    by_mass:   whether a contact pushes each disc by the other's mass over its own, so that the
+    by_mass:   True if a contact pushes each disc by the other's mass over its own, so that the
                acceleration goes with the inverse square of the mass (MAAC's fork of the particle
                world); otherwise it pushes both alike. One value for all.
     """
@@ -63,12 +63,12 @@ def pairs(number: int, bodies: Bodies) -> tuple[Float[np.ndarray, "P M"], Float[
 
 
 def length(x: Float[Array, "*batch"], y: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
-    """How long the vector `(x, y)` is; never quite 0, so that one may divide by it."""
+    """Length of the vector `(x, y)`; never quite 0, so that one may divide by it."""
     return jnp.sqrt(jnp.maximum(x * x + y * y, TINY))
 
 
 def touched(position: Float[Array, "M 2"], bodies: Bodies) -> Float[Array, " M"]:
-    """How many others each disc overlaps (discs that just touch do not overlap)."""
+    """Number of other discs that each disc overlaps (discs that just touch do not overlap)."""
     incidence, reach = pairs(len(position), bodies)
     gap = _times(incidence, position)
     overlap = (length(gap[:, 0], gap[:, 1]) < reach).astype(position.dtype)
@@ -76,7 +76,7 @@ def touched(position: Float[Array, "M 2"], bodies: Bodies) -> Float[Array, " M"]
 
 
 def contact_forces(position: Float[Array, "M 2"], bodies: Bodies) -> Float[Array, "M 2"]:
-    """How the discs push each other apart: 100 per unit of overlap, softened over 1e-3.
+    """Contact forces between the discs: 100 per unit of overlap, softened over 1e-3.
 
     Discs at the very same place do not push each other: there is no direction to push in.
     """
@@ -109,7 +109,7 @@ def advance(
 
 
 def _shares(incidence: Float[np.ndarray, "P M"], bodies: Bodies) -> Float[np.ndarray, "P M"]:
-    """What a pair that pushes with 1 pushes its first disc (above 0) and its second (below)."""
+    """Force on the first disc (above 0) and the second (below 0) of a pair that pushes with 1."""
     if not bodies.by_mass:
         return incidence
     mass = np.broadcast_to(bodies.mass, incidence.shape[1:])
@@ -118,7 +118,7 @@ def _shares(incidence: Float[np.ndarray, "P M"], bodies: Bodies) -> Float[np.nda
 
 
 def _softened(distance: Float[Array, " P"], reach: Float[np.ndarray, " P"]) -> Float[Array, " P"]:
-    """How deep each pair overlaps, and 0 where it does not, rounded off over `MARGIN`."""
+    """Depth of each pair's overlap, and 0 where there is none, rounded off over `MARGIN`."""
     scaled = -(distance - reach) / MARGIN
     return MARGIN * (jnp.maximum(scaled, 0.0) + jnp.log1p(jnp.exp(-jnp.abs(scaled))))
 

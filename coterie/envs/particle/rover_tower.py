@@ -25,13 +25,13 @@ WORDS = 5
 class Guided(NamedTuple):
     """The state of one episode of `R` rovers and as many towers.
 
-    position: where the rovers are, in half arenas, `[R, 2]`.
+    position: the rovers' positions, in half arenas, `[R, 2]`.
     velocity: in half arenas per second, `[R, 2]`.
-    tower:    where the towers are, `[R, 2]`; only for pictures.
-    landmark: where the landmarks are, `[L, 2]`.
-    goal:     where the landmark is that each rover should reach, `[R, 2]`.
+    tower:    the towers' positions, `[R, 2]`; only for pictures.
+    landmark: the landmarks' positions, `[L, 2]`.
+    goal:     the position of the landmark that each rover should reach, `[R, 2]`.
     pairs:    1 where rover `i` listens to tower `j`, else 0, `[R, R]`.
-    message:  what each tower says, one-hot; zeros at the start, `[R, 5]`.
+    message:  each tower's message, one-hot; zeros at the start, `[R, 5]`.
     clock:    the number of steps played.
     """
 

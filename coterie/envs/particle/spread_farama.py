@@ -15,7 +15,7 @@ from coterie.envs.particle.spread_mpe import SpreadMPE
 class SpreadFarama(SpreadMPE):
     """Stay near as many landmarks as there are agents, without touching each other.
 
-    The reward of agent `i` mixes what all share with what is its own,
+    The reward of agent `i` mixes a part that all share with a part of its own,
     `-(1 - local_ratio) * (sum over landmarks of the distance to the nearest agent)
     - local_ratio * (number of agents that touch i)`, as in mpe2 1.1 with its options switched off.
     Agents and landmarks start uniformly in [-1, 1]^2, at rest.
@@ -25,7 +25,7 @@ class SpreadFarama(SpreadMPE):
     """
 
     order: Order = "new"
-    """Whether a step moves by the velocity before ("new") or after ("old") the forces act."""
+    """Velocity that a step moves by: the one before ("new") or after ("old") the forces act."""
 
     local_ratio: Annotated[float, Between(0, 1, "try 0.5")] = 0.5
     """The share of an agent's reward that is its own: contacts; the rest is the team's distance."""

@@ -1,4 +1,4 @@
-"""Cooperative spread as Li & Jia play it: a target for each, and everyone sees everything."""
+"""Cooperative spread as Li & Jia play it: a target for each agent, and full observations."""
 
 from dataclasses import dataclass
 
@@ -28,10 +28,10 @@ class SpreadLiJia(SpreadMPE):
     """
 
     continuous: bool = True
-    """Whether actions are vectors of numbers, not one of five: rest, or a push along an axis."""
+    """True if actions are vectors of numbers, not one of five: rest, or a push along an axis."""
 
     velocities: bool = True
-    """Whether velocities are seen; the paper's own state is without."""
+    """True if agents observe velocities; the paper's own state is without."""
 
     @property
     def specs(self) -> tuple[AgentSpec, ...]:

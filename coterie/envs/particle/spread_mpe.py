@@ -1,4 +1,4 @@
-"""What the spreads of the particle world have in common, whatever they pay for."""
+"""Base of the spreads of the particle world, which differ in their rewards."""
 
 import abc
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What all particle environments share: discs that push themselves about for a fixed time."""
+"""Base of all particle environments: discs that push themselves about for a fixed time."""
 
 import abc
 from collections.abc import Sequence
@@ -25,9 +25,9 @@ NEAR = 0.1
 class Particles(NamedTuple):
     """The state of one episode of `N` agents and `L` landmarks.
 
-    position: where the agents are, in half arenas, `[N, 2]`.
+    position: the agents' positions, in half arenas, `[N, 2]`.
     velocity: in half arenas per second, `[N, 2]`.
-    landmark: where the landmarks are, `[L, 2]`.
+    landmark: the landmarks' positions, `[L, 2]`.
     clock:    the number of steps played.
     """
 
@@ -66,20 +66,20 @@ class ParticleEnv(JaxEnv):
     """Number of agents."""
 
     continuous: bool = False
-    """Whether actions are vectors of numbers, not one of five: rest, or a push along an axis."""
+    """True if actions are vectors of numbers, not one of five: rest, or a push along an axis."""
 
     time_limit: Annotated[int, AtLeast(1, "try 25")] = 25
     """The number of steps after which an episode is cut off."""
 
     order: Order = "old"
-    """Whether a step moves by the velocity before ("new") or after ("old") the forces act."""
+    """Velocity that a step moves by: the one before ("new") or after ("old") the forces act."""
 
     agent_radius: ClassVar[float]
     landmark_radius: ClassVar[float]
 
     @property
     def sight(self) -> float | None:
-        """Range of sight; `None` for everything."""
+        """Range of sight; `None` for no limit."""
         return None
 
     @property

@@ -1,4 +1,4 @@
-"""Hunters collect coloured treasures and bring them to banks: all but who is paid for it."""
+"""Base of the treasure hunts: hunters bring treasures to banks; each subclass sets the rewards."""
 
 import abc
 from dataclasses import dataclass
@@ -28,16 +28,16 @@ EDGE = 0.95
 class Hunt(NamedTuple):
     """The state of one episode of `N` agents: first `H` hunters, then `B` banks; `H` treasures.
 
-    position:  where the agents are, in half arenas, `[N, 2]`.
+    position:  the agents' positions, in half arenas, `[N, 2]`.
     velocity:  in half arenas per second, `[N, 2]`.
-    treasure:  where the treasures are, `[H, 2]`.
-    colour:    which bank each treasure is for, one-hot, `[H, B]`.
-    lying:     whether each treasure can be taken, `[H]`; one that was taken is away for a step.
-    load:      which bank each hunter carries a treasure for, one-hot, `[H, B]`; none if empty.
+    treasure:  the treasures' positions, `[H, 2]`.
+    color:     the bank that each treasure is for, one-hot, `[H, B]`.
+    lying:     True if a treasure can be taken, `[H]`; one that was taken is away for a step.
+    load:      the bank that each hunter carries a treasure for, one-hot, `[H, B]`; none if empty.
     clock:     the number of steps played.
-    key:       where treasures will come back.
-    collected: how many treasures were taken so far.
-    delivered: how many were brought to their bank so far.
+    key:       the random key of the places at which treasures will come back.
+    collected: the number of treasures taken so far.
+    delivered: the number of treasures brought to their bank so far.
     """
 
     position: Float[Array, "N 2"]
@@ -53,18 +53,18 @@ class Hunt(NamedTuple):
 
     @property
     def empty(self) -> Bool[Array, " H"]:
-        """Which hunters carry nothing."""
+        """Mask of the hunters that carry nothing."""
         return ~jnp.any(self.load, axis=1)
 
 
 class Meeting(NamedTuple):
-    """Who is where after the discs have moved, before anything changes hands.
+    """Distances and contacts after the discs have moved, before treasures change hands.
 
-    bumped: how many other hunters each hunter overlaps, `[H]`.
+    bumped: the number of other hunters that each hunter overlaps, `[H]`.
     finds:  hunter `i` overlaps treasure `j`, which lies there, `[H, H]`.
     visits: hunter `i` overlaps bank `j`, `[H, B]`.
-    errand: how far each hunter is from the nearest treasure or, with a load, from its bank, `[H]`.
-    wait:   how far each bank is from the nearest hunter that carries for it; if none does, from the
+    errand: each hunter's distance from the nearest treasure or, with a load, from its bank, `[H]`.
+    wait:   each bank's distance from the nearest hunter that carries for it; if none does, from the
             middle of all hunters, `[B]`.
     """
 

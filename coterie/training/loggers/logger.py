@@ -1,4 +1,4 @@
-"""What a logger is: three methods, called in one process, in the order of what happens."""
+"""Protocol for loggers: three methods, called in one process, in the order of events."""
 
 import importlib.util
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -36,7 +36,7 @@ class Logger(Protocol):
 
 
 def hyper_parameters(run: Run) -> dict[str, bool | int | float | str]:
-    """Everything that decides a run, by flat names: `algorithm.learning_rate`."""
+    """Return the whole configuration of a run by flat names: `algorithm.learning_rate`."""
     parts = {name: value for name, value in run.describe().items() if isinstance(value, dict)}
     return {
         f"{part}.{name}": _plain(value)
@@ -46,7 +46,7 @@ def hyper_parameters(run: Run) -> dict[str, bool | int | float | str]:
 
 
 def numbers(kind: Kind, row: Row) -> dict[str, float]:
-    """What of a row can be drawn over its steps, by names such as `training/return`."""
+    """Return the numbers of a row to draw over its steps, by names such as `training/return`."""
     return {
         f"{kind}/{name}": value
         for name, value in row.items()

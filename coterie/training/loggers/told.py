@@ -1,4 +1,4 @@
-"""What has been told to a service that forgets nothing, so that a resumed run repeats nothing."""
+"""Record of the rows sent to a service, so that a resumed run sends none of them again."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from coterie.training.run import Run
 
 
 class Told:
-    """By seed: the name that the service has for it, and the steps of the last rows told.
+    """Record by seed: the service's name for it, and the steps of the last rows sent.
 
     It is kept as a file of the run's folder, if there is one. A resumed run gives the same rows
     again, so that those up to the last one told can be left out. Who is killed between a row and
@@ -24,7 +24,7 @@ class Told:
             self._seeds = read_json(self._path)
 
     def name(self, seed: int) -> str | None:
-        """The service's name for a seed; none if it has not heard of it."""
+        """Return the service's name for a seed; `None` if it has none yet."""
         return self._seeds.get(str(seed), {}).get("id")
 
     def call(self, seed: int, name: str) -> None:
@@ -33,11 +33,11 @@ class Told:
         self._write()
 
     def has(self, kind: Kind, seed: int, steps: int) -> bool:
-        """Whether a row was told, maybe by an earlier process."""
+        """True if a row was sent, maybe by an earlier process."""
         return steps <= self._seeds.get(str(seed), {}).get(kind, -1)
 
     def add(self, kind: Kind, seed: int, steps: int) -> None:
-        """A row is told."""
+        """Note that a row was sent."""
         self._seeds[str(seed)][kind] = steps
         self._write()
 
