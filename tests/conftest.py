@@ -28,14 +28,27 @@ import ctypes
 import gc
 
 import jax
+import jaxtyping
 import pytest
-from jaxtyping import install_import_hook
 
 # Every function and dataclass of the package checks its annotations, shapes included, while the
 # tests run. An `int` is accepted where a `float` is asked for, as type checkers do.
-install_import_hook(
+jaxtyping.install_import_hook(
     "coterie", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
 )
+
+
+TESTS = Path(__file__).parent
+WHOLE = {TESTS, *(TESTS / part for part in ("claims", "contracts", "report", "training"))}
+"""Folders of tests of whole runs and updates, which are traced a quarter faster unchecked."""
+
+
+@pytest.fixture(autouse=True)
+def checked_shapes(request):
+    """Shapes are checked by the tests of the parts, and by one contract of all algorithms."""
+    asked = request.node.get_closest_marker("shapes") is not None
+    trusted = request.path.parent in WHOLE and not asked
+    jaxtyping.config.update("jaxtyping_disable", trusted)
 
 
 def pytest_collection_finish():

@@ -1,6 +1,7 @@
 """The command line for programs: configurations as files, answers as JSON, silence, completion."""
 
 import dataclasses
+import functools
 import json
 import shutil
 import subprocess
@@ -319,6 +320,11 @@ def test_every_verb_can_be_completed_in_every_shell(capsys):
     assert refused(["completion", "tcsh"]).startswith("unknown shell 'tcsh'")
 
 
+@functools.cache
+def bash():
+    return completion("bash")
+
+
 @pytest.mark.parametrize("verb", sorted(RECORDS))
 def test_completion_knows_the_options_of_a_verb(verb, capsys):
     names = {"train": "dpo spread", "compare": "dpo ippo spread", "config": "dpo spread"}
@@ -328,7 +334,7 @@ def test_completion_knows_the_options_of_a_verb(verb, capsys):
         main([verb, *words, "--help"])
     helped = capsys.readouterr().out
     shown = {word.rstrip(",") for word in helped.split() if word.startswith("--")}
-    rows = [line.strip().partition(") echo ") for line in completion("bash").splitlines()]
+    rows = [line.strip().partition(") echo ") for line in bash().splitlines()]
     known = {w for name, _, row in rows if name in (verb, *words) for w in row.split()}
     labels = tuple(f"--{word}." for word in words)
     plain = {f"--{o.partition('.')[2]}" if o.startswith(labels) else o for o in shown}

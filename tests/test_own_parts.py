@@ -105,7 +105,7 @@ OWN = {
 
 
 @pytest.mark.parametrize(
-    "case", [pytest.param(c, marks=[pytest.mark.deep] * c.startswith("family")) for c in OWN]
+    "case", [pytest.param(c, marks=[pytest.mark.deep] * (c != "plan")) for c in OWN]
 )
 def test_parts_of_ones_own_are_trained_written_and_read_again(tmp_path, case):
     settings = Settings(communication=OWN[case], **TINY)

@@ -74,7 +74,9 @@ def masks(run, agent):
 # Of the kinds of policies; who is masked or sees less is like the first.
 LATER = {"unequal", "squashed", "deterministic"}
 KINDS = [
-    pytest.param(c, marks=[pytest.mark.xdist_group(f"file-{c}"), *[pytest.mark.deep] * (c in LATER)])
+    pytest.param(
+        c, marks=[pytest.mark.xdist_group(f"file-{c}"), *[pytest.mark.deep] * (c in LATER)]
+    )
     for c in CASES
 ]
 

@@ -101,7 +101,11 @@ def test_several_steps_between_two_averages_change_little():
     np.testing.assert_allclose(worths, MEAN, rtol=0.05)
 
 
-@pytest.mark.parametrize("channel", [Quantization(4), Delay(10), Noise(0.01)], ids=repr)
+@pytest.mark.parametrize(
+    "channel",
+    [Quantization(4), *(pytest.param(c, marks=pytest.mark.deep) for c in (Delay(10), Noise(0.01)))],
+    ids=repr,
+)
 def test_what_happens_to_messages_does_not_turn_scales_into_nonsense(channel):
     worths, moments = found(with_options(NetworkedAC(), **LINEAR), "ring", (channel,))
     np.testing.assert_allclose(worths.mean(), MEAN, rtol=0.2)

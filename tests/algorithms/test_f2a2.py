@@ -226,7 +226,7 @@ def test_the_joint_objective_adds_its_two_terms(method):
         )
 
 
-@each
+@pytest.mark.parametrize("method", ["ddpg", "sac"])
 def test_as_printed_both_expectations_are_finite_and_differ(method):
     stored, *_ = losses(method)
     both, *_ = losses(method, td_terms="both")

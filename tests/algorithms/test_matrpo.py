@@ -428,7 +428,9 @@ TURNS = [
 ]
 
 
-@pytest.mark.parametrize("schedule", TURNS)
+@pytest.mark.parametrize(
+    "schedule", [pytest.param(s, marks=[pytest.mark.deep] * (i > 1)) for i, s in enumerate(TURNS)]
+)
 @pytest.mark.parametrize("rounds", [4, pytest.param(40, marks=pytest.mark.deep)])
 def test_directions_told_once_do_what_log_ratios_told_in_every_round_do(
     schedule, rounds, monkeypatch

@@ -108,6 +108,7 @@ def test_an_observer_learns_what_the_others_do():
     assert float(metrics["opponent_model/accuracy"][0]) < right - 0.15
 
 
+@pytest.mark.deep
 def test_without_the_steps_before_an_alternating_player_is_a_coin():
     minds, _, (seen, acted, past) = taught()
     blind = past._replace(real=jnp.zeros_like(past.real))

@@ -307,7 +307,9 @@ class F2A2OffPolicy(F2A2):
 
     def _opponent_rule(self) -> optax.GradientTransformation:
         """Optimiser of the models of the others."""
-        return clipped_adams({"opponent_models": self.critic_lr}, "opponent_models", self.max_grad_norm)
+        return clipped_adams(
+            {"opponent_models": self.critic_lr}, "opponent_models", self.max_grad_norm
+        )
 
 
 def _steps(trajectory: Trajectory) -> Transition:
