@@ -1,5 +1,6 @@
 """The documentation runs: its Python as it stands, its commands as far as their options."""
 
+import ast
 import doctest
 import inspect
 import re
@@ -113,6 +114,15 @@ def test_docstrings_begin_with_a_verb_or_a_noun(name: str):
     said = docstrings(value) if inspect.isclass(value) else {name: inspect.getdoc(value) or ""}
     unfit = {n: text for n, text in said.items() if not text or UNFIT.match(text)}
     assert not unfit
+
+
+def test_every_docstring_begins_with_a_verb_or_a_noun():
+    """Of modules, classes and functions that are not public, too."""
+    documented = ast.Module | ast.ClassDef | ast.FunctionDef
+    for path in sorted((ROOT / "coterie").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            text = ast.get_docstring(node) if isinstance(node, documented) else None
+            assert not UNFIT.match(text or ""), f"{path.name}: {text}"
 
 
 def test_every_algorithm_is_public():

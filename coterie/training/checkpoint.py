@@ -99,7 +99,7 @@ def load_checkpoint(path: Path, like: TrainState, owner: Owner) -> tuple[TrainSt
 
 
 def _of(owner: Owner, iteration: int, who: str) -> str:
-    """Whose a file is, in words."""
+    """Name the owner of a file in words."""
     where = " of ".join(f"{key} {value}" for key, value in owner.items())
     return f"{who} at update {iteration - 1} of {where}"
 
