@@ -23,12 +23,12 @@ usage: coterie VERB ...
   config ALGORITHM ENV       print every option as a file, for `coterie train --config FILE`
   evaluate RUN               play environments with a trained team
   plot RUN...                draw learning curves
-  watch RUN                  a moving picture of a trained team
-  check ENV                  play an environment at random and say what is wrong with it
-  graph FAMILY               who may talk to whom: a picture, and how fast a team agrees
-  claims FIGURE              make a figure of a paper again, and judge what it is said to show
-  list                       every name: algorithms, environments, graphs, faults, loggers, figures
-  completion SHELL           a script that completes words in bash, zsh or fish
+  watch RUN                  make an animation of a trained team
+  check ENV                  play an environment at random and report its faults
+  graph FAMILY               draw a communication graph, and report how fast a team agrees
+  claims FIGURE              reproduce a figure of a paper, and judge its claims
+  list                       list every name: algorithms, environments, graphs, faults, loggers, figures
+  completion SHELL           print a script that completes words in bash, zsh or fish
 
 Every verb takes --json (its answer for programs) and --quiet (no progress, no advice).
 

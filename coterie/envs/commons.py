@@ -61,7 +61,7 @@ class Commons(JaxEnv):
     all, or one for each."""
 
     continuous: bool = False
-    """True if the effort is any number in [0, 1], not one of `levels`."""
+    """Continuous efforts, any number in [0, 1], in place of one of `levels`."""
 
     growth: float = 0.2
     """The rate at which a nearly empty aquifer refills, per day."""

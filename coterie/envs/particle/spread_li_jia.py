@@ -28,10 +28,10 @@ class SpreadLiJia(SpreadMPE):
     """
 
     continuous: bool = True
-    """True if actions are vectors of numbers, not one of five: rest, or a push along an axis."""
+    """Continuous actions, vectors of numbers, in place of five: rest, or a push along an axis."""
 
     velocities: bool = True
-    """True if agents observe velocities; the paper's own state is without."""
+    """Velocities in the observations; the paper's own state is without."""
 
     @property
     def specs(self) -> tuple[AgentSpec, ...]:

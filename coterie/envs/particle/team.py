@@ -66,7 +66,7 @@ class ParticleEnv(JaxEnv):
     """Number of agents."""
 
     continuous: bool = False
-    """True if actions are vectors of numbers, not one of five: rest, or a push along an axis."""
+    """Continuous actions, vectors of numbers, in place of five: rest, or a push along an axis."""
 
     time_limit: Annotated[int, AtLeast(1, "try 25")] = 25
     """The number of steps after which an episode is cut off."""
