@@ -27,7 +27,7 @@ usage: coterie VERB ...
   check ENV                  play an environment at random and report its faults
   graph FAMILY               draw a communication graph, and report how fast a team agrees
   claims FIGURE              reproduce a figure of a paper, and judge its claims
-  list                       list every name: algorithms, environments, graphs, faults, loggers, figures
+  list                       list algorithms, environments, graphs, faults, loggers and figures
   completion SHELL           print a script that completes words in bash, zsh or fish
 
 Every verb takes --json (its answer for programs) and --quiet (no progress, no advice).

@@ -64,7 +64,9 @@ def spellings() -> dict[str, Spelling]:
             read_weights,
             name_of_rule,
             "RULE",
-            about("Weights of the neighbours' values in an average", [*WEIGHTS, "or module:function"]),
+            about(
+                "Weights of the neighbours' values in an average", [*WEIGHTS, "or module:function"]
+            ),
             tuple(WEIGHTS),
         ),
         "schedule": Spelling(

@@ -16,13 +16,12 @@ from coterie.algorithms import ITRPO, MATRPO
 from coterie.algorithms.trpo import matrpo
 from coterie.algorithms.trpo.consensus_admm import (
     RATIOS,
-    STEPS,
     ADMMResult,
     ADMMState,
-    DirectionCoefficients,
     FullRatios,
     LocalProblem,
 )
+from coterie.algorithms.trpo.direction_coefficients import STEPS, DirectionCoefficients
 from coterie.algorithms.trpo.joint_policy_model import TeamModel, log_probs_of, taken_by
 from coterie.centralized import CTRPO
 from coterie.envs.game import AgentSpec, Box, Discrete, JaxEnv, Observation, Timestep

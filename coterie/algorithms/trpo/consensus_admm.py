@@ -1,10 +1,8 @@
 """Consensus of MATRPO's agents on log-ratios by ADMM: their messages, and their updates.
 
 Every agent looks for its step in a span of few directions, which grows while it meets others (see
-`cg_subspace`). It tells either its log ratios, `N M` numbers in every round; or, to first order,
-those of each new direction once, and in every round how far it goes along each. What it then knows
-of a neighbour are combinations of vectors whose products with its own it knows, too: a round costs
-the same for any number of samples, and in any team in which it has as many neighbours.
+`cg_subspace`). In every round it tells its log-ratios, `N M` numbers; or, to first order, the
+coefficients of its step (see `direction_coefficients`).
 """
 
 import abc
@@ -14,14 +12,13 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
 from coterie.network import Inbox, Network, expand_mask
 from coterie.rl.cg_subspace import KrylovSubspace, Region, SubspaceStep, best, extend
 from coterie.rl.linearized_policy import LinearizedPolicy
 
 RATIOS = "log-ratios"
-STEPS = "steps"
 
 
 class LocalProblem(NamedTuple):
@@ -159,112 +156,6 @@ class FullRatios(RatioExchange):
         local = problem.local
         ratio = local.at(local.start + step.along(span.moves))[0]
         return jnp.where(jnp.isfinite(jnp.sum(ratio)), ratio, 0.0)
-
-
-class DirectionCoefficients(RatioExchange):
-    """Log-ratios to first order: of each direction once, then the coefficients of steps.
-
-    With each of `K` directions come `R = 2 L` vectors: it as each of `L` neighbours was told, for a
-    channel may have changed it, then each neighbour's as it was heard. Ties are of combinations,
-    `[K, R]`. A direction that did not come across a link is not in what its ends tell each other:
-    they do not agree on it, not in this update.
-
-    vectors: `[K R, M N]`; 0 for what is not there. As in a span, they are not read between the
-             finding of a direction and its writing.
-    pulls:   `mean(r . r')` of each own direction and each of them.
-    gains:   `mean(gain . r)` of the own directions.
-    known:   which directions of both ends a link has brought across.
-    """
-
-    vectors: Float[Array, "KR MN"]
-    pulls: Float[Array, "K KR"]
-    gains: Float[Array, " K"]
-    known: Bool[Array, "L K"]
-
-    @classmethod
-    def fresh(
-        cls, problem: LocalProblem, span: KrylovSubspace, network: Network
-    ) -> tuple["DirectionCoefficients", ADMMCarry]:
-        places, links = len(span.moves), len(network.neighbor)
-        count = places * 2 * links
-        vectors, pulls = jnp.zeros((count, problem.gain.size)), jnp.zeros((places, count))
-        ties = ADMMState.fresh(links, (places, 2 * links))
-        known = jnp.zeros((links, places), bool)
-        return cls(vectors, pulls, jnp.zeros(places), known), ADMMCarry(
-            SubspaceStep.none(span), ties, network
-        )
-
-    def whole(self, problem: LocalProblem, vector: Float[Array, "K R"]) -> Float[Array, "T G N"]:
-        return (jnp.ravel(vector) @ self.vectors).reshape(problem.gain.shape)
-
-    def add_directions(
-        self,
-        problem: LocalProblem,
-        span: KrylovSubspace,
-        places: Int[Array, " P"],
-        network: Network,
-    ) -> tuple["DirectionCoefficients", Network]:
-        own, links = span.ratio[places], len(network.neighbor)
-        both, mask, network = _spread(own, network)
-        if problem.local.both is not None:
-            links_of = both.swapaxes(1, 2).reshape(2, len(places), links, *problem.gain.shape)
-            both = problem.common(links_of).reshape(2, len(places), links, -1).swapaxes(1, 2)
-        new = jnp.moveaxis(both.reshape(-1, *own.shape), 0, 1).reshape(-1, problem.gain.size)
-        weight = jnp.broadcast_to(problem.local.weight, problem.gain.shape).ravel()
-        first, place = 2 * links * places[0], places[0]
-        vectors = _put(self.vectors, new, first, 0)
-        # The many vectors on the left: the other way round XLA takes ten times as long.
-        pulls = _put(self.pulls, span.ratio @ (weight * new).T, first, 1)
-        pulls = _put(pulls, (vectors @ (weight * own).T).T, place, 0)
-        gains = span.gains(problem.local, problem.gain)
-        across = jnp.broadcast_to(mask[:, None], (links, len(places)))
-        return DirectionCoefficients(
-            vectors, pulls, gains, _put(self.known, across, place, 1)
-        ), network
-
-    def round(self, problem: LocalProblem, span: KrylovSubspace, meeting: ADMMCarry) -> ADMMCarry:
-        ties = meeting.ties
-        pulled = self.pulls @ jnp.ravel(ties.pull(problem.penalty))
-        step = best(span, self.gains + pulled, problem.region)
-        heard, network = meeting.network.neighbors(step.share, STEPS)
-        count = len(self.known)
-        nothing, link = jnp.zeros((count, *ties.dual.shape)), jnp.arange(count)
-        said = nothing.at[link, :, link].set(jnp.where(self.known, heard.sent, 0.0))
-        values = jnp.where(self.known, heard.received, 0.0)
-        values = nothing.at[link, :, count + link].set(values)
-        heard = heard._replace(sent=said, received=values)
-        return ADMMCarry(step, ties.after(heard, problem.penalty), network)
-
-    def ratio(
-        self, problem: LocalProblem, span: KrylovSubspace, step: SubspaceStep
-    ) -> Float[Array, "T G N"]:
-        return step.along(span.ratio).reshape(problem.gain.shape)
-
-
-def _spread(
-    own: Float[Array, "P MN"], network: Network
-) -> tuple[Float[Array, "2 L P MN"], Bool[Array, " L"], Network]:
-    """Exchange vectors: the own as each neighbour was told, theirs as heard, and on which links.
-
-    They are told as often as it takes for all to hear them, all but surely.
-    """
-
-    def tell(carry: tuple[Network, Array, Array], _: None) -> tuple[tuple, None]:
-        network, both, mask = carry
-        heard, network = network.neighbors(own, RATIOS)
-        new = jnp.stack([jnp.broadcast_to(heard.sent, heard.received.shape), heard.received])
-        both = jnp.where(expand_mask(heard.arrived, heard.received), new, both)
-        return (network, both, mask | heard.arrived), None
-
-    links = len(network.neighbor)
-    start = network, jnp.zeros((2, links, *own.shape)), jnp.zeros(links, bool)
-    (network, both, mask), _ = jax.lax.scan(tell, start, None, network.rounds_to_deliver)
-    return both, mask, network
-
-
-def _put(array: Array, new: Array, first: Int[Array, ""], axis: int) -> Array:
-    """Array with `new` written from index `first` on."""
-    return jax.lax.dynamic_update_slice_in_dim(array, new, first, axis)
 
 
 class ADMMResult(NamedTuple):

@@ -9,13 +9,12 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from coterie.algorithms.base.algorithm import Information, Metrics, Trajectory
 from coterie.algorithms.trpo.consensus_admm import (
     RATIOS,
-    STEPS,
     ADMMResult,
-    DirectionCoefficients,
     FullRatios,
     LocalProblem,
     solve_admm,
 )
+from coterie.algorithms.trpo.direction_coefficients import STEPS, DirectionCoefficients
 from coterie.algorithms.trpo.joint_policy_model import TeamModel, log_probs_of, taken_by
 from coterie.algorithms.trpo.trust_region import TRPOState, TrustRegion
 from coterie.bounds import Above, AtLeast, Between
