@@ -609,8 +609,6 @@ def test_alone_it_is_trpo():
     np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
-# Deep, because XLA's older code generator rounds two uses of one draw differently.
-@pytest.mark.deep
 def test_the_ends_of_a_link_compare_ratios_of_the_same_numbers():
     """An action beyond the ends is done, and seen, at the end; who drew it judges that, too."""
     env = Babble(((2, 2),) * 3, box=True)
