@@ -39,6 +39,7 @@ from coterie.envs import ENVS
 from coterie.envs.game import Env
 from coterie.envs.host.factory import PETTINGZOO
 from coterie.errors import ConfigError, require, unknown
+from coterie.internal.extras import install
 from coterie.internal.parse_spec import imported, path_of
 from coterie.internal.parts import read
 
@@ -194,9 +195,7 @@ def _pettingzoo(factory: str) -> Env:
     try:
         from coterie.envs.pettingzoo import PettingZooEnv
     except ImportError:
-        raise ConfigError(
-            "this environment needs PettingZoo: pip install 'coterie[pettingzoo]'."
-        ) from None
+        raise ConfigError(f"this environment needs PettingZoo: {install('pettingzoo')}.") from None
     return PettingZooEnv(factory)
 
 

@@ -49,7 +49,9 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:
     hint = (
         f"did you mean {' or '.join(map(repr, near))}?" if near else f"known: {', '.join(names)}."
     )
-    return ConfigError(f"unknown {kind} {name!r}: {hint} `coterie list` shows all.")
+    options = kind in ("option", "key")
+    shown = "`coterie train ALGORITHM ENV --help`" if options else "`coterie list`"
+    return ConfigError(f"unknown {kind} {name!r}: {hint} {shown} shows all.")
 
 
 def require(condition: bool, sentence: str, error: type[CoterieError] = ConfigError) -> None:

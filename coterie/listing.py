@@ -7,14 +7,15 @@ from coterie.catalogue import ABOUT, ALGORITHMS, ENVS, PETTINGZOO
 from coterie.claims.catalogue import FIGURES
 from coterie.graph import FAMILIES, WEIGHTS
 from coterie.network import CHANNELS, SCHEDULES
+from coterie.rl.models import Model
 from coterie.training.loggers import LOGGERS
 
 
 def names() -> dict[str, dict[str, str]]:
     """List every name by its kind, each with a sentence on what it stands for.
 
-    The kinds are algorithms, environments, graphs, weights, schedules, channels, loggers and
-    figures.
+    The kinds are algorithms, environments, models, graphs, weights, schedules, channels, loggers
+    and figures.
 
     >>> names()["algorithms"]["ippo"]
     'Independent PPO with clipped ratios.'
@@ -25,6 +26,7 @@ def names() -> dict[str, dict[str, str]]:
     return {
         "algorithms": {name: ABOUT[name] for name in ALGORITHMS},
         "environments": summaries(ENVS) | any_environment,
+        "models": summaries(Model.KINDS),
         "graphs": summaries(FAMILIES),
         "weights": summaries(WEIGHTS),
         "schedules": summaries(SCHEDULES),

@@ -315,6 +315,14 @@ BAD = {
         [*TRAIN, "--lr", "5"],
         "unknown option --lr (did you mean --actor-lr or --critic-lr?); see coterie train",
     ),
+    "the field's other words": (
+        [*TRAIN, "--gamma", "0.9"],
+        "unknown option --gamma (did you mean --discount?)",
+    ),
+    "no near word": (
+        [*TRAIN, "--n-steps", "128"],
+        "unknown option --n-steps (did you mean --rollout-length?)",
+    ),
     "graph": ([*TRAIN, "--graph", "rign"], "unknown graph 'rign': did you mean 'ring'"),
     "no such family": (["graph", "toros"], "unknown graph 'toros': did you mean 'torus'"),
     "no family": (["graph", "--agents", "3"], "usage: coterie graph FAMILY --agents N"),

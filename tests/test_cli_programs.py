@@ -79,6 +79,16 @@ def test_every_algorithm_comes_back_from_its_file(name, here):
     assert found.settings.communication.describe() == talk.describe()
 
 
+@pytest.mark.parametrize("name", ["ippo", "mappo", "central-q"])
+def test_what_a_method_may_know_is_no_option(name, here):
+    text = config(make_algorithm(name), "random-mdp")
+    assert "information" not in text
+    table = "[algorithm.information]\nstate = true\n"
+    (here / "a.toml").write_text(text.replace("[env]", f"{table}[env]"))
+    with pytest.raises(ConfigError, match=f"information is no option: what {name} may know is"):
+        read_config("a.toml")
+
+
 def test_what_is_none_is_written_as_a_word(here):
     assert Settings() and make_algorithm("itrpo").line_search_steps is not None
     value = make_algorithm("itrpo", line_search_steps=None)

@@ -16,7 +16,7 @@ import examples.own_channel as own_channel
 import examples.own_graph as own_graph
 from coterie import Channel, Commons, Communication, Family, Schedule, Settings, cli, train
 from coterie.errors import ConfigError, GraphError, RunError
-from coterie.graph import Complete, Grid, Ring, from_adjacency, lazy, metropolis
+from coterie.graph import Complete, Grid, Ring, from_adjacency, graph_of, lazy, metropolis
 from coterie.internal.parse_spec import signatures
 from coterie.network import (
     CHANNELS,
@@ -36,6 +36,8 @@ from coterie.network import (
     read_channel,
     read_schedule,
 )
+from coterie.rl.bodies import Layers
+from coterie.rl.models import MLP, Model
 from coterie.training.loggers.table import read_table
 from coterie.training.loop import dry_run
 from coterie.training.run import new_run, open_run
@@ -84,6 +86,30 @@ class Wrong(Schedule):
 
     def graphs(self, graph):
         return (from_adjacency(np.zeros((3, 3))),)
+
+
+@dataclass(frozen=True)
+class Beyond(Family):
+    """A ring that forgets where it ends."""
+
+    def links(self, size):
+        return [(i, i + 1) for i in range(size)]
+
+
+class Narrow(Layers):
+    """Dense layers that declare too few features."""
+
+    @property
+    def width(self):
+        return 3
+
+
+@dataclass(frozen=True)
+class Narrowing(Model):
+    """A model whose bodies say a wrong width."""
+
+    def build(self, key, inputs):
+        return Narrow(MLP((8,)).build(key, inputs).layers, "relu")
 
 
 class Undressed(Channel):
@@ -198,6 +224,18 @@ for text in sys.argv[1:]:
     except CoterieError as error:
         print(error)
 """
+
+
+def test_a_family_that_links_who_is_not_there_gets_a_sentence():
+    sentence = "Beyond links agents 3 and 4, but 4 agents are numbered 0 to 3"
+    with pytest.raises(GraphError, match=sentence):
+        graph_of(Beyond(), 4)
+
+
+def test_a_network_of_another_width_than_it_says_gets_a_sentence():
+    sentence = "Narrowing: step gives 8 features, but width is 3"
+    with pytest.raises(ConfigError, match=sentence):
+        dry_run(new_run(coterie.IPPO(actor=Narrowing()), Commons(agents=4), Settings(), "unused"))
 
 
 def test_values_of_another_kind_get_one_sentence():

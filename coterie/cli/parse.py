@@ -43,12 +43,35 @@ def _require_known(groups: Sequence[Node], given: Mapping[str, Given]) -> None:
             raise Misspelled(f"unknown option {each.typed}{_meant(name, known)}")
 
 
+ELSEWHERE = {
+    "gamma": ("discount",),
+    "lam": ("gae-lambda",),
+    "learning-rate": ("lr", "actor-lr", "critic-lr"),
+    "n-steps": ("rollout-length",),
+    "num-steps": ("rollout-length",),
+    "n-epochs": ("epochs",),
+    "num-minibatches": ("minibatches",),
+    "total-timesteps": ("steps",),
+    "total-steps": ("steps",),
+    "n-envs": ("num-envs",),
+    "clip-range": ("clip-eps",),
+    "clip-coef": ("clip-eps",),
+    "ent-coef": ("entropy-coef",),
+    "log-dir": ("folder",),
+    "output-dir": ("folder",),
+    "net-arch": ("actor.hidden-sizes", "critic.hidden-sizes"),
+    "hidden-size": ("actor.hidden-sizes", "critic.hidden-sizes"),
+}
+"""Options by the names that other libraries give them."""
+
+
 def _meant(name: str, known: Sequence[str]) -> str:
     """Return names that may be meant: near ones, their last parts, or those with these initials."""
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+    usual = [one for one in ELSEWHERE.get(name.rpartition(".")[2], ()) if one in known]
+    near = [] if usual else difflib.get_close_matches(name, known, n=3, cutoff=0.6)
     ends = [one for one in known if one.endswith((f".{name}", f"-{name}"))]
     starts = [one for one in known if _initials(one) == name.rpartition(".")[2]]
-    found = list(dict.fromkeys([*starts, *ends, *near]))[:4]
+    found = list(dict.fromkeys([*usual, *starts, *ends, *near]))[:4]
     return f" (did you mean {' or '.join(f'--{one}' for one in found)}?)" if found else ""
 
 

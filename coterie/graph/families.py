@@ -57,5 +57,11 @@ def graph_of(kind: Graph | Family, size: int, weights: Weighting = metropolis) -
         return kind
     linked = np.zeros((size, size), bool)
     for i, j in kind.links(size):
+        require(
+            min(i, j) >= 0 and max(i, j) < size,
+            f"{type(kind).__name__} links agents {i} and {j}, but {size} agents are numbered 0 to "
+            f"{size - 1}.",
+            GraphError,
+        )
         linked[i, j] = linked[j, i] = i != j
     return from_adjacency(linked, weights)

@@ -13,7 +13,7 @@ Weighting = Rule | np.ndarray | str
 
 
 def metropolis(adjacency: Bool[np.ndarray, "N N"]) -> Float[np.ndarray, "N N"]:
-    """`w_ij = 1 / (1 + max(d_i, d_j))` on links: needs the degrees of the two ends only.
+    """`c_ij = 1 / (1 + max(d_i, d_j))` on links: needs the degrees of the two ends only.
 
     >>> metropolis(np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], bool)).round(3).tolist()
     [[0.667, 0.333, 0.0], [0.333, 0.333, 0.333], [0.0, 0.333, 0.667]]
@@ -23,12 +23,12 @@ def metropolis(adjacency: Bool[np.ndarray, "N N"]) -> Float[np.ndarray, "N N"]:
 
 
 def max_degree(adjacency: Bool[np.ndarray, "N N"]) -> Float[np.ndarray, "N N"]:
-    """`w_ij = 1 / (1 + d_max)` on links (Li & Jia, Lemma 2): needs the largest degree of all."""
+    """`c_ij = 1 / (1 + d_max)` on links (Li & Jia, Lemma 2): needs the largest degree of all."""
     return _with_own(adjacency / (1.0 + adjacency.sum(axis=1).max(initial=0)))
 
 
 def uniform(adjacency: Bool[np.ndarray, "N N"]) -> Float[np.ndarray, "N N"]:
-    """`w_ij = 1 / N` on links: on a complete graph one round is the centralised average."""
+    """`c_ij = 1 / N` on links: on a complete graph one round is the centralised average."""
     return _with_own(adjacency / float(len(adjacency)))
 
 

@@ -25,7 +25,7 @@ from coterie.network.schedules import Schedule, Static
 
 @dataclass(frozen=True)
 class Communication:
-    """A graph, its weights' rule, its schedule in time, and what can happen to messages.
+    """For methods that send messages: graph, weights, schedule, and faults of messages.
 
     >>> from coterie.network import LinkDropout
     >>> Communication(channels=(LinkDropout(0.3),)).among(4).degrees.tolist()

@@ -105,7 +105,7 @@ class Network(eqx.Module):
     def mix(self, value: PyTree, payload: str) -> tuple[PyTree, "Network"]:
         """The weighted average of `value` over this agent and its neighbours.
 
-        `x_i + g sum_j w_ij (m_j - m_i)` over the neighbours `j` that are heard, with `m` what is
+        `x_i + g sum_j c_ij (m_j - m_i)` over the neighbours `j` that are heard, with `m` what is
         said: the values themselves and `g = 1`, unless a channel changes them. So the weight of one
         that is not heard goes to the agent's own value, and symmetric weights keep the mean of all.
         No gradient flows through a message.

@@ -10,6 +10,7 @@ from typing import Annotated, Any, NamedTuple
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Key
 
 from coterie.bounds import AtLeast
@@ -77,7 +78,18 @@ class Model(Part, abc.ABC):
         self, key: Key[Array, ""], inputs: Inputs, body: Body, outputs: int, gain: float
     ) -> Dense:
         """A fresh last layer, for `outputs` numbers."""
+        self._require_width(inputs, body)
         return Dense.init(key, body.width, outputs, gain)
+
+    def _require_width(self, inputs: Inputs, body: Body) -> None:
+        """Raise `ConfigError` unless a body has as many features as it declares."""
+        memory = jax.tree.map(lambda x: x[None], body.start())
+        features, _ = jax.eval_shape(body.step, jnp.zeros((1, inputs.size)), memory)
+        require(
+            features.shape[-1] == body.width,
+            f"{type(self).__name__}: step gives {features.shape[-1]} features, but width is "
+            f"{body.width}.",
+        )
 
     def fuse(self, keys: Key[Array, "2"], inputs: Inputs, actions: int) -> Fused:
         """The start of a critic of `actions` numbers: here they join the features of a body."""

@@ -11,7 +11,7 @@ import tomli_w
 
 from coterie.algorithms import Algorithm
 from coterie.bounds import Option, options_of
-from coterie.catalogue import make_algorithm, make_env
+from coterie.catalogue import ALGORITHMS, make_algorithm, make_env
 from coterie.envs.game import Env
 from coterie.errors import ConfigError, CoterieError, require, unknown
 from coterie.internal.parts import Part, kind_of, part_of
@@ -39,8 +39,11 @@ class Config:
     def to_toml(self) -> str:
         """The file that `read_config` reads; a folder is left out, as a run needs a new one."""
         run = self.run.describe()
+        rule = dict(run["algorithm"])
+        if self.method in ALGORITHMS:  # part of what the name stands for, and no option
+            rule.pop("information", None)
         told = {
-            "algorithm": _written(type(self.algorithm), run["algorithm"]),
+            "algorithm": _written(type(self.algorithm), rule),
             "env": _written(type(self.env), run["env"]),
             "settings": _written(Settings, run["settings"]),
             "output": {"loggers": list(self.loggers), "plots": self.plots},
@@ -80,6 +83,10 @@ def _named(path: str | Path, told: Mapping[str, Any], section: str, make: Any) -
     name = fields.pop("name", None)
     require(isinstance(name, str), f'{path}: [{section}] has no name: write name = "...".')
     where = f"[{section}]"
+    require(
+        name not in ALGORITHMS or "information" not in fields,
+        f"{path}: {where} information is no option: what {name} may know is part of its name.",
+    )
     preset = _within(path, where, lambda: make(name))
     return name, _within(path, where, lambda: make(name, **_read(type(preset), fields)))
 

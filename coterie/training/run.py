@@ -111,7 +111,8 @@ class Run:
         """Raise `RunError` if the folder is in use."""
         require(
             not self.folder.exists() or (self.folder.is_dir() and not any(self.folder.iterdir())),
-            f"{self.folder} already exists: choose another --folder, or `coterie resume` it.",
+            f"{self.folder} already exists: choose another folder, or continue the run in it with "
+            f"`coterie resume {self.folder}`.",
             RunError,
         )
 

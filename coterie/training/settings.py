@@ -24,7 +24,7 @@ class Settings:
     communication: Communication = Communication()
     """Graph, schedule and channels of the run."""
     updates_per_block: Annotated[int, AtLeast(1)] = 10
-    """Updates compiled into one block; the host looks in between blocks."""
+    """Updates in one compiled block. Metrics, checkpoints and Ctrl-C come between blocks."""
     num_evals: Annotated[int, AtLeast(1, "the end counts")] = 20
     """Number of evaluations: evenly spread over the run, the end included, and one more before
     it learns."""

@@ -3,7 +3,9 @@
 from typing import NamedTuple
 
 from coterie.algorithms import Algorithm
+from coterie.envs.checks.shapes import faulty_shapes
 from coterie.envs.game import Env, VectorEnv
+from coterie.envs.timestep import PureEnv
 from coterie.errors import EnvError, require
 from coterie.network import Communication
 from coterie.training.fit import CENTER, require_fit
@@ -54,6 +56,7 @@ def set_up(run: Run) -> Setup:
     """
     algorithm, env, settings = run.algorithm, run.played, run.settings
     algorithm.check(settings.num_envs)
+    _require_playable(run.env)
     _require_files(env.names)
     communication = CENTER if algorithm.information.central else settings.communication
     vector = env.vectorize(settings.num_envs)
@@ -61,6 +64,18 @@ def set_up(run: Run) -> Setup:
     require_fit(communication, algorithm, specs, env.names)
     judged = env.vectorize(settings.eval_episodes)
     return Setup(algorithm, env, settings, communication, vector, judged, specs)
+
+
+def _require_playable(env: Env) -> None:
+    """Raise `EnvError` if an environment of a user's own cannot be played as it declares."""
+    own = not type(env).__module__.startswith("coterie.")
+    faults = faulty_shapes(env) if own and isinstance(env, PureEnv) else []
+    name = type(env).__name__
+    require(
+        not faults,
+        f"{name} cannot be played: {''.join(faults[:1])} `coterie check` looks at the rest.",
+        EnvError,
+    )
 
 
 def _require_files(names: tuple[str, ...]) -> None:

@@ -18,6 +18,9 @@ from coterie.envs.check import check_env
 from coterie.envs.game import Env, JaxEnv, Timestep
 from coterie.envs.pettingzoo import PettingZooEnv
 from coterie.errors import ConfigError, EnvError
+from coterie.training.loop import dry_run
+from coterie.training.run import new_run
+from coterie.training.settings import Settings
 from coterie.types import AgentSpec, Box, Discrete, Observation
 
 
@@ -309,6 +312,12 @@ class Walk(JaxEnv):
     def few_rewards(self, state, timestep):
         return state, timestep._replace(reward=timestep.reward[:2])
 
+    def four_values(self, state, timestep):
+        return state, timestep.view, timestep.reward, timestep.truncated
+
+    def bare_view(self, state, timestep):
+        return state, timestep.view.observation
+
     def number_flags(self, state, timestep):
         return state, timestep._replace(terminated=timestep.terminated.astype(jnp.int32))
 
@@ -415,6 +424,8 @@ class Choosy(Walk):
 JAX = {
     "branches": "step cannot be compiled: it needs the value of an array .*Bool",
     "raises": "step raised ValueError: no such lamp",
+    "four_values": r"step must return \(state, Timestep\(...\)\), not 4 values",
+    "bare_view": r"step must return \(state, Timestep\(...\)\), not another kind",
     "few_rewards": r"step: the reward has shape \(2,\), not \(3,\)",
     "number_flags": "step: terminated is int32, not bool",
     "scalar_flags": r"step: truncated has shape \(\), not \(3,\)",
@@ -443,6 +454,13 @@ def test_sound_games_in_jax_have_nothing_to_report(env):
 @pytest.mark.parametrize("fault", JAX)
 def test_each_fault_of_a_game_in_jax_is_seen(fault):
     assert_one(check_env(Walk(fault), longest=300), JAX[fault])
+
+
+@pytest.mark.parametrize("fault", ["longer", "few_rewards", "branches"])
+def test_what_does_not_fit_is_not_trained_in(fault):
+    with pytest.raises(EnvError, match=f"Walk cannot be played: {JAX[fault]}") as refused:
+        dry_run(new_run("ippo", Walk(fault), Settings(), "unused"))
+    assert str(refused.value).endswith("`coterie check` looks at the rest.")
 
 
 def test_a_key_that_is_not_used_is_seen():

@@ -72,7 +72,7 @@ class Proximal(Algorithm):
     epochs: Annotated[int, AtLeast(1)] = 5
     """Passes over the experience in one update."""
     minibatches: Annotated[int, AtLeast(1)] = 4
-    """Parts that the environments are dealt into; one gradient step for each part."""
+    """Minibatches of an epoch. Each holds whole environments, so it has to divide their number."""
     actor_lr: Annotated[float, Above(0)] = 5e-4
     """Adam's step size for the policy."""
     critic_lr: Annotated[float, Above(0)] = 5e-4
@@ -84,7 +84,7 @@ class Proximal(Algorithm):
     entropy_coef: Annotated[float, AtLeast(0)] = 0.01
     """Weight of the policy's entropy in its objective."""
     max_grad_norm: Annotated[float, Above(0, infinite=True)] = 10.0
-    """Largest norm of each network's gradient."""
+    """Gradient clipping by global norm, for each network."""
     value_clip: Annotated[float | None, Above(0)] = None
     """Largest change of a value from the old one in an update; no limit by default."""
     actor: Model = MLP()

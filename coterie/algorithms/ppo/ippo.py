@@ -23,7 +23,7 @@ class IPPO(Proximal):
     """
 
     clip_eps: Annotated[float, Above(0, infinite=True)] = 0.2
-    """Clipping range of the ratio of new to old policy, beyond which its gradient is zero."""
+    """Epsilon of PPO's `clip(ratio, 1 - epsilon, 1 + epsilon)`."""
     information: Information = Information()
     """Declaration of what it may know: its own; MAPPO's critics know state and team reward."""
 

@@ -16,13 +16,19 @@ from coterie.types import Observation
 def faulty_shapes(env: PureEnv) -> list[str]:
     """Return the faults found before a step is played; an environment with one cannot be played."""
     try:
-        state, view = jax.eval_shape(env.reset, jax.random.key(0))
+        made = jax.eval_shape(env.reset, jax.random.key(0))
     except Exception as error:
         return [_untraceable("reset", error)]
+    if fault := _no_pair("reset", made, Observation):
+        return [fault]
+    state, view = made
     try:
-        after, timestep = jax.eval_shape(env.step, state, any_action(env))
+        made = jax.eval_shape(env.step, state, any_action(env))
     except Exception as error:
         return [_untraceable("step", error)]
+    if fault := _no_pair("step", made, Timestep):
+        return [fault]
+    after, timestep = made
     return [
         *_view_faults("reset", env, view),
         *_view_faults("step", env, timestep.view),
@@ -48,6 +54,14 @@ def _untraceable(what: str, error: Exception) -> str:
         f"{what} cannot be compiled: it needs the value of an array while it is traced "
         f"({type(error).__name__}); use jnp.where or jax.lax.cond for if, and jnp for np."
     )
+
+
+def _no_pair(what: str, made: Any, kind: type) -> str | None:
+    """Return the fault of a result that is not a state and a value of this kind."""
+    if isinstance(made, tuple) and len(made) == 2 and isinstance(made[1], kind):
+        return None
+    found = f"{len(made)} values" if isinstance(made, tuple) and len(made) != 2 else "another kind"
+    return f"{what} must return (state, {kind.__name__}(...)), not {found}."
 
 
 def _view_faults(what: str, env: PureEnv, view: Observation) -> Iterator[str]:

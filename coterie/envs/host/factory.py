@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from coterie.errors import EnvError, require
+from coterie.internal.extras import install
 
 Options = tuple[tuple[str, Any], ...]
 
@@ -79,8 +80,7 @@ def _module(path: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name in EXTRA:
             raise EnvError(
-                f"{path} needs {error.name}, which is not installed: "
-                "pip install 'coterie[pettingzoo]'."
+                f"{path} needs {error.name}, which is not installed: {install('pettingzoo')}."
             ) from None
         if error.name is not None and (path == error.name or path.startswith(error.name + ".")):
             raise _NoModule(_no_module(path)) from None

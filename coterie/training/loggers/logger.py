@@ -6,6 +6,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 
 from coterie.errors import require
+from coterie.internal.extras import install
 from coterie.training.metrics import Row
 from coterie.training.run import Run
 
@@ -58,7 +59,7 @@ def require_extra(logger: str, package: str) -> None:
     """Raise `ConfigError` if the package that a logger writes with is not installed."""
     require(
         importlib.util.find_spec(package) is not None,
-        f"the logger {logger} needs the package {package}: pip install 'coterie[{logger}]'.",
+        f"the logger {logger} needs the package {package}: {install(logger)}.",
     )
 
 
