@@ -20,7 +20,7 @@ from coterie.graph import from_adjacency, from_networkx
 
 @dataclass(frozen=True)
 class Wheel(coterie.Family):
-    """A ring around agent 0, which is linked to every so-maniest on it."""
+    """A ring around agent 0, which has a link to every `step`-th agent on it."""
 
     step: int = 1
     """Which agents on the ring have a spoke: 2 is every second."""
