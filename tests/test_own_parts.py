@@ -15,6 +15,7 @@ import coterie
 import examples.own_channel as own_channel
 import examples.own_graph as own_graph
 from coterie import Channel, Commons, Communication, Family, Schedule, Settings, cli, train
+from coterie.envs import JaxEnv
 from coterie.errors import ConfigError, GraphError, RunError
 from coterie.graph import Complete, Grid, Ring, from_adjacency, graph_of, lazy, metropolis
 from coterie.internal.parse_spec import signatures
@@ -110,6 +111,20 @@ class Narrowing(Model):
 
     def build(self, key, inputs):
         return Narrow(MLP((8,)).build(key, inputs).layers, "relu")
+
+
+@dataclass(frozen=True)
+class Half(JaxEnv):
+    """An environment without most of its methods."""
+
+    def reset(self, key):
+        raise NotImplementedError
+
+
+class Plain(Meadow):
+    """Its field is none of a dataclass."""
+
+    size: int = 9
 
 
 class Undressed(Channel):
@@ -236,6 +251,25 @@ def test_a_network_of_another_width_than_it_says_gets_a_sentence():
     sentence = "Narrowing: step gives 8 features, but width is 3"
     with pytest.raises(ConfigError, match=sentence):
         dry_run(new_run(coterie.IPPO(actor=Narrowing()), Commons(agents=4), Settings(), "unused"))
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("Half", "'tests.test_own_parts:Half' has to define specs, step"),
+        ("Plain", r"declares size and is not decorated: .* write @dataclass\(frozen=True\) above"),
+    ],
+)
+def test_an_incomplete_class_gets_a_sentence(name, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        coterie.make_env(f"tests.test_own_parts:{name}")
+
+
+def test_an_error_of_an_import_has_its_place_in_the_users_file(tmp_path, monkeypatch):
+    (tmp_path / "broken_team.py").write_text("import json\n\njson.loads('{')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigError, match=r"cannot import .*broken_team\.py, line 3\)"):
+        coterie.make_env("broken_team:Team")
 
 
 def test_values_of_another_kind_get_one_sentence():

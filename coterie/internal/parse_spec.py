@@ -2,10 +2,11 @@
 
 import dataclasses
 import importlib
+import sysconfig
 import traceback
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from coterie.errors import ConfigError, require, unknown
@@ -117,7 +118,21 @@ def imported(path: str, base: type, remedy: str = "derive it from that class") -
     found = fetched(path)
     if not (isinstance(found, type) and issubclass(found, base)):
         raise ConfigError(f"{path!r} is not a coterie {base.__name__}: {remedy}.")
+    _require_complete(path, found)
     return found
+
+
+def _require_complete(path: str, kind: type) -> None:
+    """Raise `ConfigError` if a class lacks methods, or its fields are not those of a dataclass."""
+    missing = ", ".join(sorted(getattr(kind, "__abstractmethods__", ())))
+    require(not missing, f"{path!r} has to define {missing}.")
+    decorated = "__dataclass_params__" in vars(kind) or not dataclasses.is_dataclass(kind)
+    fields = ", ".join(vars(kind).get("__annotations__", ()))
+    require(
+        decorated or not (fields or "__init__" in vars(kind)),
+        f"{path!r} declares {fields or '__init__'} and is not decorated: its options are the "
+        "fields of a dataclass, so write @dataclass(frozen=True) above it.",
+    )
 
 
 def fetched(path: str) -> Any:
@@ -132,11 +147,17 @@ def fetched(path: str) -> Any:
     except SyntaxError as error:  # says itself where it is
         raise ConfigError(f"cannot import {path!r}: SyntaxError: {error}.") from None
     except Exception as error:
-        last = traceback.extract_tb(error.__traceback__)[-1]
+        last = _place(traceback.extract_tb(error.__traceback__))
         raise ConfigError(
             f"cannot import {path!r}: {type(error).__name__}: {error} ({last.filename}, line "
             f"{last.lineno})."
         ) from None
+
+
+def _place(trace: Sequence[traceback.FrameSummary]) -> traceback.FrameSummary:
+    """Return the innermost frame outside of Python's own library and of installed packages."""
+    others = (sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"), "<")
+    return [*trace[-1:], *(frame for frame in trace if not frame.filename.startswith(others))][-1]
 
 
 def _named(
