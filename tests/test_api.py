@@ -79,6 +79,8 @@ class Bare(Pond):
 
 
 def test_unequal_actions_without_a_mask_are_refused():
-    with pytest.raises(EnvError, match="actions of different sizes, 2 to 3, and no mask"):
+    with pytest.raises(
+        EnvError, match="there is no action_mask although agents have 2 to 3 actions"
+    ):
         dry_run(new_run(small("ippo"), Bare(unequal=True), SETTINGS, "unused"))
     dry_run(new_run(small("ippo"), Pond(unequal=True), SETTINGS, "unused"))

@@ -65,7 +65,14 @@ class ProgressBar:
             )
 
     def start(self, run: Run) -> None:
-        """Do nothing: the bar is shown as long as its context."""
+        """Say how many steps will be trained for, if they are more than were asked for."""
+        settings = run.settings
+        if run.steps > settings.steps:
+            self.say(
+                f"{run.title}: {run.steps:,} steps instead of {settings.steps:,}, for blocks are "
+                f"whole: {settings.num_envs} environments x {run.algorithm.rollout_length} steps x "
+                f"{settings.updates_per_block} updates"
+            )
 
     def log(self, kind: Kind, seed: int, steps: int, row: Row) -> None:
         """Move the bar; without a terminal, a line for each evaluation stands in for it."""

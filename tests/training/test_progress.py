@@ -1,5 +1,6 @@
-"""What somebody sees who waits for a run."""
+"""Progress of a run, as a user sees it."""
 
+import dataclasses
 import io
 import signal
 
@@ -46,6 +47,19 @@ def test_without_a_terminal_there_is_a_line_for_each_evaluation():
         "dpo on tests.runs:Pond, seed 0: 48 steps, return -3.25",
         "a path/that/is/longer/than/the/terminal [red]is wide",
     ]
+
+
+def test_steps_that_are_rounded_up_are_told():
+    console, text = shown(False)
+    run = finished()
+    more = dataclasses.replace(run, settings=dataclasses.replace(run.settings, steps=241))
+    for each in (run, more):
+        with ProgressBar(each, console) as bar:
+            bar.start(each)
+    assert text() == (
+        "dpo on tests.runs:Pond: 288 steps instead of 241, for blocks are whole: 4 environments x "
+        "6 steps x 2 updates\n"
+    )
 
 
 def test_memory_is_told_where_it_is_much():
