@@ -1,5 +1,6 @@
 """A path to a factory finds it, or says in one sentence what is wrong with it."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from mpe2 import simple_spread_v3
 
 from coterie.envs.host.factory import build, resolve
 from coterie.errors import EnvError
+from coterie.internal.extras import install
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +60,7 @@ def test_a_missing_extra_names_the_command(monkeypatch):
     monkeypatch.delitem(sys.modules, "mpe2.simple_spread_v3")
     monkeypatch.setitem(sys.modules, "mpe2", None)
     with pytest.raises(
-        EnvError, match=r"which is not installed: pip install 'coterie\[pettingzoo\]'"
+        EnvError, match=rf"which is not installed: {re.escape(install('pettingzoo'))}"
     ):
         resolve("mpe2.simple_spread_v3")
 

@@ -1,6 +1,7 @@
 """Loggers: who is told, what exactly, and only once when a run goes on."""
 
 import json
+import re
 import struct
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import coterie
 from coterie.cli import main
 from coterie.errors import ConfigError, RunError
+from coterie.internal.extras import install
 from coterie.training import loop
 from coterie.training.loggers import Logger, made
 from coterie.training.loggers.table import Table, read_table
@@ -93,7 +95,7 @@ def test_a_class_in_place_of_a_logger_is_refused(tmp_path):
 @pytest.mark.parametrize("name", EXTRAS)
 def test_a_missing_package_is_named_before_anything_is_written(name, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda package: None)
-    with pytest.raises(ConfigError, match=rf"{EXTRAS[name]}: pip install 'coterie\[{name}\]'"):
+    with pytest.raises(ConfigError, match=f"{EXTRAS[name]}: {re.escape(install(name))}"):
         made(["csv", name])
 
 

@@ -2,12 +2,14 @@
 
 import dataclasses
 import json
+import re
 import struct
 
 import numpy as np
 import pytest
 
 from coterie.errors import ConfigError, NonFiniteError, RunError
+from coterie.internal.extras import install
 from coterie.internal.files import read_arrays
 from coterie.network import Traffic
 from coterie.training import loop
@@ -236,7 +238,7 @@ def scalars(event):
 def test_tensorboard_needs_its_extra(tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     run = new_run("dpo", Pond(), SETTINGS, tmp_path / "run", ("tensorboard",))
-    with pytest.raises(ConfigError, match=r"pip install 'coterie\[tensorboard\]'"):
+    with pytest.raises(ConfigError, match=re.escape(install("tensorboard"))):
         loop.train(run)
     assert not run.folder.exists()
 
