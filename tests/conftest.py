@@ -39,7 +39,7 @@ jaxtyping.install_import_hook(
 
 
 TESTS = Path(__file__).parent
-WHOLE = {TESTS, *(TESTS / part for part in ("claims", "contracts", "report", "training"))}
+WHOLE = {TESTS, *(TESTS / part for part in ("claims", "contracts", "training"))}
 """Folders of tests of whole runs and updates, which are traced a quarter faster unchecked."""
 
 

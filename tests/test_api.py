@@ -11,6 +11,7 @@ from coterie.training.loop import dry_run, held, train
 from coterie.training.programs import Programs
 from coterie.training.run import new_run
 from coterie.training.setup import set_up
+from coterie.training.state import resolve_specs
 from tests.runs import SETTINGS, Pond, small
 
 
@@ -84,3 +85,9 @@ def test_unequal_actions_without_a_mask_are_refused():
     ):
         dry_run(new_run(small("ippo"), Bare(unequal=True), SETTINGS, "unused"))
     dry_run(new_run(small("ippo"), Pond(unequal=True), SETTINGS, "unused"))
+
+
+def test_who_makes_specs_without_a_run_is_refused_too():
+    env = Bare(unequal=True)
+    with pytest.raises(EnvError, match="actions of different sizes, 2 to 3, and no mask"):
+        resolve_specs(env, env.vectorize(2), small("ippo").information)

@@ -6,6 +6,7 @@ import json
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -263,6 +264,16 @@ def test_a_network_of_another_width_than_it_says_gets_a_sentence():
 def test_an_incomplete_class_gets_a_sentence(name, sentence):
     with pytest.raises(ConfigError, match=sentence):
         coterie.make_env(f"tests.test_own_parts:{name}")
+
+
+class Named(Meadow):
+    """Complete without a decoration: it has no field of its own."""
+
+    color: ClassVar[str] = "green"
+
+
+def test_a_class_without_fields_of_its_own_needs_no_decoration():
+    assert coterie.make_env("tests.test_own_parts:Named", size=4).size == 4
 
 
 def test_an_error_of_an_import_has_its_place_in_the_users_file(tmp_path, monkeypatch):

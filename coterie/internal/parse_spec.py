@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import inspect
 import sysconfig
 import traceback
 import types
@@ -127,7 +128,8 @@ def _require_complete(path: str, kind: type) -> None:
     missing = ", ".join(sorted(getattr(kind, "__abstractmethods__", ())))
     require(not missing, f"{path!r} has to define {missing}.")
     decorated = "__dataclass_params__" in vars(kind) or not dataclasses.is_dataclass(kind)
-    fields = ", ".join(vars(kind).get("__annotations__", ()))
+    told = inspect.get_annotations(kind).items()
+    fields = ", ".join(name for name, annotation in told if "ClassVar" not in str(annotation))
     require(
         decorated or not (fields or "__init__" in vars(kind)),
         f"{path!r} declares {fields or '__init__'} and is not decorated: its options are the "
@@ -157,7 +159,8 @@ def fetched(path: str) -> Any:
 def _place(trace: Sequence[traceback.FrameSummary]) -> traceback.FrameSummary:
     """Return the innermost frame outside of Python's own library and of installed packages."""
     others = (sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"), "<")
-    return [*trace[-1:], *(frame for frame in trace if not frame.filename.startswith(others))][-1]
+    own = [frame for frame in trace if not frame.filename.startswith(others)]
+    return (own or trace)[-1]
 
 
 def _named(

@@ -70,12 +70,10 @@ def _require_playable(env: Env) -> None:
     """Raise `EnvError` if an environment of a user's own cannot be played as it declares."""
     own = not type(env).__module__.startswith("coterie.")
     faults = faulty_shapes(env) if own and isinstance(env, PureEnv) else []
-    name = type(env).__name__
-    require(
-        not faults,
-        f"{name} cannot be played: {''.join(faults[:1])} `coterie check` looks at the rest.",
-        EnvError,
-    )
+    if faults:
+        raise EnvError(
+            f"{type(env).__name__} cannot be played: {faults[0]} `coterie check` looks at the rest."
+        )
 
 
 def _require_files(names: tuple[str, ...]) -> None:

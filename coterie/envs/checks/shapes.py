@@ -58,9 +58,10 @@ def _untraceable(what: str, error: Exception) -> str:
 
 def _no_pair(what: str, made: Any, kind: type) -> str | None:
     """Return the fault of a result that is not a state and a value of this kind."""
-    if isinstance(made, tuple) and len(made) == 2 and isinstance(made[1], kind):
+    several = isinstance(made, tuple)
+    if several and len(made) == 2 and isinstance(made[1], kind):
         return None
-    found = f"{len(made)} values" if isinstance(made, tuple) and len(made) != 2 else "another kind"
+    found = f"{len(made)} values" if several and len(made) != 2 else "another kind"
     return f"{what} must return (state, {kind.__name__}(...)), not {found}."
 
 
