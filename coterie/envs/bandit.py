@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from coterie.bounds import AGENTS, AtLeast, AtMost, Between
+from coterie.bounds import AGENTS, AtLeast, AtMost
 from coterie.envs.game import AgentSpec, Box, JaxEnv, Observation, Timestep
 from coterie.errors import require
 
@@ -58,7 +58,7 @@ class ContinuousBandit(JaxEnv):
     size: Annotated[int, AtLeast(1)] = 1
     """Number of components that each agent chooses."""
 
-    conflict: Annotated[float, Between(0, 1e6, "try 1.0")] = 1.0
+    conflict: Annotated[float, AtLeast(0, "try 1.0"), AtMost(1e6)] = 1.0
     """Largest disagreement: the numbers of `c_i - a*` are drawn uniformly from within this,
     then centred; 0 to pay everyone the mean."""
 

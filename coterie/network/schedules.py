@@ -65,13 +65,13 @@ class Periodic(Schedule, name="periodic"):
     """The other graphs, or their families; `star|line` where they are spelled."""
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         require(
             isinstance(self.others, tuple),
             f"the other graphs must be a tuple, not {self.others!r}: write (Star(),).",
         )
         for other in self.others:
             require_value("another graph", other, Graph if isinstance(other, Graph) else Family)
+        super().__post_init__()
 
     def graphs(self, graph: Graph) -> tuple[Graph, ...]:
         return (graph, *(graph_of(other, graph.size) for other in self.others))
