@@ -28,10 +28,13 @@ from coterie.envs.host.sessions import ANSWERS, Sessions, count_workers, shapes
 from coterie.envs.host.workers import Workers
 from coterie.envs.painted import PaintedEpisode
 from coterie.errors import EnvError, require
+from coterie.internal.memory import require_room
 from coterie.types import AgentSpec, Box, Discrete, Observation
 
 WORKERS = 1_024
 """Most worker processes of a run."""
+WORKER, COPY = 30_000_000, 20_000
+"""Bytes that a process, and an environment in it, take at the very least."""
 DAYS = 1e6
 """Longest step, in seconds, of which a system call waits for no more than 2^31 thousandths."""
 
@@ -150,6 +153,12 @@ class HostVector(VectorEnv):
     def __init__(self, env: PettingZooEnv, copies: int):
         layout = env.layout
         number = count_workers(env.workers, copies)
+        require_room(
+            WORKER * number + COPY * copies,
+            f"{copies:,} copies of {env.factory} in {number:,} processes",
+            "lower --num-envs, --eval-episodes or --workers",
+            EnvError,
+        )
         told = (env.factory, env.arguments, layout, copies, number, env.step_timeout)
         self.copies = copies
         self.info = layout.info
