@@ -26,6 +26,8 @@ WHOLE = 2**31 - 1
 """Largest whole number that a compiled program counts to."""
 FLOAT = 3.4028234e38
 """Largest finite number of a compiled program, that of a float32."""
+RATE = 1e3
+"""Largest learning rate; no optimizer of ours goes on from a larger step."""
 AGENTS = 100_000
 """Largest team that is thought of; memory is what limits one."""
 

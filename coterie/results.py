@@ -119,9 +119,7 @@ def _sized(name: str, observation: int, action: Space) -> str:
 def score(run: Run, seed: int, episodes: int, key: int = 0) -> Scores:
     """Play `episodes` environments with a trained team."""
     vector = run.played.for_seed(seed).vectorize(episodes)
-    require_room(
-        2 * reset_bytes(vector), f"{episodes:,} episodes side by side", "lower --episodes"
-    )
+    require_room(2 * reset_bytes(vector), f"{episodes:,} episodes side by side", "lower --episodes")
     scale, greedy = action_scaling(run.played.specs), run.algorithm.deterministic_eval
 
     @jax.jit

@@ -23,7 +23,19 @@ TINY = {
 NUMBERS = (
     *("-1", "0", "-0", "1", "1e12", "1e30", "1e400", "-1e400", "nan", "-nan", "inf", "-inf"),
     *("2147483647", "2147483648", "4294967296", "9223372036854775808", "1e-320", "1e38", "1e39"),
-    *("9" * 5_000, "0x10", "1_000", "1.5", "１００", "٣", "½", "1e5.5", "1e999999999", "1,2", "[1]"),
+    *(
+        "9" * 5_000,
+        "0x10",
+        "1_000",
+        "1.5",
+        "１００",
+        "٣",
+        "½",
+        "1e5.5",
+        "1e999999999",
+        "1,2",
+        "[1]",
+    ),
 )
 WORDS = (
     *("", " ", "-", "none", "None", "true", "a" * 10_000, "\x1b[31mred", "\u202eabc", "é", "a\nb"),
@@ -33,14 +45,26 @@ WORDS = (
 )
 SPECS = (
     *("ring:", "ring:3", "ring:" + "9" * 10_000, "erdos-renyi", "erdos-renyi:2", "erdos-renyi:nan"),
-    *("erdos-renyi:0.5,seed=1e30", "erdos-renyi:0.5,0,0", "erdos-renyi:probability=1,probability=1"),
+    *(
+        "erdos-renyi:0.5,seed=1e30",
+        "erdos-renyi:0.5,0,0",
+        "erdos-renyi:probability=1,probability=1",
+    ),
     *("erdos-renyi:0.5,seed=-1", "geometric:inf", "geometric:-1", "geometric:0.5,seed=٣"),
     *("edges:", "edges:0-0", "edges:0-99999999999", "edges:0-1+", "edges:٠-١", "edges:0-1"),
     *("periodic:", "periodic:star|", "periodic:rign", "extra:2", "extra:nan", "intervals:1e30"),
     *("intervals:5,inf", "intervals:0", "links:sideways", "static:1", "loss:1.5", "loss:nan"),
     *("loss:0.3,burst=2147483648", "loss:0.3,burst=0", "delay:0", "delay:1e9", "delay:1000000000"),
     *("silence:99,0,10", "silence:0,0,99999999999999", "partition:0,10,2147483648", "noise:inf"),
-    *("partition:5,1", "quantise:1", "quantise:999", "noise:-1", "lazy", "metropolis:", "uniform:1"),
+    *(
+        "partition:5,1",
+        "quantise:1",
+        "quantise:999",
+        "noise:-1",
+        "lazy",
+        "metropolis:",
+        "uniform:1",
+    ),
 )
 STRANGERS = ("episodes", "payload", "column", "bogus", "", "N", "learning-rate", "x" * 3_000, "é")
 

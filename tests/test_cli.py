@@ -328,7 +328,10 @@ BAD = {
     "no family": (["graph", "--agents", "3"], "usage: coterie graph FAMILY --agents N"),
     "no team": (["graph", "ring"], "Missing from coterie graph ring: --agents"),
     "no one": (["graph", "ring", "--agents", "0"], "agents must be at least 1, not 0"),
-    "probability": (["graph", "erdos-renyi:2", "--agents", "3"], "graph 'erdos-renyi:2': probability must"),
+    "probability": (
+        ["graph", "erdos-renyi:2", "--agents", "3"],
+        "graph 'erdos-renyi:2': probability must",
+    ),
     "weights": (["graph", "ring", "--agents", "3", "--weights", "lasy"], "unknown weights 'lasy'"),
     "payload": (["graph", "ring", "--agents", "3", "--payload", "-1"], "payload must be at least"),
     "drawing": (["graph", "ring", "--agents", "3", "--out", "x.gif"], "cannot write 'x.gif'"),

@@ -82,6 +82,7 @@ def _about(asked: str, *surplus: str) -> None:
     more = brief(" ".join(surplus))
     require(not surplus, f"{more!r} cannot stand behind {asked}: coterie VERB --help is of a verb.")
     print(version("coterie") if asked == "--version" else USAGE)
+    sys.exit(0)
 
 
 def _open_streams() -> None:

@@ -118,7 +118,8 @@ def _legible(kind: Any, words: Sequence[str]) -> bool:
     """True unless there is no path, or a digit that only looks like 0 to 9, which Python reads."""
     parts = {bare(part) for part in (kind, *typing.get_args(kind))}
     numbers = bool(parts & {int, float}) and str not in parts
-    return not (Path in parts and "" in words) and not (numbers and not "".join(words).isascii())
+    strange = "--" in words or (Path in parts and "" in words)
+    return not strange and not (numbers and not "".join(words).isascii())
 
 
 def _wanted(kind: Any) -> str:

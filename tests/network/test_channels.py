@@ -253,7 +253,7 @@ SENTENCES = {
     "loss:1.5": "channel 'loss:1.5': probability must lie between 0 and 1, not 1.5: 0.3 loses",
     "loss:nan": "probability must be a number, not nan",
     "loss:0.3,burst=2147483648": "burst must lie between 1 and 1,000,000,000, not 2147483648",
-    "loss:0.3,burst=99999999999999": "burst must lie between 1 and 1,000,000,000, not 99999999999999",
+    "loss:0.3,burst=999999999999": "burst must lie between 1 and 1,000,000,000, not 999999",
     "silence:0,0,99999999999999": "stop_round must be at most 2,147,483,647 in size",
     "partition:0,10,2147483648": "parts must be at most 2,147,483,647 in size",
     "noise:inf": "deviation must be a finite number, not inf",
