@@ -60,7 +60,7 @@ def require_used(communication: Communication, algorithms: Mapping[str, Algorith
     require(
         talks or not told,
         f"{' and '.join(algorithms)} sends nothing to neighbors, so that {' and '.join(told)} "
-        "would do nothing: leave it out, or use a method that sends (networked-ac, f2a2-sac, matrpo).",
+        "would do nothing: leave it out, or use a method that sends (networked-ac, matrpo).",
     )
 
 
