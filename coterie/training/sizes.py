@@ -79,7 +79,7 @@ def _state(run: Run, programs: Programs) -> Share:
 
 
 def _rollout(setup: Setup, programs: Programs) -> Share:
-    """What every agent sees before and after each step, decides and is paid."""
+    """Observations of every agent before and after each step, its decisions and its rewards."""
 
     def step(team: TrainState) -> Any:
         view = own_views(team.stage.envs, team.stage.view, None)
