@@ -102,11 +102,6 @@ class ExperienceReplay(Part):
             f"a batch of {self.batch_size} is more than a replay memory of {size} holds: lower "
             "--batch-size, or raise --buffer-size.",
         )
-        require(
-            size < 2**31,
-            f"a replay memory of {size:,} steps has more places than can be numbered: lower "
-            "--buffer-size.",
-        )
 
     def learn(
         self,
