@@ -98,7 +98,10 @@ def pictures(path):
 
 def test_train_leaves_a_run_that_can_be_repeated(here, capsys):
     out = says(capsys, "train", "dpo", POND, *FIVE, "--folder", "here")
-    assert out == "here: numbers, plots, checkpoints and one policy file per agent\n"
+    result, advice = out.splitlines()
+    before, *_, after = read_table(finished().evaluations(0))["episode_return"]
+    assert result == f"here: return {after:.2f} at the end, {before:.2f} before training"
+    assert advice.startswith("coterie watch here shows the team at play")
     opened = open_run("here")
     assert opened.finished
     assert opened.env == Pond()
@@ -116,7 +119,7 @@ def test_train_leaves_a_run_that_can_be_repeated(here, capsys):
 
 def test_resume_goes_on(here, capsys):
     run = trained(here / "run", stop=2)
-    assert says(capsys, "resume", "run") == "run: done\n"
+    assert says(capsys, "resume", "run").startswith("run: return ")
     assert open_run(run.folder).finished
 
 
@@ -360,8 +363,12 @@ BAD = {
         "1,000,000,000,000,000 steps are 5,000,000,000,000 updates, more than the 2,147,483,647",
     ),
     "a long block": (
-        [*TRAIN, "--updates-per-block", "1e9"],
-        "a block of 1,000,000,000 updates of 50 steps is longer than the 2,147,483,647 steps",
+        [*TRAIN, "--steps", "6e12", "--updates-per-block", "1e9"],
+        "a block of 93,750,000 updates of 50 steps is longer than the 2,147,483,647 steps that",
+    ),
+    "a wide block": (
+        [*TRAIN, "--steps", "2e12", "--updates-per-block", "1e9"],
+        "the random keys of a block of 31,250,000 updates would take 76 GB",
     ),
     "updates_per_block": (
         [*TRAIN, "--updates-per-block", "1e30"],

@@ -57,18 +57,16 @@ def bytes_of(arrays: PyTree) -> int:
 def _require_counted(setup: Setup) -> None:
     """Raise `ConfigError` for a run with more steps in a block, or more updates, than are
     counted."""
-    settings, length = setup.settings, setup.algorithm.rollout_length
-    steps = settings.updates_per_block * (length + 1)
+    settings, blocks, length = setup.settings, setup.blocks, setup.algorithm.rollout_length
     require(
-        steps <= WHOLE,
-        f"a block of {settings.updates_per_block:,} updates of {length:,} steps is longer than the "
-        f"{WHOLE:,} steps that are counted: lower --updates-per-block or --rollout-length.",
+        blocks.updates <= WHOLE,
+        f"{settings.steps:,} steps are {blocks.updates:,} updates, more than the {WHOLE:,} that "
+        "are counted: lower --steps, or raise --num-envs or --rollout-length.",
     )
-    updates = settings.steps // (length * settings.num_envs)
     require(
-        updates <= WHOLE,
-        f"{settings.steps:,} steps are {updates:,} updates, more than the {WHOLE:,} that are "
-        "counted: lower --steps, or raise --num-envs or --rollout-length.",
+        blocks.longest * (length + 1) <= WHOLE,
+        f"a block of {blocks.longest:,} updates of {length:,} steps is longer than the {WHOLE:,} "
+        "steps that are counted: lower --updates-per-block or --rollout-length.",
     )
 
 
@@ -97,7 +95,7 @@ def _rollout(setup: Setup, programs: Programs) -> Share:
 
 def _keys(setup: Setup) -> Share:
     """The random keys of a block, a pair of numbers for each agent and step, made at once."""
-    updates, agents = setup.settings.updates_per_block, len(setup.names)
+    updates, agents = setup.blocks.longest, len(setup.names)
     steps = updates * (setup.algorithm.rollout_length + 1)
     return Share(
         f"the random keys of a block of {updates:,} updates",
