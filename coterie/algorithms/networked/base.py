@@ -18,7 +18,7 @@ from coterie.algorithms.base.algorithm import (
     Metrics,
     Trajectory,
 )
-from coterie.bounds import Above, AtLeast, Between
+from coterie.bounds import RATE, Above, AtLeast, AtMost, Between
 from coterie.internal.parts import Part
 from coterie.network import Network, Payload, chunked
 from coterie.rl.masked_stats import mean
@@ -141,9 +141,9 @@ class Networked(Algorithm):
     """Steps played in every environment between two updates; 1 is the paper's order."""
     discount: Annotated[float, Between(0, 1)] = 0.97
     """gamma: what a reward one step later is worth now; 1 for the average-reward form."""
-    actor_lr: Annotated[float, Above(0)] = 3e-3
+    actor_lr: Annotated[float, Above(0), AtMost(RATE)] = 3e-3
     """beta_theta: step size of the policy."""
-    critic_lr: Annotated[float, Above(0)] = 1e-3
+    critic_lr: Annotated[float, Above(0), AtMost(RATE)] = 1e-3
     """beta_omega: step size of the critic and of the mean reward."""
     actor_lr_decay: Annotated[float, Between(0, 1)] = 0.0
     """Steps fall as 1 / (1 + updates)^q; 0 for constant ones."""
