@@ -6,6 +6,7 @@ start.
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Literal
 
@@ -19,16 +20,18 @@ from coterie.envs.game import Env
 from coterie.errors import RunError, require
 from coterie.graph import Family, Graph, graph_of, read_family
 from coterie.internal.files import write_whole
+from coterie.internal.lock import hold
 from coterie.report.curve import Curve
 from coterie.report.table import summary_table, to_csv
-from coterie.results import by_bytes, curve, curves_of, film
+from coterie.results import agents_in, by_bytes, curve, curves_of, film
 from coterie.training import loop
 from coterie.training.config import Config
 from coterie.training.evaluate import Scores
 from coterie.training.loggers import Logger
 from coterie.training.memory import MemoryRun
 from coterie.training.progress import ProgressBar
-from coterie.training.run import MEMORY, Run, file_name, new_run, open_run
+from coterie.training.run import MEMORY, Run, identity, new_run, open_run, reserved
+from coterie.training.run_files import RunFiles, file_name, reading_configuration
 from coterie.training.settings import Settings
 from coterie.training.watcher import Watcher
 
@@ -60,7 +63,8 @@ def train(
     """
     names, others = _sorted(loggers)
     run = new_run(algorithm, env, settings, folder, names)
-    return _follow(run, loop.train, console, others, plots)
+    with nullcontext(run) if folder is not None else reserved(run) as run:
+        return _follow(run, loop.train, console, others, plots)
 
 
 def train_in_memory(
@@ -128,23 +132,30 @@ def train_all(
     runs: Sequence[Run], console: Console | None = None, loggers: Sequence[Logger] = ()
 ) -> bool:
     """Train the runs that are not finished, one after the other; `False` if it was stopped."""
-    begun = [run for run in runs if run.folder.exists()]
-    for run in begun:
-        _require_same(run)
-    left = [run for run in runs if run not in begun or not run.finished]
-    for run in left:
-        loop.dry_run(run)
-    for run in left:
-        _follow(run, loop.resume if run in begun else loop.train, console, loggers)
-        if not run.finished:
-            return False
-    return True
+    with ExitStack() as held:
+        for folder in {run.folder.parent for run in runs}:
+            held.enter_context(hold(folder))
+        begun = [run for run in runs if not run.unused]
+        for run in begun:
+            _require_same(run)
+        left = [run for run in runs if run not in begun or not run.finished]
+        for run in left:
+            loop.dry_run(run)
+        for run in left:
+            _follow(run, loop.resume if run in begun else loop.train, console, loggers)
+            if not run.finished:
+                return False
+        return True
 
 
 def _require_same(run: Run) -> None:
     """Raise `RunError` unless the folder holds the same run, which then goes on."""
+    same = run.configuration.is_file()
+    if same:
+        with reading_configuration(run.folder) as told:
+            same = identity(told) == identity(run.describe())
     require(
-        (run.folder / "run.json").is_file() and open_run(run.folder).owner(0) == run.owner(0),
+        same,
         f"{run.folder} already exists and is not a part of this comparison: choose another "
         "--folder.",
         RunError,
@@ -161,7 +172,7 @@ def evaluate(folder: str | Path, episodes: int = 256, key: int = 0) -> dict[int,
 
 
 def plot_runs(
-    runs: Sequence[Run],
+    runs: Sequence[RunFiles],
     path: str | Path,
     column: str = "episode_return",
     x: Axis = "steps",
@@ -169,6 +180,7 @@ def plot_runs(
 ) -> list[Curve]:
     """Curves of one column of several runs, as a picture and, beside it, a table (`.csv`).
 
+    runs:   from `open_run`, or from `read_summary`, which needs no code of a run.
     x:      the horizontal axis: environment steps, or the bytes that one agent has sent.
     labels: the runs' names; by default those of their folders, or one run's method.
 
@@ -191,18 +203,17 @@ def plot_runs(
     return curves
 
 
-def plot_run(run: Run) -> list[Path]:
+def plot_run(run: RunFiles) -> list[Path]:
     """The pictures of one run: its learning curve, and its training numbers agent by agent."""
     from coterie.report.plot import plot_panels
 
     folder = run.folder / "plots"
     plot_runs([run], folder / "return.png")
     panels = {}
-    for name in PANELS:
-        try:
-            each = curves_of(run, {f"{name}/{a}": a for a in run.played.names}, training=True)
-        except RunError:
+    for name, agents in agents_in(run, PANELS).items():
+        if not agents:
             continue  # not every algorithm has every number
+        each = curves_of(run, {f"{name}/{agent}": agent for agent in agents}, training=True)
         if any(np.any(one.values) for one in each):
             panels[name] = _merged(each)
     plot_panels(panels, folder / "agents.png", title=run.title)

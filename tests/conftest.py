@@ -21,6 +21,8 @@ os.environ.setdefault(
     "JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".cache" / "jax-tests")
 )
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+# What is trusted here is no business of who runs the tests.
+os.environ["XDG_STATE_HOME"] = str(Path(__file__).parents[1] / ".cache" / "state-tests")
 # JAX_NUMPY_RANK_PROMOTION stays as it is: bounds of shape [A] broadcast over batches on purpose.
 
 import contextlib

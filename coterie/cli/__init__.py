@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from coterie.cli.answers import QUIET, Answer
+from coterie.cli.answers import QUIET, Answer, agrees, report
 from coterie.cli.completion import completion_verb
 from coterie.cli.reports import REPORTS
 from coterie.cli.training import TRAINING
 from coterie.errors import CoterieError, CoterieWarning, unknown
+from coterie.internal.trust import decide_by
 
 USAGE = """\
 usage: coterie VERB ...
@@ -52,17 +53,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not given or given[0] in ("-h", "--help"):
         print(USAGE)
         sys.exit(0 if given else 2)
-    sys.path.insert(0, "")  # `module:Class` is looked for here, too
     try:
-        _run(given[0], given[1:])
+        with decide_by(agrees):
+            _run(given[0], given[1:])
     except CoterieError as error:
-        print(f"coterie: {error}", file=sys.stderr)
+        report(f"coterie: {error}")
         sys.exit(2)
     except BrokenPipeError:  # whoever read has heard enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        print(f"coterie: {place}{error.strerror or error}.", file=sys.stderr)
+        report(f"coterie: {place}{error.strerror or error}.")
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -99,6 +100,6 @@ def _advised(usual: Callable[..., None]) -> Callable[..., None]:
         if not issubclass(category, CoterieWarning):
             usual(message, category, *where)
         elif not QUIET.get():
-            print(f"coterie: warning: {message}", file=sys.stderr)
+            report(f"coterie: warning: {message}")
 
     return show

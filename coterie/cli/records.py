@@ -6,6 +6,14 @@ from typing import Literal
 
 
 @dataclass(frozen=True)
+class Trust:
+    """Trust in a run folder."""
+
+    trust: bool = False
+    """Run the code that its files name (module:Class, factories); read it first."""
+
+
+@dataclass(frozen=True)
 class Output:
     """Output of a run: its folder and its loggers."""
 
@@ -29,6 +37,8 @@ class Source(Training):
 
     config: Path | None = None
     """The file of `coterie config` that has the algorithm, the environment and their options."""
+    trust: bool = False
+    """Run the code that the file names (module:Class, factories); read it first."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +60,12 @@ class Nothing:
 
 
 @dataclass(frozen=True)
-class Evaluate:
+class Resume(Trust):
+    """Continue a run."""
+
+
+@dataclass(frozen=True)
+class Evaluate(Trust):
     """Play environments with a trained team."""
 
     episodes: int = 256
@@ -92,7 +107,7 @@ class Plot(Drawn):
 
 
 @dataclass(frozen=True)
-class Watch:
+class Watch(Trust):
     """Draw a trained team at play."""
 
     seed: int | None = None

@@ -8,16 +8,17 @@ from typing import Any
 
 from coterie.api import compare, resume, train
 from coterie.catalogue import make_algorithm, make_env
-from coterie.cli.answers import Answer, console
+from coterie.cli.answers import Answer, console, trusting
 from coterie.cli.options import Node, node_of
 from coterie.cli.parse import parse, parse_only
-from coterie.cli.records import Comparison, Nothing, Output, Source, Training
+from coterie.cli.records import Comparison, Output, Resume, Source, Training
 from coterie.cli.words import Given, Misspelled, scan, split
 from coterie.errors import require
 from coterie.internal.jax_config import prepare
 from coterie.report.table import summary_table, to_rich
 from coterie.training.config import Config, read_config
-from coterie.training.run import file_name, open_run
+from coterie.training.run import remember_code
+from coterie.training.run_files import file_name, read_summary
 from coterie.training.settings import Settings
 
 
@@ -43,7 +44,9 @@ def train_verb(arguments: list[str]) -> Answer:
 
 def config_verb(arguments: list[str]) -> Answer:
     """Print the options of a training as a file."""
-    text = _config("config", arguments).to_toml()
+    made = _config("config", arguments)
+    text = made.to_toml()
+    remember_code(made.run.describe())  # names that this user has typed
     return Answer(tomllib.loads(text), [text.rstrip("\n")])
 
 
@@ -77,9 +80,10 @@ def compare_verb(arguments: list[str]) -> Answer:
 def resume_verb(arguments: list[str]) -> Answer:
     """Continue a run."""
     (folder,), options = split(arguments, "resume RUN", 1)
-    parse_only("resume RUN", Nothing, options)
-    prepare(open_run(folder).settings.seeds)
-    run = resume(folder, console())
+    chosen = parse_only("resume RUN", Resume, options)
+    prepare(len(read_summary(folder).seeds))
+    with trusting(chosen.trust):
+        run = resume(folder, console())
     return Answer(
         {"folder": folder, "finished": run.finished}, [f"{folder}: done"] if run.finished else []
     )
@@ -117,7 +121,8 @@ def _from_file(names: list[str], given: Mapping[str, Given]) -> Config:
     """The configuration in a file, which the names on the command line may only repeat."""
     words = given["config"].words
     require(len(words) == 1, "--config must be one file", Misspelled)
-    told = read_config(words[0])
+    with trusting("trust" in given and not given["trust"].words):
+        told = read_config(words[0])
     both = [told.method, told.env_name]
     require(
         not names or names == both,

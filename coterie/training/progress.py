@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from coterie.internal.memory import size
+from coterie.internal.printable import printable
 from coterie.training.loggers.logger import Kind
 from coterie.training.metrics import Row
 from coterie.training.run import Run
@@ -42,7 +43,9 @@ class ProgressBar:
 
     def __enter__(self) -> "ProgressBar":
         self._task = self._bar.add_task(
-            self._run.title, total=self._run.steps * len(self._run.seeds), facts="compiling ..."
+            printable(self._run.title),
+            total=self._run.steps * len(self._run.seeds),
+            facts="compiling ...",
         )
         if self.console.is_terminal:
             self._bar.start()
@@ -89,7 +92,7 @@ class ProgressBar:
 
     def say(self, sentence: str) -> None:
         """Print a line as it is: whole, so that it can be copied."""
-        self.console.print(sentence, highlight=False, markup=False, soft_wrap=True)
+        self.console.print(printable(sentence), highlight=False, markup=False, soft_wrap=True)
 
     def stopping(self) -> bool:
         """True if the run was asked to stop, by Ctrl-C or SIGTERM."""
