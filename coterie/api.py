@@ -211,17 +211,23 @@ def plot_run(run: RunFiles) -> list[Path]:
     plot_runs([run], folder / "return.png")
     panels = {}
     for name, agents in agents_in(run, PANELS).items():
-        if not agents:
-            continue  # not every algorithm has every number
-        each = curves_of(run, {f"{name}/{agent}": agent for agent in agents}, training=True)
+        try:
+            each = curves_of(run, {f"{name}/{agent}": agent for agent in agents}, training=True)
+        except RunError:
+            continue  # no episode has ended
         if any(np.any(one.values) for one in each):
             panels[name] = _merged(each)
     plot_panels(panels, folder / "agents.png", title=run.title)
     return [folder / "return.png", folder / "agents.png"]
 
 
-def watch(folder: str | Path, seed: int | None = None, episodes: int = 3) -> list[Path]:
-    """Show a trained team at play: a moving picture (GIF) and, where possible, a still (PNG)."""
+def watch(
+    folder: str | Path, seed: int | None = None, episodes: int = 3, out: str | Path | None = None
+) -> list[Path]:
+    """Show a trained team at play: a moving picture (GIF) and, where possible, a still (PNG).
+
+    out: the moving picture; by default `plots/team.gif` in the run's folder. The still lies beside.
+    """
     from coterie.report.render import show
 
     run = open_run(folder)
@@ -231,7 +237,8 @@ def watch(folder: str | Path, seed: int | None = None, episodes: int = 3) -> lis
         f"{run.folder} has seeds {run.seeds.start} to {run.seeds.stop - 1}, not {chosen}.",
         RunError,
     )
-    moving, standing = run.folder / "plots" / "team.gif", run.folder / "plots" / "team.png"
+    moving = Path(out) if out is not None else run.folder / "plots" / "team.gif"
+    standing = moving.with_suffix(".png")
     require(episodes >= 1, f"episodes must be at least 1, not {episodes}.")
     show([film(run, chosen, key) for key in range(episodes)], moving, standing, run.title)
     return [moving, standing]

@@ -174,7 +174,10 @@ def test_a_graph_is_written_as_its_matrices_and_a_class_by_its_path(tmp_path):
     whole = json.loads((tmp_path / "run" / "run.json").read_text())
     whole["settings"]["communication"] = told
     (tmp_path / "run" / "run.json").write_text(json.dumps(whole))
-    with pytest.raises(RunError, match=r"'subprocess:Popen' is not a coterie Channel"):
+    with (
+        coterie.trust_code(),
+        pytest.raises(RunError, match=r"'subprocess:Popen' is not a coterie Channel"),
+    ):
         open_run(tmp_path / "run")
 
 

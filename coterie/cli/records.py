@@ -114,3 +114,5 @@ class Watch(Trust):
     """Seed of the repetition; the first by default."""
     episodes: int = 3
     """Number of episodes."""
+    out: Path | None = None
+    """The moving picture, a .gif, with a still beside it. By default in the run's folder."""

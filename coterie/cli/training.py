@@ -17,7 +17,6 @@ from coterie.errors import require
 from coterie.internal.jax_config import prepare
 from coterie.report.table import summary_table, to_rich
 from coterie.training.config import Config, read_config
-from coterie.training.run import remember_code
 from coterie.training.run_files import file_name, read_summary
 from coterie.training.settings import Settings
 
@@ -44,9 +43,7 @@ def train_verb(arguments: list[str]) -> Answer:
 
 def config_verb(arguments: list[str]) -> Answer:
     """Print the options of a training as a file."""
-    made = _config("config", arguments)
-    text = made.to_toml()
-    remember_code(made.run.describe())  # names that this user has typed
+    text = _config("config", arguments).to_toml()
     return Answer(tomllib.loads(text), [text.rstrip("\n")])
 
 

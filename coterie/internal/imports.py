@@ -61,4 +61,4 @@ def _place(spec: ModuleSpec) -> str:
     folders = list(spec.submodule_search_locations or ())
     if spec.has_location and spec.origin:
         return os.path.abspath(spec.origin)
-    return os.path.abspath(folders[0]) if folders else str(spec.origin)
+    return os.path.abspath(folders[0]) if folders else "Python itself"

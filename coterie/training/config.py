@@ -16,7 +16,7 @@ from coterie.envs.game import Env
 from coterie.errors import ConfigError, CoterieError, require, unknown
 from coterie.internal.parts import Part, kind_of, part_of
 from coterie.internal.trust import reading
-from coterie.training.run import MEMORY, Run, new_run, require_trusted_loggers, settings_of
+from coterie.training.run import MEMORY, Run, new_run, remember_code, require_trusted_loggers, settings_of
 from coterie.training.settings import Settings
 
 NOTHING = "none"
@@ -38,8 +38,12 @@ class Config:
     folder: Path | None = None
 
     def to_toml(self) -> str:
-        """The file that `read_config` reads; a folder is left out, as a run needs a new one."""
+        """The file that `read_config` reads; a folder is left out, as a run needs a new one.
+
+        Code that it names is trusted from now on: who has it written down has it here.
+        """
         run = self.run.describe()
+        remember_code(run)
         rule = dict(run["algorithm"])
         if self.method in ALGORITHMS:  # part of what the name stands for, and no option
             rule.pop("information", None)
