@@ -16,7 +16,14 @@ from coterie.envs.game import Env
 from coterie.errors import ConfigError, CoterieError, require, unknown
 from coterie.internal.parts import Part, kind_of, part_of
 from coterie.internal.trust import reading
-from coterie.training.run import MEMORY, Run, new_run, remember_code, require_trusted_loggers, settings_of
+from coterie.training.run import (
+    MEMORY,
+    Run,
+    new_run,
+    remember_code,
+    require_trusted_loggers,
+    settings_of,
+)
 from coterie.training.settings import Settings
 
 NOTHING = "none"
