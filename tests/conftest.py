@@ -4,6 +4,7 @@ Everything here must happen before `jax` or `coterie` is imported, hence at impo
 """
 
 import os
+import tempfile
 from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -22,7 +23,8 @@ os.environ.setdefault(
 )
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 # What is trusted here is no business of who runs the tests.
-os.environ["XDG_STATE_HOME"] = str(Path(__file__).parents[1] / ".cache" / "state-tests")
+STATE = tempfile.TemporaryDirectory(prefix="coterie-state-")
+os.environ["XDG_STATE_HOME"] = STATE.name
 # JAX_NUMPY_RANK_PROMOTION stays as it is: bounds of shape [A] broadcast over batches on purpose.
 
 import contextlib

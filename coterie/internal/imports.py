@@ -8,6 +8,8 @@ from types import ModuleType
 
 PETTINGZOO = "pettingzoo:"
 """What stands before a factory's path where an environment is named."""
+INSIDE = "Python itself"
+"""The place of what has no file."""
 
 
 def load(module: str) -> ModuleType:
@@ -30,9 +32,8 @@ def origin(module: str) -> str | None:
     >>> origin("json.decoder").endswith("decoder.py"), origin("no_such_module")
     (True, None)
     """
-    loaded = sys.modules.get(module)
-    if loaded is not None:
-        return os.path.abspath(getattr(loaded, "__file__", None) or module)
+    if module in sys.modules:
+        return _file_of(sys.modules[module])
     name, folders, found = "", None, None
     for part in module.split("."):
         name = f"{name}.{part}" if name else part
@@ -42,7 +43,10 @@ def origin(module: str) -> str | None:
         found, folders = spec, list(spec.submodule_search_locations or ())
         if not folders:
             break
-    return None if found is None else _place(found)
+    if found is not None:
+        return _place(found)
+    top = sys.modules.get(module.partition(".")[0])
+    return None if top is None else _file_of(top)
 
 
 def _installed(name: str, folders: list[str] | None) -> ModuleSpec | None:
@@ -57,8 +61,13 @@ def _here(name: str) -> ModuleSpec | None:
     return PathFinder.find_spec(name, [os.getcwd()])
 
 
+def _file_of(module: ModuleType) -> str:
+    file = getattr(module, "__file__", None)
+    return os.path.abspath(file) if file else INSIDE
+
+
 def _place(spec: ModuleSpec) -> str:
     folders = list(spec.submodule_search_locations or ())
     if spec.has_location and spec.origin:
         return os.path.abspath(spec.origin)
-    return os.path.abspath(folders[0]) if folders else "Python itself"
+    return os.path.abspath(folders[0]) if folders else INSIDE

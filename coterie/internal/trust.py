@@ -102,15 +102,15 @@ def _digest(place: str) -> str:
 
 def store() -> Path:
     """The file that remembers trusted code, a line each: `$XDG_STATE_HOME/coterie/trusted.jsonl`,
-    or else in `~/.local/state`."""
+    or else in `~/.local/state`; `RuntimeError` if there is no home."""
     home = os.environ.get("XDG_STATE_HOME") or os.environ.get("LOCALAPPDATA") or "~/.local/state"
-    return Path(os.path.expanduser(home)) / "coterie" / "trusted.jsonl"
+    return Path(home).expanduser() / "coterie" / "trusted.jsonl"
 
 
 def _remembered() -> set[str]:
     try:
         return _REMEMBERED | set(store().read_text().splitlines())
-    except (OSError, UnicodeDecodeError):
+    except (OSError, RuntimeError, UnicodeDecodeError):
         return _REMEMBERED
 
 
@@ -118,7 +118,9 @@ def _remember(mark: str) -> None:
     if mark in _remembered():
         return
     _REMEMBERED.add(mark)
-    with contextlib.suppress(OSError):  # without a place of the user's own it is asked again
+    with contextlib.suppress(
+        OSError, RuntimeError
+    ):  # without a place of the user's own it is asked again
         store().parent.mkdir(parents=True, exist_ok=True)
         with store().open("a") as file:
             file.write(f"{mark}\n")
