@@ -15,6 +15,7 @@ from rich.console import Console, ConsoleOptions
 from rich.segment import Segment
 
 from coterie.internal.printable import printable
+from coterie.internal.terminal import stderr_console
 from coterie.internal.trust import trust_code
 
 QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
@@ -77,7 +78,7 @@ def trusting(given: bool) -> AbstractContextManager[None]:
 
 def console() -> Console:
     """Console for progress: standard error, or silent if `QUIET` is set."""
-    return Console(stderr=True, quiet=QUIET.get())
+    return stderr_console(QUIET.get())
 
 
 def plain(value: Any) -> Any:
