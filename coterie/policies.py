@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from coterie.errors import CoterieError, RunError, require
 from coterie.internal.files import from_arrays, read_arrays, to_arrays, write_arrays
 from coterie.internal.parts import describe, read
+from coterie.internal.trust import reading
 from coterie.rl.models import Inputs, Model
 from coterie.rl.networks import Policy
 from coterie.types import Box, Discrete, LearnerSpec, MultiDiscrete, Observation, Space
@@ -166,7 +167,8 @@ def read_policy(path: str | Path) -> tuple[Policy, PolicyMetadata]:
             f"{path} is not a policy file of this version ({FORMAT}).",
             RunError,
         )
-        about = _read_card(described)
+        with reading(path):
+            about = _read_card(described)
         like = _blank(about)
     except RunError:
         raise

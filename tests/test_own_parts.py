@@ -170,11 +170,14 @@ def test_a_graph_is_written_as_its_matrices_and_a_class_by_its_path(tmp_path):
     }
     jam = {"kind": "examples.own_channel:Jam", "share": 0.5, "every": 10}
     assert told["channels"] == [jam]
-    told["channels"][0]["kind"] = "subprocess:Popen"
+    told["channels"][0]["kind"] = "collections:Counter"
     whole = json.loads((tmp_path / "run" / "run.json").read_text())
     whole["settings"]["communication"] = told
     (tmp_path / "run" / "run.json").write_text(json.dumps(whole))
-    with pytest.raises(RunError, match=r"'subprocess:Popen' is not a coterie Channel"):
+    with (
+        coterie.trust_code(),
+        pytest.raises(RunError, match=r"'collections:Counter' is not a coterie Channel"),
+    ):
         open_run(tmp_path / "run")
 
 

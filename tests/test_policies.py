@@ -206,7 +206,7 @@ FORGED = {
         "activation",
     ),
     "an unknown model": ({"model": {"kind": "mpl"}}, "unknown Model 'mpl'"),
-    "a class that is no model": ({"model": {"kind": "subprocess:Popen"}}, "not a coterie Model"),
+    "a class of somebody": ({"model": {"kind": "subprocess:Popen"}}, "which you have not trusted"),
     "no sizes": ({"model": DENSE | {"hidden_sizes": []}}, SIZES),
     "a memory of nothing": (
         {"model": {"kind": "gru", "hidden_sizes": []}},
