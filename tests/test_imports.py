@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1] / "coterie"
-GROUND = {"errors", "bounds", "types", "internal"}
+GROUND = {"errors", "bounds", "types", "spaces", "encoding", "internal"}
 LEARNING = GROUND | {"graph", "network", "rl", "algorithms", "centralized"}
 TRAINING = LEARNING | {"envs", "catalogue", "policies", "training"}
 SHOWING = TRAINING | {"report", "results", "api"}
@@ -15,14 +15,16 @@ SHOWING = TRAINING | {"report", "results", "api"}
 MAY_IMPORT = {
     "errors": set(),
     "bounds": {"errors"},
-    "types": set(),
+    "types": {"spaces"},
+    "spaces": set(),
+    "encoding": set(),
     "internal": {"errors", "bounds"},
     "graph": {"errors", "internal"},
     "network": {"errors", "types", "graph", "internal"},
     "rl": {"errors", "bounds", "types", "internal"},
     "algorithms": {"errors", "bounds", "types", "internal", "rl", "network"},
     "centralized": {"errors", "bounds", "types", "internal", "rl", "network", "algorithms"},
-    "envs": {"errors", "bounds", "types", "internal"},
+    "envs": {"errors", "bounds", "types", "spaces", "encoding", "internal"},
     "exact": {"errors", "envs"},
     "policies": {"errors", "types", "internal", "rl"},
     "catalogue": {"errors", "internal", "algorithms", "centralized", "envs"},

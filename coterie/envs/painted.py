@@ -8,9 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
+from coterie.encoding import MASK
 from coterie.envs.game import SingleEnv, Timestep
 from coterie.envs.host.episode import Copy
-from coterie.envs.host.layout import MASK, Layout, record
+from coterie.envs.host.layout import Layout, record
 from coterie.types import Observation
 
 
