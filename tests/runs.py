@@ -23,7 +23,7 @@ from coterie.catalogue import make_algorithm
 from coterie.cli import main
 from coterie.envs.game import AgentSpec, Box, Discrete, JaxEnv, Observation, Scene, Timestep
 from coterie.errors import require
-from coterie.internal.files import read_arrays
+from coterie.internal.reading import read_arrays
 from coterie.training.checkpoint import checkpoints
 from coterie.training.loggers.table import Csv
 from coterie.training.programs import Programs

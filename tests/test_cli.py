@@ -18,8 +18,8 @@ from PIL import Image
 from coterie.cli import VERBS, main
 from coterie.envs.pettingzoo import PettingZooEnv
 from coterie.errors import CoterieWarning, advise
-from coterie.internal.files import read_json
-from coterie.policies import read_policy
+from coterie.internal.reading import read_json
+from coterie.policies import load_policy
 from coterie.training.checkpoint import checkpoints
 from coterie.training.loggers.table import read_table
 from coterie.training.programs import Programs
@@ -268,7 +268,7 @@ def test_speaker_and_listener_train_with_dpo_and_iql():
         main(["train", name, *world, "--workers", "1", *options, *TINY, "--folder", name])
         opened = open_run(name)
         assert opened.env.arguments == (("max_cycles", 6),)
-        cards = [read_policy(opened.policy_file(0, agent))[1] for agent in opened.env.names]
+        cards = [load_policy(opened.policy_file(0, agent)).metadata for agent in opened.env.names]
         assert [(c.name, c.observation, c.action.size) for c in cards] == [
             ("speaker_0", 3, 3),
             ("listener_0", 11, 5),

@@ -17,14 +17,13 @@ import coterie
 from coterie.errors import RunError
 from coterie.internal.files import (
     from_arrays,
-    read_arrays,
-    read_json,
     sweep,
     to_arrays,
     write_arrays,
     write_folder,
     write_whole,
 )
+from coterie.internal.reading import read_arrays, read_json
 from coterie.policies import load_policy
 from coterie.training.run import open_run
 

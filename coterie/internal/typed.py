@@ -125,7 +125,16 @@ def shown(told: Any) -> str:
     """A value of a stranger's file, short and without control characters.
 
     >>> shown("x" * 99)
-    "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx..."
+    "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx..."
     """
-    text = ascii(told[:50] if isinstance(told, str | list) else told)
-    return text if len(text) <= 42 else f"{text[:39]}..."
+    return f"'{legible(told, 41)}'" if isinstance(told, str) else legible(repr(told), 41)
+
+
+def legible(text: str, most: int = 120) -> str:
+    """A text of a stranger's file, short and without control characters.
+
+    >>> legible(chr(27) + "[31mred")
+    '\\\\x1b[31mred'
+    """
+    kept = text if len(text) <= most else f"{text[:most]}..."
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in kept)

@@ -15,6 +15,7 @@ from coterie.catalogue import ALGORITHMS, make_algorithm, make_env
 from coterie.envs.game import Env
 from coterie.errors import ConfigError, CoterieError, require, unknown
 from coterie.internal.parts import Part, kind_of, part_of
+from coterie.internal.reading import read_text
 from coterie.training.run import MEMORY, Run, new_run, settings_of
 from coterie.training.settings import Settings
 
@@ -57,14 +58,17 @@ class Config:
         return dataclasses.replace(made, method=self.method, env_name=self.env_name)
 
 
+MISSING = "name a file that `coterie config` wrote"
+
+
 def read_config(path: str | Path) -> Config:
     """The configuration in a file of `coterie config`; what it leaves out is as by default.
 
     Raises `ConfigError` with a sentence that names the file and the key.
     """
     try:
-        told = tomllib.loads(Path(path).read_text())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        told = tomllib.loads(read_text(Path(path), missing=MISSING))
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not a TOML file: {error}.") from None
     for section in told:
         _within(path, "the file", lambda name=section: _require_known(name, SECTIONS))

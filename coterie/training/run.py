@@ -18,10 +18,11 @@ from coterie.catalogue import algorithm_name, changed, env_name, make_algorithm,
 from coterie.envs.game import Env
 from coterie.envs.joint_agent import as_one
 from coterie.errors import ConfigError, CoterieError, RunError, require
-from coterie.internal.files import read_json, write_whole
+from coterie.internal.files import write_whole
 from coterie.internal.parts import Codec, describe
+from coterie.internal.reading import read_json
 from coterie.network import Communication
-from coterie.policies import SUFFIX
+from coterie.policies.metadata import SUFFIX
 from coterie.training.settings import Settings
 
 FORMAT = 3

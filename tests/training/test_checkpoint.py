@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from coterie.errors import RunError
-from coterie.internal.files import read_arrays
+from coterie.internal.reading import read_arrays
 from coterie.training import checkpoint, loop
 from coterie.training.checkpoint import checkpoints, load_checkpoint
 from tests.runs import SETTINGS, copied, finished, resumed, trained, trainer
