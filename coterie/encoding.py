@@ -25,11 +25,11 @@ class Encoding(abc.ABC):
     @property
     @abc.abstractmethod
     def size(self) -> int:
-        """How many numbers it gives."""
+        """Length of an encoded value."""
 
     @abc.abstractmethod
     def encode(self, value: Any, where: str) -> np.ndarray:
-        """What an environment shows as numbers `[size]`; `where` names it in errors."""
+        """Encode what an environment shows as numbers `[size]`; `where` names it in errors."""
 
     @abc.abstractmethod
     def place(self, index: int) -> str:
@@ -244,7 +244,7 @@ class Either(Encoding):
 
 
 def encoded(encoding: Encoding, value: Any, where: str = "observation") -> np.ndarray:
-    """What an environment shows as finite numbers `[size]`, float32.
+    """Encode what an environment shows as finite numbers `[size]`, float32.
 
     Raises `ValueError` that names the place of what does not fit, or is not finite.
 

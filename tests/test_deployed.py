@@ -62,7 +62,9 @@ def team_of(folder, env):
         keys = jax.random.split(jax.random.key(agent))
         policy = Policy.init(keys, MLP((4,)), Inputs.of(spec), action, gain=3.0)
         encodings = layout.seen[agent], layout.acted[agent]
-        about = policy_metadata(spec, policy, False, encodings, name=name, env="x", agent=agent, agents=2)
+        about = policy_metadata(
+            spec, policy, False, encodings, name=name, env="x", agent=agent, agents=2
+        )
         file = folder / f"{name}.safetensors"
         save_policy(file, policy, about)
         policies[name] = load_policy(file)
@@ -105,7 +107,7 @@ FAULTS = {
     "nan": ({"far": [0, np.nan, 1], "at": 2}, r"observation\['far'\]\[1\] is nan"),
     "a key less": ({"far": [0, 0, 1]}, "observation has no 'at'"),
     "a number out of range": ({"far": [0, 0, 1], "at": 1}, r"\['at'\] is 1, not one of the num"),
-    "numbers": (np.zeros(6), "observation is ndarray, not a dict of 'far', 'at'"),
+    "numbers": (np.zeros(6), "observation is ndarray, not a dict of 'at', 'far'"),
 }
 
 

@@ -428,7 +428,7 @@ def test_a_network_of_ones_own_is_in_the_policy_file(tmp_path):
         method, Meadow(size=4), Settings(**{**TINY, "num_envs": 4}), tmp_path / "run", plots=False
     )
     assert open_run(run.folder).algorithm == method
-    with pytest.raises(coterie.CoterieError, match=r"tests.*:Residual.*trust=True\) runs it"):
+    with pytest.raises(coterie.CoterieError, match=r"examples.*:Residual.*trust=True\) runs it"):
         coterie.load_policy(run.policy_file(0, "agent-0"))
     agent = coterie.load_policy(run.policy_file(0, "agent-0"), trust=True)
     assert 0 <= agent(np.zeros((4, 4, 2))) < 5

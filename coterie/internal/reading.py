@@ -212,7 +212,7 @@ def _header(path: Path, file: BinaryIO, size: int) -> tuple[dict[str, Any], int]
 
 
 def _metadata(path: Path, header: dict[str, Any]) -> tuple[Metadata, dict[str, str]]:
-    """What is said in a header, taken out of it, and the hashes of its arrays."""
+    """Metadata of a header, taken out of it, and the hashes of its arrays."""
     try:
         metadata = dict(header.pop("__metadata__"))
         sealed = metadata.pop("seal") == seal(metadata)

@@ -85,7 +85,7 @@ class PolicyMetadata:
 
     @property
     def identity(self) -> str:
-        """Whose policy it is, in words."""
+        """Identity in words."""
         name, method, env, run = map(typed.legible, (self.name, self.method, self.env, self.run))
         return (
             f"{name} (agent {self.agent} of {self.agents}) after {self.step} steps of seed "
@@ -119,7 +119,7 @@ def from_text(path: Any, said: Metadata) -> PolicyMetadata:
 
 
 def faults(about: PolicyMetadata) -> Iterator[str]:
-    """What does not fit together in the metadata of a policy, in words."""
+    """Contradictions in the metadata of a policy, in words."""
     sizes = (about.observation, *about.shape, about.agents, *_model_sizes(about.model))
     if not all(0 <= size < MOST for size in (*sizes, about.states, about.step)):
         yield f"sizes are from 0 to {MOST}, and not all of {sizes} are"

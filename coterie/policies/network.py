@@ -11,7 +11,7 @@ from coterie.rl.forward import NUMPY
 
 
 class Outputs(NamedTuple):
-    """What a network says of one step.
+    """Outputs of a network for one step.
 
     values:  the logits of actions, or their means, `[A]`.
     log_std: the logarithms of the deviations of actions that are numbers, `[A]`.
@@ -25,14 +25,14 @@ class Outputs(NamedTuple):
 
 @runtime_checkable
 class PolicyNetwork(Protocol):
-    """Protocol for what a trained policy asks of its network."""
+    """Protocol for the network of a trained policy."""
 
     def start(self) -> Any:
         """The memory at the start of an episode."""
         ...
 
     def step(self, x: np.ndarray, memory: Any) -> Outputs:
-        """What it says of an observation `[F]`."""
+        """Outputs for an observation `[F]`."""
         ...
 
 
@@ -118,7 +118,7 @@ class Network(NamedTuple):
         return () if self.cell is None else np.zeros(len(self.cell.bias_n), np.float32)
 
     def step(self, x: np.ndarray, memory: Any) -> Outputs:
-        """What it says of an observation `[F]`."""
+        """Outputs for an observation `[F]`."""
         features = forward.layers(self.body, x, NUMPY)
         if self.cell is not None:
             features = memory = forward.gated(self.cell, features, memory, NUMPY)

@@ -117,7 +117,7 @@ class JaxNetwork:
         return self._policy.body.start()
 
     def step(self, x: np.ndarray, memory: Any) -> Outputs:
-        """What it says of an observation `[F]`."""
+        """Outputs for an observation `[F]`."""
         values, log_std, memory = self._step(jnp.asarray(x), memory)
         return Outputs(np.asarray(values), None if log_std is None else np.asarray(log_std), memory)
 
