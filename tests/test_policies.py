@@ -353,11 +353,11 @@ def test_draws_are_of_the_distribution(tmp_path):
     """Frequencies within five standard errors of the probabilities; a mask takes actions away."""
     spec = LearnerSpec(1, Discrete(3))
     policy = Policy.init(jax.random.split(jax.random.key(0)), MLP(()), Inputs.of(spec), Discrete(3))
-    policy = eqx.tree_at(lambda p: p.head.bias, policy, jnp.log(jnp.array([0.5, 0.3, 0.2])))
+    policy = eqx.tree_at(lambda p: p.head.bias, policy, jnp.log(jnp.array([0.9, 0.07, 0.03])))
     loaded = saved(tmp_path, spec, policy, greedy=False)
-    for mask, chances in ((None, [0.5, 0.3, 0.2]), ([1, 0, 1], [5 / 7, 0, 2 / 7])):
+    for mask, chances in ((None, [0.9, 0.07, 0.03]), ([1, 0, 1], [30 / 31, 0, 1 / 31])):
         drawn = np.bincount([loaded([0.0], mask) for _ in range(4000)], minlength=3) / 4000
-        np.testing.assert_allclose(drawn, chances, atol=5 * 0.5 / 4000**0.5)
+        np.testing.assert_allclose(drawn, chances, atol=5 * 0.3 / 4000**0.5)
 
 
 @pytest.mark.parametrize(("acts", "square"), [("box", 0.04), ("squashed", 0.04)])
