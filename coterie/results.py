@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Key
 
 from coterie.errors import RunError, require
+from coterie.internal.memory import require_room
 from coterie.network import stack
 from coterie.policies.saving import read_policy
 from coterie.report.curve import Curve, gather
@@ -23,6 +24,7 @@ from coterie.training.play import StepKeys, play_episode, policy_player
 from coterie.training.recording import exports
 from coterie.training.run import Run
 from coterie.training.setup import set_up
+from coterie.training.sizes import reset_bytes
 
 
 def curve(
@@ -106,6 +108,7 @@ def trained_team(run: Run, seed: int) -> Policy:
 def score(run: Run, seed: int, episodes: int, key: int = 0) -> Scores:
     """Play `episodes` environments with a trained team."""
     vector = run.played.for_seed(seed).vectorize(episodes)
+    require_room(2 * reset_bytes(vector), f"{episodes:,} episodes side by side", "lower --episodes")
     scale, greedy = action_scaling(run.played.specs), run.algorithm.deterministic_eval
 
     @jax.jit
