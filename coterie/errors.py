@@ -51,7 +51,31 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:
     )
     options = kind in ("option", "key")
     shown = "`coterie train ALGORITHM ENV --help`" if options else "`coterie list`"
-    return ConfigError(f"unknown {kind} {name!r}: {hint} {shown} shows all.")
+    return ConfigError(f"unknown {kind} {brief(repr(name))}: {hint} {shown} shows all.")
+
+
+def brief(text: str, longest: int = 80) -> str:
+    """Shorten a text of a user's in the middle, and escape what a terminal would act on.
+
+    >>> brief("9" * 1000)[38:]
+    '99... (1,000 characters)'
+    >>> print(brief("red\\x1b[31m"))
+    red\\x1b[31m
+    """
+    shown = printable(text[: longest + 1], kept="")
+    if len(shown) <= longest:
+        return shown
+    return f"{shown[: longest // 2]}... ({len(text):,} characters)"
+
+
+def printable(text: str, kept: str = "\n\t") -> str:
+    """Show control characters, marks of direction and the like by their numbers, but for those
+    that are `kept`: in names from files they may command a terminal.
+
+    >>> print(printable("red\\x1b[31m team, \\u202eback"))
+    red\\x1b[31m team, \\u202eback
+    """
+    return "".join(c if c.isprintable() or c in kept else repr(c)[1:-1] for c in text)
 
 
 def require(condition: bool, sentence: str, error: type[CoterieError] = ConfigError) -> None:

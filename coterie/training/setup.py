@@ -54,6 +54,7 @@ def set_up(run: Run) -> Setup:
     algorithm.check(settings.num_envs)
     _require_playable(run.env)
     _require_files(env.names)
+    env.for_seed(run.seeds[-1])  # the last environment that is drawn has to exist, too
     communication = CENTER if algorithm.information.central else settings.communication
     vector = env.vectorize(settings.num_envs)
     specs = resolve_specs(env, vector, algorithm.information)
