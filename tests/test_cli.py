@@ -502,7 +502,7 @@ BAD = {
     "no numbers": (["plot", "untrained"], "untrained/seed-0/evaluation.csv is missing"),
     "another environment": (
         ["evaluate", "edited"],
-        "edited/seed-0/policies/agent-1.safetensors is of",
+        "edited/seed-0/policies/agent-0.safetensors is of",
     ),
     "another environment, resumed": (
         ["resume", "edited"],
@@ -653,7 +653,7 @@ def test_a_game_outside_that_fails_in_evaluation_says_why(here, monkeypatch):
     programs = Programs(set_up(run))
     OnDisk(run, programs).export(0, programs.start(jax.random.key(0)))
     sentence = refused(["evaluate", "run", "--episodes", "2"])
-    assert "agent 'ann' at step 2 of its episode: its observation holds [nan]" in sentence
+    assert "agent 'ann' at step 2 of its episode: its observation[0] is nan" in sentence
 
 
 @pytest.mark.filterwarnings("default")
