@@ -72,6 +72,7 @@ from coterie.errors import CoterieError as CoterieError
 from coterie.graph import Family as Family
 from coterie.graph import Graph as Graph
 from coterie.graph import family as family
+from coterie.internal.trust import trust_code as trust_code
 from coterie.listing import names as names
 from coterie.network import Channel as Channel
 from coterie.network import Communication as Communication
@@ -96,5 +97,7 @@ from coterie.training.memory import MemoryRun as MemoryRun
 from coterie.training.own_loop import make_update as make_update
 from coterie.training.run import Run as Run
 from coterie.training.run import open_run as open_run
+from coterie.training.run_files import RunSummary as RunSummary
+from coterie.training.run_files import read_summary as read_summary
 from coterie.training.settings import Settings as Settings
 from coterie.types import LearnerSpec as LearnerSpec

@@ -1,7 +1,7 @@
 """Results of runs: their tables as curves, their teams as pictures and scores."""
 
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,21 +23,24 @@ from coterie.training.loggers.table import read_table
 from coterie.training.play import StepKeys, play_episode, policy_player
 from coterie.training.recording import exports
 from coterie.training.run import Run
+from coterie.training.run_files import RunFiles
 from coterie.training.setup import set_up
 from coterie.training.sizes import reset_bytes
 
 
 def curve(
-    run: Run, column: str = "episode_return", label: str | None = None, training: bool = False
+    run: RunFiles, column: str = "episode_return", label: str | None = None, training: bool = False
 ) -> Curve:
     """One column of a run over all its seeds, from its evaluations (or its training table)."""
     return curves_of(run, {column: label or run.method}, training)[0]
 
 
-def curves_of(run: Run, labels: Mapping[str, str], training: bool = False) -> list[Curve]:
+def curves_of(run: RunFiles, labels: Mapping[str, str], training: bool = False) -> list[Curve]:
     """Curves of several columns, by their labels; tables are read once, however large the team."""
-    paths = [run.metrics(seed) if training else run.evaluations(seed) for seed in run.seeds]
-    for path in paths:
+    paths: list[Path] = []
+    for seed in run.seeds:
+        path = run.metrics(seed) if training else run.evaluations(seed)
+        paths.append(path)
         require(
             path.is_file(),
             f"{path} is missing: train the run, or `coterie resume {run.folder}`.",
@@ -64,7 +67,17 @@ def curves_of(run: Run, labels: Mapping[str, str], training: bool = False) -> li
     ]
 
 
-def by_bytes(run: Run, column: str = "episode_return", label: str | None = None) -> Curve:
+def agents_in(run: RunFiles, columns: Sequence[str]) -> dict[str, list[str]]:
+    """The agents that have a number of their own in the training table, for each of its columns."""
+    path = run.metrics(run.seeds[0])
+    table = read_table(path) if path.is_file() else {}
+    return {
+        name: [each.removeprefix(f"{name}/") for each in table if each.startswith(f"{name}/")]
+        for name in columns
+    }
+
+
+def by_bytes(run: RunFiles, column: str = "episode_return", label: str | None = None) -> Curve:
     """Curve of a column over the bytes that one agent has sent, a mean over agents and seeds.
 
     The curve of a run that sends nothing is one point, its end, at 0 bytes.

@@ -437,7 +437,10 @@ BAD = {
         ["evaluate", "run", "--episodes", "2e9"],
         "2,000,000,000 episodes side by side would take",
     ),
-    "a factory that leaves": (["train", "dpo", "pettingzoo:sys.exit"], "sys.exit() failed: System"),
+    "a factory that leaves": (
+        ["train", "dpo", "pettingzoo:sys.exit"],
+        "sys.exit is a part of Python itself and makes no environment",
+    ),
     "a factory's arguments": (
         ["train", "dpo", "pettingzoo:mpe2.simple_spread_v3", "--env-kwargs", "N=__import__('os')"],
         "mpe2.simple_spread_v3(N=\"__import__('os')\") failed: TypeError",

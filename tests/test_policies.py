@@ -212,7 +212,10 @@ FORGED = {
     "another format": ({"format": "coterie policy 99"}, "not a policy file of this version"),
     "an unknown activation": (network(activation="exec"), "policy.model.activation is 'exec'"),
     "an unknown model": (network(name="mpl"), "unknown Model 'mpl': known are mlp, gru, cnn"),
-    "code of somebody's own": (network(name="subprocess:Popen", own="{}"), "if you trust it"),
+    "code of somebody's own": (
+        network(name="subprocess:Popen", own="{}"),
+        "which you have not trusted",
+    ),
     "no sizes": (network(hidden_sizes=[]), SIZES),
     "other sizes": (network(hidden_sizes=[9]), SIZES),
     "a memory of nothing": (network(name="gru", hidden_sizes=[]), "a recurrent unit comes"),

@@ -9,7 +9,7 @@ are.
 import ast
 import functools
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import jax
@@ -23,13 +23,16 @@ from coterie.encoding import MASK, Encoding
 from coterie.envs.checks import host
 from coterie.envs.checks.checks import Checks
 from coterie.envs.game import Env, SingleEnv, Timestep, VectorEnv
-from coterie.envs.host.factory import PETTINGZOO, Options, build, describe
+from coterie.envs.host.factory import Options, build, describe
 from coterie.envs.host.layout import Layout, measure, record
 from coterie.envs.host.sessions import ANSWERS, Sessions, count_workers, shapes
 from coterie.envs.host.workers import Workers
 from coterie.envs.painted import PaintedEpisode
 from coterie.errors import EnvError, require
+from coterie.internal.imports import PETTINGZOO
 from coterie.internal.memory import require_room
+from coterie.internal.parts import IN_NAME
+from coterie.internal.trust import require_trusted
 from coterie.types import AgentSpec, Box, Discrete, Observation
 
 WORKERS = 1_024
@@ -48,7 +51,7 @@ class PettingZooEnv(Env):
               `"my.module.function"`.
     """
 
-    factory: str
+    factory: str = field(metadata=IN_NAME)
     """Factory of the environment."""
     env_kwargs: tuple[str, ...] = ()
     """Arguments of the factory: N=3 max_cycles=25; Python's plain values, or else text."""
@@ -61,6 +64,7 @@ class PettingZooEnv(Env):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        require_trusted(self.catalogue_name(), self.factory.partition(":")[0])
         names = [name for name, _ in self.arguments]
         for name in names:
             require(

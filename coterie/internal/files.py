@@ -2,8 +2,8 @@
 
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,13 +25,12 @@ PART = ".part-"
 def whole(path: Path) -> Iterator[Path]:
     """A place to write to, which becomes `path` when the block ends well and vanishes otherwise."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=PART, suffix=path.suffix)
-    part = Path(name)
+    part = _unfinished(path)
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)  # as the umask allows
     try:
         with _named(path):
             yield part
             os.fsync(handle)
-            os.chmod(part, 0o644)
             os.replace(part, path)
             _sync(path.parent)
     finally:
@@ -59,12 +58,12 @@ def write_whole(path: Path, content: bytes | str) -> None:
 def write_folder(path: Path, fill: Callable[[Path], None]) -> None:
     """Fill a folder so that a reader finds all of its files or no folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(dir=path.parent, prefix=PART))
+    part = _unfinished(path)
+    part.mkdir()
     old = part.with_name(f"{part.name}-old")
     try:
         with _named(path):
             fill(part)
-            os.chmod(part, 0o755)
             _sync(part)
             if path.exists():
                 os.replace(path, old)
@@ -73,6 +72,11 @@ def write_folder(path: Path, fill: Callable[[Path], None]) -> None:
     finally:
         shutil.rmtree(part, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _unfinished(path: Path) -> Path:
+    """A name for what becomes `path`, beside it; nobody else has it."""
+    return path.with_name(f"{PART}{secrets.token_hex(8)}{path.suffix}")
 
 
 def sweep(folder: Path) -> None:

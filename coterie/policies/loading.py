@@ -10,17 +10,15 @@ from coterie.policies.network import Network
 from coterie.policies.trained import TrainedPolicy
 
 
-def load_policy(
-    path: str | Path, greedy: bool | None = None, seed: int = 0, trust: bool = False
-) -> TrainedPolicy:
+def load_policy(path: str | Path, greedy: bool | None = None, seed: int = 0) -> TrainedPolicy:
     """Load one agent's policy file; NumPy is all that it needs.
+
+    A network of somebody's own is built by its code, with JAX, if that is trusted (`trust_code`).
 
     greedy: take the most likely action instead of drawing one; by default as it was trained
             (policies draw, Q-learning takes the best).
     seed:   of the random stream that it draws from, which is the agent's own: agents with equal
             seeds draw different numbers.
-    trust:  run the code of a model of somebody's own that the file names, with JAX; without trust
-            such a file is refused.
 
     Raises `RunError` if the file is missing, damaged, not a policy, or not the one that its place
     in a run's folder asks for.
@@ -34,7 +32,7 @@ def load_policy(
         f"{path} is not a policy file: name one agent's, RUN/seed-0/policies/agent-0{SUFFIX}.",
         RunError,
     )
-    about, arrays = _read(path, trust)
+    about, arrays = _read(path)
     _require_place(path, about)
     if about.model.foreign:
         from coterie.policies.saving import own_network
@@ -45,17 +43,11 @@ def load_policy(
     return TrainedPolicy(network, about, about.greedy if greedy is None else greedy, seed)
 
 
-def _read(path: Path, trust: bool) -> tuple[PolicyMetadata, Arrays]:
+def _read(path: Path) -> tuple[PolicyMetadata, Arrays]:
     def wanted(said: Metadata) -> dict[str, Kind]:
         about = from_text(path, said)
         if not about.model.foreign:
             return network_kinds(about)
-        require(
-            trust,
-            f"{path} has a network of the model {about.model.name}, which is code of somebody's "
-            "own: load_policy(path, trust=True) runs it, if you trust it.",
-            RunError,
-        )
         from coterie.policies.saving import own_kinds
 
         return own_kinds(about, str(path))

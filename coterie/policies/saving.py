@@ -21,6 +21,7 @@ from coterie.internal.reading import (
     read_arrays,
     require_finite,
 )
+from coterie.internal.trust import reading
 from coterie.policies.metadata import Architecture, PolicyMetadata, from_text, to_text
 from coterie.policies.network import Network, Outputs, PolicyNetwork
 from coterie.rl.models import Inputs, Model
@@ -133,19 +134,20 @@ def network_of(policy: Policy, about: PolicyMetadata) -> PolicyNetwork:
 
 
 def own_network(arrays: Arrays, about: PolicyMetadata, where: str) -> PolicyNetwork:
-    """The network of a model of somebody's own; its code is run."""
+    """The network of a model of somebody's own; its code is run, if it is trusted."""
     return JaxNetwork(from_arrays(arrays, _blank(about, where), where))
 
 
 def own_kinds(about: PolicyMetadata, where: str) -> dict[str, Kind]:
-    """The arrays of a network of a model of somebody's own; its code is run."""
+    """The arrays of a network of a model of somebody's own; its code is run, if it is trusted."""
     return kinds_of(_blank(about, where))
 
 
 def _blank(about: PolicyMetadata, where: str) -> Policy:
     """A policy of the right shape, numbers to be filled in."""
     try:
-        model = read({"kind": about.model.name, **json.loads(about.model.own)}, Model)
+        with reading(Path(where)):
+            model = read({"kind": about.model.name, **json.loads(about.model.own)}, Model)
         return eqx.filter_eval_shape(lambda: _fresh(about, model))
     except CoterieError as error:
         raise RunError(f"{where}: {error}") from None

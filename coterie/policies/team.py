@@ -62,13 +62,12 @@ def load_team(
     seed: int = 0,
     greedy: bool | None = None,
     stream: int = 0,
-    trust: bool = False,
 ) -> Team:
     """Load the policies of one seed of a run; NumPy is all that they need.
 
     run:    the run's folder; `seed-<seed>/policies` in it is all that is read.
     stream: the seed of the agents' random streams, of which each has its own.
-    greedy, trust: as in `load_policy`.
+    greedy: as in `load_policy`.
 
     Raises `RunError` if a file is missing, damaged, or of another run, seed or step than the rest.
 
@@ -78,7 +77,7 @@ def load_team(
     folder = Path(run) / f"seed-{seed}" / "policies"
     files = sorted(folder.glob(f"[!.]*{SUFFIX}"))
     require(bool(files), f"{folder} holds no policies: name the folder of a run.", RunError)
-    policies = [load_policy(file, greedy, stream, trust) for file in files]
+    policies = [load_policy(file, greedy, stream) for file in files]
     pairs = sorted(zip(policies, files, strict=True), key=lambda pair: pair[0].metadata.agent)
     first = pairs[0][0].metadata
     for policy, file in pairs:

@@ -5,6 +5,7 @@ from typing import Protocol, runtime_checkable
 
 import jax
 
+from coterie.errors import RunError, require
 from coterie.network import unstack
 from coterie.policies.metadata import PolicyMetadata
 from coterie.policies.saving import policy_metadata, save_policy
@@ -43,6 +44,12 @@ class OnDisk:
 
     def keep(self, repetition: SeedRun) -> None:
         """Write a checkpoint first: policies can be made from it again."""
+        require(
+            self._run.configuration.is_file(),
+            f"{self._run.configuration} is gone: it, or its folder, was moved or deleted during "
+            "the training; put it back and continue with `coterie resume`, or train anew.",
+            RunError,
+        )
         team, seed = self._programs.savable(repetition.team), repetition.seed
         progress = {
             "blocks_done": repetition.blocks_done,

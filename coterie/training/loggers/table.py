@@ -49,9 +49,15 @@ class Table:
     def append(self, row: Row) -> None:
         """Add a row; the first one decides the columns.
 
-        Raises `RunError` if a later row has others.
+        Raises `RunError` if a later row has others, or if the table is gone.
         """
         fresh = not self.path.exists()
+        require(
+            not (fresh and self._columns),
+            f"{self.path} is gone: it, or its folder, was moved or deleted during the training; "
+            "put it back and continue with `coterie resume`, or train anew.",
+            RunError,
+        )
         if fresh:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._columns = list(row)
