@@ -5,7 +5,7 @@ that a deployed policy (`coterie.load_policy`) needs NumPy and not JAX.
 """
 
 import ast
-import importlib
+import importlib.metadata
 import pkgutil
 from typing import Any
 
@@ -21,6 +21,8 @@ __all__ = list(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return importlib.metadata.version("coterie")
     if name not in _HOMES:
         raise AttributeError(f"module 'coterie' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOMES[name]), name)

@@ -101,3 +101,5 @@ from coterie.training.run_files import RunSummary as RunSummary
 from coterie.training.run_files import read_summary as read_summary
 from coterie.training.settings import Settings as Settings
 from coterie.types import LearnerSpec as LearnerSpec
+
+__version__: str

@@ -12,8 +12,7 @@ import typing
 from collections.abc import Sequence
 from typing import Any
 
-from coterie.errors import RunError, require
-from coterie.internal.printable import printable
+from coterie.errors import RunError, printable, require
 
 LONGEST = 1_000
 """Letters that a text may have."""

@@ -13,12 +13,12 @@ from coterie.policies.trained import TrainedPolicy
 def load_policy(path: str | Path, greedy: bool | None = None, seed: int = 0) -> TrainedPolicy:
     """Load one agent's policy file; NumPy is all that it needs.
 
-    A network of somebody's own is built by its code, with JAX, if that is trusted (`trust_code`).
-
     greedy: take the most likely action instead of drawing one; by default as it was trained
             (policies draw, Q-learning takes the best).
     seed:   of the random stream that it draws from, which is the agent's own: agents with equal
             seeds draw different numbers.
+
+    A network of a user's own code runs with JAX, and only if the code is trusted, see `trust_code`.
 
     Raises `RunError` if the file is missing, damaged, not a policy, or not the one that its place
     in a run's folder asks for.

@@ -57,12 +57,7 @@ class Team(Mapping[str, TrainedPolicy]):
         }
 
 
-def load_team(
-    run: str | Path,
-    seed: int = 0,
-    greedy: bool | None = None,
-    stream: int = 0,
-) -> Team:
+def load_team(run: str | Path, seed: int = 0, greedy: bool | None = None, stream: int = 0) -> Team:
     """Load the policies of one seed of a run; NumPy is all that they need.
 
     run:    the run's folder; `seed-<seed>/policies` in it is all that is read.
