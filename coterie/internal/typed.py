@@ -137,4 +137,4 @@ def legible(text: str, most: int = 120) -> str:
     '\\\\x1b[31mred'
     """
     kept = text if len(text) <= most else f"{text[:most]}..."
-    return printable(kept)
+    return printable(kept, "")
