@@ -5,6 +5,7 @@ import doctest
 import inspect
 import re
 import shlex
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
