@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from coterie.api import check_env, evaluate, plot_run, plot_runs, watch
+from coterie.api import check_env, evaluate, watch
 from coterie.catalogue import make_env
 from coterie.claims.catalogue import claim, figure_of
 from coterie.cli.answers import Answer, console, trusting
@@ -19,11 +19,20 @@ from coterie.envs.checks.rules import HINT
 from coterie.graph import graph_of, read_family
 from coterie.internal.jax_config import prepare
 from coterie.listing import names
+from coterie.plots import (
+    plot_profile,
+    plot_run,
+    plot_runs,
+    read_runs,
+    summary_file,
+    write_marl_eval,
+)
 from coterie.report.facts import facts_table, graph_facts
+from coterie.report.files import pictures_at
 from coterie.report.table import summary_table, to_rich
 from coterie.training.evaluate import Scores
 from coterie.training.run import open_run
-from coterie.training.run_files import read_summary
+from coterie.training.run_files import RunSummary
 
 
 def evaluate_verb(arguments: list[str]) -> Answer:
@@ -65,16 +74,34 @@ def plot_verb(arguments: list[str]) -> Answer:
     """Draw learning curves."""
     folders, options = split(arguments, "plot RUN...", 1, more=True)
     chosen = parse_only("plot RUN...", Plot, options)
-    runs = [read_summary(folder) for folder in folders]
-    if len(runs) == 1 and chosen == Plot():
-        files = plot_run(runs[0])
+    runs = read_runs(folders)
+    if len(runs) == 1 and chosen == Plot(formats=chosen.formats):
+        files = plot_run(runs[0], chosen.formats or ("png",))
         return Answer({"files": files}, [str(file) for file in files])
-    over = "-over-bytes" * (chosen.x == "bytes")
-    place = runs[0].folder / "plots" / f"{label_of(chosen.column)}{over}.png"
-    out = chosen.out or (place if len(runs) == 1 else Path("comparison.png"))
-    rows = summary_table(plot_runs(runs, out, chosen.column, chosen.x))
-    files = [out, out.with_suffix(".csv")]
+    out = chosen.out or _picture(runs, Path(folders[0]), len(folders), chosen)
+    told = out, chosen.column
+    look: dict[str, Any] = {"formats": chosen.formats, "lower_is_better": chosen.lower_is_better}
+    files = [*pictures_at(out, chosen.formats), out.with_suffix(".csv")]
+    if chosen.profile:
+        curves = plot_profile(runs, *told, **look)
+    else:
+        curves = plot_runs(runs, *told, chosen.x, **look)
+        files.append(summary_file(out))
+    if chosen.marl_eval:
+        files.append(write_marl_eval(runs, chosen.marl_eval, chosen.column))
+    rows = summary_table(curves)
     return Answer({"files": files, "table": rows}, [to_rich(rows), *map(str, files)])
+
+
+def _picture(runs: list[RunSummary], first: Path, named: int, chosen: Plot) -> Path:
+    """The place of a picture that was given none: in the one folder that is drawn, or here."""
+    kind = "-profile" * chosen.profile + "-over-bytes" * (chosen.x == "bytes")
+    name = label_of(chosen.column)
+    if len(runs) == 1:
+        return runs[0].folder / "plots" / f"{name}{kind}.png"
+    if name == label_of(Plot.column):
+        name = "comparison"
+    return (first if named == 1 else Path()) / f"{name}{kind}.png"
 
 
 def watch_verb(arguments: list[str]) -> Answer:
