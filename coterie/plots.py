@@ -6,7 +6,7 @@ start.
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +20,7 @@ from coterie.report.line import Line, lines_to_csv, team_line
 from coterie.report.marl_eval import marl_eval
 from coterie.report.profile import profiles
 from coterie.report.table import summary_table, to_csv
-from coterie.results import agents_in, curve, curves_of, in_training, of_payloads, over_bytes
+from coterie.results import agents_in, curve, curves_of, having, of_payloads, over_bytes
 from coterie.training.run_files import RunFiles, RunSummary, read_summary, reading_configuration
 
 Axis = Literal["steps", "bytes"]
@@ -55,18 +55,17 @@ def plot_runs(
     """
     from coterie.report.plot import plot_panels
 
-    curves = _measured(runs, column, labels, lower_is_better)
-    over, drawn = "Environment steps", curves
+    found = _measured(runs, column, labels, lower_is_better)
+    over, drawn = "Environment steps", found.curves
     if x == "bytes":
         over = "Bytes sent by an agent"
-        drawn = [over_bytes(one, run) for one, run in zip(curves, runs, strict=True)]
+        drawn = [over_bytes(one, run) for one, run in zip(drawn, found.runs, strict=True)]
     panels = _by_env([(one.env, one.as_line()) for one in drawn])
     shown = panels if len(panels) > 1 else {"": next(iter(panels.values()))}
-    ylabel = _axis_label(runs, column)
-    plot_panels(shown, path, _title(runs, panels), ylabel, over, formats=formats)
+    plot_panels(shown, path, _title(found.runs, panels), found.ylabel, over, formats=formats)
     write_whole(Path(path).with_suffix(".csv"), lines_to_csv(panels, x))
-    write_whole(summary_file(path), to_csv(summary_table(curves)))
-    return curves
+    write_whole(summary_file(path), to_csv(summary_table(found.curves)))
+    return found.curves
 
 
 def plot_profile(
@@ -84,17 +83,17 @@ def plot_profile(
     """
     from coterie.report.plot import plot_curves
 
-    curves = _measured(runs, column, labels, lower_is_better)
-    profile = profiles(curves)
-    scores = f"{_axis_label(runs, column)} at the end"
+    found = _measured(runs, column, labels, lower_is_better)
+    profile = profiles(found.curves)
+    scores = f"{found.ylabel} at the end"
     if profile.normalized:
-        scores += f", normalized in {len(profile.envs)} environments (1: the best seed)"
+        scores += ", normalized (0: the worst seed of an environment, 1: its best)"
     ylabel = f"Share of seeds {profile.side} it"
-    title = f"Performance profile: {' and '.join(profile.envs)}"
+    title = f"Performance profile: {_together(profile.envs)}"
     plot_curves(profile.lines, path, title, ylabel, scores, formats=formats)
     told = lines_to_csv({" and ".join(profile.envs): profile.lines}, "score", "share")
     write_whole(Path(path).with_suffix(".csv"), told)
-    return curves
+    return found.curves
 
 
 def plot_run(run: RunFiles, formats: Sequence[Format] = ("png",)) -> list[Path]:
@@ -127,8 +126,9 @@ def write_marl_eval(
 
     A run's absolute metric, which marl-eval asks for, is its last evaluation.
     """
-    curves = _measured(runs, column, labels, None)
-    told = marl_eval(zip(curves, (run.seeds for run in runs), strict=True), column)
+    found = _measured(runs, column, labels)
+    seeds = [run.seeds for run in found.runs]
+    told = marl_eval(zip(found.curves, seeds, strict=True), column)
     write_whole(Path(path), json.dumps(told, indent=1, allow_nan=False) + "\n")
     return Path(path)
 
@@ -151,18 +151,30 @@ def _runs_in(folder: Path) -> list[Path]:
     return sorted(path.parent for path in folder.glob("*/run.json")) or [folder]
 
 
+@dataclass(frozen=True)
+class _Measured:
+    """Curves of the runs that have a column, and the name of their axis."""
+
+    runs: list[RunFiles]
+    curves: list[Curve]
+    ylabel: str
+
+
 def _measured(
-    runs: Sequence[RunFiles], column: str, labels: Sequence[str], lower: bool | None
-) -> list[Curve]:
+    runs: Sequence[RunFiles], column: str, labels: Sequence[str], lower: bool | None = None
+) -> _Measured:
     """A curve of each run, by its label and its environment."""
     require(len(runs) > 0, "there is no run to draw: name a run folder.", RunError)
-    training, envs = in_training(runs, column), _envs(runs)
-    lower = column_of(column).lower_is_better if lower is None else lower
-    named = zip(runs, labels or _labels(runs, envs), envs, strict=True)
-    return [
+    envs, told = _envs(runs), column_of(column)
+    places = list(zip(runs, labels or _labels(runs, envs), envs, strict=True))
+    found, training = having(runs, column)
+    lower = told.lower_is_better if lower is None else lower
+    curves = [
         replace(curve(run, column, label, training), env=env, lower_is_better=lower)
-        for run, label, env in named
+        for run, label, env in places
+        if run in found
     ]
+    return _Measured(found, curves, f"{told.label}, per training block" if training else told.label)
 
 
 def _envs(runs: Sequence[RunFiles]) -> list[str]:
@@ -203,12 +215,12 @@ def _by_env(named: Iterable[tuple[str, Line]]) -> dict[str, list[Line]]:
 
 
 def _title(runs: Sequence[RunFiles], envs: Iterable[str]) -> str:
-    return runs[0].title if len(runs) == 1 else " and ".join(envs)
+    names = list(envs)
+    return runs[0].title if len(runs) == 1 else _together(names)
 
 
-def _axis_label(runs: Sequence[RunFiles], column: str) -> str:
-    label = column_of(column).label
-    return f"{label}, per training block" if in_training(runs, column) else label
+def _together(envs: Sequence[str]) -> str:
+    return envs[0] if len(envs) == 1 else f"{len(envs)} environments"
 
 
 def _panel(run: RunFiles, name: str, labels: dict[str, str]) -> dict[str, list[Line]]:

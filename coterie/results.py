@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Key
 
 from coterie.envs.game import Space
-from coterie.errors import RunError, require
+from coterie.errors import RunError, advise, require
 from coterie.network import stack
 from coterie.policies import PolicyMetadata, read_policy
 from coterie.report.columns import column_of
@@ -72,18 +72,21 @@ def _tables(run: RunFiles, training: bool) -> list[Path]:
     return paths
 
 
-def in_training(runs: Sequence[RunFiles], column: str) -> bool:
-    """True if a column is of the runs' training tables, and not of their evaluations.
+def having(runs: Sequence[RunFiles], column: str) -> tuple[list[RunFiles], bool]:
+    """The runs that have a column, and whether it is of their training tables alone.
 
-    `RunError` with the nearest names if a run has it in neither.
+    Warns of the runs that do not have it; `RunError` with the nearest names if none has it.
     """
-    tables = [(run, _columns(run, training=False), _columns(run, training=True)) for run in runs]
-    if all(column in evaluated for _, evaluated, _ in tables):
-        return False
-    for run, evaluated, trained in tables:
-        known = dict.fromkeys([*evaluated, *trained])
-        require(column in trained, _missing(run.seed_folder(run.seeds[0]), column, known), RunError)
-    return True
+    evaluated, trained = ([_columns(run, training) for run in runs] for training in (False, True))
+    training = not any(column in table for table in evaluated)
+    tables = trained if training else evaluated
+    found = [run for run, table in zip(runs, tables, strict=True) if column in table]
+    known = dict.fromkeys([*evaluated[0], *trained[0]])
+    place = runs[0].seed_folder(runs[0].seeds[0])
+    require(len(found) > 0, _missing(place, column, known), RunError)
+    left = [str(run.folder) for run in runs if run not in found]
+    advise(not left, f"{', '.join(left)}: left out, for there is no column {column!r}.")
+    return found, training
 
 
 def _columns(run: RunFiles, training: bool) -> list[str]:

@@ -1,10 +1,14 @@
 """The verbs that train no run of their own: evaluate, plot, watch, check, graph, claims, list."""
 
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.console import Console, ConsoleOptions
+from rich.text import Text
 
 from coterie.api import check_env, evaluate, watch
 from coterie.catalogue import make_env
@@ -160,17 +164,39 @@ def list_verb(arguments: list[str]) -> Answer:
     _, options = split(arguments, "list", 0)
     parse_only("list", Nothing, options)
     known = names()
-    return Answer(known, lines_of(known))
+    return Answer(known, [Names(known)])
 
 
-def lines_of(known: dict[str, dict[str, str]]) -> list[str]:
-    """Return the names under their headings, each with its sentence."""
+Known = Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Names:
+    """Names under their headings, each with its sentence, in lines that the terminal has."""
+
+    known: Known
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        yield from map(Text, lines_of(self.known, options.max_width))
+
+
+def lines_of(known: Known, room: int = 100) -> list[str]:
+    """Return the names under their headings, each with its sentence, broken beside the names.
+
+    >>> print(*lines_of({"graphs": {"ring": "every agent has two neighbours"}}, 30), sep="\\n")
+    graphs
+      ring  every agent has two
+            neighbours
+    """
     width = max(len(name) for part in known.values() for name in part)
-    return [
-        line
-        for title, part in known.items()
-        for line in (title, *(f"  {name:<{width}}  {about}" for name, about in part.items()))
-    ]
+    beside = width + 4 if room >= width + 24 else 6
+    lines: list[str] = []
+    for title, part in known.items():
+        lines.append(title)
+        for name, about in part.items():
+            told = f"  {name:<{width}}  {about}"
+            lines += textwrap.wrap(told, room, subsequent_indent=" " * beside) or [told]
+    return lines
 
 
 REPORTS: dict[str, Callable[[list[str]], Answer]] = {

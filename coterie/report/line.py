@@ -35,7 +35,7 @@ def team_line(agents: Sequence[Line]) -> Line:
     """One line for many agents: their mean, in the band from the lowest to the highest of them."""
     heights = np.array([line.band.point for line in agents])
     band = Band(heights.mean(axis=0), heights.min(axis=0), heights.max(axis=0))
-    text = f"mean of {len(agents)} agents, in the range from the lowest to the highest"
+    text = f"agents: the mean of {len(agents)}, from the lowest to the highest of them"
     return Line("mean of agents", agents[0].steps, band, agents[0].seeds, text, agents[0].note)
 
 

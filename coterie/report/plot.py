@@ -97,6 +97,7 @@ def plot_panels(
             _draw(axis, drawn, styles, references or {})
             up = ylabel if isinstance(ylabel, str) else ylabel.get(name, "")
             _name(axis, name, up, xlabel, alone=len(lines) == 1)
+            _ticks(axis, xlabel)
         _around(figure, axes, title, _caption(everything, smooth))
         return _save(figure, pictures_at(path, formats))
 
@@ -152,14 +153,17 @@ def _draw(
 
 def _name(axis: Axes, title: str, ylabel: str, xlabel: str, alone: bool) -> None:
     """Give a panel its words, in lines that its place has room for."""
-    axis.set_title(textwrap.fill(title, 66 if alone else 34), loc="left", fontsize="medium")
+    axis.set_title(textwrap.fill(title, 66 if alone else 28), loc="left", fontsize="medium")
     axis.set_ylabel(textwrap.fill(ylabel, 40 if alone else 24))
-    axis.set_xlabel(xlabel)
+    axis.set_xlabel(textwrap.fill(xlabel, 48 if alone else 28))
     axis.margins(x=0.01)
+
+
+def _ticks(axis: Axes, xlabel: str) -> None:
     axis.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
     axis.xaxis.set_major_formatter(
         EngFormatter(unit="B")
-        if "bytes" in xlabel
+        if "bytes" in xlabel.lower()
         else FuncFormatter(lambda count, _: short(count))
     )
 
@@ -170,7 +174,7 @@ def _around(figure: Figure, axes: Sequence[Axes], title: str | None, caption: st
         figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=10)
     caption = textwrap.fill(caption, int(18 * figure.get_figwidth()))
     entries = {str(line.get_label()): line for axis in axes for line in axis.lines if _named(line)}
-    if len(entries) == 1 and title:  # the title says it already
+    if len(entries) == 1 and title and next(iter(entries)) in title:
         figure.supxlabel(caption, fontsize=7, color=GREY)
         return
     columns = max(1, min(len(entries), int(figure.get_figwidth() / 1.15)))
@@ -181,7 +185,7 @@ def _legend(figure: Figure, entries: Mapping[str, Line2D], caption: str, columns
     """A legend of so many columns, or of as many as there is room for."""
     legend = figure.legend(
         entries.values(),
-        entries.keys(),
+        [textwrap.fill(label, int(11 * figure.get_figwidth())) for label in entries],
         title=caption,
         title_fontsize=7,
         loc="outside lower center",
