@@ -15,6 +15,7 @@ from coterie.cli.records import Comparison, Output, Resume, Source, Training
 from coterie.cli.words import Given, Misspelled, scan, split
 from coterie.errors import require
 from coterie.internal.jax_config import prepare
+from coterie.plots import summary_file
 from coterie.report.table import summary_table, to_rich
 from coterie.training.config import Config, read_config
 from coterie.training.run_files import file_name, read_summary
@@ -70,8 +71,9 @@ def compare_verb(arguments: list[str]) -> Answer:
         console().print("The same command goes on with the comparison.", highlight=False)
         return Answer(data)
     rows, picture = summary_table(curves), folder / "comparison.png"
-    data |= {"table": rows, "files": [picture, picture.with_suffix(".csv")]}
-    return Answer(data, [to_rich(rows, world), f"{picture} and .csv"])
+    files = [picture, picture.with_suffix(".csv"), summary_file(picture)]
+    data |= {"table": rows, "files": files}
+    return Answer(data, [to_rich(rows, world), *map(str, files)])
 
 
 def resume_verb(arguments: list[str]) -> Answer:

@@ -90,27 +90,23 @@ def plot_panels(
     lines = {name: [_line(one, smooth) for one in curves] for name, curves in panels.items()}
     everything = [line for drawn in lines.values() for line in drawn]
     require(len(everything) > 0, f"there is no curve to draw into {str(path)!r}.", RunError)
-    with matplotlib.rc_context(LOOK):
-        figure, axes = _grid(len(lines), columns)
-        styles = _styles(line.label for line in everything)
-        for axis, (name, drawn) in zip(axes, lines.items(), strict=False):
-            _draw(axis, drawn, styles, references or {})
-            up = ylabel if isinstance(ylabel, str) else ylabel.get(name, "")
-            _name(axis, name, up, xlabel, alone=len(lines) == 1)
-            _ticks(axis, xlabel)
-        _around(figure, axes, title, _caption(everything, smooth))
-        return _save(figure, pictures_at(path, formats))
+    files = pictures_at(path, formats)
+    for file in files:  # each from the beginning: a layout depends on what was drawn before
+        with matplotlib.rc_context(LOOK), picture(file, SUFFIXES) as part:
+            figure, axes = _grid(len(lines), columns)
+            styles = _styles(line.label for line in everything)
+            for axis, (name, drawn) in zip(axes, lines.items(), strict=False):
+                _draw(axis, drawn, styles, references or {})
+                up = ylabel if isinstance(ylabel, str) else ylabel.get(name, "")
+                _name(axis, name, up, xlabel, alone=len(lines) == 1)
+                _ticks(axis, xlabel)
+            _around(figure, axes, title, _caption(everything, smooth))
+            figure.savefig(part, dpi=200, metadata=undated(part.suffix))
+    return files
 
 
 def _line(drawn: Drawable, smooth: int) -> Line:
     return drawn if isinstance(drawn, Line) else drawn.as_line(smooth)
-
-
-def _save(figure: Figure, files: Sequence[Path]) -> list[Path]:
-    for file in files:
-        with picture(file, SUFFIXES) as part:
-            figure.savefig(part, dpi=200, metadata=undated(part.suffix))
-    return list(files)
 
 
 def _grid(count: int, columns: int) -> tuple[Figure, list[Axes]]:
