@@ -1,15 +1,19 @@
-"""Plots of run folders that are written by hand: nothing of a run but names and numbers is needed."""
+"""Plots of run folders that are written by hand: of a run, names and numbers are enough."""
 
 import csv
 import json
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
+from coterie.cli import main
+from coterie.cli.reports import lines_of
 from coterie.errors import CoterieWarning, RunError
 from coterie.plots import plot_profile, plot_run, plot_runs, read_runs, write_marl_eval
 from coterie.report.curve import Curve
 from coterie.report.line import Line
+from coterie.training.run_files import FORMAT
 from tests.report.conftest import drawn as drawn
 
 STEPS = (0, 100, 200)
@@ -17,13 +21,11 @@ STEPS = (0, 100, 200)
 
 def written(folder, method="dpo", env="spread", end=1.0, seeds=3, agents=2, talks=False, **options):
     """A run that ends at `end`, 0.1 higher with each seed, and 0.01 with each agent."""
-    told = {"seed": 5, "seeds": seeds}, {"name": env, "agents": agents} | options
+    told = {"format": FORMAT, "algorithm": {"name": method}}
+    told["settings"] = {"seed": 5, "seeds": seeds}
+    told["env"] = {"name": env, "agents": agents} | options
     folder.mkdir(parents=True)
-    (folder / "run.json").write_text(
-        json.dumps(
-            {"format": 3, "algorithm": {"name": method}, "settings": told[0], "env": told[1]}
-        )
-    )
+    (folder / "run.json").write_text(json.dumps(told))
     for seed in range(seeds):
         way = np.linspace(0, 1, len(STEPS)) * (end + seed / 10)
         each = {f"episode_return/agent-{i}": way * (1 + i / 100) for i in range(agents)}
@@ -119,13 +121,9 @@ def test_columns_of_the_training_are_drawn_and_said_to_be_such(both, drawn):
     label = drawn[0].axes[0].get_ylabel().replace("\n", " ")
     assert label == "Critic loss (mean of agents), per training block"
     assert curves[0].lower_is_better
-    with pytest.raises(
-        RunError, match=r"first/seed-5 has no column 'critic_los': did you mean 'cri"
-    ):
+    with pytest.raises(RunError, match=r"first/seed-5 has no column 'critic_los': did you mean"):
         plot_runs(runs, both / "x.png", "critic_los")
-    with pytest.raises(
-        RunError, match=r"no column 'zzz': it has steps, episode_return, bytes, col"
-    ):
+    with pytest.raises(RunError, match=r"no column 'zzz': it has steps, episode_return, by"):
         plot_runs(runs, both / "x.png", "zzz")
 
 
@@ -166,8 +164,10 @@ def test_many_agents_are_a_mean_and_a_range(tmp_path, drawn, agents, lines):
     plot_run(read_runs([written(tmp_path / "run", agents=agents)])[0])
     axis = drawn[1].axes[0]
     assert axis.get_title("left") == "Return" and len(axis.lines) == lines
-    caption = " ".join(text.get_text() for text in drawn[1].findobj() if hasattr(text, "get_text"))
-    assert ("the mean of 16, from the lowest to the highest" in caption) == (agents == 16)
+    words = " ".join(text.get_text() for text in drawn[1].findobj(Text))
+    assert ("the mean of 16, from the lowest to the highest" in " ".join(words.split())) == (
+        agents == 16
+    )
     if agents == 16:
         edges = axis.collections[0].get_paths()[0].vertices[:, 1]
         assert edges.max() == pytest.approx(1.1 * 1.15)  # the last agent's mean over seeds
@@ -216,3 +216,27 @@ def test_curves_and_lines_are_drawn_alike():
     curve = Curve("a", np.arange(3), np.arange(6.0).reshape(2, 3))
     assert isinstance(curve.as_line(), Line)
     assert curve.as_line(2).band.point.tolist() == curve.smoothed(2).line.tolist()
+
+
+def test_the_verb_prints_its_table_whole_into_a_pipe(both, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    main(["plot", str(both), "--formats", "svg", "pdf", "--marl-eval", str(both / "m.json")])
+    told = capsys.readouterr().out
+    names = ("comparison.svg", "comparison.pdf", "comparison.csv", "comparison-summary.csv")
+    assert told.split()[-5:] == [str(both / name) for name in (*names, "m.json")]
+    assert all((both / name).is_file() for name in names)
+    assert "P(beats best)" in told and "steps" in told and "left out" not in told
+    main(["plot", str(both), "--profile", "--column", "collisions"])
+    files = capsys.readouterr().out.split()[-2:]
+    assert files == [str(both / f"collisions-profile.{suffix}") for suffix in ("png", "csv")]
+
+
+def test_names_are_broken_beside_their_column():
+    known = {"graphs": {"ring": "every agent has two neighbours", "a-long-name": "short"}}
+    assert lines_of(known, 40) == [
+        "graphs",
+        "  ring         every agent has two",
+        "               neighbours",
+        "  a-long-name  short",
+    ]
+    assert lines_of(known, 20)[2] == "      agent has two"

@@ -81,6 +81,7 @@ def test_words_find_room_and_a_dollar_is_no_formula(tmp_path, drawn):
     panels = {f"{long}{i} $x^2$": [curve("a")] for i in range(3)}
     plot_panels(panels, tmp_path / "x.png", long, ylabel=long, xlabel=long)
     (figure,) = drawn
+    figure.draw_without_rendering()  # in the resolution of the screen again
     assert "$x^2$" in " ".join(words(figure))
     for text in figure.findobj(plot.matplotlib.text.Text):
         box = text.get_window_extent()

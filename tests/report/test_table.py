@@ -32,7 +32,8 @@ def test_rows_are_sorted_and_exact(rows):
 
 def test_markdown(rows):
     assert to_markdown(rows).splitlines() == [
-        "|  | final | 95 % interval | best | P(beats best) | to 90 % | steps | sent | seeds | time |",
+        "|  | final | 95 % interval | best | P(beats best) "
+        "| to 90 % | steps | sent | seeds | time |",
         "| :-- | --: | --: | --: | --: | --: | --: | --: | --: | --: |",
         "| high | 10 | 9 to 11 | 10 | 0.50 | 1k | 2.5M | 1.5 MB | 3 | 1:15 min |",
         "| low | 2 | 2 to 2 | 3 | 0.00 | never | 2.5M |  | 3 |  |",
