@@ -1,5 +1,7 @@
 """Figures: what is drawn is what was measured, in every format, whole or not at all."""
 
+import itertools
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -83,7 +85,8 @@ def test_words_find_room_and_a_dollar_is_no_formula(tmp_path, drawn):
     (figure,) = drawn
     figure.draw_without_rendering()  # in the resolution of the screen again
     assert "$x^2$" in " ".join(words(figure))
-    for text in figure.findobj(plot.matplotlib.text.Text):
+    shown = [(axis.xaxis.label, axis.yaxis.label, axis._left_title) for axis in figure.axes]
+    for text in (figure._suptitle, *itertools.chain(*shown)):
         box = text.get_window_extent()
         assert box.x0 >= -1 and box.x1 <= figure.bbox.width + 1, text.get_text()
 
