@@ -4,8 +4,9 @@ Plotting modules are imported where they are used: loading matplotlib takes a te
 start.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, nullcontext
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 from rich.console import Console
@@ -14,7 +15,7 @@ from coterie.algorithms import Algorithm
 from coterie.catalogue import algorithm_name, make_env
 from coterie.envs import check
 from coterie.envs.game import Env
-from coterie.errors import RunError, require
+from coterie.errors import RunError, advise, require
 from coterie.graph import Family, Graph, graph_of, read_family
 from coterie.internal.lock import hold
 from coterie.plots import Axis, plot_run, plot_runs
@@ -23,6 +24,7 @@ from coterie.results import film
 from coterie.training import loop
 from coterie.training.config import Config
 from coterie.training.evaluate import Scores
+from coterie.training.fit import require_used
 from coterie.training.loggers import Logger
 from coterie.training.memory import MemoryRun
 from coterie.training.progress import ProgressBar
@@ -56,6 +58,7 @@ def train(
     """
     names, others = _sorted(loggers)
     run = new_run(algorithm, env, settings, folder, names)
+    require_used(settings.communication, {run.method: run.algorithm})
     with nullcontext(run) if folder is not None else reserved(run) as run:
         return _follow(run, loop.train, console, others, plots)
 
@@ -76,6 +79,7 @@ def train_in_memory(
     """
     names, others = _sorted(loggers)
     run = new_run(algorithm, env, settings, MEMORY, names)
+    require_used(settings.communication, {run.method: run.algorithm})
     with ProgressBar(run, console) as bar:
         return loop.train_in_memory(run, [*others, bar], bar)
 
@@ -116,29 +120,66 @@ def compare(
     require(len({n for n, _ in named}) == len(named), "each algorithm needs a label of its own.")
     words, others = _sorted(loggers)
     runs = [new_run(a, env, settings, Path(folder) / file_name(name), words) for name, a in named]
-    if not train_all(runs, console, others):
-        return []
-    return plot_runs(runs, Path(folder) / "comparison.png", x=x, labels=[n for n, _ in named])
+    require_used(settings.communication, {run.method: run.algorithm for run in runs})
+    with _held(runs):
+        left = _unfinished(runs)
+        _warn_unequal(runs)
+        if not _train_each(left, runs, console, others):
+            return []
+        return plot_runs(runs, Path(folder) / "comparison.png", x=x, labels=[n for n, _ in named])
 
 
 def train_all(
     runs: Sequence[Run], console: Console | None = None, loggers: Sequence[Logger] = ()
 ) -> bool:
     """Train the runs that are not finished, one after the other; `False` if it was stopped."""
-    with ExitStack() as held:
+    with _held(runs):
+        return _train_each(_unfinished(runs), runs, console, loggers)
+
+
+@contextmanager
+def _held(runs: Sequence[Run]) -> Iterator[None]:
+    """Hold the folder that the runs lie in: nobody else trains them, or draws them, meanwhile."""
+    with ExitStack() as stack:
         for folder in {run.folder.parent for run in runs}:
-            held.enter_context(hold(folder))
-        begun = [run for run in runs if not run.unused]
-        for run in begun:
+            stack.enter_context(hold(folder))
+        yield
+
+
+def _unfinished(runs: Sequence[Run]) -> list[Run]:
+    """Runs that are left to train; raises the errors that training them would begin with."""
+    for run in runs:
+        if not run.unused:
             _require_same(run)
-        left = [run for run in runs if run not in begun or not run.finished]
-        for run in left:
-            loop.dry_run(run)
-        for run in left:
-            _follow(run, loop.resume if run in begun else loop.train, console, loggers)
-            if not run.finished:
-                return False
-        return True
+    left = [run for run in runs if not run.finished]
+    for run in left:
+        loop.dry_run(run)
+    return left
+
+
+def _train_each(
+    left: Sequence[Run], runs: Sequence[Run], console: Console | None, loggers: Sequence[Logger]
+) -> bool:
+    """Train those of the runs that are left; `False` if it was stopped."""
+    for run in left:
+        work = loop.train if run.unused else loop.resume
+        place = f"{runs.index(run) + 1} of {len(runs)}"
+        if not _follow(run, work, console, loggers, place=place).finished:
+            return False
+    return True
+
+
+def _warn_unequal(runs: Sequence[Run]) -> None:
+    """Warn if updates, which are whole, give the runs different budgets."""
+    steps = {run.method: run.steps for run in runs}
+    every = math.lcm(*(run.blocks.update_steps for run in runs))
+    equal = -(-runs[0].settings.steps // every) * every
+    advise(
+        len(set(steps.values())) == 1,
+        "the budgets differ, for updates are whole: "
+        + ", ".join(f"{name} {each:,} steps" for name, each in steps.items())
+        + f"; with --steps {equal} they are equal.",
+    )
 
 
 def _require_same(run: Run) -> None:
@@ -271,8 +312,9 @@ def _follow(
     console: Console | None,
     loggers: Sequence[Logger] = (),
     plots: bool = True,
+    place: str = "",
 ) -> Run:
-    with ProgressBar(run, console) as bar:
+    with ProgressBar(run, console, place) as bar:
         finished = work(run, [*loggers, bar], bar)
     if not finished:
         bar.say(f"Stopped. Continue with: coterie resume {run.folder}")

@@ -13,6 +13,7 @@ from jaxtyping import Array, Key
 
 from coterie.envs.game import Space
 from coterie.errors import RunError, advise, require
+from coterie.internal.memory import require_room
 from coterie.network import stack
 from coterie.policies import PolicyMetadata, read_policy
 from coterie.report.columns import column_of
@@ -24,6 +25,7 @@ from coterie.training.loggers.table import read_table
 from coterie.training.play import StepKeys, play_episode, policy_player
 from coterie.training.run import Run
 from coterie.training.run_files import RunFiles
+from coterie.training.sizes import reset_bytes
 
 
 def curve(
@@ -180,6 +182,7 @@ def _sized(name: str, observation: int, action: Space) -> str:
 def score(run: Run, seed: int, episodes: int, key: int = 0) -> Scores:
     """Play `episodes` environments with a trained team."""
     vector = run.played.for_seed(seed).vectorize(episodes)
+    require_room(2 * reset_bytes(vector), f"{episodes:,} episodes side by side", "lower --episodes")
     scale, greedy = action_scaling(run.played.specs), run.algorithm.deterministic_eval
 
     @jax.jit

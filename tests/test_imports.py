@@ -17,8 +17,8 @@ MAY_IMPORT = {
     "bounds": {"errors"},
     "types": set(),
     "internal": {"errors", "bounds"},
-    "graph": {"errors", "internal"},
-    "network": {"errors", "types", "graph", "internal"},
+    "graph": {"errors", "bounds", "internal"},
+    "network": {"errors", "bounds", "types", "graph", "internal"},
     "rl": {"errors", "bounds", "types", "internal"},
     "algorithms": {"errors", "bounds", "types", "internal", "rl", "network"},
     "centralized": {"errors", "bounds", "types", "internal", "rl", "network", "algorithms"},
@@ -34,6 +34,7 @@ MAY_IMPORT = {
     "claims": SHOWING | {"exact"},
     "listing": SHOWING | {"claims"},
     "cli": SHOWING | {"claims", "listing"},
+    "__main__": {"cli"},
     "__init__": SHOWING | {"claims", "listing"},
 }
 COLLECTIVES = {

@@ -15,6 +15,7 @@ from rich.console import Console, ConsoleOptions
 from rich.segment import Segment
 
 from coterie.internal.printable import printable
+from coterie.internal.terminal import Lasting, stderr_console
 from coterie.internal.trust import trust_code
 
 QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
@@ -68,7 +69,7 @@ def _whole_or_terminal() -> Console:
 
 def report(sentence: str, end: str = "\n") -> None:
     """Print a sentence on standard error."""
-    print(printable(sentence), file=sys.stderr, end=end, flush=True)
+    print(printable(sentence), file=Lasting(), end=end, flush=True)
 
 
 def agrees(sentence: str) -> bool:
@@ -86,7 +87,7 @@ def trusting(given: bool) -> AbstractContextManager[None]:
 
 def console() -> Console:
     """Console for progress: standard error, or silent if `QUIET` is set."""
-    return Console(stderr=True, quiet=QUIET.get())
+    return stderr_console(QUIET.get())
 
 
 def plain(value: Any) -> Any:

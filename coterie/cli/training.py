@@ -15,9 +15,12 @@ from coterie.cli.records import Comparison, Output, Resume, Source, Training
 from coterie.cli.words import Given, Misspelled, scan, split
 from coterie.errors import require
 from coterie.internal.jax_config import prepare
+from coterie.internal.signals import exit_code
 from coterie.plots import summary_file
 from coterie.report.table import summary_table, to_rich
+from coterie.results import curve
 from coterie.training.config import Config, read_config
+from coterie.training.run import Run
 from coterie.training.run_files import file_name, read_summary
 from coterie.training.settings import Settings
 
@@ -35,11 +38,23 @@ def train_verb(arguments: list[str]) -> Answer:
         told.loggers,
         told.plots,
     )
-    data = {"folder": run.folder, "finished": run.finished}
+    return _trained(run)
+
+
+def _trained(run: Run) -> Answer:
+    """The result of a run, and what can be done with it."""
+    data: dict[str, Any] = {"folder": run.folder, "finished": run.finished}
     if not run.finished:
-        return Answer(data)
-    left = "numbers, plots, checkpoints" if told.plots else "numbers, checkpoints"
-    return Answer(data, [f"{run.folder}: {left} and one policy file per agent"])
+        return Answer(data, code=exit_code())
+    values = curve(run).values
+    before, after = float(values[:, 0].mean()), float(values[:, -1].mean())
+    data["return"] = {"before": before, "after": after}
+    lines = [
+        f"{run.folder}: return {after:.2f} at the end, {before:.2f} before training",
+        f"coterie watch {run.folder} shows the team at play, coterie evaluate {run.folder} plays "
+        "more episodes",
+    ]
+    return Answer(data, lines)
 
 
 def config_verb(arguments: list[str]) -> Answer:
@@ -69,7 +84,7 @@ def compare_verb(arguments: list[str]) -> Answer:
     data: dict[str, Any] = {"folder": folder, "finished": bool(curves)}
     if not curves:
         console().print("The same command goes on with the comparison.", highlight=False)
-        return Answer(data)
+        return Answer(data, code=exit_code())
     rows, picture = summary_table(curves), folder / "comparison.png"
     files = [picture, picture.with_suffix(".csv"), summary_file(picture)]
     data |= {"table": rows, "files": files}
@@ -82,10 +97,7 @@ def resume_verb(arguments: list[str]) -> Answer:
     chosen = parse_only("resume RUN", Resume, options)
     prepare(len(read_summary(folder).seeds))
     with trusting(chosen.trust):
-        run = resume(folder, console())
-    return Answer(
-        {"folder": folder, "finished": run.finished}, [f"{folder}: done"] if run.finished else []
-    )
+        return _trained(resume(folder, console()))
 
 
 def _config(verb: str, arguments: list[str]) -> Config:

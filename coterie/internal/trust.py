@@ -118,9 +118,7 @@ def _remember(mark: str) -> None:
     if mark in _remembered():
         return
     _REMEMBERED.add(mark)
-    with contextlib.suppress(
-        OSError, RuntimeError
-    ):  # without a place of the user's own it is asked again
+    with contextlib.suppress(OSError, RuntimeError):  # nowhere to write: it is asked again
         store().parent.mkdir(parents=True, exist_ok=True)
         with store().open("a") as file:
             file.write(f"{mark}\n")

@@ -26,13 +26,8 @@ from coterie.internal.lock import LOCK
 from coterie.internal.parts import Codec, describe, option_fields
 from coterie.internal.trust import remember, require_trusted
 from coterie.network import Communication
-from coterie.training.run_files import (
-    FORMAT,
-    RunFiles,
-    file_name,
-    reading_configuration,
-)
-from coterie.training.settings import Settings
+from coterie.training.run_files import FORMAT, RunFiles, file_name, reading_configuration
+from coterie.training.settings import Blocks, Settings
 
 MEMORY = Path(os.devnull)
 """The folder of a run that is kept in memory: nothing can be written there."""
@@ -71,17 +66,20 @@ class Run(RunFiles):
         return {"seed": seed, "run": identity(self.describe())}
 
     @property
+    def blocks(self) -> Blocks:
+        """The blocks of each repetition."""
+        return self.settings.blocks(self.algorithm.rollout_length)
+
+    @property
     def finished(self) -> bool:
         """True if every repetition has been trained to the end."""
-        settings, horizon = self.settings, self.algorithm.rollout_length
-        last = f"{settings.blocks(horizon) * settings.updates_per_block + 1:09d}"
+        last = f"{self.blocks.updates + 1:09d}"
         return all((self.checkpoints(seed) / last).is_dir() for seed in self.seeds)
 
     @property
     def steps(self) -> int:
-        """The environment steps of one repetition, rounded up to whole blocks."""
-        horizon = self.algorithm.rollout_length
-        return self.settings.blocks(horizon) * self.settings.block_steps(horizon)
+        """The environment steps of one repetition, rounded up to whole updates."""
+        return self.blocks.steps
 
     @property
     def unused(self) -> bool:

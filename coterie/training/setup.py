@@ -11,7 +11,7 @@ from coterie.network import Communication
 from coterie.training.fit import CENTER, require_fit
 from coterie.training.run import Run
 from coterie.training.run_files import file_name
-from coterie.training.settings import Settings
+from coterie.training.settings import Blocks, Settings
 from coterie.training.state import resolve_specs
 from coterie.types import LearnerSpec
 
@@ -40,14 +40,9 @@ class Setup(NamedTuple):
         return self.env.names
 
     @property
-    def blocks(self) -> int:
-        """Number of blocks in a run."""
+    def blocks(self) -> Blocks:
+        """The blocks of the run."""
         return self.settings.blocks(self.algorithm.rollout_length)
-
-    @property
-    def block_steps(self) -> int:
-        """Environment steps in one block."""
-        return self.settings.block_steps(self.algorithm.rollout_length)
 
 
 def set_up(run: Run) -> Setup:
@@ -59,6 +54,7 @@ def set_up(run: Run) -> Setup:
     algorithm.check(settings.num_envs)
     _require_playable(run.env)
     _require_files(env.names)
+    env.for_seed(run.seeds[-1])  # the last environment that is drawn has to exist, too
     communication = CENTER if algorithm.information.central else settings.communication
     vector = env.vectorize(settings.num_envs)
     specs = resolve_specs(env, vector, algorithm.information)

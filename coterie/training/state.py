@@ -8,6 +8,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from coterie.algorithms import Algorithm, Information, Trajectory
@@ -68,7 +69,8 @@ class IterationStats(NamedTuple):
 def resolve_specs(env: Env, vector: VectorEnv, information: Information) -> tuple[LearnerSpec, ...]:
     """The agents' specs, with the global state and the masks that they will really be shown."""
     envs, view = jax.eval_shape(vector.reset, jax.random.key(0))
-    state, sizes = 0, tuple(spec.action.size for spec in env.specs)
+    specs, state = env.specs, 0
+    sizes = tuple(spec.action.size for spec in specs)
     if information.state == "observations":
         state = math.prod(view.observation.shape[1:])
     elif information.state:
@@ -81,6 +83,7 @@ def resolve_specs(env: Env, vector: VectorEnv, information: Information) -> tupl
         EnvError,
     )
     seen = {"own": (), "mean": (max(sizes),), "joint": sizes}[information.actions]
+    widest = view.observation.shape[-1], max(sizes)
     return tuple(
         LearnerSpec(
             observation=spec.size,
@@ -92,10 +95,10 @@ def resolve_specs(env: Env, vector: VectorEnv, information: Information) -> tupl
             leaves=view.alive is not None,
             sizes=seen,
             num_envs=vector.copies,
-            agents=len(env.specs),
-            widest=(view.observation.shape[-1], max(sizes)),
+            agents=len(specs),
+            widest=widest,
         )
-        for spec in env.specs
+        for spec in specs
     )
 
 
@@ -158,11 +161,28 @@ def iteration(
 
 
 def iterations(
-    algorithm: Algorithm, env: Env, vector: VectorEnv, updates: int
-) -> Callable[[TrainState], tuple[TrainState, IterationStats]]:
-    """Return a function for `updates` iterations; its report is stacked, `[updates, ...]`."""
-    turn = functools.partial(advance, phases(algorithm, env, vector))
-    return lambda team: jax.lax.scan(turn, team, keys_of(team, algorithm.rollout_length, updates))
+    algorithm: Algorithm, env: Env, vector: VectorEnv, most: int
+) -> Callable[..., tuple[TrainState, IterationStats]]:
+    """Return a function of a team, and of a number of iterations that is at most (and by default)
+    `most`; its report is stacked, `[most, ...]`, and 0 beyond the iterations that were done."""
+    # Compiled as a function of its own it is traced once, for its shapes and in the loop.
+    turn = jax.jit(functools.partial(advance, phases(algorithm, env, vector)))
+
+    def block(team: TrainState, updates: ArrayLike = most) -> tuple[TrainState, IterationStats]:
+        keys = keys_of(team, algorithm.rollout_length, most)
+        said = jax.eval_shape(turn, team, keys[0])[1]
+        blank = jax.tree.map(lambda each: jnp.zeros((most, *each.shape), each.dtype), said)
+
+        def once(
+            done: Int[Array, ""], so_far: tuple[TrainState, IterationStats]
+        ) -> tuple[TrainState, IterationStats]:
+            team, reports = so_far
+            team, report = turn(team, keys[done])
+            return team, jax.tree.map(lambda all, one: all.at[done].set(one), reports, report)
+
+        return jax.lax.fori_loop(0, updates, once, (team, blank))
+
+    return block
 
 
 def keys_of(

@@ -186,6 +186,19 @@ def test_games_are_closed_with_their_state_and_with_their_worker(tmp_path):
     assert closed(tmp_path) == before + 4
 
 
+def test_a_worker_imports_nothing_of_the_working_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "signal.py").write_text(
+        f"open({str(tmp_path / 'ran')!r}, 'w')\nSIGINT = SIG_IGN = 0"
+    )
+    vector = PettingZooEnv("worlds:Closing", (f"path={tmp_path / 'closed'}",), workers=1).vectorize(
+        1
+    )
+    vector.reset(jax.random.key(0))
+    vector.sessions._workers.close()
+    assert not (tmp_path / "ran").exists()
+
+
 def test_a_game_that_does_not_close_is_ended(tmp_path, monkeypatch):
     monkeypatch.setattr(workers, "CLOSING", 0.1)
     options = (f"path={tmp_path / 'closed'}", "hangs=True")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from coterie.errors import EnvError, require
+from coterie.errors import EnvError, brief, require
 from coterie.internal.extras import install
 from coterie.internal.imports import load
 
@@ -23,9 +23,12 @@ def build(factory: str, options: Options, **more: Any) -> Any:
     arguments = {**dict(options), **more}
     try:
         env = make(**arguments)
-    except Exception as error:
-        given = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
-        raise EnvError(f"{factory}({given}) failed: {describe(error)}.") from error
+    except (Exception, SystemExit) as error:
+        given = ", ".join(f"{key}={brief(repr(value))}" for key, value in arguments.items())
+        raise EnvError(
+            f"{factory}({given}) failed: {brief(describe(error), 600)}; --env-kwargs are its "
+            "arguments."
+        ) from error
     _require_parallel(factory, env)
     return env
 
