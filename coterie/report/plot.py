@@ -149,9 +149,9 @@ def _draw(
 
 def _name(axis: Axes, title: str, ylabel: str, xlabel: str, alone: bool) -> None:
     """Give a panel its words, in lines that its place has room for."""
-    axis.set_title(textwrap.fill(title, 66 if alone else 28), loc="left", fontsize="medium")
+    axis.set_title(textwrap.fill(title, 66 if alone else 24), loc="left", fontsize="medium")
     axis.set_ylabel(textwrap.fill(ylabel, 40 if alone else 24))
-    axis.set_xlabel(textwrap.fill(xlabel, 48 if alone else 26))
+    axis.set_xlabel(textwrap.fill(xlabel, 48 if alone else 24))
     axis.margins(x=0.01)
 
 

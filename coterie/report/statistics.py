@@ -91,7 +91,7 @@ def probability_of_improvement(a: Real[np.ndarray, " S"], b: Real[np.ndarray, " 
 
 
 def performance_profile(
-    tasks: Sequence[Real[np.ndarray, " S"]], thresholds: Real[np.ndarray, " T"]
+    tasks: Sequence[Real[np.ndarray, " _"]], thresholds: Real[np.ndarray, " T"]
 ) -> Band:
     """Share of runs whose score is above each threshold, a mean over tasks, with its 95 % interval.
 
