@@ -11,20 +11,22 @@ import jax
 import numpy as np
 from jaxtyping import Array, Key
 
-from coterie.envs.game import Space
 from coterie.errors import RunError, advise, require
 from coterie.internal.memory import require_room
 from coterie.network import stack
-from coterie.policies import PolicyMetadata, read_policy
+from coterie.policies.saving import read_policy
 from coterie.report.columns import column_of
 from coterie.report.curve import Curve, gather
 from coterie.rl.networks import Policy
 from coterie.training.action_scaling import action_scaling
+from coterie.training.checkpoint import kept_steps
 from coterie.training.evaluate import Scores, evaluator, reraise_env_error
 from coterie.training.loggers.table import read_table
 from coterie.training.play import StepKeys, play_episode, policy_player
+from coterie.training.recording import exports
 from coterie.training.run import Run
 from coterie.training.run_files import RunFiles
+from coterie.training.setup import set_up
 from coterie.training.sizes import reset_bytes
 
 
@@ -147,36 +149,23 @@ def _end(
 
 
 def trained_team(run: Run, seed: int) -> Policy:
-    """The policies of a trained team, stacked `[N, ...]`, read from its policy files."""
-    return stack([_policy_of(run, seed, agent) for agent in range(len(run.played.specs))])
+    """The policies of a trained team, stacked `[N, ...]`, read from its policy files.
 
-
-def _policy_of(run: Run, seed: int, agent: int) -> Policy:
-    name, spec = run.played.names[agent], run.played.specs[agent]
-    path = run.policy_file(seed, name)
-    require(
-        path.is_file(),
-        f"{path} is missing: policies come with checkpoints; train on with "
-        f"`coterie resume {run.folder}`.",
-        RunError,
-    )
-    policy, about = read_policy(path)
-    wanted, found = (name, spec.size, spec.action), (about.name, *_sizes(about))
-    require(
-        found == wanted,
-        f"{path} is of {_sized(*found)}, not of {_sized(*wanted)}: "
-        "it was swapped, or run.json was changed.",
-        RunError,
-    )
-    return policy
-
-
-def _sizes(about: PolicyMetadata) -> tuple[int, Space]:
-    return about.observation, about.action
-
-
-def _sized(name: str, observation: int, action: Space) -> str:
-    return f"{name} with {observation} numbers to see and {action}"
+    `RunError` unless every file is the agent's own, of this run, this seed and its last checkpoint.
+    """
+    step, policies = kept_steps(run, seed), []
+    for wanted, shape in exports(run, set_up(run), seed, step):
+        path = run.policy_file(seed, wanted.name)
+        require(
+            path.exists(),
+            f"{path} is missing: policies come with checkpoints; train on with "
+            f"`coterie resume {run.folder}`.",
+            RunError,
+        )
+        policy, about = read_policy(path, replace(wanted, step=step), shape)
+        step = about.step  # without a checkpoint the first file says it
+        policies.append(policy)
+    return stack(policies)
 
 
 def score(run: Run, seed: int, episodes: int, key: int = 0) -> Scores:

@@ -34,6 +34,7 @@ class Meadow(Spread):
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
+    finished()  # which other tests share: it is remembered where they look
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setattr(trust, "_REMEMBERED", set())

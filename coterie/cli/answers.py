@@ -14,7 +14,7 @@ import numpy as np
 from rich.console import Console, ConsoleOptions
 from rich.segment import Segment
 
-from coterie.internal.printable import printable
+from coterie.errors import printable
 from coterie.internal.terminal import Lasting, stderr_console
 from coterie.internal.trust import trust_code
 

@@ -19,11 +19,12 @@ from jax.experimental import io_callback
 from jaxtyping import Array, Float, Key, PyTree, UInt32
 
 from coterie.bounds import AtLeast, AtMost, Between
+from coterie.encoding import MASK, Encoding
 from coterie.envs.checks import host
 from coterie.envs.checks.checks import Checks
 from coterie.envs.game import Env, SingleEnv, Timestep, VectorEnv
 from coterie.envs.host.factory import Options, build, describe
-from coterie.envs.host.layout import MASK, Layout, measure, record
+from coterie.envs.host.layout import Layout, measure, record
 from coterie.envs.host.sessions import ANSWERS, Sessions, count_workers, shapes
 from coterie.envs.host.workers import Workers
 from coterie.envs.painted import PaintedEpisode
@@ -93,6 +94,10 @@ class PettingZooEnv(Env):
             actions = [Box(size, low, high) for size, (low, high) in sizes]
         pairs = zip(layout.observations, actions, strict=True)
         return tuple(AgentSpec(observation, action) for observation, action in pairs)
+
+    @property
+    def encodings(self) -> tuple[tuple[Encoding, Encoding], ...]:
+        return tuple(zip(self.layout.seen, self.layout.acted, strict=True))
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -1,6 +1,5 @@
-"""Files that are written whole or not at all, and arrays in them that are checked when read."""
+"""Files that are written whole or not at all, and trees of arrays in them."""
 
-import hashlib
 import json
 import os
 import secrets
@@ -14,17 +13,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
-from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 
-from coterie.errors import RunError, require
-
-Arrays = dict[str, np.ndarray]
+from coterie.internal.reading import Arrays, Kind, digest, require_kinds, seal
 
 PART = ".part-"
 """How the names of unfinished files and folders begin."""
-
-REMEDY = "restore it from a copy, or delete its checkpoint to go on from the one before"
 
 
 @contextmanager
@@ -94,16 +88,6 @@ def sweep(folder: Path) -> None:
             part.unlink(missing_ok=True)
 
 
-def read_json(path: Path) -> Any:
-    """The content of a JSON file, or a `RunError` that names it."""
-    try:
-        return json.loads(path.read_text())
-    except FileNotFoundError:
-        raise RunError(f"{path} is missing: the folder is not a run, or half written.") from None
-    except (ValueError, OSError, RecursionError) as error:
-        raise RunError(f"{path} is damaged: {error}; restore it from a copy.") from None
-
-
 def to_arrays(tree: PyTree) -> Arrays:
     """The leaves of a tree by their names; random keys as their numbers.
 
@@ -114,18 +98,22 @@ def to_arrays(tree: PyTree) -> Arrays:
     return {jax.tree_util.keystr(path): np.asarray(_plain(leaf)) for path, leaf in leaves}
 
 
+def kinds_of(like: PyTree) -> dict[str, Kind]:
+    """The kinds of a tree's arrays, as `to_arrays` would give them.
+
+    >>> str(kinds_of({"w": jnp.ones(2)})["['w']"])
+    'float32[2]'
+    """
+    leaves, _ = jax.tree_util.tree_flatten_with_path(jax.eval_shape(_plain_tree, like))
+    return {jax.tree_util.keystr(path): Kind.of(leaf) for path, leaf in leaves}
+
+
 def from_arrays(arrays: Arrays, like: PyTree, where: str) -> PyTree:
     """The tree shaped `like` with these leaves; `where` names their origin in errors."""
+    require_kinds(where, {name: Kind.of(array) for name, array in arrays.items()}, kinds_of(like))
     leaves, structure = jax.tree_util.tree_flatten_with_path(like)
-    restored = []
-    for path, leaf in leaves:
-        name = jax.tree_util.keystr(path)
-        if name not in arrays:
-            raise RunError(
-                f"{where} has no array {name}: it is of another algorithm or environment."
-            )
-        restored.append(_revive(arrays[name], leaf, f"{where}, array {name}"))
-    return jax.tree_util.tree_unflatten(structure, restored)
+    named = ((arrays[jax.tree_util.keystr(path)], leaf) for path, leaf in leaves)
+    return jax.tree_util.tree_unflatten(structure, [_revive(*pair) for pair in named])
 
 
 def write_arrays(path: Path, arrays: Arrays, metadata: dict[str, str]) -> None:
@@ -133,29 +121,8 @@ def write_arrays(path: Path, arrays: Arrays, metadata: dict[str, str]) -> None:
     hashes = {name: digest(array) for name, array in arrays.items()}
     contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     header = metadata | {"sha256": json.dumps(hashes)}
-    data = safetensors.save(contiguous, header | {"seal": _seal(header)})
+    data = safetensors.save(contiguous, header | {"seal": seal(header)})
     write_whole(path, _in_order(data))
-
-
-def read_arrays(path: Path) -> tuple[Arrays, dict[str, str]]:
-    """Read arrays and check their hashes; a `RunError` names a damaged file and array."""
-    try:
-        data = path.read_bytes()
-        arrays = safetensors.load(data)
-        length = int.from_bytes(data[:8], "little")
-        metadata = json.loads(data[8 : 8 + length])["__metadata__"]
-        sealed = metadata.pop("seal") == _seal(metadata)
-        hashes = dict(json.loads(metadata.pop("sha256")))
-    except FileNotFoundError:
-        raise RunError(f"{path} is missing: the folder is half written or not a run.") from None
-    except (SafetensorError, KeyError, TypeError, ValueError, OSError, RecursionError) as error:
-        why = f"no {error}" if isinstance(error, KeyError) else str(error)
-        raise RunError(f"{path} is damaged, or not one of ours ({why}): {REMEDY}.") from None
-    require(sealed, f"{path} is damaged in its header: {REMEDY}.", RunError)
-    for name in sorted(arrays.keys() | hashes.keys()):
-        if name not in arrays or digest(arrays[name]) != hashes.get(name):
-            raise RunError(f"{path} is damaged in array {name}: {REMEDY}.")
-    return arrays, metadata
 
 
 def _in_order(data: bytes) -> bytes:
@@ -164,12 +131,6 @@ def _in_order(data: bytes) -> bytes:
     header = json.dumps(json.loads(data[8 : 8 + length]), sort_keys=True).encode()
     header += b" " * (-len(header) % 8)
     return len(header).to_bytes(8, "little") + header + data[8 + length :]
-
-
-def _seal(header: dict[str, str]) -> str:
-    """SHA-256 of everything in a header but its seal."""
-    said = json.dumps({name: header[name] for name in header if name != "seal"}, sort_keys=True)
-    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def _sync(folder: Path) -> None:
@@ -184,12 +145,6 @@ def _sync(folder: Path) -> None:
         os.close(handle)
 
 
-def digest(array: np.ndarray) -> str:
-    """SHA-256 of an array's type, shape and numbers."""
-    kind = f"{array.dtype.str}{array.shape}".encode()
-    return hashlib.sha256(kind + np.ascontiguousarray(array).tobytes()).hexdigest()
-
-
 def _plain(leaf: Any) -> Any:
     return jax.random.key_data(leaf) if _is_key(leaf) else leaf
 
@@ -198,12 +153,10 @@ def _is_key(leaf: Any) -> bool:
     return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
-def _revive(array: np.ndarray, like: Any, where: str) -> Array:
-    wanted = jax.eval_shape(_plain, like)
-    if array.shape != wanted.shape or array.dtype != wanted.dtype:
-        raise RunError(
-            f"{where} is {array.dtype}{list(array.shape)} where "
-            f"{wanted.dtype}{list(wanted.shape)} is expected: it is of another configuration."
-        )
+def _plain_tree(tree: PyTree) -> PyTree:
+    return jax.tree.map(_plain, tree)
+
+
+def _revive(array: np.ndarray, like: Any) -> Array:
     restored = jnp.asarray(array)
     return jax.random.wrap_key_data(restored) if _is_key(like) else restored

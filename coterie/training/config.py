@@ -15,6 +15,7 @@ from coterie.catalogue import ALGORITHMS, make_algorithm, make_env
 from coterie.envs.game import Env
 from coterie.errors import ConfigError, CoterieError, require, unknown
 from coterie.internal.parts import Part, kind_of, part_of
+from coterie.internal.reading import read_text
 from coterie.internal.trust import reading
 from coterie.training.run import (
     MEMORY,
@@ -69,6 +70,9 @@ class Config:
         return dataclasses.replace(made, method=self.method, env_name=self.env_name)
 
 
+MISSING = "name a file that `coterie config` wrote"
+
+
 def read_config(path: str | Path) -> Config:
     """The configuration in a file of `coterie config`; what it leaves out is as by default.
 
@@ -76,8 +80,8 @@ def read_config(path: str | Path) -> Config:
     sentence that names the file and the key.
     """
     try:
-        told = tomllib.loads(Path(path).read_text())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        told = tomllib.loads(read_text(Path(path), missing=MISSING))
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not a TOML file: {error}.") from None
     for section in told:
         _within(path, "the file", lambda name=section: _require_known(name, SECTIONS))

@@ -13,8 +13,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from coterie.errors import printable
 from coterie.internal.memory import size
-from coterie.internal.printable import printable
 from coterie.internal.signals import StopSignals
 from coterie.internal.terminal import stderr_console
 from coterie.training.checkpoint import kept_steps

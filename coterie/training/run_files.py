@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from coterie.errors import CoterieError, RunError, require
-from coterie.internal.files import read_json
+from coterie.internal.reading import read_json
 from coterie.internal.trust import reading
-from coterie.policies import SUFFIX
+from coterie.policies.metadata import SUFFIX
 
 FORMAT = 3
 

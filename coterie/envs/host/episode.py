@@ -1,11 +1,12 @@
 """One copy of an environment, playing episode after episode and writing what happens into its
 record."""
 
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
-from coterie.envs.host.layout import MASK, Layout, Sense, mask_of, sense
+from coterie.encoding import MASK, encoded
+from coterie.envs.host.layout import Layout, mask_of
 from coterie.errors import EnvError
 
 
@@ -24,8 +25,6 @@ class Copy:
         self.env = env
         self.layout = layout
         self.again = again
-        self.senses = [sense(a, env.observation_space(a)) for a in layout.agents]
-        self.spaces = [env.action_space(a) for a in layout.agents]
         self.own = np.arange(max(layout.actions)) < np.array(layout.actions)[:, None]
         self.alive: set[Any] = set()
         self.records = records[row : row + 1]
@@ -74,15 +73,15 @@ class Copy:
 
     def _action(self, index: int, chosen: Any) -> Any:
         """Return an agent's part of the joint action, as its own space has it."""
-        size, space = self.layout.actions[index], self.spaces[index]
+        size, coding = self.layout.actions[index], self.layout.acted[index]
         if self.layout.discrete:
             if not 0 <= chosen < size:
                 self._fail(self.layout.agents[index], f"plays action {chosen} of {size}")
-            return int(chosen) + int(space.start)
-        action = chosen[:size].reshape(space.shape)
+            return coding.decode(chosen)
+        action = chosen[:size]
         if not np.isfinite(action).all():
             self._fail(self.layout.agents[index], f"plays {action.tolist()}")
-        return np.clip(action, space.low, space.high).astype(space.dtype)
+        return coding.decode(action)
 
     def _settle(
         self, played: set[Any], reward: Any, ended: set[Any], cut: set[Any], info: Any
@@ -114,10 +113,9 @@ class Copy:
                 row[:] = 0.0
                 continue
             seen = self._of(observation, agent, "observation")
-            row[: self.layout.observations[i]] = self._vector(agent, self.senses[i], seen)
+            row[: self.layout.observations[i]] = self._vector(i, seen)
         if self.layout.masked:
             self._mask(view[MASK], observation, info)
-        self._require_finite(view["observation"], "its observation")
 
     def _mask(self, mask: np.ndarray, observation: Any, info: Any) -> None:
         """Write the action masks. An agent that does not act next may do anything."""
@@ -141,13 +139,12 @@ class Copy:
                 self.next["observation"][i] = 0.0
                 self.next["present"][i] = False
 
-    def _vector(self, agent: Any, how: Sense, seen: Any) -> np.ndarray:
-        if how.shape is not None and np.shape(seen) != how.shape:
-            self._fail(agent, f"its observation has shape {np.shape(seen)}, not {how.shape}")
-        vector = how.encode(seen)
-        if vector.size != how.size:
-            self._fail(agent, f"its observation has {vector.size} numbers, not {how.size}")
-        return vector
+    def _vector(self, index: int, seen: Any) -> np.ndarray:
+        """An agent's observation as numbers."""
+        try:
+            return encoded(self.layout.seen[index], seen)
+        except ValueError as error:
+            self._fail(self.layout.agents[index], f"its {error}")
 
     def _of(self, given: Any, agent: Any, what: str) -> Any:
         """One agent's entry of a dictionary that the environment gave."""
@@ -171,6 +168,6 @@ class Copy:
         for agent in self.alive - now:
             self._fail(agent, "left env.agents without being terminated or truncated")
 
-    def _fail(self, agent: Any, text: str) -> None:
+    def _fail(self, agent: Any, text: str) -> NoReturn:
         step = int(self.records["step"][0])
         raise EnvError(f"agent {agent!r} at step {step} of its episode: {text}.")

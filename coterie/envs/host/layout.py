@@ -4,14 +4,23 @@ Unequal agents are padded: observations with zeros, actions with an `action_mask
 beyond an agent's own. Agents stand in the order of `possible_agents`.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from coterie.encoding import (
+    MASK,
+    Choice,
+    Choices,
+    Either,
+    Encoding,
+    Fields,
+    Letters,
+    Numbers,
+    Row,
+)
 from coterie.errors import EnvError, require
-
-MASK = "action_mask"
 
 
 class Layout(NamedTuple):
@@ -23,6 +32,7 @@ class Layout(NamedTuple):
     bounds:       the lowest and highest value of each of those numbers; empty if discrete.
     masked:       True if there is an `action_mask`.
     info:         the numbers that every agent reports in its `info`.
+    seen, acted:  the encoding of each agent's observations, and of its actions.
     """
 
     agents: tuple[Any, ...]
@@ -31,6 +41,8 @@ class Layout(NamedTuple):
     bounds: tuple[tuple[tuple[float, ...], tuple[float, ...]], ...]
     masked: bool
     info: tuple[str, ...]
+    seen: tuple[Encoding, ...]
+    acted: tuple[Encoding, ...]
 
     @property
     def discrete(self) -> bool:
@@ -38,20 +50,11 @@ class Layout(NamedTuple):
         return not self.bounds
 
 
-class Sense(NamedTuple):
-    """Encoding of an agent's observation as a vector: its `size`, its `shape` (if it is an array),
-    and `encode`, from the environment's observation to that vector."""
-
-    size: int
-    shape: tuple[int, ...] | None
-    encode: Callable[[Any], np.ndarray]
-
-
 def measure(env: Any) -> Layout:
     """The layout of `env`; resets it, to see whether it gives masks and numbers in `info`."""
     agents = tuple(env.possible_agents)
     require(bool(agents), f"{env} has no agents: possible_agents is empty.", EnvError)
-    senses = [sense(agent, env.observation_space(agent)) for agent in agents]
+    seen = tuple(observed(agent, env.observation_space(agent)) for agent in agents)
     actions = [env.action_space(agent) for agent in agents]
     discrete = _all_discrete(agents, actions)
     sizes = tuple(_action_size(agent, space) for agent, space in zip(agents, actions, strict=True))
@@ -59,7 +62,10 @@ def measure(env: Any) -> Layout:
     observation, info = _first(env)
     masks = any(mask_of(observation.get(a), info.get(a, {})) is not None for a in agents)
     masked = len(set(sizes)) > 1 or (discrete and masks)
-    return Layout(agents, tuple(s.size for s in senses), sizes, bounds, masked, _numbers(info))
+    ends = bounds or [()] * len(agents)
+    acted = tuple(encoding_of(*pair) for pair in zip(actions, ends, strict=True))
+    observations = tuple(encoding.size for encoding in seen)
+    return Layout(agents, observations, sizes, bounds, masked, _numbers(info), seen, acted)
 
 
 def record(layout: Layout) -> np.dtype:
@@ -88,24 +94,46 @@ def record(layout: Layout) -> np.dtype:
     return np.dtype(fields, align=True)
 
 
-def sense(agent: Any, space: Any) -> Sense:
+def observed(agent: Any, space: Any) -> Encoding:
     """Return the encoding of `agent`'s observations: arrays flattened, numbers of a choice one-hot.
 
     A Dict with an `action_mask` is read as PettingZoo means it: the mask is not perceived.
     """
-    from gymnasium import spaces
-    from gymnasium.spaces.utils import flatdim, flatten
-
-    if isinstance(space, spaces.Dict) and MASK in space.spaces:
-        return _without_mask(agent, space)
     require(
         space.is_np_flattenable,
         f"agent {agent!r} observes {space}, which is not a vector of fixed size: use a Box.",
         EnvError,
     )
-    if isinstance(space, spaces.Box):
-        return Sense(int(np.prod(space.shape)), space.shape, np.ravel)
-    return Sense(flatdim(space), None, lambda value: np.asarray(flatten(space, value)))
+    encoding = encoding_of(space)
+    if isinstance(encoding, Fields) and MASK in encoding.keys:
+        parts = {k: p for k, p in zip(encoding.keys, encoding.parts, strict=True) if k != MASK}
+        return Fields(tuple(parts), tuple(parts.values()))
+    return encoding
+
+
+def encoding_of(space: Any, bounds: Sequence[Any] = ()) -> Encoding:
+    """Return the encoding of one of Gymnasium's spaces; with the `bounds` of actions."""
+    from gymnasium import spaces
+
+    match space:
+        case spaces.Box():
+            return Numbers(space.shape, space.dtype.name, *bounds)
+        case spaces.MultiBinary():
+            return Numbers(space.shape, space.dtype.name)
+        case spaces.Discrete():
+            return Choice(int(space.n), int(space.start))
+        case spaces.MultiDiscrete():
+            counts, starts = space.nvec.ravel().tolist(), space.start.ravel().tolist()
+            return Choices(space.nvec.shape, tuple(counts), tuple(starts), space.dtype.name)
+        case spaces.Text():
+            return Letters(space.max_length, "".join(space.character_list))
+        case spaces.Dict():
+            return Fields(tuple(space.spaces), tuple(map(encoding_of, space.spaces.values())))
+        case spaces.Tuple():
+            return Row(tuple(map(encoding_of, space.spaces)))
+        case spaces.OneOf():
+            return Either(tuple(map(encoding_of, space.spaces)))
+    raise EnvError(f"{space} is no space that Coterie knows: use a Box.")
 
 
 def mask_of(observation: Any, info: Any) -> Any:
@@ -115,16 +143,6 @@ def mask_of(observation: Any, info: Any) -> Any:
     if isinstance(observation, dict) and MASK in observation:
         return observation[MASK]
     return None
-
-
-def _without_mask(agent: Any, space: Any) -> Sense:
-    rest = {key: part for key, part in space.spaces.items() if key != MASK}
-    if len(rest) == 1:
-        (key,) = rest
-        inner = sense(agent, rest[key])
-        return inner._replace(shape=None, encode=lambda value: inner.encode(value[key]))
-    inner = sense(agent, type(space)(rest))
-    return inner._replace(encode=lambda value: inner.encode({key: value[key] for key in rest}))
 
 
 def _all_discrete(agents: tuple[Any, ...], actions: list[Any]) -> bool:

@@ -15,10 +15,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from coterie.encoding import Encoding
 from coterie.envs.host.episode import Copy
-from coterie.envs.host.factory import Options, build, describe
+from coterie.envs.host.factory import Options, build
+from coterie.envs.host.factory import describe as error_text
 from coterie.envs.host.layout import Layout, record
 from coterie.errors import EnvError
+from coterie.internal.typed import describe, read
 
 COMMAND = struct.Struct("<ii")
 START, STEP, CLOSE = range(3)
@@ -37,12 +40,15 @@ class Job(NamedTuple):
 
     def text(self) -> bytes:
         """Return the job as a Python literal, to send; `Job.read` is the way back."""
-        return repr((*self[:2], tuple(self.layout), *self[3:])).encode()
+        layout = (*self.layout[:-2], describe(self.layout.seen), describe(self.layout.acted))
+        return repr((*self[:2], layout, *self[3:])).encode()
 
     @staticmethod
     def read(text: bytes) -> "Job":
         factory, options, layout, *rest = ast.literal_eval(text.decode())
-        return Job(factory, options, Layout(*layout), *rest)
+        seen, acted = (read(told, tuple[Encoding, ...], "layout") for told in layout[-2:])
+        layout = Layout(*layout[:-2], seen=seen, acted=acted)
+        return Job(factory, options, layout, *rest)
 
 
 def serve(pipe: int, memory: int) -> None:
@@ -93,7 +99,7 @@ class Copies:
             except Exception as error:
                 step = self.records["step"][row]
                 raise EnvError(
-                    f"copy {row} failed at step {step} of its episode: {describe(error)}."
+                    f"copy {row} failed at step {step} of its episode: {error_text(error)}."
                 ) from error
             self.records["busy"][row] = False
 
