@@ -22,6 +22,10 @@ QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
 """Whether nothing but errors is said on standard error."""
 
 
+WIDEST = 10_000
+"""Characters in a line of a file or a pipe."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """Answer of a verb in two forms: for programs, and for people.
@@ -44,7 +48,7 @@ class Answer:
             if isinstance(line, str):
                 print(printable(line))
             else:
-                Console().print(Printable(line))
+                _whole_or_terminal().print(Printable(line))
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,11 @@ class Printable:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
         for part in console.render(self.shown, options):
             yield part if part.control else Segment(printable(part.text), part.style)
+
+
+def _whole_or_terminal() -> Console:
+    """Standard output; where it is no terminal, wide enough for every table."""
+    return console if (console := Console()).is_terminal else Console(width=WIDEST)
 
 
 def report(sentence: str, end: str = "\n") -> None:
