@@ -48,7 +48,7 @@ class Answer:
             if isinstance(line, str):
                 print(printable(line))
             else:
-                _whole_or_terminal().print(Printable(line))
+                Out().print(Printable(line))
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,17 @@ class Printable:
             yield part if part.control else Segment(printable(part.text), part.style)
 
 
-def _whole_or_terminal() -> Console:
+class Out(Console):
     """Standard output; where it is no terminal, wide enough for every table."""
-    return console if (console := Console()).is_terminal else Console(width=WIDEST)
+
+    def __init__(self) -> None:
+        super().__init__()
+        if not self.is_terminal:
+            self.width = WIDEST
+
+    def on_broken_pipe(self) -> None:
+        """Leave it to the command line: whoever read has heard enough."""
+        raise BrokenPipeError
 
 
 def report(sentence: str, end: str = "\n") -> None:
