@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import shutil
+import signal
 import subprocess
 import sys
 import warnings
@@ -36,6 +37,7 @@ from tests.runs import (
     Pond,
     assert_same_run,
     copied,
+    environment,
     finished,
     listing,
     python,
@@ -508,7 +510,7 @@ BAD = {
     "no numbers": (["plot", "untrained"], "untrained/seed-0/evaluation.csv is missing"),
     "another environment": (
         ["evaluate", "edited"],
-        "edited/seed-0/policies/agent-1.safetensors is of",
+        "edited/seed-0/policies/agent-0.safetensors is of",
     ),
     "another environment, resumed": (
         ["resume", "edited"],
@@ -662,7 +664,7 @@ def test_a_game_outside_that_fails_in_evaluation_says_why(here, monkeypatch):
     programs = Programs(set_up(run))
     OnDisk(run, programs).export(0, programs.start(jax.random.key(0)))
     sentence = refused(["evaluate", "run", "--episodes", "2"])
-    assert "agent 'ann' at step 2 of its episode: its observation holds [nan]" in sentence
+    assert "agent 'ann' at step 2 of its episode: its observation[0] is nan" in sentence
 
 
 @pytest.mark.filterwarnings("default")
@@ -670,3 +672,20 @@ def test_a_warning_is_its_sentence_alone(capsys, monkeypatch):
     monkeypatch.setitem(VERBS, "list", lambda _: advise(False, "step 2 is large: try 1."))
     main(["list"])
     assert capsys.readouterr().err == "coterie: warning: step 2 is large: try 1.\n"
+
+
+INTERRUPTED = """
+import os, signal, sys, types
+slow = types.ModuleType("coterie.cli")
+slow.__getattr__ = lambda name: os.kill(os.getpid(), signal.SIGINT)
+sys.modules["coterie.cli"] = slow
+from coterie.__main__ import main
+main()
+"""
+
+
+def test_control_c_while_modules_are_imported_is_silent():
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], stderr=subprocess.PIPE, env=environment(), timeout=60
+    )
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
