@@ -2,6 +2,7 @@
 
 import difflib
 import functools
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -101,10 +102,17 @@ def _columns(run: RunFiles, training: bool) -> list[str]:
 
 def _missing(place: Path, column: str, known: Iterable[str]) -> str:
     """The sentence about a column that a table, or the tables of a folder, do not have."""
-    of_team = [name for name in known if not _of_agent(name, known)]
-    near = difflib.get_close_matches(column, known, n=3, cutoff=0.5)
+    names = list(known) if "/" in column else [n for n in known if not _of_agent(n, known)]
+    near = sorted(names, key=lambda name: -_likeness(name, column))[:2]
+    near = [name for name in near if _likeness(name, column) > 0.6]
     meant = f"did you mean {' or '.join(map(repr, near))}?" if near else ""
-    return f"{place} has no column {column!r}: " + (meant or f"it has {', '.join(of_team)}.")
+    return f"{place} has no column {column!r}: " + (meant or f"it has {', '.join(names)}.")
+
+
+def _likeness(name: str, typed: str) -> float:
+    """Similarity from 0 to 1 of what was typed to a name, or to the most similar of its words."""
+    words = [name, *re.split("[_/]", name)]
+    return max(difflib.SequenceMatcher(None, word, typed).ratio() for word in words)
 
 
 def _of_agent(name: str, known: Iterable[str]) -> bool:
