@@ -32,6 +32,11 @@ from coterie.training.run import MEMORY, Run, file_name, new_run, open_run
 from coterie.training.settings import Settings
 from coterie.training.watcher import Watcher
 
+RESTARTED = (
+    "Its environments are outside JAX and begin new episodes there, which a run that is not "
+    "stopped does only at its scheduled checkpoints: the numbers from there on will differ."
+)
+
 Axis = Literal["steps", "bytes"]
 PANELS = ("episode_return", "entropy", "kl", "critic_loss", "policy_loss", "gradient_norm", "bytes")
 
@@ -205,6 +210,8 @@ def plot_run(run: Run) -> list[Path]:
             continue  # not every algorithm has every number
         if any(np.any(one.values) for one in each):
             panels[name] = _merged(each)
+    if not panels:  # every number is 0
+        return [folder / "return.png"]
     plot_panels(panels, folder / "agents.png", title=run.title)
     return [folder / "return.png", folder / "agents.png"]
 
@@ -323,6 +330,8 @@ def _follow(
         finished = work(run, [*loggers, bar], bar)
     if not finished:
         bar.say(f"Stopped. Continue with: coterie resume {run.folder}")
+        if not run.played.vectorize(1).resumable:
+            bar.say(RESTARTED)
     elif plots:
         plot_run(run)
     return run

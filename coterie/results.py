@@ -115,17 +115,29 @@ def _sized(name: str, observation: int, action: Space) -> str:
 
 
 def score(run: Run, seed: int, episodes: int, key: int = 0) -> Scores:
-    """Play `episodes` environments with a trained team."""
-    vector = run.played.for_seed(seed).vectorize(episodes)
+    """Play `episodes` episodes with a trained team.
+
+    Environments outside JAX are no more at a time than in training: they play one batch after the
+    other, of which the last one is played to the end and counted in part.
+    """
+    env, team = run.played.for_seed(seed), trained_team(run, seed)
+    outside = not env.vectorize(1).resumable
+    copies = min(episodes, run.settings.num_envs) if outside else episodes
+    vector, first = env.vectorize(copies), jax.random.key(key)
     scale, greedy = action_scaling(run.played.specs), run.algorithm.deterministic_eval
 
     @jax.jit
     def play(team: Policy, key: Key[Array, ""], world: Any) -> Scores:
         return evaluator(vector.with_constants(world), scale, greedy)(team, key)
 
-    with reraise_env_error(vector):
-        scores = play(trained_team(run, seed), jax.random.key(key), vector.constants)
-        return jax.tree.map(np.asarray, scores)
+    batches = range(-(-episodes // copies))
+    keys = [jax.random.fold_in(first, batch) if batch else first for batch in batches]
+    try:
+        with reraise_env_error(vector):
+            scores = [jax.tree.map(np.asarray, play(team, k, vector.constants)) for k in keys]
+    finally:
+        vector.shutdown()
+    return jax.tree.map(lambda *parts: np.concatenate(parts)[:episodes], *scores)
 
 
 def film(run: Run, seed: int, key: int = 0) -> list[Any]:

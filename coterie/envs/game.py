@@ -68,6 +68,12 @@ class VectorEnv(abc.ABC):
     def close(self, state: PyTree) -> None:  # noqa: B027 (most environments have nothing to do)
         """Let go of what `state` holds outside JAX; traced or not. It cannot be stepped again."""
 
+    def reserve(self, states: int) -> None:  # noqa: B027 (a state in JAX is a value)
+        """Make room for so many states that are played side by side."""
+
+    def shutdown(self) -> None:  # noqa: B027 (most environments have nothing to do)
+        """Let go of what all states hold outside JAX; a later `reset` begins anew."""
+
     @property
     def failure(self) -> EnvError | None:
         """Error of an environment inside a compiled program, which itself gives no reason."""

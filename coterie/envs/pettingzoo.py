@@ -6,7 +6,6 @@ with, and these follow from the keys: the same keys give the same bits, however 
 are.
 """
 
-import ast
 import functools
 import logging
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from coterie.bounds import AtLeast
 from coterie.envs.checks import host
 from coterie.envs.checks.checks import Checks
 from coterie.envs.game import Env, SingleEnv, Timestep, VectorEnv
-from coterie.envs.host.factory import PETTINGZOO, Options, build, describe
+from coterie.envs.host.factory import PETTINGZOO, RAISED, Options, arguments, build, close, describe
 from coterie.envs.host.layout import MASK, Layout, measure, record
 from coterie.envs.host.sessions import ANSWERS, Sessions, count_workers, shapes
 from coterie.envs.host.workers import Workers
@@ -72,8 +71,7 @@ class PettingZooEnv(Env):
         >>> PettingZooEnv("mpe2.simple_spread_v3", ("N=3", "shape=(2, 3)", "map=maze")).arguments
         (('N', 3), ('shape', (2, 3)), ('map', 'maze'))
         """
-        pairs = (option.partition("=") for option in self.env_kwargs)
-        return tuple((name.strip(), _value(text)) for name, _, text in pairs)
+        return arguments(self.env_kwargs)
 
     @property
     def specs(self) -> tuple[AgentSpec, ...]:
@@ -93,7 +91,7 @@ class PettingZooEnv(Env):
     @property
     def layout(self) -> Layout:
         """The sizes of the environment; it is built once to find them."""
-        return _layout(self.factory, self.arguments)
+        return _layout(self.factory, self.env_kwargs)
 
     def vectorize(self, copies: int) -> "HostVector":
         require(copies >= 1, f"num_envs must be at least 1, not {copies}.")
@@ -126,16 +124,16 @@ class PettingZooEnv(Env):
 
 
 @functools.lru_cache(maxsize=64)
-def _layout(factory: str, options: Options) -> Layout:
-    env = build(factory, options)
+def _layout(factory: str, env_kwargs: tuple[str, ...]) -> Layout:
+    env = PettingZooEnv(factory, env_kwargs).build()
     try:
         return measure(env)
     except EnvError:
         raise
-    except Exception as error:
-        raise EnvError(f"{factory} cannot be reset: {describe(error)}.") from error
+    except RAISED as error:
+        raise EnvError(f"{factory} cannot be reset and stepped: {describe(error)}.") from error
     finally:
-        env.close()
+        close(env)
 
 
 class HostVector(VectorEnv):
@@ -149,7 +147,7 @@ class HostVector(VectorEnv):
     def __init__(self, env: PettingZooEnv, copies: int):
         layout = env.layout
         number = count_workers(env.workers, copies)
-        told = (env.factory, env.arguments, layout, copies, number, env.step_timeout)
+        told = (env.factory, env.env_kwargs, layout, copies, number, env.step_timeout)
         self.copies = copies
         self.info = layout.info
         self.sessions = Sessions(functools.partial(Workers, *told))
@@ -181,6 +179,12 @@ class HostVector(VectorEnv):
     def close(self, state: PyTree) -> None:
         io_callback(self.sessions.close, None, state, ordered=True)
 
+    def reserve(self, states: int) -> None:
+        self.sessions.alive = max(self.sessions.alive, states)
+
+    def shutdown(self) -> None:
+        self.sessions.shutdown()
+
     def global_state(self, state: PyTree, view: Observation) -> Float[Array, "G S"]:
         """All observations side by side."""
         return view.observation.reshape(self.copies, -1)
@@ -188,14 +192,6 @@ class HostVector(VectorEnv):
     def _seeds(self, key: Key[Array, ""]) -> UInt32[Array, " G"]:
         """One seed per copy. 31 bits: some environments pass them on to C as signed integers."""
         return jax.random.bits(key, (self.copies,), jnp.uint32) >> 1
-
-
-def _value(text: str) -> Any:
-    """A plain value from text, or the text."""
-    try:
-        return ast.literal_eval(text.strip())
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return text.strip()
 
 
 def _view(fields: dict[str, Array]) -> Observation:

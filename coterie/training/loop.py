@@ -1,6 +1,7 @@
 """Train: a new run, one that goes on, or one that is only tried. The one way to start them all."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import jax
 
@@ -25,19 +26,19 @@ def train(run: Run, loggers: Sequence[Logger] = (), watcher: Watcher | None = No
     """
     run.require_new()
     trainer = _on_disk(run, loggers, watcher)
-    with reraise_env_error(trainer.setup.vector, trainer.setup.judged):
+    with _playing(trainer):
         repetitions = [trainer.fresh(seed) for seed in run.seeds]
-    run.create()
-    return trainer.train(repetitions)
+        run.create()
+        return trainer.train(repetitions)
 
 
 def resume(run: Run, loggers: Sequence[Logger] = (), watcher: Watcher | None = None) -> bool:
     """Continue a run from its latest checkpoints, bit for bit as if it had never stopped."""
     trainer = _on_disk(run, loggers, watcher)
     sweep(run.folder)
-    with reraise_env_error(trainer.setup.vector, trainer.setup.judged):
+    with _playing(trainer):
         repetitions = [trainer.restored(seed) for seed in run.seeds]
-    return trainer.train(repetitions)
+        return trainer.train(repetitions)
 
 
 def train_in_memory(
@@ -48,9 +49,9 @@ def train_in_memory(
     keeper = InMemory(kept, programs)
     everybody = [keeper, *made(run.loggers), *loggers]
     trainer = _opened(run, programs, keeper, everybody, watcher)
-    with reraise_env_error(trainer.setup.vector, trainer.setup.judged):
+    with _playing(trainer):
         repetitions = [trainer.fresh(seed) for seed in run.seeds]
-    kept.finished = trainer.train(repetitions)
+        kept.finished = trainer.train(repetitions)
     return kept
 
 
@@ -63,6 +64,18 @@ def dry_run(run: Run) -> None:
 def held(run: Run, programs: Programs) -> int:
     """Size in bytes of the states of all seeds: what learns, and what it remembers."""
     return programs.held * len(run.seeds)
+
+
+@contextmanager
+def _playing(trainer: Trainer) -> Iterator[None]:
+    """Have an environment's own errors raised, and nothing left of the environments afterwards."""
+    envs = trainer.setup.vector, trainer.setup.judged
+    try:
+        with reraise_env_error(*envs):
+            yield
+    finally:
+        for env in envs:
+            env.shutdown()
 
 
 def _on_disk(run: Run, loggers: Sequence[Logger], watcher: Watcher | None) -> Trainer:

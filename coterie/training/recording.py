@@ -55,6 +55,9 @@ class OnDisk:
             return None
         like = self._programs.savable(repetition.team)
         team, progress = load_checkpoint(found[-1], like, self._run.owner(seed))
+        if not self._programs.setup.vector.resumable:
+            stage = team.stage._replace(envs=repetition.team.stage.envs)
+            team = team._replace(stage=stage)
         repetition.blocks_done = repetition.kept = int(progress["blocks_done"])
         repetition.seconds = progress["seconds"]
         repetition.ledger.restore(progress["sent"])

@@ -62,6 +62,7 @@ def set_up(run: Run) -> Setup:
     vector = env.vectorize(settings.num_envs)
     specs = resolve_specs(env, vector, algorithm.information)
     require_fit(communication, algorithm, specs, env.names)
+    vector.reserve(settings.seeds)
     judged = env.vectorize(settings.eval_episodes)
     return Setup(algorithm, env, settings, communication, vector, judged, specs)
 

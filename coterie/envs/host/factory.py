@@ -1,9 +1,10 @@
 """Factories of `ParallelEnv`s by dotted path; an environment's author writes its factory."""
 
+import ast
 import difflib
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
@@ -17,6 +18,9 @@ PETTINGZOO = "pettingzoo:"
 
 EXTRA = ("pettingzoo", "mpe2", "gymnasium")
 
+RAISED = (Exception, SystemExit)
+"""Errors that an environment's code may raise; to leave the interpreter is one of them."""
+
 
 def build(factory: str, options: Options, **more: Any) -> Any:
     """A fresh `ParallelEnv` from `factory`, called with `options` (and `more`)."""
@@ -24,11 +28,30 @@ def build(factory: str, options: Options, **more: Any) -> Any:
     arguments = {**dict(options), **more}
     try:
         env = make(**arguments)
-    except Exception as error:
+    except RAISED as error:
         given = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
         raise EnvError(f"{factory}({given}) failed: {describe(error)}.") from error
     _require_parallel(factory, env)
     return env
+
+
+def arguments(env_kwargs: Iterable[str]) -> Options:
+    """Arguments of a factory, by name: Python's plain values, or else text.
+
+    >>> arguments(["N=3", "shape=[2, 3]", "map=maze"])
+    (('N', 3), ('shape', [2, 3]), ('map', 'maze'))
+    """
+    pairs = (option.partition("=") for option in env_kwargs)
+    return tuple((name.strip(), _value(text)) for name, _, text in pairs)
+
+
+def close(env: Any) -> BaseException | None:
+    """Close an environment, if it can be closed; the error that this raised, if any."""
+    try:
+        getattr(env, "close", lambda: None)()
+    except RAISED as error:
+        return error
+    return None
 
 
 def resolve(factory: str) -> Callable[..., Any]:
@@ -60,6 +83,14 @@ def describe(error: BaseException) -> str:
     return f"{text} ({trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno})"
 
 
+def _value(text: str) -> Any:
+    """A plain value from text, or the text."""
+    try:
+        return ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text.strip()
+
+
 def _module_or_member(path: str) -> Any:
     parent, _, member = path.rpartition(".")
     try:
@@ -85,7 +116,7 @@ def _module(path: str) -> ModuleType:
         if error.name is not None and (path == error.name or path.startswith(error.name + ".")):
             raise _NoModule(_no_module(path)) from None
         raise EnvError(f"importing {path} failed: {describe(error)}.") from error
-    except Exception as error:
+    except RAISED as error:
         raise EnvError(f"importing {path} failed: {describe(error)}.") from error
 
 

@@ -4,28 +4,32 @@ Unequal agents are padded: observations with zeros, actions with an `action_mask
 beyond an agent's own. Agents stand in the order of `possible_agents`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from coterie.envs.host.actions import any_action, bounds, count, require_one_kind
 from coterie.errors import EnvError, require
 
 MASK = "action_mask"
+RESULTS = ("observations", "rewards", "terminations", "truncations", "infos")
+NUMBERS = (bool, int, float, np.bool_, np.integer, np.floating)
 
 
 class Layout(NamedTuple):
     """The sizes of an environment, as plain values.
 
-    agents:       as `possible_agents` has them.
+    agents:       the names of `possible_agents`, in their order.
     observations: the size of each agent's observation.
     actions:      each agent's number of actions, or the size of one.
     bounds:       the lowest and highest value of each of those numbers; empty if discrete.
     masked:       True if there is an `action_mask`.
-    info:         the numbers that every agent reports in its `info`.
+    info:         the numbers that every agent reports in its `info`, at the reset or after the
+                  first step.
     """
 
-    agents: tuple[Any, ...]
+    agents: tuple[str, ...]
     observations: tuple[int, ...]
     actions: tuple[int, ...]
     bounds: tuple[tuple[tuple[float, ...], tuple[float, ...]], ...]
@@ -48,18 +52,23 @@ class Sense(NamedTuple):
 
 
 def measure(env: Any) -> Layout:
-    """The layout of `env`; resets it, to see whether it gives masks and numbers in `info`."""
+    """The layout of `env`; resets it and plays a step, to see whether it gives masks and numbers in
+    `info`."""
     agents = tuple(env.possible_agents)
     require(bool(agents), f"{env} has no agents: possible_agents is empty.", EnvError)
     senses = [sense(agent, env.observation_space(agent)) for agent in agents]
-    actions = [env.action_space(agent) for agent in agents]
-    discrete = _all_discrete(agents, actions)
-    sizes = tuple(_action_size(agent, space) for agent, space in zip(agents, actions, strict=True))
-    bounds = () if discrete else tuple(_bounds(*pair) for pair in zip(agents, actions, strict=True))
-    observation, info = _first(env)
-    masks = any(mask_of(observation.get(a), info.get(a, {})) is not None for a in agents)
+    actions = {agent: env.action_space(agent) for agent in agents}
+    discrete = require_one_kind(actions)
+    sizes = tuple(count(*pair) for pair in actions.items())
+    ends = () if discrete else tuple(bounds(*pair) for pair in actions.items())
+    given = _first(env, actions)
+    masks = any(
+        mask_of(seen.get(a), info.get(a, {})) is not None for seen, info in given for a in agents
+    )
     masked = len(set(sizes)) > 1 or (discrete and masks)
-    return Layout(agents, tuple(s.size for s in senses), sizes, bounds, masked, _numbers(info))
+    info = sorted(set().union(*(_numbers(info) for _, info in given)))
+    names = tuple(map(str, agents))
+    return Layout(names, tuple(s.size for s in senses), sizes, ends, masked, tuple(info))
 
 
 def record(layout: Layout) -> np.dtype:
@@ -127,64 +136,49 @@ def _without_mask(agent: Any, space: Any) -> Sense:
     return inner._replace(encode=lambda value: inner.encode({key: value[key] for key in rest}))
 
 
-def _all_discrete(agents: tuple[Any, ...], actions: list[Any]) -> bool:
-    """True if all actions are discrete; a team of both kinds, or of another kind, is refused."""
-    from gymnasium import spaces
+def number_in(infos: Any, agent: Any, key: str) -> float:
+    """An agent's number of that name; NaN where there is none, or something else.
 
-    kinds = [_kind(*pair, spaces) for pair in zip(agents, actions, strict=True)]
-    odd = next((i for i, kind in enumerate(kinds) if kind is not kinds[0]), None)
+    >>> number_in({"a": {"far": 2, "note": "text"}}, "a", "far"), number_in({}, "a", "far")
+    (2.0, nan)
+    """
+    value = infos.get(agent, {}).get(key)
+    return float(value) if isinstance(value, NUMBERS) else np.nan
+
+
+def _first(env: Any, spaces: dict[Any, Any]) -> list[tuple[dict[Any, Any], dict[Any, Any]]]:
+    """The observations and infos of a reset, and of the step after it."""
+    first = env.reset(seed=0)
+    _require_dictionaries(f"reset of {env}", first, ("observations", "infos"))
+    masks = {a: mask_of(first[0].get(a), first[1].get(a, {})) for a in env.agents}
+    if not masks:
+        return [first]
+    result = env.step({agent: any_action(spaces[agent], mask) for agent, mask in masks.items()})
+    _require_dictionaries(f"step of {env}", result, RESULTS)
+    return [first, (result[0], result[4])]
+
+
+def _require_dictionaries(what: str, given: Any, names: tuple[str, ...]) -> None:
+    """Raise `EnvError` unless a method gave as many dictionaries as the interface has."""
+    several = isinstance(given, tuple)
     require(
-        odd is None,
-        f"agent {agents[0]!r} acts by {actions[0]} but agent {agents[odd or 0]!r} by "
-        f"{actions[odd or 0]}: a team is either all Discrete or all Box.",
+        several and len(given) == len(names),
+        f"{what} gives {f'{len(given)} values' if several else type(given).__name__}, not "
+        f"({', '.join(names)}): these are the dictionaries of the ParallelEnv interface.",
         EnvError,
     )
-    return kinds[0] is spaces.Discrete
+    for name, value in zip(names, given, strict=True):
+        require(
+            isinstance(value, Mapping),
+            f"{what} gives {name} as {type(value).__name__}, not as a dictionary by agents.",
+            EnvError,
+        )
 
 
-def _kind(agent: Any, space: Any, spaces: Any) -> type:
-    if isinstance(space, spaces.Discrete):
-        return spaces.Discrete
-    usable = isinstance(space, spaces.Box) and np.issubdtype(space.dtype, np.floating)
-    require(
-        usable,
-        f"agent {agent!r} acts by {space}, which is neither Discrete nor a Box of floats: "
-        "change it in a factory of your own.",
-        EnvError,
-    )
-    return spaces.Box
-
-
-def _action_size(agent: Any, space: Any) -> int:
-    return int(space.n) if hasattr(space, "n") else int(np.prod(space.shape))
-
-
-def _bounds(agent: Any, space: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    low, high = space.low.ravel(), space.high.ravel()
-    require(
-        bool(np.isfinite(low).all() and np.isfinite(high).all()),
-        f"agent {agent!r} acts by {space}, which has no bounds: "
-        "give the Box a finite low and high (gymnasium's RescaleAction shows how).",
-        EnvError,
-    )
-    return tuple(map(float, low)), tuple(map(float, high))
-
-
-def _first(env: Any) -> tuple[dict[Any, Any], dict[Any, Any]]:
-    result = env.reset(seed=0)
-    require(
-        isinstance(result, tuple) and len(result) == 2,
-        f"reset of {env} gives {type(result).__name__}, not (observations, infos): "
-        "the ParallelEnv interface has two dictionaries.",
-        EnvError,
-    )
-    return result
-
-
-def _numbers(infos: dict[Any, Any]) -> tuple[str, ...]:
+def _numbers(infos: dict[Any, Any]) -> set[str]:
     """The keys under which all agents report one number each."""
-    kinds = (bool, int, float, np.bool_, np.integer, np.floating)
-    keys = [{k for k, v in info.items() if isinstance(v, kinds)} for info in infos.values()]
-    if not keys or any(other != keys[0] for other in keys):
-        return ()
-    return tuple(sorted(key for key in keys[0] if isinstance(key, str)))
+    keys = [
+        {k for k, v in info.items() if isinstance(k, str) and isinstance(v, NUMBERS)}
+        for info in infos.values()
+    ]
+    return set.intersection(*keys) if keys else set()

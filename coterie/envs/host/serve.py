@@ -6,7 +6,6 @@ or the sentence that says what went wrong. Arrays never cross the pipe and nothi
 """
 
 import ast
-import contextlib
 import mmap
 import signal
 import struct
@@ -16,20 +15,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from coterie.envs.host.episode import Copy
-from coterie.envs.host.factory import Options, build, describe
+from coterie.envs.host.factory import RAISED, arguments, build, describe
 from coterie.envs.host.layout import Layout, record
 from coterie.errors import EnvError
 
 COMMAND = struct.Struct("<ii")
-START, STEP, CLOSE = range(3)
+START, STEP = range(2)
 
 
 class Job(NamedTuple):
-    """Copies `first` to `last - 1` of `copies`, of the environment that `factory(**options)`
-    makes."""
+    """Copies `first` to `last - 1` of `copies`, of the environment that `factory` makes.
+
+    env_kwargs: the factory's arguments, as text.
+    """
 
     factory: str
-    options: Options
+    env_kwargs: tuple[str, ...]
     layout: Layout
     copies: int
     first: int
@@ -41,8 +42,8 @@ class Job(NamedTuple):
 
     @staticmethod
     def read(text: bytes) -> "Job":
-        factory, options, layout, *rest = ast.literal_eval(text.decode())
-        return Job(factory, options, Layout(*layout), *rest)
+        factory, env_kwargs, layout, *rest = ast.literal_eval(text.decode())
+        return Job(factory, env_kwargs, Layout(*layout), *rest)
 
 
 def serve(pipe: int, memory: int) -> None:
@@ -73,9 +74,7 @@ class Copies:
     def answer(self, command: int, number: int) -> bytes:
         """Carry out a command for set `number`; return the error's sentence, or nothing."""
         try:
-            if command == CLOSE:
-                self._close(number)
-            elif command == START:
+            if command == START:
                 self._each(self._set(number), Copy.start)
             else:
                 self._each(self.sets[number], Copy.step)
@@ -90,7 +89,7 @@ class Copies:
                 action(copy)
             except EnvError as error:
                 raise EnvError(f"copy {row}, {error}") from error
-            except Exception as error:
+            except RAISED as error:
                 step = self.records["step"][row]
                 raise EnvError(
                     f"copy {row} failed at step {step} of its episode: {describe(error)}."
@@ -105,15 +104,11 @@ class Copies:
         return self.sets[number]
 
     def _build(self, row: int) -> Copy:
-        env = build(self.job.factory, self.job.options)
+        env = build(self.job.factory, arguments(self.job.env_kwargs))
         return Copy(env, self.job.layout, self.records, row)
 
     def close(self) -> None:
-        """Close all environments, and ignore what they raise."""
-        with contextlib.suppress(Exception):
-            for number in list(self.sets):
-                self._close(number)
-
-    def _close(self, number: int) -> None:
-        for copy in self.sets.pop(number, []):
-            copy.close()
+        """Close all environments."""
+        for copies in self.sets.values():
+            for copy in copies:
+                copy.close()
