@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from coterie.algorithms import IQL, IQLTabular, NetworkedAC
-from coterie.graph import graph_of
+from coterie.graph import family
 from coterie.internal.count import Count
 from coterie.network import lift, networks
 from coterie.network.channels import Partition
@@ -42,14 +42,12 @@ def test_exploration_and_step_sizes_stay_at_their_end(steps):
     rates = NetworkedAC(actor_lr_decay=0.5)._rates(late)
     assert 0.0 < float(rates[0]) < 1e-4
     assert int(late.next().whole()) == steps + 1
-    assert (
-        IQLTabular().init(jax.random.key(0), LearnerSpec(1, Discrete(2), states=3))[0].steps.whole()
-        == 0
-    )
+    table, _ = IQLTabular().init(jax.random.key(0), LearnerSpec(1, Discrete(2), states=3))
+    assert int(table.steps.whole()) == 0
 
 
 def test_messages_beyond_four_gigabytes_are_counted():
-    network = networks(graph_of("ring", 3), ("value",))
+    network = networks(family("ring", 3), ("value",))
     near = network.traffic["value"]._replace(carried=Count.of(np.full((3, 2), 2**32 - 4)))
     network = dataclasses.replace(network, traffic={"value": near})
     _, after = lift(lambda x, mine: mine.mix(x, "value"))(jnp.ones(3), network)

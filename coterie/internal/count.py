@@ -77,4 +77,4 @@ class Count(NamedTuple):
     def whole(self) -> np.ndarray:
         """The number on the host, as integers of 64 bits; no part of a compiled program."""
         high, low = (np.asarray(part).astype(np.int64) for part in self)
-        return (high << 32) | low
+        return np.asarray((high << 32) | low)

@@ -56,9 +56,7 @@ def test_masks_that_come_later_are_refused():
     copy, _ = copy_of(Odd(mask=3))
     copy.step()
     copy.step()
-    with pytest.raises(
-        EnvError, match=r"'a0' at step 3 .* an action_mask comes for the first time"
-    ):
+    with pytest.raises(EnvError, match=r"'a0' at step 3 .* an action_mask comes for the"):
         copy.step()
 
 

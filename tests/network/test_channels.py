@@ -60,7 +60,7 @@ def history(channels=(), schedule=Static(), graph="ring", rounds=60, lasting=Tru
 def moments(rounds, index=0):
     """Rounds as agent `index` sees them, all others being its neighbours."""
     others = jnp.asarray([i for i in range(SIZE) if i != index])
-    return [Round(jax.random.key(0), jnp.int32(t), jnp.int32(index), others, SIZE) for t in rounds]
+    return [Round(jax.random.key(0), Count.of(t), jnp.int32(index), others, SIZE) for t in rounds]
 
 
 def lost(channel, rounds, index=0):
@@ -241,9 +241,8 @@ def test_intervals_vary_as_wanted():
     )
 
     def once(plan, clock):
-        turn, plan = plan.turn(
-            moments([0])[0]._replace(clock=Count(clock * 0, clock)), lambda _: nobody > 0
-        )
+        moment = moments([0])[0]._replace(clock=Count(clock * 0, clock))
+        turn, plan = plan.turn(moment, lambda _: nobody > 0)
         return plan, turn.hears[0]
 
     listens = np.asarray(jax.lax.scan(once, plan, jnp.arange(8000, dtype=jnp.uint32))[1])
