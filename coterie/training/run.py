@@ -7,6 +7,7 @@ import os
 import platform
 import re
 import time
+import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -25,6 +26,8 @@ from coterie.policies import SUFFIX
 from coterie.training.settings import Settings
 
 FORMAT = 3
+
+LONGEST_NAME = 100
 
 MEMORY = Path(os.devnull)
 """The folder of a run that is kept in memory: nothing can be written there."""
@@ -86,7 +89,7 @@ class Run:
 
     def policy_file(self, seed: int, agent: str) -> Path:
         """One agent's trained policy."""
-        return self.seed_folder(seed) / "policies" / f"{file_name(agent)}{SUFFIX}"
+        return self.seed_folder(seed) / "policies" / f"{agent_file(agent)}{SUFFIX}"
 
     def owner(self, seed: int) -> dict[str, Any]:
         """Identity of one repetition, which its files carry."""
@@ -216,6 +219,21 @@ def file_name(name: str) -> str:
     '..-red-team-1'
     """
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name)
+
+
+def agent_file(name: str) -> str:
+    """An agent's name as a file's, another one for each name.
+
+    What is no letter, digit or `_.-~` is percent-encoded; of a long name the rest is a hash.
+
+    >>> agent_file("agent_0"), agent_file("red/1"), len(agent_file("x" * 300))
+    ('agent_0', 'red%2F1', 100)
+    """
+    plain = urllib.parse.quote(name, safe="")
+    if len(plain) <= LONGEST_NAME:
+        return plain
+    digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+    return f"{plain[: LONGEST_NAME - 17]}-{digest}"
 
 
 def options(value: Any, kind: Any = None) -> dict[str, Any]:

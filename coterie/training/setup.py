@@ -9,7 +9,7 @@ from coterie.envs.timestep import PureEnv
 from coterie.errors import EnvError, require
 from coterie.network import Communication
 from coterie.training.fit import CENTER, require_fit
-from coterie.training.run import Run, file_name
+from coterie.training.run import Run, agent_file
 from coterie.training.settings import Settings
 from coterie.training.state import resolve_specs
 from coterie.types import LearnerSpec
@@ -78,9 +78,9 @@ def _require_playable(env: Env) -> None:
 
 
 def _require_files(names: tuple[str, ...]) -> None:
-    """Raise `EnvError` unless every agent has a file name of its own."""
+    """Raise `EnvError` unless every agent has a file of its own, also where case is ignored."""
     require(
-        len({file_name(name) for name in names}) == len(names),
-        f"agents need different names for their files, not {', '.join(names)}.",
+        len({agent_file(name).casefold() for name in names}) == len(names),
+        f"agents need different names for their files, not {', '.join(map(repr, names))}.",
         EnvError,
     )

@@ -10,6 +10,7 @@ from coterie.envs.host.actions import decode, joint_mask
 from coterie.envs.host.episode import Copy
 from coterie.envs.host.layout import Layout, measure, record
 from coterie.envs.host.serve import Job
+from coterie.envs.painted import PaintedEpisode
 from coterie.envs.pettingzoo import PettingZooEnv
 from coterie.errors import EnvError
 from tests.envs.odd import Odd
@@ -137,3 +138,15 @@ def test_more_states_than_usual_are_played_where_room_is_reserved():
     assert list(vector.sessions._sets) == [states[1], states[0]]
     vector.shutdown()
     assert vector.sessions._workers.gone
+
+
+def test_a_picture_that_fails_or_is_none_is_named():
+    def painted(picture):
+        env = Odd()
+        env.render = picture
+        return PaintedEpisode(env, measure(env))
+
+    with pytest.raises(EnvError, match=r"render\(\) of .* raised ZeroDivisionError"):
+        painted(lambda: 1 / 0).reset(jax.random.key(0))
+    with pytest.raises(EnvError, match=r"gives an array of shape \(\), not a picture"):
+        painted(lambda: None).reset(jax.random.key(0))
