@@ -82,7 +82,7 @@ class PettingZooEnv(Env):
             sizes = zip(layout.actions, layout.bounds, strict=True)
             actions = [Box(size, low, high) for size, (low, high) in sizes]
         pairs = zip(layout.observations, actions, strict=True)
-        return tuple(AgentSpec(observation, action) for observation, action in pairs)
+        return tuple(AgentSpec(layout.image or size, action) for size, action in pairs)
 
     @property
     def names(self) -> tuple[str, ...]:

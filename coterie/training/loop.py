@@ -104,3 +104,10 @@ def _require_room(run: Run, programs: Programs) -> None:
         agents, seeds = len(programs.setup.names), len(run.seeds)
         what = f"what {agents} agents learn and remember, with {seeds} seeds,"
         require_room(held(run, programs), what, "lower --buffer-size, --seeds or --agents")
+        numbers = max(spec.observation for spec in programs.setup.specs)
+        require_room(
+            held(run, programs) + programs.setup.rollout_bytes,
+            f"rollouts of {run.settings.num_envs} environments in which each of {agents} agents "
+            f"sees {numbers:,} numbers",
+            "lower --num-envs, --rollout-length or --eval-episodes, or give smaller observations",
+        )

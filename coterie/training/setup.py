@@ -39,6 +39,15 @@ class Setup(NamedTuple):
         return self.env.names
 
     @property
+    def rollout_bytes(self) -> int:
+        """Least size in bytes of what is seen in a rollout, before and after each step, and of the
+        views of all environments."""
+        agents, spec = len(self.specs), self.specs[0]
+        view = 4 * agents * (max(spec.observation, spec.widest[0]) + spec.state)
+        envs = self.vector.copies + self.judged.copies
+        return 2 * view * (self.algorithm.rollout_length * self.vector.copies + envs)
+
+    @property
     def blocks(self) -> int:
         """Number of blocks in a run."""
         return self.settings.blocks(self.algorithm.rollout_length)

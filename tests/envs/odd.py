@@ -40,13 +40,16 @@ class Odd(ParallelEnv):
         space="one",
         says="",
         size=None,
+        sees="one",
     ):
         self.possible_agents = NAMES[names]
         self.agents = []
         self.limit, self.mask, self.ending, self.infos = limit, mask, ending, infos
-        self.reward, self.space, self.says = reward, space, says
+        self.reward, self.space, self.says, self.sees = reward, space, says, sees
 
     def observation_space(self, agent):
+        if self.sees == "bytes":
+            return Box(0, 255, (2, 2, 3), np.uint8)
         return Box(-1, 1, (1,), np.float32)
 
     def action_space(self, agent):
@@ -60,11 +63,15 @@ class Odd(ParallelEnv):
         mask = {"action_mask": np.array([1, 0], np.int8)} if masked else {}
         return self.everybody({**self.infos(self.time), **mask})
 
+    def seen(self):
+        image = self.sees == "bytes"
+        return np.full((2, 2, 3), 51, np.uint8) if image else np.ones(1, np.float32)
+
     def reset(self, seed=None, options=None):
         if self.says:
             print(self.says, flush=True)
         self.agents, self.time = list(self.possible_agents), 0
-        return self.everybody(np.ones(1, np.float32)), self.told()
+        return self.everybody(self.seen()), self.told()
 
     def step(self, actions):
         assert set(actions) == set(self.agents)
@@ -75,4 +82,4 @@ class Odd(ParallelEnv):
         reward = self.everybody(self.reward)
         if self.space == "multi":
             reward = {agent: float(action.sum()) for agent, action in actions.items()}
-        return self.everybody(np.ones(1, np.float32)), reward, *flags, self.told()
+        return self.everybody(self.seen()), reward, *flags, self.told()

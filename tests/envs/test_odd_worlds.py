@@ -6,13 +6,20 @@ import jax
 import numpy as np
 import pytest
 
+from coterie.envs.check import check_env
 from coterie.envs.host.actions import decode, joint_mask
 from coterie.envs.host.episode import Copy
 from coterie.envs.host.layout import Layout, measure, record
 from coterie.envs.host.serve import Job
 from coterie.envs.painted import PaintedEpisode
 from coterie.envs.pettingzoo import PettingZooEnv
-from coterie.errors import EnvError
+from coterie.errors import ConfigError, EnvError
+from coterie.internal import memory
+from coterie.training import loop
+from coterie.training.programs import Programs
+from coterie.training.run import new_run
+from coterie.training.settings import Settings
+from coterie.training.setup import set_up
 from tests.envs.odd import Odd
 
 
@@ -104,6 +111,30 @@ def test_several_choices_are_one_action_for_each_combination():
     told["action"][:] = 5
     copy.step()
     assert told["reward"].tolist() == [4.0, 4.0]
+
+
+def test_images_stay_images_and_bytes_become_numbers_from_0_to_1():
+    copy, told = copy_of(Odd(sees="bytes"))
+    assert copy.layout.image == (2, 2, 3) and copy.layout.observations == (12, 12)
+    np.testing.assert_allclose(told["next"]["observation"], 0.2)
+    env = PettingZooEnv("odd:Odd", ("sees=bytes",))
+    assert [spec.observation for spec in env.specs] == [(2, 2, 3)] * 2
+    found = check_env(env, episodes=1)
+    assert "bytes of shape (2, 2, 3): divided by 255, an image to --actor cnn" in found[0]
+
+
+def test_a_rollout_of_large_images_is_refused_with_its_size(monkeypatch):
+    env = PettingZooEnv("odd:Odd", ("sees=bytes",))
+    run = new_run("iql", env, Settings(num_envs=64, eval_episodes=64), "runs/none")
+    setup = set_up(run)
+    assert setup.rollout_bytes == 2 * 2 * 12 * 4 * (25 * 64 + 64 + 64)
+    programs = Programs(setup)
+    needed = loop.held(run, programs) + setup.rollout_bytes
+    monkeypatch.setattr(memory, "available", lambda: needed)
+    loop.dry_run(run)
+    monkeypatch.setattr(memory, "available", lambda: needed - 1)
+    with pytest.raises(ConfigError, match="rollouts of 64 environments in which each of 2 agents"):
+        loop.dry_run(run)
 
 
 @pytest.mark.parametrize("text", ["size=[5,5]", "size={'a': 1}", "size=1e400"])

@@ -1,6 +1,7 @@
 """Random play in a `ParallelEnv`, in this process and without the adapter, and its own rule."""
 
 import copy
+import math
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -12,7 +13,10 @@ from coterie.envs.checks.episode import Episode, Round
 from coterie.envs.checks.rules import HINT, leaves
 from coterie.envs.host.actions import choices, decode, joint_mask
 from coterie.envs.host.factory import RAISED, close, describe
-from coterie.envs.host.layout import MASK, NUMBERS, mask_of
+from coterie.envs.host.layout import MASK, NUMBERS, is_bytes, mask_of
+
+LARGE = 30_000
+"""Numbers in an observation from which on smaller ones are proposed."""
 
 
 def checks(used: Any, fresh: Any) -> Checks:
@@ -23,7 +27,26 @@ def checks(used: Any, fresh: Any) -> Checks:
         return [f"{HINT}close() raised {describe(each)}; it is ignored." for each in failures[:1]]
 
     rules = partial(in_space, used), masked_in_time, reported
-    return Checks([], Plays(partial(play, used), partial(play, fresh)), rules, finish)
+    plays = Plays(partial(play, used), partial(play, fresh))
+    return Checks(list(seen_as(used)), plays, rules, finish)
+
+
+def seen_as(env: Any) -> Iterator[str]:
+    """Say how observations that are images reach the learners, and which ones are large."""
+    for agent in env.possible_agents:
+        space = env.observation_space(agent)
+        size, shape = math.prod(space.shape or ()), space.shape or ()
+        if is_bytes(space):
+            flat = f"flat, {size:,} numbers, by other networks than --actor cnn"
+            how = f"an image to --actor cnn, and seen {flat}" if len(shape) == 3 else "seen flat"
+            yield f"{HINT}agent {agent!r} sees bytes of shape {shape}: divided by 255, {how}."
+        if size > LARGE:
+            yield (
+                f"{HINT}agent {agent!r} sees {size:,} numbers at each step: a factory of your own "
+                "can make them fewer, with supersuit's resize_v1(env, 84, 84) and "
+                "color_reduction_v0(env)."
+            )
+        return
 
 
 def play(env: Any, seed: int, choices: int, longest: int) -> Episode:

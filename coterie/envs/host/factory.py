@@ -18,6 +18,9 @@ PETTINGZOO = "pettingzoo:"
 
 EXTRA = ("pettingzoo", "mpe2", "gymnasium")
 
+MOVED = {"pettingzoo.mpe": "mpe2"}
+"""Packages whose environments are now in another one."""
+
 RAISED = (Exception, SystemExit)
 """Errors that an environment's code may raise; to leave the interpreter is one of them."""
 
@@ -60,6 +63,7 @@ def resolve(factory: str) -> Callable[..., Any]:
     >>> resolve("math.sqrt")(4.0), resolve("math:sqrt")(9.0)
     (2.0, 3.0)
     """
+    _require_current(factory)
     module, colon, attribute = factory.partition(":")
     found = _attribute(_module(module), attribute, factory) if colon else _module_or_member(factory)
     if isinstance(found, ModuleType):
@@ -135,8 +139,25 @@ def _folders(package: str) -> list[str]:
         return []
     try:
         return list(getattr(importlib.import_module(package), "__path__", []))
-    except ImportError:
+    except RAISED:
         return []
+
+
+def _require_current(path: str) -> None:
+    """Raise `EnvError` if there is only another version of the environment `path`, or elsewhere."""
+    parent, _, name = path.rpartition(".")
+    stem, mark, number = name.rpartition("_v")
+    if not mark or not number.isdigit():
+        return
+    place = MOVED.get(parent, parent)
+    known = [module.name for module in pkgutil.iter_modules(_folders(place))]
+    versions = [n for n in known if n.startswith(stem + mark) and n[len(stem + mark) :].isdigit()]
+    newest = max(versions, key=lambda n: int(n[len(stem + mark) :]), default=name)
+    require(
+        not versions or (name in versions and place == parent),
+        f"{path} is superseded: use {place}.{newest}.",
+        EnvError,
+    )
 
 
 def _attribute(module: ModuleType, name: str, factory: str) -> Any:

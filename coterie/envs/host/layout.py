@@ -22,6 +22,8 @@ class Layout(NamedTuple):
 
     agents:       the names of `possible_agents`, in their order.
     observations: the size of each agent's observation.
+    image:        the shape `(height, width, channels)` of what every agent sees; empty if they see
+                  vectors, or images of several shapes.
     actions:      each agent's number of actions, or the size of one.
     bounds:       the lowest and highest value of each of those numbers; empty if discrete.
     masked:       True if there is an `action_mask`.
@@ -31,6 +33,7 @@ class Layout(NamedTuple):
 
     agents: tuple[str, ...]
     observations: tuple[int, ...]
+    image: tuple[int, ...]
     actions: tuple[int, ...]
     bounds: tuple[tuple[tuple[float, ...], tuple[float, ...]], ...]
     masked: bool
@@ -44,11 +47,13 @@ class Layout(NamedTuple):
 
 class Sense(NamedTuple):
     """Encoding of an agent's observation as a vector: its `size`, its `shape` (if it is an array),
-    and `encode`, from the environment's observation to that vector."""
+    `encode`, from the environment's observation to that vector, and the shape of that one array
+    which it `shows`, if it is one."""
 
     size: int
     shape: tuple[int, ...] | None
     encode: Callable[[Any], np.ndarray]
+    shows: tuple[int, ...] = ()
 
 
 def measure(env: Any) -> Layout:
@@ -67,8 +72,8 @@ def measure(env: Any) -> Layout:
     )
     masked = len(set(sizes)) > 1 or (discrete and masks)
     info = sorted(set().union(*(_numbers(info) for _, info in given)))
-    names = tuple(map(str, agents))
-    return Layout(names, tuple(s.size for s in senses), sizes, ends, masked, tuple(info))
+    names, seen = tuple(map(str, agents)), tuple(s.size for s in senses)
+    return Layout(names, seen, _image(senses), sizes, ends, masked, tuple(info))
 
 
 def record(layout: Layout) -> np.dtype:
@@ -98,7 +103,8 @@ def record(layout: Layout) -> np.dtype:
 
 
 def sense(agent: Any, space: Any) -> Sense:
-    """Return the encoding of `agent`'s observations: arrays flattened, numbers of a choice one-hot.
+    """Return the encoding of `agent`'s observations: arrays flattened, numbers of a choice one-hot,
+    bytes from 0 to 255 as numbers from 0 to 1.
 
     A Dict with an `action_mask` is read as PettingZoo means it: the mask is not perceived.
     """
@@ -113,8 +119,27 @@ def sense(agent: Any, space: Any) -> Sense:
         EnvError,
     )
     if isinstance(space, spaces.Box):
-        return Sense(int(np.prod(space.shape)), space.shape, np.ravel)
+        encode = _brightness if is_bytes(space) else np.ravel
+        return Sense(int(np.prod(space.shape)), space.shape, encode, space.shape)
     return Sense(flatdim(space), None, lambda value: np.asarray(flatten(space, value)))
+
+
+def is_bytes(space: Any) -> bool:
+    """True for arrays of bytes from 0 to 255, such as images."""
+    whole = getattr(space, "dtype", None) == np.uint8 and hasattr(space, "high")
+    return whole and space.high.size > 0 and int(space.high.max()) == 255
+
+
+def _brightness(value: Any) -> np.ndarray:
+    """Bytes as numbers from 0 to 1."""
+    return np.ravel(value).astype(np.float32) / 255.0
+
+
+def _image(senses: list[Sense]) -> tuple[int, ...]:
+    """Shape of the images that all agents see, or nothing."""
+    shapes = {sense.shows for sense in senses}
+    (shape,) = shapes if len(shapes) == 1 else ((),)
+    return tuple(map(int, shape)) if len(shape) == 3 else ()
 
 
 def mask_of(observation: Any, info: Any) -> Any:
