@@ -5,6 +5,7 @@ start.
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -16,7 +17,7 @@ from coterie.algorithms import Algorithm
 from coterie.catalogue import algorithm_name, make_env
 from coterie.envs import check
 from coterie.envs.game import Env
-from coterie.errors import RunError, require
+from coterie.errors import RunError, advise, require
 from coterie.graph import Family, Graph, graph_of, read_family
 from coterie.internal.files import write_whole
 from coterie.report.curve import Curve
@@ -124,7 +125,9 @@ def compare(
     require(len({n for n, _ in named}) == len(named), "each algorithm needs a label of its own.")
     words, others = _sorted(loggers)
     runs = [new_run(a, env, settings, Path(folder) / file_name(name), words) for name, a in named]
-    if not train_all(runs, console, others):
+    left = _unfinished(runs)
+    _warn_unequal(runs)
+    if not _train_each(left, runs, console, others):
         return []
     return plot_runs(runs, Path(folder) / "comparison.png", x=x, labels=[n for n, _ in named])
 
@@ -133,17 +136,43 @@ def train_all(
     runs: Sequence[Run], console: Console | None = None, loggers: Sequence[Logger] = ()
 ) -> bool:
     """Train the runs that are not finished, one after the other; `False` if it was stopped."""
-    begun = [run for run in runs if run.folder.exists()]
-    for run in begun:
-        _require_same(run)
-    left = [run for run in runs if run not in begun or not run.finished]
+    return _train_each(_unfinished(runs), runs, console, loggers)
+
+
+def _unfinished(runs: Sequence[Run]) -> list[Run]:
+    """Runs that are left to train; raises the errors that training them would begin with."""
+    for run in runs:
+        if run.folder.exists():
+            _require_same(run)
+    left = [run for run in runs if not run.finished]
     for run in left:
         loop.dry_run(run)
+    return left
+
+
+def _train_each(
+    left: Sequence[Run], runs: Sequence[Run], console: Console | None, loggers: Sequence[Logger]
+) -> bool:
+    """Train those of the runs that are left; `False` if it was stopped."""
     for run in left:
-        _follow(run, loop.resume if run in begun else loop.train, console, loggers)
-        if not run.finished:
+        work = loop.resume if run.folder.exists() else loop.train
+        place = f"{runs.index(run) + 1} of {len(runs)}"
+        if not _follow(run, work, console, loggers, place=place).finished:
             return False
     return True
+
+
+def _warn_unequal(runs: Sequence[Run]) -> None:
+    """Warn if updates, which are whole, give the runs different budgets."""
+    steps = {run.method: run.steps for run in runs}
+    every = math.lcm(*(run.blocks.update_steps for run in runs))
+    equal = -(-runs[0].settings.steps // every) * every
+    advise(
+        len(set(steps.values())) == 1,
+        "the budgets differ, for updates are whole: "
+        + ", ".join(f"{name} {each:,} steps" for name, each in steps.items())
+        + f"; with --steps {equal} they are equal.",
+    )
 
 
 def _require_same(run: Run) -> None:
@@ -325,8 +354,9 @@ def _follow(
     console: Console | None,
     loggers: Sequence[Logger] = (),
     plots: bool = True,
+    place: str = "",
 ) -> Run:
-    with ProgressBar(run, console) as bar:
+    with ProgressBar(run, console, place) as bar:
         finished = work(run, [*loggers, bar], bar)
     if not finished:
         bar.say(f"Stopped. Continue with: coterie resume {run.folder}")

@@ -93,7 +93,10 @@ def pictures(path):
 
 def test_train_leaves_a_run_that_can_be_repeated(here, capsys):
     out = says(capsys, "train", "dpo", POND, *FIVE, "--folder", "here")
-    assert out == "here: numbers, plots, checkpoints and one policy file per agent\n"
+    result, advice = out.splitlines()
+    before, *_, after = read_table(finished().evaluations(0))["episode_return"]
+    assert result == f"here: return {after:.2f} at the end, {before:.2f} before training"
+    assert advice.startswith("coterie watch here shows the team at play")
     opened = open_run("here")
     assert opened.finished
     assert opened.env == Pond()
@@ -111,7 +114,7 @@ def test_train_leaves_a_run_that_can_be_repeated(here, capsys):
 
 def test_resume_goes_on(here, capsys):
     run = trained(here / "run", stop=2)
-    assert says(capsys, "resume", "run") == "run: done\n"
+    assert says(capsys, "resume", "run").startswith("run: return ")
     assert open_run(run.folder).finished
 
 

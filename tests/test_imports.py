@@ -33,6 +33,7 @@ MAY_IMPORT = {
     "claims": SHOWING | {"exact"},
     "listing": SHOWING | {"claims"},
     "cli": SHOWING | {"claims", "listing"},
+    "__main__": {"cli"},
     "__init__": SHOWING | {"claims", "listing"},
 }
 COLLECTIVES = {

@@ -41,14 +41,15 @@ def figure_of(name: str) -> Figure | Study:
 
 def claim(
     name: str, folder: str | Path | None = None, console: Console | None = None
-) -> tuple[str, Path]:
+) -> tuple[str | None, Path]:
     """Make a figure of a paper again and judge the paper's statements on it.
 
     name:    a figure, such as "dpo-1a" (`coterie list`).
     folder:  the folder of the results; by default `runs/<paper>`. Stopped runs there go on.
     console: the console for progress; standard error by default.
 
-    Returns the tables and verdicts as Markdown, and the picture, beside which they stand (`.md`).
+    Returns the tables and verdicts as Markdown, and the picture, beside which they stand (`.md`);
+    None in place of the verdicts if it was stopped, and the same call goes on.
     Raises `ConfigError` for a figure that is not known.
 
     >>> verdicts, picture = claim("dpo-1a")  # doctest: +SKIP

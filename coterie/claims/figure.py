@@ -18,8 +18,6 @@ from coterie.results import curve
 from coterie.training.run import Run, file_name, new_run
 from coterie.training.settings import Settings
 
-STOPPED = "stopped; the same command goes on"
-
 
 @dataclass(frozen=True)
 class Claim:
@@ -82,8 +80,9 @@ class Figure:
         """The most seeds that train side by side."""
         return max(panel.settings.seeds for panel in self.panels.values())
 
-    def make(self, picture: Path, console: Console | None = None) -> str:
-        """Train the missing runs, draw, judge; return the tables and verdicts as Markdown.
+    def make(self, picture: Path, console: Console | None = None) -> str | None:
+        """Train the missing runs, draw, judge; return the tables and verdicts as Markdown, or None
+        if it was stopped.
 
         Leaves the `picture`, the verdicts beside it (`.md`), and a folder of runs for each panel.
         """
@@ -94,7 +93,7 @@ class Figure:
         for name, panel in self.panels.items():
             runs = panel.runs(picture.parent / name)
             if not train_all(list(runs.values()), console):
-                return STOPPED
+                return None
             drawn[name] = [curve(run, label=label) for label, run in runs.items()]
             known |= {label: value() for label, value in panel.references.items()}
             lines += [f"**{name}**\n", to_markdown(summary_table(drawn[name], TAIL))]

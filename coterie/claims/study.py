@@ -8,7 +8,7 @@ from rich.console import Console
 
 from coterie.api import plot_runs, train_all
 from coterie.claims.assertions import TAIL
-from coterie.claims.figure import STOPPED, Panel
+from coterie.claims.figure import Panel
 from coterie.internal.files import write_whole
 from coterie.report.curve import Curve
 from coterie.report.formatting import volume
@@ -41,8 +41,9 @@ class Study:
         """The seeds that train side by side."""
         return self.panel.settings.seeds
 
-    def make(self, picture: Path, console: Console | None = None) -> str:
-        """Train the missing runs, draw, judge; return the table and verdicts as Markdown.
+    def make(self, picture: Path, console: Console | None = None) -> str | None:
+        """Train the missing runs, draw, judge; return the table and verdicts as Markdown, or None
+        if it was stopped.
 
         Leaves the `picture`, another one over bytes (`-bytes`), the table and verdicts (`.md`), and
         a folder with the teams' runs.
@@ -51,7 +52,7 @@ class Study:
 
         runs = self.panel.runs(picture.parent / picture.stem)
         if not train_all(list(runs.values()), console):
-            return STOPPED
+            return None
         curves = {label: curve(run, label=label) for label, run in runs.items()}
         ends = {label: (curves[label].final(TAIL), self._apart(runs[label])) for label in runs}
         plot_doses(

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from coterie.internal.terminal import stderr_console
+
 QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
 """Whether nothing but errors is said on standard error."""
 
@@ -42,7 +44,7 @@ class Answer:
 
 def console() -> Console:
     """Console for progress: standard error, or silent if `QUIET` is set."""
-    return Console(stderr=True, quiet=QUIET.get())
+    return stderr_console(QUIET.get())
 
 
 def plain(value: Any) -> Any:

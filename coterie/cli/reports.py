@@ -18,6 +18,7 @@ from coterie.cli.words import scan, split
 from coterie.envs.checks.rules import HINT
 from coterie.graph import graph_of, read_family
 from coterie.internal.jax_config import prepare
+from coterie.internal.signals import exit_code
 from coterie.listing import names
 from coterie.report.facts import facts_table, graph_facts
 from coterie.report.table import summary_table, to_rich
@@ -102,6 +103,8 @@ def claims_verb(arguments: list[str]) -> Answer:
     chosen = parse_only(f"claims {name}", Claims, options)
     prepare(figure.seeds)
     said, picture = claim(name, chosen.folder, console())
+    if said is None:
+        return Answer({"figure": name, "verdicts": None, "files": []}, code=exit_code())
     files = [picture, picture.with_suffix(".md")]
     return Answer({"figure": name, "verdicts": said, "files": files}, [said, *map(str, files)])
 

@@ -15,9 +15,11 @@ from coterie.cli.records import Comparison, Nothing, Output, Source, Training
 from coterie.cli.words import Given, Misspelled, scan, split
 from coterie.errors import require
 from coterie.internal.jax_config import prepare
+from coterie.internal.signals import exit_code
 from coterie.report.table import summary_table, to_rich
+from coterie.results import curve
 from coterie.training.config import Config, read_config
-from coterie.training.run import file_name, open_run
+from coterie.training.run import Run, file_name, open_run
 from coterie.training.settings import Settings
 
 
@@ -34,11 +36,23 @@ def train_verb(arguments: list[str]) -> Answer:
         told.loggers,
         told.plots,
     )
-    data = {"folder": run.folder, "finished": run.finished}
+    return _trained(run)
+
+
+def _trained(run: Run) -> Answer:
+    """The result of a run, and what can be done with it."""
+    data: dict[str, Any] = {"folder": run.folder, "finished": run.finished}
     if not run.finished:
-        return Answer(data)
-    left = "numbers, plots, checkpoints" if told.plots else "numbers, checkpoints"
-    return Answer(data, [f"{run.folder}: {left} and one policy file per agent"])
+        return Answer(data, code=exit_code())
+    values = curve(run).values
+    before, after = float(values[:, 0].mean()), float(values[:, -1].mean())
+    data["return"] = {"before": before, "after": after}
+    lines = [
+        f"{run.folder}: return {after:.2f} at the end, {before:.2f} before training",
+        f"coterie watch {run.folder} shows the team at play, coterie evaluate {run.folder} plays "
+        "more episodes",
+    ]
+    return Answer(data, lines)
 
 
 def config_verb(arguments: list[str]) -> Answer:
@@ -68,7 +82,7 @@ def compare_verb(arguments: list[str]) -> Answer:
     data: dict[str, Any] = {"folder": folder, "finished": bool(curves)}
     if not curves:
         console().print("The same command goes on with the comparison.", highlight=False)
-        return Answer(data)
+        return Answer(data, code=exit_code())
     rows, picture = summary_table(curves), folder / "comparison.png"
     data |= {"table": rows, "files": [picture, picture.with_suffix(".csv")]}
     return Answer(data, [to_rich(rows, world), f"{picture} and .csv"])
@@ -79,10 +93,7 @@ def resume_verb(arguments: list[str]) -> Answer:
     (folder,), options = split(arguments, "resume RUN", 1)
     parse_only("resume RUN", Nothing, options)
     prepare(open_run(folder).settings.seeds)
-    run = resume(folder, console())
-    return Answer(
-        {"folder": folder, "finished": run.finished}, [f"{folder}: done"] if run.finished else []
-    )
+    return _trained(resume(folder, console()))
 
 
 def _config(verb: str, arguments: list[str]) -> Config:

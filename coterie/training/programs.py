@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Key, PyTree
+from jaxtyping import Array, Bool, Int, Key, PyTree
 
 from coterie.training.action_scaling import action_scaling
 from coterie.training.batch_seeds import side_by_side
@@ -20,7 +20,8 @@ class Programs:
     """The compiled programs of a setup; each is compiled when it is first used.
 
     start:    a key to a fresh team.
-    advance:  teams and their worlds to the teams after a block, and the reports of it.
+    advance:  teams, their worlds and a number of updates to the teams after a block of so many, and
+              the reports of it, which are 0 beyond them.
     evaluate: a team, a key and a world to the scores of one episode in each environment.
     sound:    the agents' states to whether each array is finite, `[N]` each.
     """
@@ -57,17 +58,14 @@ class Programs:
         return team if known else team._replace(stage=team.stage._replace(envs=()))
 
     def _block(
-        self, teams: list[TrainState], worlds: list[PyTree]
+        self, teams: list[TrainState], worlds: list[PyTree], updates: Int[Array, ""]
     ) -> tuple[list[TrainState], list[IterationStats]]:
         """A block of iterations of every team, in the world that they share or in their own."""
-        algorithm, env = self.setup.algorithm, self.setup.env
+        setup = self.setup
 
         def block(team: TrainState, world: PyTree) -> tuple[TrainState, IterationStats]:
-            vector, updates = (
-                self.setup.vector.with_constants(world),
-                self.setup.settings.updates_per_block,
-            )
-            return iterations(algorithm, env, vector, updates)(team)
+            vector, most = setup.vector.with_constants(world), setup.blocks.longest
+            return iterations(setup.algorithm, setup.env, vector, most)(team, updates)
 
         return side_by_side(block, teams, worlds)
 

@@ -1,78 +1,88 @@
 """Watching a run in a terminal: a bar with the return, the speed and the time left."""
 
-import signal
-import threading
 import time
-from types import FrameType
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from coterie.internal.memory import size
+from coterie.internal.signals import StopSignals
+from coterie.internal.terminal import stderr_console
+from coterie.training.checkpoint import kept_steps
 from coterie.training.loggers.logger import Kind
 from coterie.training.metrics import Row
 from coterie.training.run import Run
 
-STOPS = (signal.SIGINT, signal.SIGTERM)
 MUCH = 100_000_000
 
 
 class ProgressBar:
-    """A bar in a terminal; it asks the run to stop, cleanly, at Ctrl-C or SIGTERM.
+    """A bar in a terminal; it asks the run to stop, cleanly, at Ctrl-C, SIGTERM or SIGHUP.
+
+    place: of the run among several, such as `"method 2 of 3"`.
 
     Use it as a context; a second Ctrl-C interrupts at once.
     """
 
-    def __init__(self, run: Run, console: Console | None = None):
-        self.console = console or Console(stderr=True)
+    def __init__(self, run: Run, console: Console | None = None, place: str = ""):
+        self.console = console or stderr_console()
         self._run = run
-        self._steps: dict[int, int] = {}
+        self._title = f"{place}: {run.title}" if place else run.title
+        self._steps = {seed: max(kept_steps(run, seed), 0) for seed in run.seeds}
         self._returns: dict[int, float] = {}
-        self._stop = False
-        self._started = time.perf_counter()
-        self._first: int | None = None
+        self._speed = Speed(self._steps)
+        self._signals = StopSignals(self._asked)
         self._bar = Progress(
+            SpinnerColumn(),
             TextColumn("{task.description}", style="bold", markup=False),
-            BarColumn(),
+            BarColumn(bar_width=None),
             TaskProgressColumn(),
             TextColumn("{task.fields[facts]}"),
-            TimeRemainingColumn(elapsed_when_finished=True),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
             console=self.console,
         )
 
     def __enter__(self) -> "ProgressBar":
+        total = self._run.steps * len(self._run.seeds)
+        done = sum(self._steps.values())
         self._task = self._bar.add_task(
-            self._run.title, total=self._run.steps * len(self._run.seeds), facts="compiling ..."
+            self._title, total=total, completed=done, facts="compiling ..."
         )
         if self.console.is_terminal:
             self._bar.start()
-        if threading.current_thread() is threading.main_thread():
-            self._previous = {s: signal.signal(s, self._interrupt) for s in STOPS}
+        self._signals.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._signals.__exit__()
         if self.console.is_terminal:
             self._bar.stop()
-        if threading.current_thread() is threading.main_thread():
-            for number, handler in self._previous.items():
-                signal.signal(number, handler)
 
     def begun(self, held: int) -> None:
         """Say how much memory is taken, if that is much."""
         if held >= MUCH:
-            self.say(
-                f"{self._run.title}: {size(held)} of memory for what agents learn and remember"
-            )
+            self.say(f"{self._title}: {size(held)} of memory for what agents learn and remember")
 
     def start(self, run: Run) -> None:
-        """Say how many steps will be trained for, if they are more than were asked for."""
-        settings = run.settings
-        if run.steps > settings.steps:
-            self.say(
-                f"{run.title}: {run.steps:,} steps instead of {settings.steps:,}, for blocks are "
-                f"whole: {settings.num_envs} environments x {run.algorithm.rollout_length} steps x "
-                f"{settings.updates_per_block} updates"
-            )
+        """Say how many steps will be trained for, and where the results will lie."""
+        seeds, done = len(run.seeds), min(self._steps.values())
+        for sentence in (
+            f"{run.steps:,} steps"
+            + f" with each of {seeds} seeds" * (seeds > 1)
+            + f", of which {done:,} are done" * (done > 0)
+            + f", in {run.folder}" * run.saved,
+            *rounded(run),
+        ):
+            self.say(f"{self._title}: {sentence}")
 
     def log(self, kind: Kind, seed: int, steps: int, row: Row) -> None:
         """Move the bar; without a terminal, a line for each evaluation stands in for it."""
@@ -80,8 +90,7 @@ class ProgressBar:
             self._move(seed, steps, row)
         elif not self.console.is_terminal:
             self.say(
-                f"{self._run.title}, seed {seed}: {steps:,} steps, return "
-                f"{row['episode_return']:.2f}"
+                f"{self._title}, seed {seed}: {steps:,} steps, return {row['episode_return']:.2f}"
             )
 
     def finish(self) -> None:
@@ -92,31 +101,67 @@ class ProgressBar:
         self.console.print(sentence, highlight=False, markup=False, soft_wrap=True)
 
     def stopping(self) -> bool:
-        """True if the run was asked to stop, by Ctrl-C or SIGTERM."""
-        return self._stop
+        """True if the run was asked to stop, by Ctrl-C, SIGTERM or SIGHUP."""
+        return self._signals.stopping
 
     def _move(self, seed: int, steps: int, row: Row) -> None:
         self._steps[seed] = steps
+        self._speed.add(seed, steps)
         if row["episode_return"] == row["episode_return"]:
             self._returns[seed] = row["episode_return"]
-        self._bar.update(self._task, completed=sum(self._steps.values()), facts=self._facts())
+        if not self.stopping():
+            done = sum(self._steps.values())
+            self._bar.update(self._task, completed=done, facts=self._facts())
 
     def _facts(self) -> str:
-        steps = sum(self._steps.values())
-        now = time.perf_counter()
-        if self._first is None:
-            # The first block is mostly compilation and says nothing about speed.
-            self._first, self._started = steps, now
-        speed = (steps - self._first) / max(now - self._started, 1e-9)
         returns = list(self._returns.values())
         value = f"return {sum(returns) / len(returns):.2f}" if returns else "no episode over yet"
-        return f"{value} · {speed:,.0f} steps/s"
+        speed = self._speed.per_second()
+        return value if speed is None else f"{value} · {speed:,.0f} steps/s"
 
-    def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        if self._stop:
-            raise KeyboardInterrupt
-        self._stop = True
+    def _asked(self) -> None:
         waiting = "stopping after this block ..."
         self._bar.update(self._task, facts=waiting)
         if not self.console.is_terminal:
             self.say(waiting)
+
+
+class Speed:
+    """Speed of a run since every seed has trained a block: the first is mostly compilation.
+
+    steps: those of each seed at the start, which a resumed run has done before.
+    """
+
+    def __init__(self, steps: dict[int, int]):
+        self._steps, self._waiting = dict(steps), set(steps)
+        self._first, self._since = 0, 0.0
+
+    def add(self, seed: int, steps: int) -> None:
+        """Note the steps that a seed has been trained for."""
+        self._steps[seed] = steps
+        if self._waiting:
+            self._waiting.discard(seed)
+            self._first, self._since = sum(self._steps.values()), time.perf_counter()
+
+    def per_second(self) -> float | None:
+        """Steps per second of all seeds together; None before there is a second block."""
+        done = sum(self._steps.values()) - self._first
+        return done / max(time.perf_counter() - self._since, 1e-9) if done else None
+
+
+def rounded(run: Run) -> list[str]:
+    """Sentences on what was asked for and cannot be done as it is, for updates are whole."""
+    asked, blocks = run.settings, run.blocks
+    sentences = []
+    if blocks.steps > asked.steps:
+        sentences.append(
+            f"{blocks.steps:,} steps instead of {asked.steps:,}, for an update takes "
+            f"{blocks.update_steps:,}: {asked.num_envs} environments x "
+            f"{run.algorithm.rollout_length} steps"
+        )
+    if asked.num_evals > blocks.number:
+        sentences.append(
+            f"{blocks.number} evaluations instead of {asked.num_evals}, for there are "
+            f"{blocks.updates} updates"
+        )
+    return sentences

@@ -23,7 +23,7 @@ from coterie.internal.files import read_json, write_whole
 from coterie.internal.parts import Codec, describe
 from coterie.network import Communication
 from coterie.policies import SUFFIX
-from coterie.training.settings import Settings
+from coterie.training.settings import Blocks, Settings
 
 FORMAT = 3
 
@@ -98,17 +98,20 @@ class Run:
         return {"seed": seed, "run": hashlib.sha256(text.encode()).hexdigest()[:16]}
 
     @property
+    def blocks(self) -> Blocks:
+        """The blocks of each repetition."""
+        return self.settings.blocks(self.algorithm.rollout_length)
+
+    @property
     def finished(self) -> bool:
         """True if every repetition has been trained to the end."""
-        settings, horizon = self.settings, self.algorithm.rollout_length
-        last = f"{settings.blocks(horizon) * settings.updates_per_block + 1:09d}"
+        last = f"{self.blocks.updates + 1:09d}"
         return all((self.checkpoints(seed) / last).is_dir() for seed in self.seeds)
 
     @property
     def steps(self) -> int:
-        """The environment steps of one repetition, rounded up to whole blocks."""
-        horizon = self.algorithm.rollout_length
-        return self.settings.blocks(horizon) * self.settings.block_steps(horizon)
+        """The environment steps of one repetition, rounded up to whole updates."""
+        return self.blocks.steps
 
     def require_new(self) -> None:
         """Raise `RunError` if the folder is in use."""

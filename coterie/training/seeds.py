@@ -1,5 +1,6 @@
 """Seeds on devices: the device, the world and the batch in which each repetition trains."""
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,7 @@ class SeedRun:
     """One seed of a run while it trains.
 
     kept:   the block after which its latest checkpoint was written.
+    kept_at: the monotonic time in seconds at that moment, or when this process took it up.
     ledger: the traffic of the links.
     """
 
@@ -27,6 +29,7 @@ class SeedRun:
     blocks_done: int = 0
     seconds: float = 0.0
     kept: int = 0
+    kept_at: float = field(default_factory=time.monotonic)
 
     @staticmethod
     def of(seed: int, team: TrainState, names: tuple[str, ...]) -> "SeedRun":

@@ -10,7 +10,7 @@ from coterie.errors import EnvError, require
 from coterie.network import Communication
 from coterie.training.fit import CENTER, require_fit
 from coterie.training.run import Run, agent_file
-from coterie.training.settings import Settings
+from coterie.training.settings import Blocks, Settings
 from coterie.training.state import resolve_specs
 from coterie.types import LearnerSpec
 
@@ -48,14 +48,9 @@ class Setup(NamedTuple):
         return 2 * view * (self.algorithm.rollout_length * self.vector.copies + envs)
 
     @property
-    def blocks(self) -> int:
-        """Number of blocks in a run."""
+    def blocks(self) -> Blocks:
+        """The blocks of the run."""
         return self.settings.blocks(self.algorithm.rollout_length)
-
-    @property
-    def block_steps(self) -> int:
-        """Environment steps in one block."""
-        return self.settings.block_steps(self.algorithm.rollout_length)
 
 
 def set_up(run: Run) -> Setup:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from coterie.algorithms import Algorithm, Information, Trajectory
@@ -171,11 +172,28 @@ def iteration(
 
 
 def iterations(
-    algorithm: Algorithm, env: Env, vector: VectorEnv, updates: int
-) -> Callable[[TrainState], tuple[TrainState, IterationStats]]:
-    """Return a function for `updates` iterations; its report is stacked, `[updates, ...]`."""
-    turn = functools.partial(advance, phases(algorithm, env, vector))
-    return lambda team: jax.lax.scan(turn, team, keys_of(team, algorithm.rollout_length, updates))
+    algorithm: Algorithm, env: Env, vector: VectorEnv, most: int
+) -> Callable[..., tuple[TrainState, IterationStats]]:
+    """Return a function of a team, and of a number of iterations that is at most (and by default)
+    `most`; its report is stacked, `[most, ...]`, and 0 beyond the iterations that were done."""
+    # Compiled as a function of its own it is traced once, for its shapes and in the loop.
+    turn = jax.jit(functools.partial(advance, phases(algorithm, env, vector)))
+
+    def block(team: TrainState, updates: ArrayLike = most) -> tuple[TrainState, IterationStats]:
+        keys = keys_of(team, algorithm.rollout_length, most)
+        said = jax.eval_shape(turn, team, keys[0])[1]
+        blank = jax.tree.map(lambda each: jnp.zeros((most, *each.shape), each.dtype), said)
+
+        def once(
+            done: Int[Array, ""], so_far: tuple[TrainState, IterationStats]
+        ) -> tuple[TrainState, IterationStats]:
+            team, reports = so_far
+            team, report = turn(team, keys[done])
+            return team, jax.tree.map(lambda all, one: all.at[done].set(one), reports, report)
+
+        return jax.lax.fori_loop(0, updates, once, (team, blank))
+
+    return block
 
 
 def keys_of(

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 import jax
+import numpy as np
 
+from coterie.errors import advise
 from coterie.training.evaluate import reraise_env_error
 from coterie.training.loggers import Logger
 from coterie.training.loggers.logger import Kind
@@ -21,7 +23,6 @@ from coterie.training.programs import Programs, fetched
 from coterie.training.recording import Recorder
 from coterie.training.run import Run
 from coterie.training.seeds import Places, SeedRun
-from coterie.training.settings import is_due
 from coterie.training.watcher import Watcher
 
 
@@ -53,6 +54,12 @@ class Trainer:
         repetition = self.fresh(seed)
         team = self._recorder.restore(repetition)
         if team is not None:
+            advise(
+                self.setup.vector.resumable or self._is_checkpoint(repetition),
+                f"seed {seed} goes on between two of its --num-checkpoints, with new episodes: "
+                "these environments cannot be saved, and its numbers will differ from those of a "
+                "run that was not stopped.",
+            )
             repetition.team = self.places.place(seed, self.programs.restaged(team))
         return repetition
 
@@ -63,31 +70,37 @@ class Trainer:
                 logger.start(self.run)
                 open_loggers.callback(logger.finish)
             for repetition in repetitions:
-                if repetition.blocks_done == 0:
+                if repetition.blocks_done == 0 and not self._watcher.stopping():
                     self._score(repetition)
-            while waiting := [r for r in repetitions if r.blocks_done < self.setup.blocks]:
-                self._train_block(waiting)
-                if self._watcher.stopping():
-                    for repetition in waiting:
-                        self._keep(repetition)
-                    break
-        return all(repetition.blocks_done == self.setup.blocks for repetition in repetitions)
+            while (waiting := self._waiting(repetitions)) and not self._watcher.stopping():
+                # Repetitions that were stopped apart catch up, so that all do the same block.
+                first = min(repetition.blocks_done for repetition in waiting)
+                self._train_block([r for r in waiting if r.blocks_done == first])
+            for repetition in waiting:
+                self._keep(repetition)
+        return not waiting
+
+    def _waiting(self, repetitions: list[SeedRun]) -> list[SeedRun]:
+        """Repetitions that are not at the end."""
+        return [r for r in repetitions if r.blocks_done < self.setup.blocks.number]
 
     def _train_block(self, repetitions: list[SeedRun]) -> None:
         started = time.perf_counter()
+        done = repetitions[0].blocks_done
+        first, last = map(self.setup.blocks.updates_after, (done, done + 1))
         reports = []
         groups = self.places.groups(repetitions)
         for group in groups:
             # Only dispatched here: groups on different devices run at the same time.
             teams = [repetition.team for repetition in group]
-            teams, said = self.programs.advance(teams, self.places.worlds(group))
+            worlds = self.places.worlds(group)
+            teams, said = self.programs.advance(teams, worlds, np.int32(last - first))
             for repetition, team in zip(group, teams, strict=True):
                 repetition.team = team
             reports += said
         for repetition, report in zip(itertools.chain(*groups), reports, strict=True):
-            report = fetched(report)
-            first = repetition.blocks_done * self.run.settings.updates_per_block + 1
-            require_sound(report, self.setup.names, first)
+            report = jax.tree.map(lambda each: each[: last - first], fetched(report))
+            require_sound(report, self.setup.names, first + 1)
             repetition.blocks_done += 1
             repetition.ledger.add(report)
             row = training_row(report, self.setup.names)
@@ -101,11 +114,21 @@ class Trainer:
 
     def _look(self, repetition: SeedRun) -> None:
         """Evaluate and keep where it is due."""
-        settings, block = self.run.settings, repetition.blocks_done
-        if is_due(settings.num_evals, block, self.setup.blocks):
+        settings, blocks = self.run.settings, self.setup.blocks
+        block = repetition.blocks_done
+        if blocks.is_due(settings.num_evals, block):
             self._score(repetition)
-        if is_due(settings.num_checkpoints, block, self.setup.blocks):
+        if self._is_checkpoint(repetition):
+            # Environments that no checkpoint can hold start afresh, in a run that goes on, too.
+            repetition.team = self.programs.restaged(repetition.team)
             self._keep(repetition)
+        elif time.monotonic() - repetition.kept_at > 60 * settings.checkpoint_minutes:
+            self._keep(repetition)
+
+    def _is_checkpoint(self, repetition: SeedRun) -> bool:
+        """True if the run is kept after this block, however long it took."""
+        times = self.run.settings.num_checkpoints
+        return self.setup.blocks.is_due(times, repetition.blocks_done)
 
     def _score(self, repetition: SeedRun) -> None:
         self._require_sound(repetition)
@@ -116,20 +139,20 @@ class Trainer:
         self._log("evaluation", repetition, row)
 
     def _keep(self, repetition: SeedRun) -> None:
-        """Have a repetition kept, unless it is; environments may have to start afresh."""
+        """Have a repetition kept, unless it is."""
         if repetition.kept == repetition.blocks_done:
             return
         self._require_sound(repetition)
-        repetition.team = self.programs.restaged(repetition.team)
         self._recorder.keep(repetition)
+        repetition.kept_at = time.monotonic()
 
     def _log(self, kind: Kind, repetition: SeedRun, row: Row) -> None:
-        steps = repetition.blocks_done * self.setup.block_steps
+        steps = self.setup.blocks.steps_after(repetition.blocks_done)
         row = {"steps": float(steps), **row}
         for logger in self._loggers:
             logger.log(kind, repetition.seed, steps, row)
 
     def _require_sound(self, repetition: SeedRun) -> None:
         sound = fetched(self.programs.sound(repetition.team.agents))
-        done = repetition.blocks_done * self.run.settings.updates_per_block
+        done = self.setup.blocks.updates_after(repetition.blocks_done)
         require_sound_state(sound, self.setup.names, done)

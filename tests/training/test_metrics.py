@@ -20,10 +20,10 @@ from coterie.training.loggers.table import Table, read_table
 from coterie.training.metrics import evaluation_row, require_sound, training_row
 from coterie.training.rollout import EpisodeStats
 from coterie.training.run import new_run, open_run
-from coterie.training.settings import Settings, is_due
+from coterie.training.settings import Blocks, Settings
 from coterie.training.state import IterationStats
 from coterie.training.traffic_log import Ledger
-from tests.runs import SETTINGS, Pond, Stop, finished, small
+from tests.runs import SETTINGS, Pond, Stop, finished, policies, small, trained
 
 NAMES = ("a", "b")
 REPORT = IterationStats(  # two updates; two episodes ended in the first and one in the second
@@ -265,10 +265,37 @@ def test_settings_out_of_range_are_refused(name, value):
 
 
 @pytest.mark.parametrize("times", [1, 2, 3, 7])
-@pytest.mark.parametrize("blocks", [1, 2, 5, 7, 100])
-def test_what_is_due_is_evenly_spread_and_ends_with_the_run(times, blocks):
-    due = [block for block in range(1, blocks + 1) if is_due(times, block, blocks)]
-    assert len(due) == min(times, blocks)
-    assert due[-1] == blocks
+@pytest.mark.parametrize("number", [1, 2, 5, 7, 100])
+def test_what_is_due_is_evenly_spread_and_ends_with_the_run(times, number):
+    blocks = Blocks(updates=3 * number, number=number, update_steps=1)
+    due = [block for block in range(1, number + 1) if blocks.is_due(times, block)]
+    assert len(due) == min(times, number)
+    assert due[-1] == number
     gaps = np.diff([0, *due])
     assert gaps.max() - gaps.min() <= 1
+
+
+@pytest.mark.parametrize("steps", [1, 199, 200, 201, 19_999, 20_000])
+@pytest.mark.parametrize("most", [1, 7, 10, 10**9])
+def test_blocks_are_cut_to_the_budget_and_its_events(steps, most):
+    settings = Settings(steps=steps, num_envs=4, updates_per_block=most, num_evals=20)
+    blocks = settings.blocks(rollout_length=50)
+    assert 0 <= blocks.steps - steps < 200  # an update is the least that can be trained for
+    assert blocks.number >= min(20, blocks.updates)  # as many evaluations as were asked for
+    lengths = np.diff([blocks.updates_after(block) for block in range(blocks.number + 1)])
+    assert sum(lengths) == blocks.updates
+    assert max(lengths) == blocks.longest <= min(lengths) + 1
+    assert blocks.longest <= most
+
+
+def test_blocks_of_two_lengths_are_a_run_of_single_updates(tmp_path):
+    """A block has room for the longest; what is beyond a shorter one tells nothing."""
+    uneven = dataclasses.replace(SETTINGS, steps=168, updates_per_block=3, num_checkpoints=1)
+    single = dataclasses.replace(uneven, updates_per_block=1)
+    run, other = (trained(tmp_path / str(i), settings=s) for i, s in enumerate((uneven, single)))
+    assert policies(run) == policies(other)
+    assert read_table(run.metrics(0))["steps"].tolist() == [48, 96, 168]
+    for column in ("bytes", "episodes"):
+        totals = [read_table(each.metrics(0))[column].sum() for each in (run, other)]
+        assert totals[0] == totals[1]
+    assert read_table(run.metrics(0))["entropy"].min() > 0.9

@@ -1,5 +1,6 @@
 """Progress of a run, as a user sees it."""
 
+import contextlib
 import dataclasses
 import io
 import signal
@@ -7,7 +8,10 @@ import signal
 import pytest
 from rich.console import Console
 
-from coterie.training.progress import ProgressBar
+from coterie.internal.signals import exit_code
+from coterie.training.progress import ProgressBar, Speed
+from coterie.training.run import MEMORY
+from coterie.training.settings import Settings
 from tests.runs import finished
 
 ROW = {"episode_return": -3.25}
@@ -56,10 +60,48 @@ def test_steps_that_are_rounded_up_are_told():
     for each in (run, more):
         with ProgressBar(each, console) as bar:
             bar.start(each)
-    assert text() == (
-        "dpo on tests.runs:Pond: 288 steps instead of 241, for blocks are whole: 4 environments x "
-        "6 steps x 2 updates\n"
+    assert text().replace(str(run.folder), "RUN") == (
+        "dpo on tests.runs:Pond: 240 steps, of which 240 are done, in RUN\n"
+        "dpo on tests.runs:Pond: 264 steps, of which 240 are done, in RUN\n"
+        "dpo on tests.runs:Pond: 264 steps instead of 241, for an update takes 24: 4 environments "
+        "x 6 steps\n"
     )
+
+
+def test_evaluations_that_are_too_many_for_the_updates_are_told():
+    console, text = shown(False)
+    run = finished()
+    few = dataclasses.replace(run, folder=MEMORY, settings=Settings(steps=40, num_envs=4, seeds=2))
+    with ProgressBar(few, console, "method 2 of 3") as bar:
+        bar.start(few)
+    start = "method 2 of 3: dpo on tests.runs:Pond"
+    assert text().splitlines() == [
+        f"{start}: 48 steps with each of 2 seeds",
+        f"{start}: 48 steps instead of 40, for an update takes 24: 4 environments x 6 steps",
+        f"{start}: 2 evaluations instead of 20, for there are 2 updates",
+    ]
+
+
+def test_speed_leaves_out_what_was_done_before_and_what_compiles(monkeypatch):
+    now = iter([100.0, 100.0, 102.0])
+    monkeypatch.setattr("coterie.training.progress.time.perf_counter", lambda: next(now))
+    speed = Speed({0: 1_000_000, 1: 2_000_000})
+    speed.add(0, 1_000_100)
+    assert speed.per_second() is None
+    speed.add(1, 2_000_100)
+    assert speed.per_second() is None
+    speed.add(0, 1_000_300)
+    assert speed.per_second() == 100.0
+
+
+def test_standard_error_that_takes_nothing_stops_no_run(monkeypatch):
+    with open("/dev/full", "w", buffering=1) as full:
+        monkeypatch.setattr("sys.stderr", full)
+        with ProgressBar(finished()) as bar:
+            bar.start(finished())
+            bar.log("evaluation", 0, 48, ROW)
+        with contextlib.suppress(OSError):
+            full.close()
 
 
 def test_memory_is_told_where_it_is_much():
@@ -73,12 +115,19 @@ def test_memory_is_told_where_it_is_much():
     )
 
 
-def test_the_first_control_c_asks_and_the_second_interrupts():
-    before = signal.getsignal(signal.SIGINT)
-    with ProgressBar(finished(), shown(False)[0]) as bar:
-        assert not bar.stopping()
-        signal.raise_signal(signal.SIGINT)
-        assert bar.stopping()
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is before
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_the_first_signal_asks_and_the_second_acts_as_it_would_outside(name):
+    number, outside = getattr(signal, name), []
+    before = signal.signal(number, lambda *_: outside.append(name))
+    try:
+        with ProgressBar(finished(), shown(False)[0]) as bar:
+            assert not bar.stopping()
+            signal.raise_signal(number)
+            assert bar.stopping() and not outside
+            assert exit_code() == 128 + number
+            signal.raise_signal(number)
+            assert outside == [name]
+        signal.raise_signal(number)
+        assert outside == [name, name]
+    finally:
+        signal.signal(number, before)

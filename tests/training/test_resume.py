@@ -11,6 +11,7 @@ import pytest
 
 from coterie.algorithms import TrackingEstimate
 from coterie.envs.pettingzoo import PettingZooEnv
+from coterie.errors import CoterieWarning
 from coterie.network import (
     AsyncIntervals,
     Communication,
@@ -23,7 +24,7 @@ from coterie.network import (
 )
 from coterie.rl.models import GRU
 from coterie.training import loop
-from coterie.training.run import open_run
+from coterie.training.run import new_run, open_run
 from tests.runs import (
     BLOCKS,
     SETTINGS,
@@ -33,8 +34,10 @@ from tests.runs import (
     copied,
     environment,
     finished,
+    policies,
     python,
     resumed,
+    small,
     tables,
     trained,
     trainer,
@@ -109,7 +112,7 @@ def test_stopping_at_every_block_changes_nothing(tmp_path):
 @pytest.mark.deep
 def test_resumed_in_a_new_process(tmp_path):
     run = trained(tmp_path / "run", stop=3)
-    assert python(RESUME, str(run.folder)).endswith(": done\n")
+    assert python(RESUME, str(run.folder)).startswith(f"{run.folder}: return ")
     assert_same_run(finished(), run)
 
 
@@ -148,6 +151,39 @@ def test_games_that_cannot_be_saved_restart_at_checkpoints_either_way(tmp_path, 
     assert_same_run(whole, run)
 
 
+def test_games_that_cannot_be_saved_say_that_a_stop_between_checkpoints_shows(tmp_path, worlds):
+    env = PettingZooEnv("worlds:Ladder", workers=1)
+    settings = dataclasses.replace(SETTINGS, steps=96, num_checkpoints=1, num_evals=2)
+    run = trained(tmp_path / "run", env=env, settings=settings, stop=1)
+    own = trainer(run)
+    with pytest.warns(CoterieWarning, match="seed 0 goes on between two of its --num-checkpoints"):
+        own.restored(0)
+
+
+def test_a_long_block_ends_with_a_checkpoint_and_changes_nothing(tmp_path, monkeypatch):
+    seldom = dataclasses.replace(SETTINGS, num_checkpoints=1)
+    often = dataclasses.replace(seldom, checkpoint_minutes=1e-9)
+    for settings, blocks in ((seldom, [5]), (often, [1, 2, 3, 4, 5])):
+        run = new_run(small("dpo"), Pond(), settings, tmp_path / f"{blocks}")
+        run.create()
+        own, kept = trainer(run), []
+        monkeypatch.setattr(own, "_recorder", Noted(own._recorder, kept))
+        own.train([own.fresh(0)])
+        assert kept == blocks
+        assert policies(run) == policies(finished())
+
+
+class Noted:
+    """A recorder that notes after which blocks it keeps a repetition."""
+
+    def __init__(self, recorder, kept):
+        self.recorder, self.kept = recorder, kept
+
+    def keep(self, repetition):
+        self.kept.append(repetition.blocks_done)
+        self.recorder.keep(repetition)
+
+
 def test_control_c_stops_cleanly_and_resume_goes_on(tmp_path):
     settings = dataclasses.replace(SETTINGS, steps=400 * 48)
     train = "import sys; from coterie.cli import main; main(sys.argv[1:])"
@@ -170,7 +206,7 @@ def test_control_c_stops_cleanly_and_resume_goes_on(tmp_path):
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=120)
-    assert process.returncode == 0
+    assert process.returncode == 128 + signal.SIGINT
     assert said.splitlines()[-1] == "Stopped. Continue with: coterie resume run"
     opened = open_run(run)
     assert not opened.finished

@@ -99,7 +99,8 @@ def test_nothing_on_the_device_grows(tmp_path):
     team = own.fresh(0).team
     shapes = jax.eval_shape(lambda x: x, team)
     for _ in range(3):
-        [team], [report] = own.programs.advance([team], [()])
+        [team], [report] = own.programs.advance([team], [()], np.int32(1))
         assert jax.eval_shape(lambda x: x, team) == shapes
-        updates = SETTINGS.updates_per_block
-        assert all(np.shape(leaf)[0] == updates for leaf in jax.tree.leaves(report))
+        assert all(
+            np.shape(leaf)[0] == own.setup.blocks.longest for leaf in jax.tree.leaves(report)
+        )
