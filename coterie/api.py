@@ -33,11 +33,6 @@ from coterie.training.run import MEMORY, Run, file_name, new_run, open_run
 from coterie.training.settings import Settings
 from coterie.training.watcher import Watcher
 
-RESTARTED = (
-    "Its environments are outside JAX and begin new episodes there, which a run that is not "
-    "stopped does only at its scheduled checkpoints: the numbers from there on will differ."
-)
-
 Axis = Literal["steps", "bytes"]
 PANELS = ("episode_return", "entropy", "kl", "critic_loss", "policy_loss", "gradient_norm", "bytes")
 
@@ -360,8 +355,6 @@ def _follow(
         finished = work(run, [*loggers, bar], bar)
     if not finished:
         bar.say(f"Stopped. Continue with: coterie resume {run.folder}")
-        if not run.played.vectorize(1).resumable:
-            bar.say(RESTARTED)
     elif plots:
         plot_run(run)
     return run

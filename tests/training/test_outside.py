@@ -1,11 +1,9 @@
 """Runs in environments outside JAX hold what they play, leave nothing, and say what they cannot."""
 
 import dataclasses
-import io
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from coterie import api
 from coterie.envs.host.sessions import Sessions
@@ -49,14 +47,6 @@ def test_there_are_as_many_environments_as_are_asked_for_and_none_afterwards(tmp
     scores = score(run, 0, 6)  # two batches of the four environments of training
     assert scores.returns.tolist() == [[4.0, 4.0]] * 6
     assert [k for _, k in taken] == [0, 0] and teams[-1].gone
-
-
-@pytest.mark.parametrize("env", [PettingZooEnv("odd:Odd"), Pond()])
-def test_a_run_that_is_stopped_says_whether_it_goes_on_as_if_it_were_not(tmp_path, env):
-    run = new_run(small("ippo"), env, SETTINGS, tmp_path / "run")
-    said = io.StringIO()
-    api._follow(run, lambda *_: False, Console(file=said, width=500))
-    assert ("the numbers from there on will differ" in said.getvalue()) == (env != Pond())
 
 
 def test_a_run_whose_numbers_are_all_0_has_no_second_picture(tmp_path, monkeypatch):
