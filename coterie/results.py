@@ -21,6 +21,7 @@ from coterie.training.evaluate import Scores, evaluator, reraise_env_error
 from coterie.training.loggers.table import read_table
 from coterie.training.play import StepKeys, play_episode, policy_player
 from coterie.training.run import Run
+from coterie.types import are_mixed, in_mixed_team
 
 
 def curve(
@@ -83,7 +84,12 @@ def _end(
 
 def trained_team(run: Run, seed: int) -> Policy:
     """The policies of a trained team, stacked `[N, ...]`, read from its policy files."""
-    return stack([_policy_of(run, seed, agent) for agent in range(len(run.played.specs))])
+    spaces = [spec.action for spec in run.played.specs]
+    policies = [_policy_of(run, seed, agent) for agent in range(len(spaces))]
+    if are_mixed(spaces):
+        pairs = zip(policies, spaces, strict=True)
+        policies = [policy.in_team(in_mixed_team(space)) for policy, space in pairs]
+    return stack(policies)
 
 
 def _policy_of(run: Run, seed: int, agent: int) -> Policy:

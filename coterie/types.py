@@ -124,7 +124,53 @@ class Box:
         return np.asarray(action)
 
 
-Space = Discrete | MultiDiscrete | Box
+@dataclass(frozen=True)
+class Mixed(_Numbered):
+    """The space of an agent in a team where some choose among actions and others give numbers.
+
+    All of them act by a vector, as long as the largest `size`; it begins with the number of an
+    action, where they are numbered.
+    """
+
+    own: Discrete | MultiDiscrete | Box
+    each: ClassVar[tuple[int, ...]] = ()
+    """How many actions there are for each choice, if several are made at once."""
+
+    @property
+    def numbered(self) -> bool:
+        """True if the agent chooses among actions."""
+        return not self.own.continuous
+
+    @property
+    def size(self) -> int:
+        """Number of entries that stand for the actions."""
+        return self.own.size
+
+    @property
+    def numbers(self) -> int:
+        """Length of an action of its own."""
+        return self.own.numbers
+
+    def widened(self, size: int) -> "Mixed":
+        """Space with `size` entries."""
+        return Mixed(self.own.widened(size))
+
+    def plain(self, action: Array) -> int | np.ndarray:
+        """An action outside of JAX."""
+        return self.own.plain(action[0] if self.numbered else action)
+
+
+Space = Discrete | MultiDiscrete | Box | Mixed
+
+
+def are_mixed(spaces: Sequence[Space]) -> bool:
+    """True if some of a team's spaces are numbered and others are not."""
+    return len({space.continuous for space in spaces}) == 2
+
+
+def in_mixed_team(space: Space) -> Mixed:
+    """Space of an agent whose team has actions of both kinds."""
+    return space if isinstance(space, Mixed) else Mixed(space)
 
 
 @dataclass(frozen=True)

@@ -76,11 +76,8 @@ class PettingZooEnv(Env):
     @property
     def specs(self) -> tuple[AgentSpec, ...]:
         layout = self.layout
-        if layout.discrete:
-            actions = [Discrete(size) for size in layout.actions]
-        else:
-            sizes = zip(layout.actions, layout.bounds, strict=True)
-            actions = [Box(size, low, high) for size, (low, high) in sizes]
+        sizes = zip(layout.actions, layout.bounds, strict=True)
+        actions = [Box(size, low, high) if low else Discrete(size) for size, (low, high) in sizes]
         pairs = zip(layout.observations, actions, strict=True)
         return tuple(AgentSpec(layout.image or size, action) for size, action in pairs)
 

@@ -1,6 +1,7 @@
 """Recording of a run's teams: rows come first, then a checkpoint, then policies."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 import jax
@@ -13,7 +14,7 @@ from coterie.training.programs import Programs
 from coterie.training.run import Run
 from coterie.training.seeds import SeedRun
 from coterie.training.state import TrainState
-from coterie.types import kinds
+from coterie.types import Mixed, kinds
 
 
 @runtime_checkable
@@ -83,7 +84,9 @@ def exported(
         for spec in kinds(specs)
     }
     for agent, (name, spec) in enumerate(zip(run.played.names, specs, strict=True)):
-        mine = unstack(policies, agent, shapes[spec])
+        mine = unstack(policies, agent, shapes[spec]).alone(spec.action)
+        own = spec.action.own if isinstance(spec.action, Mixed) else spec.action
+        spec = replace(spec, action=own)
         yield (
             name,
             mine,

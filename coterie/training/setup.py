@@ -65,6 +65,8 @@ def set_up(run: Run) -> Setup:
     communication = CENTER if algorithm.information.central else settings.communication
     vector = env.vectorize(settings.num_envs)
     specs = resolve_specs(env, vector, algorithm.information)
+    for spec in specs:
+        algorithm.require_actions(spec.action)
     require_fit(communication, algorithm, specs, env.names)
     vector.reserve(settings.seeds)
     judged = env.vectorize(settings.eval_episodes)

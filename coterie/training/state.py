@@ -19,7 +19,7 @@ from coterie.network import Communication, Network, Traffic, joined, lift, netwo
 from coterie.training.action_scaling import action_scaling
 from coterie.training.play import EnvState, StepKeys, init_env_state
 from coterie.training.rollout import EpisodeStats, rollout
-from coterie.types import AgentSpec, LearnerSpec, kinds
+from coterie.types import AgentSpec, LearnerSpec, are_mixed, in_mixed_team, kinds
 
 
 class TrainState(NamedTuple):
@@ -94,11 +94,12 @@ def resolve_specs(env: Env, vector: VectorEnv, information: Information) -> tupl
         "rest).",
         EnvError,
     )
+    mixed = are_mixed([spec.action for spec in env.specs])
     seen = {"own": (), "mean": (max(sizes),), "joint": sizes}[information.actions]
     return tuple(
         LearnerSpec(
             observation=spec.size,
-            action=spec.action,
+            action=in_mixed_team(spec.action) if mixed else spec.action,
             shape=spec.shape,
             states=spec.states,
             state=state,

@@ -53,7 +53,9 @@ class Odd(ParallelEnv):
         return Box(-1, 1, (1,), np.float32)
 
     def action_space(self, agent):
-        return Discrete(2) if self.space == "one" else MultiDiscrete([2, 3], start=[1, 0])
+        if self.space == "both" and agent == self.possible_agents[1]:
+            return Box(0.0, 2.0, (3,), np.float32)
+        return MultiDiscrete([2, 3], start=[1, 0]) if self.space == "multi" else Discrete(2)
 
     def everybody(self, value):
         return dict.fromkeys(self.possible_agents, value)
@@ -80,6 +82,6 @@ class Odd(ParallelEnv):
         self.agents = [] if over else self.agents
         flags = [self.everybody(over and self.ending == k) for k in ("terminated", "truncated")]
         reward = self.everybody(self.reward)
-        if self.space == "multi":
-            reward = {agent: float(action.sum()) for agent, action in actions.items()}
+        if self.space != "one":
+            reward = {agent: float(np.sum(action)) for agent, action in actions.items()}
         return self.everybody(self.seen()), reward, *flags, self.told()

@@ -159,11 +159,6 @@ class Picky(Sound):
         return super().step(actions)
 
 
-class Mixed(Sound):
-    def action_space(self, agent):
-        return GymDiscrete(3) if agent == "a" else GymBox(-1.0, 1.0, (2,))
-
-
 class ActsByMany(Sound):
     def action_space(self, agent):
         return MultiDiscrete([10, 10, 10, 10])
@@ -315,10 +310,12 @@ HOST = {
     "random": (Unseeded, "seed 0 gives two different episodes .* agent 'a' at step 3 is"),
     "memory": (Remembers, "the episode with seed 0 depends on what was played before it"),
     "same": (IgnoresSeed, "hint: seeds 0 and 1000003 give the same episode"),
-    "mixed": (Mixed, r"agent 'a' acts by Discrete\(3\) but agent 'b' by Box.*: a team is either"),
     "actions": (ActsByWholes, r"agent 'a' acts by Box\(0, 5, .*which is neither Discrete, Multi"),
     "too many": (ActsByMany, r"agent 'a' acts by MultiDiscrete.* has 10,000 combinations"),
-    "unbounded": (Unbounded, r"agent 'a' acts by Box\(-inf, inf, .*which has no bounds"),
+    "unbounded": (
+        Unbounded,
+        r"agent 'a' acts by Box\(-inf, inf, .*which has no numbers, or",
+    ),
     "senses": (SeesSequences, "agent 'a' observes Sequence.* not a vector of fixed size"),
     "no reset": (CannotReset, "cannot be reset and stepped: OSError: no display"),
     "reset": (OnlyObservations, r"gives dict, not \(observations, infos\)"),

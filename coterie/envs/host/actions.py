@@ -15,20 +15,6 @@ MOST = 4096
 """Largest number of combinations of choices that one agent may have."""
 
 
-def require_one_kind(spaces: dict[Any, Any]) -> bool:
-    """True if all actions are numbered; a team of both kinds, or of another kind, is refused."""
-    kinds = {agent: _numbered(agent, space) for agent, space in spaces.items()}
-    first = next(iter(kinds))
-    odd = next((agent for agent, kind in kinds.items() if kind != kinds[first]), None)
-    require(
-        odd is None,
-        f"agent {first!r} acts by {spaces[first]} but agent {odd!r} by {spaces.get(odd)}: a team "
-        "is either all discrete or all Box.",
-        EnvError,
-    )
-    return kinds[first]
-
-
 def choices(space: Any) -> np.ndarray:
     """Return the number of actions of each choice that an action in a numbered space makes.
 
@@ -95,11 +81,13 @@ def any_action(space: Any, mask: Any) -> Any:
 
 
 def bounds(agent: Any, space: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Lowest and highest value of each number of an action."""
+    """Lowest and highest value of each number of an action; nothing where actions are numbered."""
+    if _numbered(agent, space):
+        return (), ()
     low, high = space.low.ravel(), space.high.ravel()
     require(
-        bool(np.isfinite(low).all() and np.isfinite(high).all()),
-        f"agent {agent!r} acts by {space}, which has no bounds: "
+        low.size > 0 and bool(np.isfinite(low).all() and np.isfinite(high).all()),
+        f"agent {agent!r} acts by {space}, which has no numbers, or none within bounds: "
         "give the Box a finite low and high (gymnasium's RescaleAction shows how).",
         EnvError,
     )

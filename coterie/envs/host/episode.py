@@ -79,10 +79,11 @@ class Copy:
     def _action(self, index: int, chosen: Any) -> Any:
         """Return an agent's part of the joint action, as its own space has it."""
         size, space = self.layout.actions[index], self.spaces[index]
-        if self.layout.discrete:
+        if self.layout.numbered(index):
+            chosen = int(np.ravel(chosen)[0])
             if not 0 <= chosen < size:
                 self._fail(self.agents[index], f"plays action {chosen} of {size}")
-            return decode(space, int(chosen))
+            return decode(space, chosen)
         action = chosen[:size].reshape(space.shape)
         if not np.isfinite(action).all():
             self._fail(self.agents[index], f"plays {action.tolist()}")
@@ -121,7 +122,7 @@ class Copy:
             row[: self.layout.observations[i]] = self._vector(agent, self.senses[i], seen)
         if self.layout.masked:
             view[MASK][...] = self.own
-        if self.layout.discrete:
+        if any(map(self.layout.numbered, range(len(self.agents)))):
             self._mask(view.get(MASK), observation, info, present)
         self._require_finite(view["observation"], "its observation")
 
@@ -132,7 +133,7 @@ class Copy:
         learners look. Agents that have ended, or are told nothing, may do anything."""
         for i, agent in enumerate(self.agents):
             given = mask_of(observation.get(agent), info.get(agent, {}))
-            if given is None or agent not in present:
+            if given is None or agent not in present or not self.layout.numbered(i):
                 continue
             if mask is None:
                 self._fail(

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from coterie.envs.host.actions import any_action, bounds, count, require_one_kind
+from coterie.envs.host.actions import any_action, bounds, count
 from coterie.errors import EnvError, require
 
 MASK = "action_mask"
@@ -25,7 +25,8 @@ class Layout(NamedTuple):
     image:        the shape `(height, width, channels)` of what every agent sees; empty if they see
                   vectors, or images of several shapes.
     actions:      each agent's number of actions, or the size of one.
-    bounds:       the lowest and highest value of each of those numbers; empty if discrete.
+    bounds:       the lowest and highest value of each of those numbers; empty where they are
+                  numbered.
     masked:       True if there is an `action_mask`.
     info:         the numbers that every agent reports in its `info`, at the reset or after the
                   first step.
@@ -41,8 +42,13 @@ class Layout(NamedTuple):
 
     @property
     def discrete(self) -> bool:
-        """True if actions are integers."""
-        return not self.bounds
+        """True if all actions are integers; otherwise an action is a vector, which begins with the
+        integer where an agent has one."""
+        return not any(low for low, _ in self.bounds)
+
+    def numbered(self, agent: int) -> bool:
+        """True if this agent's actions are integers."""
+        return not self.bounds[agent][0]
 
 
 class Sense(NamedTuple):
@@ -63,14 +69,13 @@ def measure(env: Any) -> Layout:
     require(bool(agents), f"{env} has no agents: possible_agents is empty.", EnvError)
     senses = [sense(agent, env.observation_space(agent)) for agent in agents]
     actions = {agent: env.action_space(agent) for agent in agents}
-    discrete = require_one_kind(actions)
+    ends = tuple(bounds(*pair) for pair in actions.items())
     sizes = tuple(count(*pair) for pair in actions.items())
-    ends = () if discrete else tuple(bounds(*pair) for pair in actions.items())
     given = _first(env, actions)
-    masks = any(
-        mask_of(seen.get(a), info.get(a, {})) is not None for seen, info in given for a in agents
-    )
-    masked = len(set(sizes)) > 1 or (discrete and masks)
+    choosing = [agent for agent, (low, _) in zip(agents, ends, strict=True) if not low]
+    told = (mask_of(seen.get(a), info.get(a, {})) for seen, info in given for a in choosing)
+    masks = any(mask is not None for mask in told)
+    masked = len(set(sizes)) > 1 or masks
     info = sorted(set().union(*(_numbers(info) for _, info in given)))
     names, seen = tuple(map(str, agents)), tuple(s.size for s in senses)
     return Layout(names, seen, _image(senses), sizes, ends, masked, tuple(info))
