@@ -44,8 +44,8 @@ class SilentEstimate(GossipEstimate):
 AT_ONCE = ExperienceReplay(learning_starts=0)
 METHODS: dict[str, tuple[Algorithm, Algorithm, Commons]] = {
     "networked-ac": (
-        NetworkedAC(critic_actions="mean"),
-        NetworkedAC(critic_actions="mean", consensus=SilentGossip()),
+        NetworkedAC(critic_actions="mean", critic_epochs=1),
+        NetworkedAC(critic_actions="mean", critic_epochs=1, consensus=SilentGossip()),
         Commons(),
     ),
     "li-jia": (

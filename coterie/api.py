@@ -26,6 +26,7 @@ from coterie.results import by_bytes, curve, curves_of, film
 from coterie.training import loop
 from coterie.training.config import Config
 from coterie.training.evaluate import Scores
+from coterie.training.fit import require_used
 from coterie.training.loggers import Logger
 from coterie.training.memory import MemoryRun
 from coterie.training.progress import ProgressBar
@@ -61,6 +62,7 @@ def train(
     """
     names, others = _sorted(loggers)
     run = new_run(algorithm, env, settings, folder, names)
+    require_used(settings.communication, {run.method: run.algorithm})
     return _follow(run, loop.train, console, others, plots)
 
 
@@ -80,6 +82,7 @@ def train_in_memory(
     """
     names, others = _sorted(loggers)
     run = new_run(algorithm, env, settings, MEMORY, names)
+    require_used(settings.communication, {run.method: run.algorithm})
     with ProgressBar(run, console) as bar:
         return loop.train_in_memory(run, [*others, bar], bar)
 
@@ -120,6 +123,7 @@ def compare(
     require(len({n for n, _ in named}) == len(named), "each algorithm needs a label of its own.")
     words, others = _sorted(loggers)
     runs = [new_run(a, env, settings, Path(folder) / file_name(name), words) for name, a in named]
+    require_used(settings.communication, {run.method: run.algorithm for run in runs})
     left = _unfinished(runs)
     _warn_unequal(runs)
     if not _train_each(left, runs, console, others):

@@ -2,8 +2,10 @@
 
 An option names its own bound, and the value that has it asks for all of them at once when it is
 made: `discount: Annotated[float, Between(0, 1)] = 0.99`. What a number's annotation says without
-any bound is checked, too: whole numbers, numbers, and words of a `Literal`. A JAX array in the
-place of a number passes, so that values of an option can be mapped over.
+any bound is checked, too: whole numbers that 32 bits hold, finite numbers that a float32 holds
+(programs have nothing wider), and words of a `Literal`. A bound of its own may say otherwise: an
+upper end that is larger, or `infinite`. A JAX array in the place of a number passes, so that values
+of an option can be mapped over.
 """
 
 import abc
@@ -11,13 +13,23 @@ import dataclasses
 import math
 import types
 import typing
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, NamedTuple
 
 import jax
 
-from coterie.errors import require
+from coterie.errors import brief, require
+
+WHOLE = 2**31 - 1
+"""Largest whole number that a compiled program counts to."""
+FLOAT = 3.4028234e38
+"""Largest finite number of a compiled program, that of a float32."""
+RATE = 1e3
+"""Largest learning rate; no optimizer of ours goes on from a larger step."""
+AGENTS = 100_000
+"""Largest team that is thought of; memory is what limits one."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +46,28 @@ class Bound(abc.ABC):
         """Usual fix, or reason of the bound; may be empty."""
         return ""
 
+    @property
+    def infinite(self) -> bool:
+        """True if infinity is one of the values, as where no limit is meant."""
+        return False
+
+    @property
+    def capped(self) -> bool:
+        """True if it limits whole numbers from above, in place of `WHOLE`."""
+        return False
+
     @abc.abstractmethod
     def holds(self, value: Any) -> bool:
         """True if a value, of the annotated kind, is within the bound."""
+
+
+def number(value: float) -> str:
+    """A number in words, whole ones with commas.
+
+    >>> number(2**31), number(0.5), number(5.0)
+    ('2,147,483,648', '0.5', '5')
+    """
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
 @dataclass(frozen=True)
@@ -49,7 +80,7 @@ class AtLeast(Bound):
 
     @property
     def said(self) -> str:
-        return f"must be at least {self.least:g}"
+        return f"must be at least {number(self.least)}"
 
     def holds(self, value: float) -> bool:
         return self.least <= value and (self.infinite or value < math.inf)
@@ -65,7 +96,7 @@ class Above(Bound):
 
     @property
     def said(self) -> str:
-        return f"must be greater than {self.low:g}"
+        return f"must be greater than {number(self.low)}"
 
     def holds(self, value: float) -> bool:
         return self.low < value and (self.infinite or value < math.inf)
@@ -80,7 +111,11 @@ class AtMost(Bound):
 
     @property
     def said(self) -> str:
-        return f"must be at most {self.most:g}"
+        return f"must be at most {number(self.most)}"
+
+    @property
+    def capped(self) -> bool:
+        return True
 
     def holds(self, value: float) -> bool:
         return -math.inf < value <= self.most
@@ -102,8 +137,12 @@ class Between(Bound):
     @property
     def said(self) -> str:
         if self.open:
-            return f"must be greater than {self.low:g} and at most {self.high:g}"
-        return f"must lie between {self.low:g} and {self.high:g}"
+            return f"must be greater than {number(self.low)} and at most {number(self.high)}"
+        return f"must lie between {number(self.low)} and {number(self.high)}"
+
+    @property
+    def capped(self) -> bool:
+        return True
 
     def holds(self, value: float) -> bool:
         return (self.low < value if self.open else self.low <= value) and value <= self.high
@@ -121,6 +160,26 @@ class Finite(Bound):
 
     def holds(self, value: float) -> bool:
         return math.isfinite(value)
+
+
+@dataclass(frozen=True)
+class Each(Bound):
+    """One whole number, or a tuple of them, from `low` to `high`."""
+
+    low: int
+    high: int
+    hint: str = ""
+
+    @property
+    def said(self) -> str:
+        return f"must be at least {number(self.low)} and at most {number(self.high)}"
+
+    @property
+    def capped(self) -> bool:
+        return True
+
+    def holds(self, value: Any) -> bool:
+        return all(self.low <= each <= self.high for each in _leaves(value))
 
 
 class Option(NamedTuple):
@@ -142,9 +201,24 @@ class Option(NamedTuple):
             return
         hint = next((f": {bound.hint}" for bound in self.bounds if bound.hint), "")
         wanted = _wanted(self.kind, value)
-        require(not wanted, f"{self.name} must be {wanted}, not {value!r}{hint}.")
+        shown = _shown(value)
+        require(not wanted, f"{self.name} must be {wanted}, not {shown}{hint}.")
+        for leaf in _leaves(value):
+            wider = self._wider(leaf)
+            require(not wider, f"{self.name} {wider}, not {_shown(leaf)}{hint}.")
         for bound in self.bounds:
-            require(bound.holds(value), f"{self.name} {bound.said}, not {value}{hint}.")
+            require(bound.holds(value), f"{self.name} {bound.said}, not {shown}{hint}.")
+
+    def _wider(self, value: float) -> str:
+        """Requirement that a number misses because a program does not hold it; empty if it does."""
+        whole = isinstance(value, int) and self.kind is not float
+        if whole:
+            capped = any(bound.capped for bound in self.bounds)
+            return "" if capped or abs(value) <= WHOLE else f"must be at most {WHOLE:,} in size"
+        if isinstance(value, float) and math.isinf(value):
+            meant = any(bound.infinite for bound in self.bounds)
+            return "" if meant else "must be a finite number"
+        return "" if abs(value) <= FLOAT else f"must be at most {FLOAT:.2g} in size, as float32 is"
 
 
 def require_bounds(value: Any) -> None:
@@ -190,6 +264,21 @@ def _option(name: str, hint: Any) -> Option:
     return Option(name, hint, False, ())
 
 
+def _shown(value: Any) -> str:
+    """A value as part of a sentence; Python refuses to write out whole numbers of any length."""
+    huge = isinstance(value, int) and value.bit_length() > 2**12
+    return f"a number of {value.bit_length():,} bits" if huge else brief(repr(value))
+
+
+def _leaves(value: Any) -> Iterator[float]:
+    """The numbers of a value: itself, or those of a tuple."""
+    if isinstance(value, tuple):
+        for each in value:
+            yield from _leaves(each)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield value
+
+
 def _wanted(kind: Any, value: Any) -> str:
     """Expected kind of a value in words; empty if the value is of that kind."""
     if typing.get_origin(kind) is Literal:
@@ -207,5 +296,5 @@ def _wanted(kind: Any, value: Any) -> str:
     if kind is int:
         return "" if number and isinstance(value, int) else "a whole number"
     if kind is float:
-        return "" if number and not math.isnan(value) else "a number"
+        return "" if number and value == value else "a number"  # NaN is none
     return ""

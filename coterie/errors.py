@@ -51,7 +51,21 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:
     )
     options = kind in ("option", "key")
     shown = "`coterie train ALGORITHM ENV --help`" if options else "`coterie list`"
-    return ConfigError(f"unknown {kind} {name!r}: {hint} {shown} shows all.")
+    return ConfigError(f"unknown {kind} {brief(repr(name))}: {hint} {shown} shows all.")
+
+
+def brief(text: str, longest: int = 80) -> str:
+    """Shorten a text of a user's in the middle, and escape what a terminal would act on.
+
+    >>> brief("9" * 1000)[38:]
+    '99... (1,000 characters)'
+    >>> print(brief("red\\x1b[31m"))
+    red\\x1b[31m
+    """
+    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[: longest + 1])
+    if len(shown) <= longest:
+        return shown
+    return f"{shown[: longest // 2]}... ({len(text):,} characters)"
 
 
 def require(condition: bool, sentence: str, error: type[CoterieError] = ConfigError) -> None:

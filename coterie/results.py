@@ -12,6 +12,7 @@ from jaxtyping import Array, Key
 
 from coterie.envs.game import Space
 from coterie.errors import RunError, require
+from coterie.internal.memory import require_room
 from coterie.network import stack
 from coterie.policies import PolicyMetadata, read_policy
 from coterie.report.curve import Curve, gather
@@ -21,6 +22,7 @@ from coterie.training.evaluate import Scores, evaluator, reraise_env_error
 from coterie.training.loggers.table import read_table
 from coterie.training.play import StepKeys, play_episode, policy_player
 from coterie.training.run import Run
+from coterie.training.sizes import reset_bytes
 from coterie.types import are_mixed, in_mixed_team
 
 
@@ -130,6 +132,7 @@ def score(run: Run, seed: int, episodes: int, key: int = 0) -> Scores:
     outside = not env.vectorize(1).resumable
     copies = min(episodes, run.settings.num_envs) if outside else episodes
     vector, first = env.vectorize(copies), jax.random.key(key)
+    require_room(2 * reset_bytes(vector), f"{copies:,} episodes side by side", "lower --episodes")
     scale, greedy = action_scaling(run.played.specs), run.algorithm.deterministic_eval
 
     @jax.jit

@@ -32,7 +32,7 @@ def test_a_memory_that_does_not_fit_is_refused_before_anything_is_written(tmp_pa
     ):
         train(run)
     assert not run.folder.exists()
-    monkeypatch.setattr(memory, "available", lambda: taken)
+    monkeypatch.setattr(memory, "available", lambda: 10**9)
     dry_run(run)
 
 

@@ -15,12 +15,17 @@ import jax
 import pytest
 from PIL import Image
 
+from coterie.algorithms import DPO, NetworkedAC
 from coterie.cli import VERBS, main
 from coterie.envs.pettingzoo import PettingZooEnv
-from coterie.errors import CoterieWarning, advise
+from coterie.errors import ConfigError, CoterieWarning, advise
+from coterie.graph import Star, Unlinked
+from coterie.internal import memory
 from coterie.internal.files import read_json
+from coterie.network import Communication
 from coterie.policies import read_policy
 from coterie.training.checkpoint import checkpoints
+from coterie.training.fit import require_used
 from coterie.training.loggers.table import read_table
 from coterie.training.programs import Programs
 from coterie.training.recording import OnDisk
@@ -330,12 +335,128 @@ BAD = {
     "no such family": (["graph", "toros"], "unknown graph 'toros': did you mean 'torus'"),
     "no family": (["graph", "--agents", "3"], "usage: coterie graph FAMILY --agents N"),
     "no team": (["graph", "ring"], "Missing from coterie graph ring: --agents"),
-    "no one": (["graph", "ring", "--agents", "0"], "a graph needs at least 1 agent, not 0"),
-    "probability": (["graph", "erdos-renyi:2", "--agents", "3"], "the probability of a link must"),
+    "no one": (["graph", "ring", "--agents", "0"], "agents must be at least 1, not 0"),
+    "probability": (
+        ["graph", "erdos-renyi:2", "--agents", "3"],
+        "graph 'erdos-renyi:2': probability must",
+    ),
     "weights": (["graph", "ring", "--agents", "3", "--weights", "lasy"], "unknown weights 'lasy'"),
+    "no weights": (
+        ["graph", "ring", "--agents", "3", "--weights", "json:JSONDecoder"],
+        "the rule 'json.decoder:JSONDecoder' makes no weights [N, N] of an adjacency",
+    ),
+    "a huge graph": (
+        ["graph", "complete", "--agents", "60000"],
+        "a graph of 60,000 agents, a number for each pair of them, would take 230 GB",
+    ),
+    "more agents than counted": (["graph", "ring", "--agents", "9" * 20], "agents must be at most"),
+    "surplus of the version": (["--version", "extra"], "'extra' cannot stand behind --version"),
+    "surplus of the help": (["--help", "--bogus"], "'--bogus' cannot stand behind --help"),
+    "surplus of a verb's help": (["train", "--help", "--bogus"], "'--bogus' cannot stand beside"),
+    "unknown beside help": ([*TRAIN, "--bogus", "--help"], "unknown option --bogus"),
+    "too many steps": (
+        [*TRAIN, "--steps", "9" * 26],
+        "steps must be at most 1,000,000,000,00",
+    ),
+    "too many updates": (
+        [*TRAIN, "--steps", "1e15", "--num-envs", "4"],
+        "1,000,000,000,000,000 steps are 5,000,000,000,000 updates, more than the 2,147,483,647",
+    ),
+    "a long block": (
+        [*TRAIN, "--steps", "6e12", "--updates-per-block", "1e9"],
+        "a block of 93,750,000 updates of 50 steps is longer than the 2,147,483,647 steps that",
+    ),
+    "a wide block": (
+        [*TRAIN, "--steps", "2e12", "--updates-per-block", "1e9"],
+        "the random keys of a block of 31,250,000 updates would take 76 GB",
+    ),
+    "updates_per_block": (
+        [*TRAIN, "--updates-per-block", "1e30"],
+        "updates_per_block must be at most 2,147,483,647 in size, not 1000000000000000019884624838",
+    ),
+    "eval_episodes": ([*TRAIN, "--eval-episodes", "1e12"], "eval_episodes must be at most 2,147"),
+    "a wide evaluation": (
+        ["train", "dpo", "spread", "--eval-episodes", "2e9"],
+        "an evaluation in 2,000,000,000 environments would take 1,168 GB",
+    ),
+    "a long rollout": (
+        ["train", "dpo", "spread", "--rollout-length", "2e7", "--updates-per-block", "1"],
+        "a rollout of 20,000,000 steps of 3 agents in 64 environments would take",
+    ),
+    "a large team": (
+        ["train", "dpo", "spread", "--agents", "1000"],
+        "a rollout of 50 steps of 1,000 agents in 64 environments would take 154 GB",
+    ),
+    "a larger team": (
+        ["train", "dpo", "spread", "--agents", "100000"],
+        "a graph of 100,000 agents, a number for each pair of them, would take 640 GB",
+    ),
+    "the largest team": (
+        ["train", "dpo", "spread", "--agents", "1e9"],
+        "agents must be at most 100,000, not 1000000000: try 3",
+    ),
+    "wide layers": (
+        ["train", "dpo", "spread", "--actor.hidden-sizes", "1000000", "1000000"],
+        "what 3 agents learn and remember, with 1 seeds, would take",
+    ),
+    "states": (["check", "random-mdp", "--states", "1e9"], "states must be at most 1,000,000, not"),
+    "a large bandit": (
+        ["check", "continuous-bandit", "--agents", "3000"],
+        "3,000 agents that choose 1 numbers each would have a curvature of 3,000 x 3,000",
+    ),
+    "an infinite rate": ([*TRAIN, "--actor-lr", "1e400"], "actor_lr must be a finite number, not"),
+    "a mad rate": ([*TRAIN, "--actor-lr", "1e30"], "actor_lr must be at most 1000, not 1e+30"),
+    "an infinite price": (
+        ["train", "dpo", "spread", "--collision-penalty", "inf"],
+        "collision_penalty must be a finite number, not inf",
+    ),
+    "digits that only look like some": (
+        [*TRAIN, "--steps", "\uff11\uff10\uff10"],
+        "--steps must be a whole number, not '\uff11\uff10\uff10'",
+    ),
+    "no folder": ([*TRAIN, "--folder", ""], "--folder must be a path or none, not ''"),
+    "a bare dash": ([*TRAIN, "--folder", "new", "--"], "--folder must be a path or none, not 'ne"),
+    "a long word": (
+        [*TALK, "--graph", "ring:" + "9" * 10_000],
+        "graph 'ring:9999999999999999999999999999999999... (10,007 characters): '9999",
+    ),
+    "a colon and nothing": ([*TALK, "--graph", "ring:"], "graph 'ring:': '' is no part of 'ring'"),
+    "a channel of a silent method": (
+        ["train", "dpo", "spread", "--channels", "silence:99,0,10"],
+        "dpo sends nothing to neighbors, so that --channels would do nothing: leave it out",
+    ),
+    "a network of silent methods": (
+        ["compare", "dpo", "ippo", "spread", "--graph", "star", "--schedule", "extra:0.2"],
+        "dpo and ippo sends nothing to neighbors, so that --graph and --schedule would do nothing",
+    ),
+    "episodes without end": (
+        ["watch", "run", "--episodes", "1e6"],
+        "episodes must be at most 1,0",
+    ),
+    "episodes side by side": (
+        ["evaluate", "run", "--episodes", "2e9"],
+        "2,000,000,000 episodes side by side would take",
+    ),
+    "a factory that leaves": (["train", "dpo", "pettingzoo:sys.exit"], "sys.exit() failed: System"),
+    "a factory's arguments": (
+        ["train", "dpo", "pettingzoo:mpe2.simple_spread_v3", "--env-kwargs", "N=__import__('os')"],
+        "mpe2.simple_spread_v3(N=\"__import__('os')\") failed: TypeError",
+    ),
+    "workers": (
+        ["train", "dpo", "pettingzoo:mpe2.simple_spread_v3", "--workers", "1e9"],
+        "workers must be at most 1,024, not 1000000000",
+    ),
+    "an endless step": (
+        ["train", "dpo", "pettingzoo:mpe2.simple_spread_v3", "--step-timeout", "inf"],
+        "step_timeout must be a finite number, not inf",
+    ),
+    "many copies": (
+        ["train", "dpo", "pettingzoo:mpe2.simple_spread_v3", "--num-envs", "2e9"],
+        "2,000,000,000 copies of mpe2.simple_spread_v3 in ",
+    ),
     "payload": (["graph", "ring", "--agents", "3", "--payload", "-1"], "payload must be at least"),
     "drawing": (["graph", "ring", "--agents", "3", "--out", "x.gif"], "cannot write 'x.gif'"),
-    "loss": ([*TALK, "--channels", "loss:1.5"], "the loss must be a share in [0, 1], not 1.5"),
+    "loss": ([*TALK, "--channels", "loss:1.5"], "channel 'loss:1.5': probability must lie"),
     "second channel": ([*TALK, "--channels", "loss:0.1", "los:0"], "unknown channel 'los': did"),
     "silence": ([*TALK, "--channels", "silence:8,0,9"], "there is no agent 8 to fall silent"),
     "partition": ([*TALK, "--channels", "partition:0,9,9"], "8 agents cannot fall into 9 parts"),
@@ -353,7 +474,7 @@ BAD = {
     "others' edges": ([*TALK, "--schedule", "periodic:edges:0-9"], "link 0-9 needs an agent 9"),
     "interval": (
         [*TALK, "--schedule", "intervals:0"],
-        "the mean interval must be at least 1 round",
+        "schedule 'intervals:0': mean must lie between 1 and 10,000, not 0.0",
     ),
     "lonely": ([*TALK, "--agents", "1"], "a method that talks to neighbours needs at least 2"),
     "minibatches": (
@@ -410,8 +531,9 @@ BAD = {
 
 
 @pytest.fixture
-def mess(here, run):
-    """Folders that are not runs, or not any more."""
+def mess(here, run, monkeypatch):
+    """Folders that are not runs, or not any more, on a machine of 24 GB."""
+    monkeypatch.setattr(memory, "available", lambda: 24 * 10**9)
     (here / "empty").mkdir()
     (here / "file").write_text("")
     for name, content in (("pickled", pickle.dumps({"format": 1})), ("damaged", b'{"format": 1')):
@@ -489,6 +611,26 @@ def test_who_has_read_enough_hears_of_no_error(tmp_path):
     with open(stays, "w") as closed:
         done = subprocess.run([sys.executable, "-c", words], stdout=closed, stderr=subprocess.PIPE)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_who_closes_the_output_hears_of_no_error(tmp_path):
+    """Files that are opened later must not take the place of a stream that was closed."""
+    words = [sys.executable, "-c", "from coterie.cli import main; main()"]
+    for rest in ("train dpo spread --help >&-", "list >&- 2>&-"):
+        line = f'"$@" {rest}'
+        done = subprocess.run(
+            ["bash", "-c", line, "bash", *words], cwd=tmp_path, capture_output=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_graph_is_of_use_if_one_method_talks():
+    silent, talks = {"dpo": DPO()}, {"dpo": DPO(), "networked-ac": NetworkedAC()}
+    require_used(Communication(), silent)
+    require_used(Communication(Unlinked()), silent)
+    require_used(Communication(Star()), talks)
+    with pytest.raises(ConfigError, match="dpo sends nothing to neighbors, so that --graph would"):
+        require_used(Communication(Star()), silent)
 
 
 def test_warnings_that_are_not_ours_stay_as_they_are(monkeypatch, capsys):

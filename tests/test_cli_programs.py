@@ -44,11 +44,11 @@ def described(folder):
 
 
 def test_a_configuration_repeats_the_run(here, capsys):
-    words = ["dpo", POND, *FIVE, "--value-clip", "0.2", "--unequal", "--graph", "line"]
-    words += ["--channels", "loss:0.3", "--loggers", "csv", "--kl-coef=1e-3", "--no-plots"]
+    words = ["dpo", POND, *FIVE, "--value-clip", "0.2", "--unequal", "--graph", "none"]
+    words += ["--loggers", "csv", "--kl-coef=1e-3", "--no-plots"]
     text = says(capsys, "config", *words)
     (here / "run.toml").write_text(text)
-    assert tomllib.loads(text)["settings"]["communication"]["channels"][0]["kind"] == "loss"
+    assert tomllib.loads(text)["settings"]["communication"]["graph"]["kind"] == "none"
     assert "folder" not in text
     main(["train", *words, "--folder", "one"])
     main(["train", "--config", "run.toml", "--folder", "two"])

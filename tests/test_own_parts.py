@@ -206,7 +206,7 @@ MISTAKES = {
     ),
     "share": (
         lambda: read_channel("examples.own_channel:Jam:2"),
-        "share must be in [0, 1], not 2.0",
+        "channel 'examples.own_channel:Jam:2': share must be in [0, 1], not 2.0",
     ),
 }
 

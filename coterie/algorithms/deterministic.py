@@ -11,7 +11,7 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from coterie.algorithms.base.algorithm import Algorithm, Information, Metrics, Trajectory
-from coterie.bounds import Above, AtLeast, Between
+from coterie.bounds import RATE, Above, AtLeast, AtMost, Between
 from coterie.errors import require
 from coterie.internal.count import Count
 from coterie.network import Network, Payload
@@ -81,7 +81,7 @@ class Deterministic(Algorithm):
     """The critic's first step size (at most 1)."""
     critic_lr_decay: Annotated[float, Between(0, 1)] = 0.0
     """p: step sizes fall as 1 / (1 + n)^p with the updates; the theorems need 0.5 < p <= 1."""
-    actor_lr: Annotated[float, Above(0)] = 0.0005
+    actor_lr: Annotated[float, Above(0), AtMost(RATE)] = 0.0005
     """The actor's first step size; well below critic_lr * sigma^2, the pace of the slopes."""
     actor_lr_decay: Annotated[float, Between(0, 1)] = 0.0
     """The actor's p; the theorems need it above the critic's."""

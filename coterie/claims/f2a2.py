@@ -74,6 +74,7 @@ class Task:
                 rollout_length=25,
                 discount=0.9,
                 gae_lambda=0.9,
+                actor_lr=1e-3,
                 critic_lr=3e-3,
                 critic_epochs=5,
                 entropy_coef=0.03,

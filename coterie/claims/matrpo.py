@@ -43,7 +43,10 @@ def _methods(learner: MATRPO, joint: float) -> dict[str, Algorithm]:
         "fdmarl": NetworkedQAC(
             rollout_length=learner.rollout_length,
             discount=discount,
+            actor_lr=1e-3,
+            critic_lr=5e-3,
             critic_epochs=20,
+            entropy_coef=0.01,
             **models,
         ),
         "mappo": replace(

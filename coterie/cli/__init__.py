@@ -12,7 +12,7 @@ from coterie.cli.answers import QUIET, Answer
 from coterie.cli.completion import completion_verb
 from coterie.cli.reports import REPORTS
 from coterie.cli.training import TRAINING
-from coterie.errors import CoterieError, CoterieWarning, unknown
+from coterie.errors import CoterieError, CoterieWarning, brief, require, unknown
 
 USAGE = """\
 usage: coterie VERB ...
@@ -36,6 +36,9 @@ A first run, about a minute:  coterie train dpo spread --steps 300000
 Algorithms and environments by name (`coterie list`), `pettingzoo:mpe2.simple_spread_v3` for any
 PettingZoo environment, or `module:Class` for your own."""
 
+LONGEST = 1_500
+"""Characters of an error on the command line."""
+
 VERBS: dict[str, Callable[[list[str]], Answer | None]] = {
     **TRAINING,
     **REPORTS,
@@ -46,26 +49,53 @@ VERBS: dict[str, Callable[[list[str]], Answer | None]] = {
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one verb; a user's mistake is one sentence on standard error and exit code 2."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if given[:1] == ["--version"]:
-        print(version("coterie"))
-        sys.exit(0)
-    if not given or given[0] in ("-h", "--help"):
+    _open_streams()
+    if not given:
         print(USAGE)
-        sys.exit(0 if given else 2)
+        sys.exit(2)
     sys.path.insert(0, "")  # `module:Class` is looked for here, too
     try:
-        _run(given[0], given[1:])
+        if given[0] in ("-h", "--help", "--version"):
+            _about(*given)
+        else:
+            _run(given[0], given[1:])
     except CoterieError as error:
-        print(f"coterie: {error}", file=sys.stderr)
+        print(f"coterie: {_sentence(error)}", file=sys.stderr)
         sys.exit(2)
     except BrokenPipeError:  # whoever read has heard enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
+        place = f"{brief(str(error.filename), 400)}: " if error.filename else ""
         print(f"coterie: {place}{error.strerror or error}.", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _sentence(error: CoterieError) -> str:
+    """An error's sentence, of which a terminal takes all: what others said may be of any length."""
+    return brief(str(error), LONGEST)
+
+
+def _about(asked: str, *surplus: str) -> None:
+    """Print the usage, or the version."""
+    more = brief(" ".join(surplus))
+    require(not surplus, f"{more!r} cannot stand behind {asked}: coterie VERB --help is of a verb.")
+    print(version("coterie") if asked == "--version" else USAGE)
+    sys.exit(0)
+
+
+def _open_streams() -> None:
+    """Give a process whose standard streams were closed some that go nowhere.
+
+    Otherwise the next file that is opened takes the place of one of them.
+    """
+    for number, stream in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, stream) is None:
+            place = os.open(os.devnull, os.O_RDWR)
+            if place != number:
+                os.dup2(place, number)
+            setattr(sys, stream, os.fdopen(number, "r" if number == 0 else "w", closefd=False))
 
 
 def _run(verb: str, arguments: list[str]) -> None:

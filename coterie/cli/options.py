@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field
 from typing import Any
 
+from coterie.bounds import options_of
 from coterie.cli.fields import abouts, default_of, hints, summary
 from coterie.cli.spelled import Spelling, spellings
 from coterie.cli.words import (
@@ -133,7 +134,12 @@ class Node:
         if self.present is None:
             return self.kind(**told)
         changes = {n: v for n, v in told.items() if v is not getattr(self.present, n)}
-        return dataclasses.replace(self.present, **changes) if changes else self.present
+        if not changes:
+            return self.present
+        for option in options_of(self.kind):  # the value itself may forget to
+            if option.name in changes:
+                option.require(changes[option.name])
+        return dataclasses.replace(self.present, **changes)
 
 
 def node_of(

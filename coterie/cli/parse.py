@@ -8,18 +8,18 @@ from typing import Any
 from coterie.cli.help import help_of
 from coterie.cli.options import Node, node_of, require_different
 from coterie.cli.words import Given, Misspelled, scan
-from coterie.errors import ConfigError
+from coterie.errors import ConfigError, brief
 
 
 def parse(prog: str, nodes: Mapping[str, Node], given: Mapping[str, Given]) -> dict[str, Any]:
     """The values that options make of `nodes`; prints help and leaves if that is asked for."""
     groups = [group for node in nodes.values() for group in node.groups]
-    if given.keys() & {"h", "help"}:
-        print(help_of(prog, groups))
-        sys.exit(0)
     require_different(groups)
     try:
         _require_known(groups, given)
+        if given.keys() & ASKED:
+            print(help_of(prog, groups))
+            sys.exit(0)
         missing = [f"--{o.name}" for node in nodes.values() for o in node.missing]
         missing = [name for name in missing if name.removeprefix("--") not in given]
         if missing:
@@ -39,9 +39,12 @@ def parse_only(prog: str, kind: type, options: Sequence[str]) -> Any:
 def _require_known(groups: Sequence[Node], given: Mapping[str, Given]) -> None:
     known = [name for node in groups for option in node.shown for name in option.typed]
     for name, each in given.items():
-        if name not in known:
-            raise Misspelled(f"unknown option {each.typed}{_meant(name, known)}")
+        if name not in (*known, *ASKED):
+            raise Misspelled(f"unknown option {brief(each.typed)}{_meant(name, known)}")
 
+
+ASKED = frozenset({"h", "help"})
+"""Names of the option that asks for help, without dashes."""
 
 ELSEWHERE = {
     "gamma": ("discount",),

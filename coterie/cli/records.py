@@ -2,11 +2,23 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from coterie.bounds import AtLeast, AtMost, require_bounds
+
+FILMED = 1_000
+"""Most episodes of a picture: more take longer to look at than anyone has."""
+
+
+class Options:
+    """Options of a verb, whose bounds are checked when they are given."""
+
+    def __post_init__(self) -> None:
+        require_bounds(self)
 
 
 @dataclass(frozen=True)
-class Output:
+class Output(Options):
     """Output of a run: its folder and its loggers."""
 
     folder: Path | None = None
@@ -32,7 +44,7 @@ class Source(Training):
 
 
 @dataclass(frozen=True)
-class Drawn:
+class Drawn(Options):
     """Axis of the curves."""
 
     x: Literal["steps", "bytes"] = "steps"
@@ -45,36 +57,36 @@ class Comparison(Drawn, Output):
 
 
 @dataclass(frozen=True)
-class Nothing:
+class Nothing(Options):
     """Verb without options of its own."""
 
 
 @dataclass(frozen=True)
-class Evaluate:
+class Evaluate(Options):
     """Play environments with a trained team."""
 
-    episodes: int = 256
+    episodes: Annotated[int, AtLeast(1)] = 256
     """Number of episodes."""
-    key: int = 0
+    key: Annotated[int, AtLeast(0)] = 0
     """The seed of the environments and of the agents' choices."""
 
 
 @dataclass(frozen=True)
-class Graphs:
+class Graphs(Options):
     """Report the neighbours, agreement and traffic of a graph, and draw it."""
 
-    agents: int
+    agents: Annotated[int, AtLeast(1)]
     """Number of agents."""
     weights: str = "metropolis"
     """Weights of the neighbours' values: metropolis, max-degree, uniform or lazy."""
-    payload: int = 4
+    payload: Annotated[int, AtLeast(0)] = 4
     """Bytes that an agent sends to each neighbour in a round; 4 is a float32 number."""
     out: Path | None = None
     """The picture; its suffix decides the format. By default runs/graph-FAMILY.png."""
 
 
 @dataclass(frozen=True)
-class Claims:
+class Claims(Options):
     """Make a figure of a paper again."""
 
     folder: Path | None = None
@@ -92,10 +104,10 @@ class Plot(Drawn):
 
 
 @dataclass(frozen=True)
-class Watch:
+class Watch(Options):
     """Draw a trained team at play."""
 
-    seed: int | None = None
+    seed: Annotated[int | None, AtLeast(0)] = None
     """Seed of the repetition; the first by default."""
-    episodes: int = 3
+    episodes: Annotated[int, AtLeast(1), AtMost(FILMED)] = 3
     """Number of episodes."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, make_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from coterie.errors import ConfigError, require
+from coterie.errors import ConfigError, brief, require
 
 NAMES = """\
 `coterie list` shows the names. The options are those of the algorithm, of the environment and of
@@ -63,11 +63,14 @@ def split(
     end = flags[0] if flags else len(arguments)
     names, options = list(arguments[:end]), list(arguments[end:])
     if len(names) < count and any(word in HELP for word in options):
+        surplus = [word for word in options if word not in HELP]
+        require(not surplus, f"{brief(' '.join(surplus))!r} cannot stand beside --help here.")
         print(f"usage: coterie {usage} [options]\n\n{help}")
         sys.exit(0)
     require(
         len(names) == count or (more and len(names) > count),
-        f"usage: coterie {usage} [options]; got {len(names)} name(s): {' '.join(names)}",
+        f"usage: coterie {usage} [options]; got {len(names)} name(s): "
+        f"{brief(' '.join(names), 400)}",
     )
     return names, options
 
@@ -81,8 +84,10 @@ def value_of(name: str, kind: Any, words: Sequence[str]) -> Any:
     import tyro
 
     if kind is bool:
-        require(not words, f"--{name} takes no value, not {' '.join(words)!r}", Misspelled)
+        require(not words, f"--{name} takes no value, not {_typed(words)}", Misspelled)
         return True
+    if not _legible(kind, words):
+        raise Misspelled(_refusal(name, kind, words))
     words = [_whole(word) for word in words]
     if is_optional(kind):
         words = ["None" if word == "none" else word for word in words]
@@ -101,7 +106,20 @@ def value_of(name: str, kind: Any, words: Sequence[str]) -> Any:
 def _refusal(name: str, kind: Any, words: Sequence[str]) -> str:
     if not words:
         return f"--{name} needs a value: {metavar(kind)}"
-    return f"--{name} must be {_wanted(kind)}, not {' '.join(words)!r}"
+    return f"--{name} must be {_wanted(kind)}, not {_typed(words)}"
+
+
+def _typed(words: Sequence[str]) -> str:
+    """Words as part of a sentence."""
+    return brief(repr(" ".join(words)))
+
+
+def _legible(kind: Any, words: Sequence[str]) -> bool:
+    """True unless there is no path, or a digit that only looks like 0 to 9, which Python reads."""
+    parts = {bare(part) for part in (kind, *typing.get_args(kind))}
+    numbers = bool(parts & {int, float}) and str not in parts
+    strange = "--" in words or (Path in parts and "" in words)
+    return not strange and not (numbers and not "".join(words).isascii())
 
 
 def _wanted(kind: Any) -> str:
@@ -118,7 +136,7 @@ def _wanted(kind: Any) -> str:
         return " or ".join(map(str, parts))
     if typing.get_origin(kind) is tuple and parts[1:] == (...,):
         return f"values that are each {_wanted(parts[0])}"
-    return {int: "a whole number", float: "a number"}.get(kind, metavar(kind))
+    return {int: "a whole number", float: "a number", Path: "a path"}.get(kind, metavar(kind))
 
 
 def _whole(word: str) -> str:

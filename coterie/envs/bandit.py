@@ -9,11 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from coterie.bounds import AtLeast
+from coterie.bounds import AGENTS, AtLeast, AtMost
 from coterie.envs.game import AgentSpec, Box, JaxEnv, Observation, Timestep
+from coterie.errors import require
 
 BOUND = 8.0
 """Actions lie within so much of 0, in the bandit's units; agents choose in [-1, 1] of it."""
+
+NUMBERS = 2_000
+"""Most numbers of a joint action; the time to draw a curvature grows with their third power."""
 
 BEST = 4.0
 """Every number of the team's best joint action."""
@@ -48,13 +52,13 @@ class ContinuousBandit(JaxEnv):
     [0.0, 0.0, 0.0]
     """
 
-    agents: Annotated[int, AtLeast(1)] = 5
+    agents: Annotated[int, AtLeast(1), AtMost(AGENTS)] = 5
     """Number of agents."""
 
     size: Annotated[int, AtLeast(1)] = 1
     """Number of components that each agent chooses."""
 
-    conflict: Annotated[float, AtLeast(0, "try 1.0")] = 1.0
+    conflict: Annotated[float, AtLeast(0, "try 1.0"), AtMost(1e6)] = 1.0
     """Largest disagreement: the numbers of `c_i - a*` are drawn uniformly from within this,
     then centred; 0 to pay everyone the mean."""
 
@@ -63,6 +67,15 @@ class ContinuousBandit(JaxEnv):
 
     time_limit: Annotated[int, AtLeast(1)] = 20
     """The number of steps after which an episode is cut off."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        count = self.agents * self.size
+        require(
+            count <= NUMBERS,
+            f"{self.agents:,} agents that choose {self.size:,} numbers each would have a curvature "
+            f"of {count:,} x {count:,} numbers: choose at most {NUMBERS:,} numbers in all.",
+        )
 
     @property
     def specs(self) -> tuple[AgentSpec, ...]:

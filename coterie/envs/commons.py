@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from coterie.bounds import AtLeast, Between
+from coterie.bounds import AGENTS, AtLeast, AtMost, Between, Each
 from coterie.envs.game import AgentSpec, Box, Discrete, JaxEnv, Observation, Scene, Timestep
 from coterie.errors import require
 
@@ -53,10 +53,10 @@ class Commons(JaxEnv):
     An episode starts with `x` in [1/2, 1] on any day, never ends, and is cut off.
     """
 
-    agents: Annotated[int, AtLeast(1)] = 8
+    agents: Annotated[int, AtLeast(1), AtMost(AGENTS)] = 8
     """Number of wells."""
 
-    levels: int | tuple[int, ...] = 5
+    levels: Annotated[int | tuple[int, ...], Each(2, 10_000, "try 5")] = 5
     """Number of efforts that a well chooses among, equally far apart from 0 to 1: one number for
     all, or one for each."""
 
@@ -97,8 +97,6 @@ class Commons(JaxEnv):
             count == self.agents,
             f"levels must be one number for all or {self.agents}, one for each, not {count}.",
         )
-        least = min(self.sizes)
-        require(least >= 2, f"levels must be at least 2, not {least}: try 5.")
 
     @property
     def sizes(self) -> tuple[int, ...]:

@@ -17,7 +17,7 @@ import numpy as np
 from jax.experimental import io_callback
 from jaxtyping import Array, Float, Key, PyTree, UInt32
 
-from coterie.bounds import AtLeast
+from coterie.bounds import AtLeast, AtMost, Between
 from coterie.envs.checks import host
 from coterie.envs.checks.checks import Checks
 from coterie.envs.game import Env, SingleEnv, Timestep, VectorEnv
@@ -27,7 +27,15 @@ from coterie.envs.host.sessions import ANSWERS, Sessions, count_workers, shapes
 from coterie.envs.host.workers import Workers
 from coterie.envs.painted import PaintedEpisode
 from coterie.errors import EnvError, require
+from coterie.internal.memory import require_room
 from coterie.types import AgentSpec, Box, Discrete, Observation
+
+WORKERS = 1_024
+"""Most worker processes of a run."""
+WORKER, COPY = 30_000_000, 20_000
+"""Bytes that a process, and an environment in it, take at the very least."""
+DAYS = 1e6
+"""Longest step, in seconds, of which a system call waits for no more than 2^31 thousandths."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +50,10 @@ class PettingZooEnv(Env):
     """Factory of the environment."""
     env_kwargs: tuple[str, ...] = ()
     """Arguments of the factory: N=3 max_cycles=25; Python's plain values, or else text."""
-    workers: Annotated[int | None, AtLeast(1)] = None
+    workers: Annotated[int | None, AtLeast(1), AtMost(WORKERS)] = None
     """Number of worker processes; as many as there are cores, and no more than environments, if
     None."""
-    step_timeout: float = 60.0
+    step_timeout: Annotated[float, Between(0, DAYS, open=True)] = 60.0
     """Seconds that a step of all environments may take before the environment counts as
     hung."""
 
@@ -59,10 +67,6 @@ class PettingZooEnv(Env):
                 and names.count(name) == 1,
                 f"options are name=value, each name once, not {' '.join(self.env_kwargs)!r}.",
             )
-        require(
-            self.step_timeout > 0,
-            f"deadline must be more than 0 seconds, not {self.step_timeout:g}.",
-        )
 
     @property
     def arguments(self) -> Options:
@@ -144,6 +148,12 @@ class HostVector(VectorEnv):
     def __init__(self, env: PettingZooEnv, copies: int):
         layout = env.layout
         number = count_workers(env.workers, copies)
+        require_room(
+            WORKER * number + COPY * copies,
+            f"{copies:,} copies of {env.factory} in {number:,} processes",
+            "lower --num-envs, --eval-episodes or --workers",
+            EnvError,
+        )
         told = (env.factory, env.env_kwargs, layout, copies, number, env.step_timeout)
         self.copies = copies
         self.info = layout.info

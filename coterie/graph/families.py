@@ -8,7 +8,11 @@ from coterie.graph.shapes import (
     Family,
 )
 from coterie.graph.weights import Weighting, metropolis
+from coterie.internal.memory import require_room
 from coterie.internal.parse_spec import spelled
+
+PAIR = 64
+"""Bytes for each pair of agents while a graph is made: its matrices, and what they are made of."""
 
 FAMILIES: dict[str, type[Family]] = Family.KINDS
 """Every family that a name can stand for; `module:Class` stands for any other."""
@@ -55,6 +59,12 @@ def graph_of(kind: Graph | Family, size: int, weights: Weighting = metropolis) -
             GraphError,
         )
         return kind
+    require_room(
+        PAIR * size**2,
+        f"a graph of {size:,} agents, a number for each pair of them,",
+        "use fewer agents",
+        GraphError,
+    )
     linked = np.zeros((size, size), bool)
     for i, j in kind.links(size):
         require(

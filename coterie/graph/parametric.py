@@ -3,10 +3,12 @@
 import itertools
 import re
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
-from coterie.errors import GraphError, require
+from coterie.bounds import Above, AtLeast, Between
+from coterie.errors import GraphError, brief, require
 from coterie.graph.shapes import Family, Links, Places
 
 
@@ -18,18 +20,10 @@ class ErdosRenyi(Family, name="erdos-renyi"):
     only adds links.
     """
 
-    probability: float
+    probability: Annotated[float, Between(0, 1, "try 0.5")]
     """Of a link."""
-    seed: int = 0
+    seed: Annotated[int, AtLeast(0)] = 0
     """The same seed draws the same graph."""
-
-    def __post_init__(self) -> None:
-        require(
-            0.0 <= self.probability <= 1.0,
-            f"the probability of a link must be in [0, 1], not {self.probability}: try 0.5.",
-            GraphError,
-        )
-        _require_seed(self.seed)
 
     def links(self, size: int) -> Links:
         pairs = list(itertools.combinations(range(size), 2))
@@ -44,19 +38,10 @@ class Geometric(Family, name="geometric"):
     With the same seed a larger radius only adds links, and more agents move nobody.
     """
 
-    radius: float
+    radius: Annotated[float, Above(0, "agents live in the unit square, try 0.5")]
     """The greatest distance of a link; 1.42 links all."""
-    seed: int = 0
+    seed: Annotated[int, AtLeast(0)] = 0
     """The same seed draws the same places."""
-
-    def __post_init__(self) -> None:
-        require(
-            self.radius > 0.0,
-            f"the radius of the links must be above 0, not {self.radius}: agents live in the unit "
-            "square, try 0.5.",
-            GraphError,
-        )
-        _require_seed(self.seed)
 
     def links(self, size: int) -> Links:
         places = self.places(size)
@@ -75,10 +60,11 @@ class Edges(Family, name="edges"):
     """Two agents with `-` between them, links with `+` between them (a comma ends a parameter)."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for pair in self.pairs.split("+"):
             require(
-                re.fullmatch(r"\d+-\d+", pair) is not None,
-                f"link {pair!r} of {self.pairs!r} is not two agents: write 0-1+1-2.",
+                re.fullmatch(r"[0-9]{1,9}-[0-9]{1,9}", pair) is not None,
+                f"link {brief(repr(pair))} is not two agents: write 0-1+1-2.",
                 GraphError,
             )
 
@@ -100,7 +86,3 @@ class Edges(Family, name="edges"):
 def _ends(pair: str) -> tuple[int, int]:
     one, other = pair.split("-")
     return int(one), int(other)
-
-
-def _require_seed(seed: int) -> None:
-    require(seed >= 0, f"the seed of a graph must be at least 0, not {seed}.", GraphError)

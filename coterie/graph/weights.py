@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Bool, Float
 
-from coterie.errors import require, unknown
+from coterie.errors import GraphError, require, unknown
 from coterie.internal.parse_spec import fetched
 
 Rule = Callable[[np.ndarray], np.ndarray]
@@ -81,7 +81,15 @@ def weigh(adjacency: Bool[np.ndarray, "N N"], weights: Weighting) -> Float[np.nd
     """
     if isinstance(weights, str):
         weights = read_weights(weights)
-    return weights(adjacency) if callable(weights) else np.array(weights, dtype=float)
+    if not callable(weights):
+        return np.array(weights, dtype=float)
+    try:
+        return np.asarray(weights(adjacency), dtype=float)
+    except (TypeError, ValueError) as error:
+        raise GraphError(
+            f"the rule {name_of_rule(weights)!r} makes no weights [N, N] of an adjacency [N, N]: "
+            f"{error}."
+        ) from None
 
 
 def _with_own(links: Float[np.ndarray, "N N"]) -> Float[np.ndarray, "N N"]:

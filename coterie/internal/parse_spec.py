@@ -10,7 +10,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from coterie.errors import ConfigError, require, unknown
+from coterie.errors import ConfigError, CoterieError, brief, require, unknown
 
 READ = "read"
 """The key of a field's metadata under which it may say how its words are read."""
@@ -33,26 +33,30 @@ def spelled(what: str, text: str, known: Mapping[str, type], base: type | None =
     >>> spelled("channel", "loss:0.3,burst=20", {"loss": Loss})
     Loss(share=0.3, burst=20)
     """
-    name, kind, rest = _named(what, text, known, base)
+    name, kind, words = _named(what, text, known, base)
+    told = f"{what} {brief(repr(text))}"
     types_of = typing.get_type_hints(kind)
     fields = {field.name: field for field in dataclasses.fields(kind) if field.init}
     given: dict[str, Any] = {}
-    for place, word in enumerate(rest.split(",") if rest else []):
+    for place, word in enumerate(words):
         field, equals, value = word.partition("=")
         if not equals:
             field, value = [*fields][place] if place < len(fields) else "", word
         if field not in fields or field in given:
             raise ConfigError(
-                f"{what} {text!r}: {word!r} is no part of {name!r}, which takes "
+                f"{told}: {brief(repr(word))} is no part of {name!r}, which takes "
                 f"{', '.join(fields) or 'nothing'}; write {usage(name, kind)}."
             )
         read = fields[field].metadata.get(READ)
-        about = f"{what} {text!r}: {field}"
+        about = f"{told}: {field}"
         given[field] = read(value) if read else _read(about, value, types_of[field])
     missing = [name for name in required(kind) if name not in given]
     if missing:
-        raise ConfigError(f"{what} {text!r} needs {', '.join(missing)}; write {usage(name, kind)}.")
-    return kind(**given)
+        raise ConfigError(f"{told} needs {', '.join(missing)}; write {usage(name, kind)}.")
+    try:
+        return kind(**given)
+    except CoterieError as error:
+        raise type(error)(f"{told}: {error}") from None
 
 
 def usage(name: str, kind: type) -> str:
@@ -165,12 +169,12 @@ def _place(trace: Sequence[traceback.FrameSummary]) -> traceback.FrameSummary:
 
 def _named(
     what: str, text: str, known: Mapping[str, type], base: type | None
-) -> tuple[str, type, str]:
+) -> tuple[str, type, list[str]]:
     """The name in `text`, the class that it stands for, and the words for its fields."""
-    name, _, rest = text.partition(":")
+    name, colon, rest = text.partition(":")
     if name in known:
-        return name, known[name], rest
-    own, _, words = rest.partition(":")
+        return name, known[name], rest.split(",") if colon else []
+    own, colon, words = rest.partition(":")
     # The names of classes begin with a capital, those of what comes after our own names do not.
     if base is None or not (own.isidentifier() and own[0].isupper()):
         raise unknown(what, name, [*known, OWN] if base else known)
@@ -181,7 +185,7 @@ def _named(
         f"{what} {path!r} is not a frozen dataclass: write @dataclass(frozen=True) above the "
         "class.",
     )
-    return path, kind, words
+    return path, kind, words.split(",") if colon else []
 
 
 def _read(what: str, text: str, kind: Any) -> Any:
@@ -189,14 +193,15 @@ def _read(what: str, text: str, kind: Any) -> Any:
     if isinstance(kind, types.UnionType):
         kind = next(part for part in typing.get_args(kind) if part is not type(None))
     if typing.get_origin(kind) is Literal and text not in typing.get_args(kind):
-        raise ConfigError(f"{what} must be one of {typing.get_args(kind)}, not {text!r}.")
+        raise ConfigError(f"{what} must be one of {typing.get_args(kind)}, not {brief(text)!r}.")
     if kind is bool:
-        require(text in WORDS, f"{what} must be true or false, not {text!r}.")
+        require(text in WORDS, f"{what} must be true or false, not {brief(text)!r}.")
         return WORDS[text]
     if kind not in (int, float):
         return text
+    number = "a whole number" if kind is int else "a number"
     try:
+        require(text.isascii(), f"{what} must be {number}, not {brief(repr(text))}.")
         return kind(text)
     except ValueError:
-        number = "a whole number" if kind is int else "a number"
-        raise ConfigError(f"{what} must be {number}, not {text!r}.") from None
+        raise ConfigError(f"{what} must be {number}, not {brief(repr(text))}.") from None

@@ -9,17 +9,20 @@ the values *sent*, so that the mean is kept whatever a channel does to them.
 import abc
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool, Key, PyTree
 
+from coterie.bounds import AtLeast, Between
 from coterie.errors import ConfigError, require
 from coterie.internal.parse_spec import spelled
 from coterie.internal.parts import Part
 from coterie.network.round import Round
+
+ROUNDS = 10**9
+"""Longest fault, in rounds; two of them are added in 32 bits."""
 
 
 class Channel(Part, abc.ABC):
@@ -73,14 +76,10 @@ class Channel(Part, abc.ABC):
 class LinkDropout(Channel, name="loss"):
     """A share of the messages is lost, on both ways of a link at once."""
 
-    probability: float
+    probability: Annotated[float, Between(0, 1, "0.3 loses three in ten")]
     """The probability that a link is down in a round."""
-    burst: int = 1
+    burst: Annotated[int, Between(1, ROUNDS, "try 1 or 200")] = 1
     """For how many rounds it stays down: 1 for independent losses."""
-
-    def __post_init__(self) -> None:
-        _require_share("loss", self.probability)
-        require(self.burst >= 1, f"a burst lasts at least 1 round, not {self.burst}: try 1 or 200.")
 
     def loses(self, moment: Round, past: PyTree) -> Bool[Array, " K"]:
         # Bursts of different links begin at different times.
@@ -106,17 +105,10 @@ class Delay(Channel, name="delay"):
     `sin(pi / (4 rounds + 2))` on the fastest graph.
     """
 
-    rounds: int
+    rounds: Annotated[int, Between(1, ROUNDS, "or leave it out")]
     """The longest delay, in rounds of exchange."""
     late: Literal["difference", "drop"] = "difference"
     """What becomes of late values."""
-
-    def __post_init__(self) -> None:
-        known = ("difference", "drop")
-        require(
-            self.rounds >= 1, f"a delay is at least 1 round, not {self.rounds}: or leave it out."
-        )
-        require(self.late in known, f"late must be one of {known}, not {self.late!r}.")
 
     def start(self, value: PyTree) -> PyTree:
         if self.late == "drop":
@@ -154,16 +146,16 @@ class Delay(Channel, name="delay"):
 class Partition(Channel, name="partition"):
     """The team falls into groups that do not hear each other, and comes together again."""
 
-    start_round: int
+    start_round: Annotated[int, AtLeast(0)]
     """The first round in which it is apart."""
-    stop_round: int
+    stop_round: Annotated[int, AtLeast(1)]
     """The first round in which it is together again."""
-    parts: int = 2
+    parts: Annotated[int, AtLeast(2)] = 2
     """Into how many groups of neighbouring indices."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _require_span(self.start_round, self.stop_round)
-        require(self.parts >= 2, f"a partition has at least 2 parts, not {self.parts}.")
 
     def loses(self, moment: Round, past: PyTree) -> Bool[Array, " K"]:
         apart = moment.clock.between(self.start_round, self.stop_round)
@@ -182,14 +174,15 @@ class Partition(Channel, name="partition"):
 class NodeFailure(Channel, name="silence"):
     """One agent neither speaks nor hears for a time, and returns."""
 
-    agent: int
+    agent: Annotated[int, AtLeast(0)]
     """Its index, from 0."""
-    start_round: int
+    start_round: Annotated[int, AtLeast(0)]
     """The first round in which it is silent."""
-    stop_round: int
+    stop_round: Annotated[int, AtLeast(1)]
     """The first round in which it is back."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _require_span(self.start_round, self.stop_round)
 
     def loses(self, moment: Round, past: PyTree) -> Bool[Array, " K"]:
@@ -214,11 +207,8 @@ class Quantization(Channel, name="quantise"):
     Each array is sent as its largest magnitude (32 bits) and whole multiples of a step.
     """
 
-    bits: int
+    bits: Annotated[int, Between(2, 16, "try 8")]
     """Bits for each number, its sign included."""
-
-    def __post_init__(self) -> None:
-        require(2 <= self.bits <= 16, f"bits must be from 2 to 16, not {self.bits}: try 8.")
 
     def says(self, value: PyTree, past: PyTree, key: Key[Array, ""]) -> tuple[PyTree, PyTree]:
         steps = 2 ** (self.bits - 1) - 1
@@ -238,14 +228,8 @@ class Quantization(Channel, name="quantise"):
 class Noise(Channel, name="noise"):
     """Numbers are sent with normal noise on them."""
 
-    deviation: float
+    deviation: Annotated[float, AtLeast(0)]
     """Its standard deviation, in the units of the payload."""
-
-    def __post_init__(self) -> None:
-        require(
-            0.0 <= self.deviation < math.inf,
-            f"the noise's deviation must be at least 0, not {self.deviation}.",
-        )
 
     def says(self, value: PyTree, past: PyTree, key: Key[Array, ""]) -> tuple[PyTree, PyTree]:
         def disturbed(leaf: Array, key: Key[Array, ""]) -> Array:
@@ -279,14 +263,9 @@ def _each(change: Any, value: PyTree, key: Key[Array, ""]) -> PyTree:
     return jax.tree.unflatten(shape, map(change, arrays, keys))
 
 
-def _require_share(what: str, share: float) -> None:
-    good = 0.0 <= share <= 1.0 and not np.isnan(share)
-    require(good, f"the {what} must be a share in [0, 1], not {share}: 0.3 loses three in ten.")
-
-
 def _require_span(start: int, stop: int) -> None:
     require(
-        0 <= start < stop,
+        start < stop,
         f"a fault lasts from a round to a later one, not from {start} to {stop}: "
         "start_round must be below stop_round.",
     )

@@ -1,15 +1,15 @@
 """Schedules: the links that are up in each round."""
 
 import abc
-import math
 from dataclasses import dataclass, field
 from statistics import NormalDist
-from typing import Literal, get_args
+from typing import Annotated, Literal
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int
 
+from coterie.bounds import Between
 from coterie.errors import GraphError, require
 from coterie.graph import Complete, Family, Graph, from_adjacency, graph_of, read_family
 from coterie.internal.parse_spec import READ, require_value, spelled
@@ -22,6 +22,9 @@ from coterie.network.link_schedule import (
     Seats,
     recurring,
 )
+
+LONGEST = 10_000
+"""Longest mean interval, in rounds: an exchange that has to arrive is said again that often."""
 
 
 class Schedule(Part, abc.ABC):
@@ -68,6 +71,7 @@ class Periodic(Schedule, name="periodic"):
         )
         for other in self.others:
             require_value("another graph", other, Graph if isinstance(other, Graph) else Family)
+        super().__post_init__()
 
     def graphs(self, graph: Graph) -> tuple[Graph, ...]:
         return (graph, *(graph_of(other, graph.size) for other in self.others))
@@ -81,15 +85,8 @@ class RandomLinks(Schedule, name="extra"):
     Erdős-Rényi graphs, drawn anew in each round.
     """
 
-    probability: float
+    probability: Annotated[float, Between(0, 1, "try 0.2")]
     """The probability of a link that the graph does not have."""
-
-    def __post_init__(self) -> None:
-        require(
-            0.0 <= self.probability <= 1.0,
-            f"the share of extra links must be in [0, 1], not {self.probability}: try 0.2.",
-            GraphError,
-        )
 
     def graphs(self, graph: Graph) -> tuple[Graph, ...]:
         return (graph,) if self.probability == 0.0 else (graph_of(Complete(), graph.size),)
@@ -110,22 +107,10 @@ class AsyncIntervals(Schedule, name="intervals"):
     they do in the mean.
     """
 
-    mean: float
+    mean: Annotated[float, Between(1, LONGEST, "1 is every round")]
     """Mean interval, in rounds."""
-    deviation: float = 0.0
+    deviation: Annotated[float, Between(0, LONGEST)] = 0.0
     """Its standard deviation, in rounds."""
-
-    def __post_init__(self) -> None:
-        require(
-            1.0 <= self.mean < math.inf,
-            f"the mean interval must be at least 1 round, not {self.mean}: 1 is every round.",
-            GraphError,
-        )
-        require(
-            0.0 <= self.deviation < math.inf,
-            f"the deviation of the intervals must be at least 0 rounds, not {self.deviation}.",
-            GraphError,
-        )
 
     def graphs(self, graph: Graph) -> tuple[Graph, ...]:
         return (graph,)
@@ -159,12 +144,6 @@ class EdgeGossip(Schedule, name="links"):
 
     order: Order = "random"
     """One link drawn at random, one after the other, or a matching of disjoint ones in turn."""
-
-    def __post_init__(self) -> None:
-        known = get_args(Order)
-        require(
-            self.order in known, f"order must be one of {known}, not {self.order!r}.", GraphError
-        )
 
     def graphs(self, graph: Graph) -> tuple[Graph, ...]:
         return (graph,)

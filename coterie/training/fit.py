@@ -1,10 +1,12 @@
 """Checks of a communication against the needs of an algorithm."""
 
+from collections.abc import Mapping
+
 import jax
 
 from coterie.algorithms import Algorithm
 from coterie.errors import EnvError, GraphError, require
-from coterie.graph import Complete, Graph, uniform
+from coterie.graph import Complete, Graph, Unlinked, uniform
 from coterie.network import Communication, require_connected_union, union
 from coterie.types import LearnerSpec, kinds
 
@@ -41,6 +43,25 @@ def require_fit(
     for channel in communication.channels:
         channel.check(len(specs))
     _require_equal(algorithm, specs, names)
+
+
+def require_used(communication: Communication, algorithms: Mapping[str, Algorithm]) -> None:
+    """Raise `ConfigError` for a communication that none of these algorithms has a use for.
+
+    A graph without links is what they have anyway.
+    """
+    talks = any(a.information.sends and not a.information.central for a in algorithms.values())
+    usual, none = Communication(), isinstance(communication.graph, Unlinked)
+    told = [
+        f"--{name}"
+        for name in ("graph", "weights", "schedule", "channels")
+        if getattr(communication, name) != getattr(usual, name) and not (none and name == "graph")
+    ]
+    require(
+        talks or not told,
+        f"{' and '.join(algorithms)} sends nothing to neighbors, so that {' and '.join(told)} "
+        "would do nothing: leave it out, or use a method that sends (networked-ac, matrpo).",
+    )
 
 
 def _complete(graph: Graph) -> bool:

@@ -3,10 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-import jax
-
 from coterie.internal.files import sweep
-from coterie.internal.memory import require_room
 from coterie.training.evaluate import reraise_env_error
 from coterie.training.loggers import Logger, made
 from coterie.training.loggers.table import Csv
@@ -15,6 +12,7 @@ from coterie.training.programs import Programs
 from coterie.training.recording import OnDisk, Recorder
 from coterie.training.run import Run
 from coterie.training.setup import set_up
+from coterie.training.sizes import held, require_fits
 from coterie.training.trainer import Trainer
 from coterie.training.watcher import Silent, Watcher
 
@@ -58,12 +56,7 @@ def train_in_memory(
 def dry_run(run: Run) -> None:
     """Raise the errors that `train` would raise of the configuration, at next to no cost."""
     made(run.loggers)
-    _require_room(run, Programs(set_up(run)))
-
-
-def held(run: Run, programs: Programs) -> int:
-    """Size in bytes of the states of all seeds: what learns, and what it remembers."""
-    return programs.held * len(run.seeds)
+    require_fits(run, Programs(set_up(run)))
 
 
 @contextmanager
@@ -92,22 +85,7 @@ def _opened(
     watcher: Watcher | None,
 ) -> Trainer:
     """A trainer, if what it holds fits the machine."""
-    _require_room(run, programs)
+    require_fits(run, programs)
     watcher = watcher or Silent()
     watcher.begun(held(run, programs))
     return Trainer(run, programs, recorder, loggers, watcher)
-
-
-def _require_room(run: Run, programs: Programs) -> None:
-    """Raise `ConfigError` if the states would not fit the machine; a GPU says so itself."""
-    if jax.default_backend() == "cpu":
-        agents, seeds = len(programs.setup.names), len(run.seeds)
-        what = f"what {agents} agents learn and remember, with {seeds} seeds,"
-        require_room(held(run, programs), what, "lower --buffer-size, --seeds or --agents")
-        numbers = max(spec.observation for spec in programs.setup.specs)
-        require_room(
-            held(run, programs) + programs.setup.rollout_bytes,
-            f"rollouts of {run.settings.num_envs} environments in which each of {agents} agents "
-            f"sees {numbers:,} numbers",
-            "lower --num-envs, --rollout-length or --eval-episodes, or give smaller observations",
-        )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
-from coterie.bounds import Above, AtLeast, require_bounds
+from coterie.bounds import Above, AtLeast, AtMost, require_bounds
 from coterie.errors import require
 from coterie.network import Communication
 
@@ -12,7 +12,7 @@ from coterie.network import Communication
 class Settings:
     """The options of a run that are neither the algorithm's nor the environment's."""
 
-    steps: Annotated[int, AtLeast(1)] = 1_000_000
+    steps: Annotated[int, AtLeast(1), AtMost(10**15)] = 1_000_000
     """Environment steps to train for, summed over the parallel environments; rounded up to whole
     updates."""
     num_envs: Annotated[int, AtLeast(1)] = 64

@@ -39,15 +39,6 @@ class Setup(NamedTuple):
         return self.env.names
 
     @property
-    def rollout_bytes(self) -> int:
-        """Least size in bytes of what is seen in a rollout, before and after each step, and of the
-        views of all environments."""
-        agents, spec = len(self.specs), self.specs[0]
-        view = 4 * agents * (max(spec.observation, spec.widest[0]) + spec.state)
-        envs = self.vector.copies + self.judged.copies
-        return 2 * view * (self.algorithm.rollout_length * self.vector.copies + envs)
-
-    @property
     def blocks(self) -> Blocks:
         """The blocks of the run."""
         return self.settings.blocks(self.algorithm.rollout_length)
@@ -62,6 +53,7 @@ def set_up(run: Run) -> Setup:
     algorithm.check(settings.num_envs)
     _require_playable(run.env)
     _require_files(env.names)
+    env.for_seed(run.seeds[-1])  # the last environment that is drawn has to exist, too
     communication = CENTER if algorithm.information.central else settings.communication
     vector = env.vectorize(settings.num_envs)
     specs = resolve_specs(env, vector, algorithm.information)

@@ -82,7 +82,8 @@ class IterationStats(NamedTuple):
 def resolve_specs(env: Env, vector: VectorEnv, information: Information) -> tuple[LearnerSpec, ...]:
     """The agents' specs, with the global state and the masks that they will really be shown."""
     envs, view = jax.eval_shape(vector.reset, jax.random.key(0))
-    state, sizes = 0, tuple(spec.action.size for spec in env.specs)
+    specs, state = env.specs, 0
+    sizes = tuple(spec.action.size for spec in specs)
     if information.state == "observations":
         state = math.prod(view.observation.shape[1:])
     elif information.state:
@@ -96,6 +97,7 @@ def resolve_specs(env: Env, vector: VectorEnv, information: Information) -> tupl
     )
     mixed = are_mixed([spec.action for spec in env.specs])
     seen = {"own": (), "mean": (max(sizes),), "joint": sizes}[information.actions]
+    widest = view.observation.shape[-1], max(sizes)
     return tuple(
         LearnerSpec(
             observation=spec.size,
@@ -107,10 +109,10 @@ def resolve_specs(env: Env, vector: VectorEnv, information: Information) -> tupl
             leaves=view.alive is not None,
             sizes=seen,
             num_envs=vector.copies,
-            agents=len(env.specs),
-            widest=(view.observation.shape[-1], max(sizes)),
+            agents=len(specs),
+            widest=widest,
         )
-        for spec in env.specs
+        for spec in specs
     )
 
 

@@ -35,6 +35,9 @@ LINEAR = {
     "actor_lr": 1e-12,  # the policies stay as they are
     "critic_lr": 0.05,
     "max_grad_norm": 1e6,
+    "gae_lambda": 0.0,
+    "critic_epochs": 1,
+    "discount": 0.95,
 }
 
 

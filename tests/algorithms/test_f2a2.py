@@ -343,17 +343,11 @@ def ddpg(**options):
     return with_options(F2A2DDPG(), **options)
 
 
-REFUSED = {
-    "penalty": (ddpg(penalty=0.0), r"penalty \(beta\) must be above 0, not 0"),
-    "places": (ddpg(buffer_size=2**31), "has more places than can be numbered"),
-}
-
-
-@pytest.mark.parametrize("case", REFUSED)
-def test_what_makes_no_sense_is_refused(case):
-    algorithm, sentence = REFUSED[case]
-    with pytest.raises(ConfigError, match=sentence):
-        algorithm.check(4)
+def test_what_makes_no_sense_is_refused():
+    with pytest.raises(ConfigError, match=r"penalty \(beta\) must be above 0, not 0"):
+        ddpg(penalty=0.0).check(4)
+    with pytest.raises(ConfigError, match="buffer_size must be at most 2,147,483,647 in size"):
+        ddpg(buffer_size=2**31)
 
 
 def test_parts_that_do_not_go_together_are_refused_at_once():

@@ -30,6 +30,8 @@ LINEAR = {
     "critic_lr": 0.05,
     "entropy_coef": 0.0,
     "discount": 1.0,
+    "gae_lambda": 0.0,
+    "critic_epochs": 1,
     "max_grad_norm": 1e6,
     "rollout_length": 3,
 }
@@ -78,6 +80,9 @@ QUICK = {
     "hidden_sizes": (),
     "actor_lr": 0.02,
     "critic_lr": 0.05,
+    "gae_lambda": 0.0,
+    "critic_epochs": 1,
+    "discount": 0.95,
     "entropy_coef": 0.0,
 }
 

@@ -228,7 +228,7 @@ def test_the_picture_shows_the_stock_and_who_pumps():
         ({"agents": 0}, "agents must be at least 1, not 0."),
         ({"draw": 1.5}, "draw must lie between 0 and 1, not 1.5."),
         ({"damage": -1.0}, "damage must be at least 0, not -1.0: try 0.5."),
-        ({"levels": 1}, "levels must be at least 2, not 1: try 5."),
+        ({"levels": 1}, "levels must be at least 2 and at most 10,000, not 1: try 5."),
         (
             {"levels": (2, 3)},
             "levels must be one number for all or 8, one for each, not 2.",

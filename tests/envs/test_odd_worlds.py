@@ -13,13 +13,7 @@ from coterie.envs.host.layout import Layout, measure, record
 from coterie.envs.host.serve import Job
 from coterie.envs.painted import PaintedEpisode
 from coterie.envs.pettingzoo import PettingZooEnv
-from coterie.errors import ConfigError, EnvError
-from coterie.internal import memory
-from coterie.training import loop
-from coterie.training.programs import Programs
-from coterie.training.run import new_run
-from coterie.training.settings import Settings
-from coterie.training.setup import set_up
+from coterie.errors import EnvError
 from tests.envs.odd import Odd
 
 
@@ -121,20 +115,6 @@ def test_images_stay_images_and_bytes_become_numbers_from_0_to_1():
     assert [spec.observation for spec in env.specs] == [(2, 2, 3)] * 2
     found = check_env(env, episodes=1)
     assert "bytes of shape (2, 2, 3): divided by 255, an image to --actor cnn" in found[0]
-
-
-def test_a_rollout_of_large_images_is_refused_with_its_size(monkeypatch):
-    env = PettingZooEnv("odd:Odd", ("sees=bytes",))
-    run = new_run("iql", env, Settings(num_envs=64, eval_episodes=64), "runs/none")
-    setup = set_up(run)
-    assert setup.rollout_bytes == 2 * 2 * 12 * 4 * (25 * 64 + 64 + 64)
-    programs = Programs(setup)
-    needed = loop.held(run, programs) + setup.rollout_bytes
-    monkeypatch.setattr(memory, "available", lambda: needed)
-    loop.dry_run(run)
-    monkeypatch.setattr(memory, "available", lambda: needed - 1)
-    with pytest.raises(ConfigError, match="rollouts of 64 environments in which each of 2 agents"):
-        loop.dry_run(run)
 
 
 @pytest.mark.parametrize("text", ["size=[5,5]", "size={'a': 1}", "size=1e400"])

@@ -153,7 +153,7 @@ def test_parameters_that_explode_stop_the_run(tmp_path):
     settings = dataclasses.replace(
         SETTINGS, updates_per_block=1, steps=240, num_evals=1, num_checkpoints=10
     )
-    text, _ = stopped(tmp_path / "run", settings=settings, actor_lr=1e30, minibatches=1)
+    text, _ = stopped(tmp_path / "run", settings=settings, entropy_coef=3e38, minibatches=1)
     assert text.startswith("agent 0 (agent-0): ")
     assert "not finite" in text
     assert "--actor-lr" in text

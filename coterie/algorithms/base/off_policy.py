@@ -17,7 +17,7 @@ import optax
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 from coterie.algorithms.base.algorithm import Algorithm, Metrics, Trajectory
-from coterie.bounds import Above, AtLeast, Between
+from coterie.bounds import RATE, Above, AtLeast, AtMost, Between
 from coterie.errors import require
 from coterie.internal.parts import Part
 from coterie.network import Network, chunked
@@ -102,11 +102,6 @@ class ExperienceReplay(Part):
             f"a batch of {self.batch_size} is more than a replay memory of {size} holds: lower "
             "--batch-size, or raise --buffer-size.",
         )
-        require(
-            size < 2**31,
-            f"a replay memory of {size:,} steps has more places than can be numbered: lower "
-            "--buffer-size.",
-        )
 
     def learn(
         self,
@@ -147,9 +142,9 @@ class OffPolicy(Algorithm):
     """Steps played in every environment between two rounds of updates."""
     replay: ExperienceReplay = ExperienceReplay()
     """The memory of steps, and how much is learned from it."""
-    actor_lr: Annotated[float, Above(0)] = 1e-4
+    actor_lr: Annotated[float, Above(0), AtMost(RATE)] = 1e-4
     """Adam's step size for the policy."""
-    critic_lr: Annotated[float, Above(0)] = 1e-3
+    critic_lr: Annotated[float, Above(0), AtMost(RATE)] = 1e-3
     """Adam's step size for the critic."""
     discount: Annotated[float, Between(0, 1)] = 0.95
     """gamma: what a reward one step later is worth now."""

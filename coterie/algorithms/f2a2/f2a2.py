@@ -16,7 +16,7 @@ from coterie.algorithms.base.algorithm import Algorithm, Information
 from coterie.algorithms.base.off_policy import Models
 from coterie.algorithms.f2a2.consensus import Consensus, PrimalDual, SharedSplit
 from coterie.algorithms.f2a2.joint_objective import JointObjective, Objective
-from coterie.bounds import Above, Between
+from coterie.bounds import RATE, Above, AtMost, Between
 from coterie.errors import ConfigError
 from coterie.network import Network, Payload
 from coterie.rl.models import MLP, Inputs, Model
@@ -41,7 +41,7 @@ class F2A2(Algorithm):
     rewards and policies are not.
     """
 
-    critic_lr: Annotated[float, Above(0)] = 1e-3
+    critic_lr: Annotated[float, Above(0), AtMost(RATE)] = 1e-3
     """Step size of the critics (beta_phi), and of the force that holds their copies together."""
     discount: Annotated[float, Between(0, 1)] = 0.99
     """gamma: what a reward one step later is worth now."""

@@ -20,7 +20,7 @@ from coterie.algorithms.base.off_policy import (
 from coterie.algorithms.f2a2.f2a2 import F2A2, JOINT
 from coterie.algorithms.f2a2.joint_batch import JointBatch, Sample, Transition
 from coterie.algorithms.f2a2.opponents import EstimatedActions, Opponents
-from coterie.bounds import Above, AtLeast, Between
+from coterie.bounds import RATE, Above, AtLeast, AtMost, Between
 from coterie.network import Network, chunked
 from coterie.rl import replay as experience
 from coterie.rl.bodies import RecurrentState
@@ -97,7 +97,7 @@ class F2A2OffPolicy(F2A2):
 
     rollout_length: Annotated[int, AtLeast(1)] = 25
     """Steps played in every environment between two rounds of updates."""
-    actor_lr: Annotated[float, Above(0)] = 1e-3
+    actor_lr: Annotated[float, Above(0), AtMost(RATE)] = 1e-3
     """Adam's step size for the policy (beta_psi)."""
     replay: ExperienceReplay = ExperienceReplay()
     """The memory of steps, and how much is learned from it."""

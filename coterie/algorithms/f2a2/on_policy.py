@@ -15,7 +15,7 @@ from coterie.algorithms.base.algorithm import Information, Metrics, Trajectory, 
 from coterie.algorithms.base.off_policy import Models
 from coterie.algorithms.f2a2.f2a2 import F2A2, JOINT
 from coterie.algorithms.ppo.base import DrawnAction
-from coterie.bounds import Above, AtLeast, Between
+from coterie.bounds import RATE, Above, AtLeast, AtMost, Between
 from coterie.network import Network
 from coterie.rl.bodies import RecurrentState
 from coterie.rl.distributions import Distribution
@@ -82,7 +82,7 @@ class F2A2OnPolicy(F2A2):
     """Steps played in every environment between two rounds of updates."""
     updates_per_rollout: Annotated[int, AtLeast(1)] = 16
     """Gradient steps after each `rollout_length`, on all of its steps; 4 in the paper."""
-    actor_lr: Annotated[float, Above(0)] = 1e-4
+    actor_lr: Annotated[float, Above(0), AtMost(RATE)] = 1e-4
     """Adam's step size for the policy (beta_psi); 1e-3 in the paper."""
     gae_lambda: Annotated[float, Between(0, 1)] = 0.8
     """lambda of the critics' targets; the paper leaves it open."""

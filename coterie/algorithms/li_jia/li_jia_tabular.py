@@ -8,7 +8,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from coterie.algorithms.base.algorithm import Metrics
 from coterie.algorithms.base.tabular import Step, Tabular, TabularState
-from coterie.bounds import Above, AtLeast, Between, Finite
+from coterie.bounds import RATE, Above, AtLeast, AtMost, Between, Finite
 from coterie.errors import require
 from coterie.internal.count import Count
 from coterie.network import Network
@@ -43,7 +43,7 @@ class LiJiaTabular(Tabular):
     """a of alpha = a / (1 + n)^p, with n the earlier visits of the state and action."""
     critic_lr_decay: Annotated[float, Between(0, 1)] = 0.65
     """p of alpha. Theorem 1 needs it above 0.5 and at most 1; 0 is a constant step."""
-    actor_lr: Annotated[float, Above(0)] = 0.2
+    actor_lr: Annotated[float, Above(0), AtMost(RATE)] = 0.2
     """b of beta = b / (1 + n)^q, with n the earlier visits of the state."""
     actor_lr_decay: Annotated[float, Between(0, 1)] = 0.4
     """q of beta; 0 is a constant step."""

@@ -18,7 +18,7 @@ from coterie.algorithms.base.algorithm import (
     Metrics,
     Trajectory,
 )
-from coterie.bounds import Above, AtLeast, Between
+from coterie.bounds import RATE, Above, AtLeast, AtMost, Between
 from coterie.internal.count import Count
 from coterie.internal.parts import Part
 from coterie.network import Network, Payload, chunked
@@ -140,11 +140,11 @@ class Networked(Algorithm):
 
     rollout_length: Annotated[int, AtLeast(1)] = 10
     """Steps played in every environment between two updates; 1 is the paper's order."""
-    discount: Annotated[float, Between(0, 1)] = 0.95
+    discount: Annotated[float, Between(0, 1)] = 0.97
     """gamma: what a reward one step later is worth now; 1 for the average-reward form."""
-    actor_lr: Annotated[float, Above(0)] = 1e-3
+    actor_lr: Annotated[float, Above(0), AtMost(RATE)] = 3e-3
     """beta_theta: step size of the policy."""
-    critic_lr: Annotated[float, Above(0)] = 5e-3
+    critic_lr: Annotated[float, Above(0), AtMost(RATE)] = 1e-3
     """beta_omega: step size of the critic and of the mean reward."""
     actor_lr_decay: Annotated[float, Between(0, 1)] = 0.0
     """Steps fall as 1 / (1 + updates)^q; 0 for constant ones."""
@@ -152,11 +152,11 @@ class Networked(Algorithm):
     """Exponent of the critic's decay; the theory wants it below the actor's, and above 1/2."""
     optimizer: Literal["adam", "sgd"] = "adam"
     """With Adam, the scale of the critic's gradients is averaged, too. The theory is of sgd."""
-    critic_epochs: Annotated[int, AtLeast(1)] = 1
-    """Gradient steps of the critic for each one of the policy."""
+    critic_epochs: Annotated[int, AtLeast(1)] = 5
+    """Gradient steps of the critic for each one of the policy; 1 in the paper."""
     consensus: CriticConsensus = Gossip()
     """Rule by which the team agrees on its critics."""
-    entropy_coef: Annotated[float, AtLeast(0)] = 0.01
+    entropy_coef: Annotated[float, AtLeast(0)] = 0.003
     """Weight of the policy's entropy in its objective; 0 in the paper."""
     max_grad_norm: Annotated[float, Above(0, infinite=True)] = 10.0
     """Largest norm of each gradient. An agent whose gradients are longer counts for less."""

@@ -17,7 +17,7 @@ from jaxtyping import Array, Bool, Float, Key, PyTree
 
 from coterie.algorithms.base.advantages import values_and_gae
 from coterie.algorithms.base.algorithm import Algorithm, Metrics, Trajectory
-from coterie.bounds import Above, AtLeast, Between
+from coterie.bounds import RATE, Above, AtLeast, AtMost, Between
 from coterie.errors import require
 from coterie.network import Network
 from coterie.rl.bodies import RecurrentState
@@ -73,9 +73,9 @@ class Proximal(Algorithm):
     """Passes over the experience in one update."""
     minibatches: Annotated[int, AtLeast(1)] = 4
     """Minibatches of an epoch. Each holds whole environments, so it has to divide their number."""
-    actor_lr: Annotated[float, Above(0)] = 5e-4
+    actor_lr: Annotated[float, Above(0), AtMost(RATE)] = 5e-4
     """Adam's step size for the policy."""
-    critic_lr: Annotated[float, Above(0)] = 5e-4
+    critic_lr: Annotated[float, Above(0), AtMost(RATE)] = 5e-4
     """Adam's step size for the critic."""
     discount: Annotated[float, Between(0, 1)] = 0.99
     """gamma: what a reward one step later is worth now."""

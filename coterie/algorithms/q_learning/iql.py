@@ -16,7 +16,7 @@ from coterie.algorithms.base.algorithm import (
     Metrics,
     Trajectory,
 )
-from coterie.bounds import Above, AtLeast, Between
+from coterie.bounds import RATE, Above, AtLeast, AtMost, Between
 from coterie.errors import require
 from coterie.internal.count import Count
 from coterie.network import Network
@@ -81,7 +81,7 @@ class IQL(Algorithm):
     """Segments in the replay memory; the oldest are overwritten."""
     learning_starts: Annotated[int, AtLeast(0)] = 64
     """Segments to collect before the first update."""
-    lr: Annotated[float, Above(0)] = 5e-4
+    lr: Annotated[float, Above(0), AtMost(RATE)] = 5e-4
     """Adam's step size."""
     discount: Annotated[float, Between(0, 1)] = 0.99
     """gamma: what a reward one step later is worth now."""

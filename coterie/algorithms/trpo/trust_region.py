@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Key, PyTree
 
 from coterie.algorithms.base.advantages import values_and_gae
 from coterie.algorithms.base.algorithm import ActionOnly, Algorithm, Metrics, Trajectory
-from coterie.bounds import Above, AtLeast, Between
+from coterie.bounds import RATE, Above, AtLeast, AtMost, Between
 from coterie.errors import require
 from coterie.rl.cg_subspace import full_step, line_search
 from coterie.rl.masked_stats import mean
@@ -53,7 +53,7 @@ class TrustRegion(Algorithm):
     """gamma: what a reward one step later is worth now."""
     gae_lambda: Annotated[float, Between(0, 1)] = 0.95
     """lambda of generalised advantage estimation."""
-    critic_lr: Annotated[float, Above(0)] = 1e-3
+    critic_lr: Annotated[float, Above(0), AtMost(RATE)] = 1e-3
     """Adam's step size for the critic."""
     critic_epochs: Annotated[int, AtLeast(1)] = 3
     """The critic's passes over the samples in one update."""

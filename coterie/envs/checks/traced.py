@@ -14,6 +14,8 @@ from coterie.envs.checks.episode import Episode, Play, Round
 from coterie.envs.checks.shapes import faulty_shapes
 from coterie.envs.host.factory import describe
 from coterie.envs.timestep import PureEnv, Timestep
+from coterie.errors import EnvError
+from coterie.internal.memory import require_room
 from coterie.types import Observation, are_mixed
 
 BLOCK = 64
@@ -30,6 +32,13 @@ def checks(env: PureEnv) -> Checks:
         )
     if faults:
         return Checks(faults)
+    seen = jax.tree.leaves(jax.eval_shape(env.reset, jax.random.key(0)))
+    require_room(
+        2 * BLOCK * sum(leaf.size * leaf.dtype.itemsize for leaf in seen),
+        f"{BLOCK} steps of {len(env.specs):,} agents",
+        "use fewer agents",
+        EnvError,
+    )
     return Checks(
         [], Plays(player(env), player(env)), (partial(padded, env), partial(numbered, env))
     )

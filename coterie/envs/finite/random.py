@@ -10,12 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from coterie.bounds import AtLeast, Between
+from coterie.bounds import AGENTS, AtLeast, AtMost, Between
 from coterie.envs.finite.game import FiniteGame
 from coterie.errors import require
 
 TRANSITION, REWARD, CRITIC, POLICY = range(4)
 """What random numbers are for: each has a stream of its own."""
+
+STATES = 10**6
+"""Most states of an environment that is drawn."""
+ACTIONS = 10_000
+"""Most actions of an agent, and most features of either kind."""
 
 REDRAWN = 2**24
 """How many probabilities an environment may have of which every seed keeps a table of its own."""
@@ -25,13 +30,13 @@ REDRAWN = 2**24
 class RandomGame(FiniteGame):
     """`P(s, a, s') ~ U(0, 1)`, then normalised; every agent has equally many actions."""
 
-    states: Annotated[int, AtLeast(1)] = 100
+    states: Annotated[int, AtLeast(1), AtMost(STATES)] = 100
     """Number of states."""
 
-    agents: Annotated[int, AtLeast(1)] = 4
+    agents: Annotated[int, AtLeast(1), AtMost(AGENTS)] = 4
     """Number of agents."""
 
-    actions: Annotated[int, AtLeast(1)] = 3
+    actions: Annotated[int, AtLeast(1), AtMost(ACTIONS)] = 3
     """Number of actions of each agent."""
 
     instance: Annotated[int, AtLeast(0)] = 0
@@ -111,8 +116,8 @@ class StochasticGame(RandomGame):
     how rewards are drawn; U(0, 1) keeps them within the [0, r_max] that the theory asks for.
     """
 
-    agents: Annotated[int, AtLeast(1)] = 6
-    actions: Annotated[int, AtLeast(1)] = 5
+    agents: Annotated[int, AtLeast(1), AtMost(AGENTS)] = 6
+    actions: Annotated[int, AtLeast(1), AtMost(ACTIONS)] = 5
 
     def pay(self, state: Int[Array, ""], joint: Int[Array, ""]) -> Float[Array, " N"]:
         return self.everybody(jax.random.uniform(self.key(REWARD, state, joint)))
@@ -129,9 +134,9 @@ class NetworkedMDP(RandomGame):
     of its own, all U(0, 1).
     """
 
-    states: Annotated[int, AtLeast(1)] = 20
-    agents: Annotated[int, AtLeast(1)] = 8
-    actions: Annotated[int, AtLeast(1)] = 2
+    states: Annotated[int, AtLeast(1), AtMost(STATES)] = 20
+    agents: Annotated[int, AtLeast(1), AtMost(AGENTS)] = 8
+    actions: Annotated[int, AtLeast(1), AtMost(ACTIONS)] = 2
 
     noise: Annotated[float, AtLeast(0)] = 0.5
     """Observed rewards differ from their means by at most this."""
@@ -139,10 +144,10 @@ class NetworkedMDP(RandomGame):
     floor: Annotated[float, Between(0, 1, "try 1e-5")] = 1e-5
     """Constant added to every probability before a row is normalised."""
 
-    features: Annotated[int, AtLeast(1)] = 10
+    features: Annotated[int, AtLeast(1), AtMost(ACTIONS)] = 10
     """Number of features of the state and the joint action that the critics share."""
 
-    own_features: Annotated[int, AtLeast(1)] = 5
+    own_features: Annotated[int, AtLeast(1), AtMost(ACTIONS)] = 5
     """Number of features of the state and its own action that each agent's policy has."""
 
     shared: ClassVar[bool] = False

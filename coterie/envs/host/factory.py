@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
-from coterie.errors import EnvError, require
+from coterie.errors import EnvError, brief, require
 from coterie.internal.extras import install
 
 Options = tuple[tuple[str, Any], ...]
@@ -32,8 +32,11 @@ def build(factory: str, options: Options, **more: Any) -> Any:
     try:
         env = make(**arguments)
     except RAISED as error:
-        given = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
-        raise EnvError(f"{factory}({given}) failed: {describe(error)}.") from error
+        given = ", ".join(f"{key}={brief(repr(value))}" for key, value in arguments.items())
+        raise EnvError(
+            f"{factory}({given}) failed: {brief(describe(error), 600)}; --env-kwargs are its "
+            "arguments."
+        ) from error
     _require_parallel(factory, env)
     return env
 

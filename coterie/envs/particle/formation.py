@@ -2,16 +2,17 @@
 
 import abc
 from dataclasses import dataclass
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from coterie.bounds import Above
 from coterie.envs.game import Box, Discrete, Space
 from coterie.envs.particle.assignment import lowest_total
 from coterie.envs.particle.observations import pushes
 from coterie.envs.particle.team import ParticleEnv
-from coterie.errors import require
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,8 @@ class Formation(ParticleEnv, abc.ABC):
     """Price of each pair of agents that touch, divided by the number of agents. (The
     released code lets each agent touch itself too: a constant, left out here.)"""
 
-    vision: float | None = None
+    vision: Annotated[float | None, Above(0, "try 1.0, or none for no limit")] = None
     """Range of sight: landmarks and others further away read as zeros; none for no limit."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        sentence = f"vision must be positive, not {self.vision}: try 1.0, or None for no limit."
-        require(self.vision is None or self.vision > 0, sentence)
 
     @property
     def sight(self) -> float | None:

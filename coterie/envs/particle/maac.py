@@ -2,12 +2,13 @@
 
 import abc
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from coterie.bounds import AGENTS, AtLeast, AtMost
 from coterie.envs.game import JaxEnv, Observation, Timestep
 from coterie.envs.particle.observations import pushes
 from coterie.errors import require
@@ -26,10 +27,10 @@ class TwoKinds(JaxEnv, abc.ABC):
     Observations differ in length; the shorter ones are padded with zeros.
     """
 
-    agents: int = 8
+    agents: Annotated[int, AtLeast(1, "try 8"), AtMost(AGENTS)] = 8
     """Number of agents, of both kinds together."""
 
-    time_limit: int = 100
+    time_limit: Annotated[int, AtLeast(1, "try 100")] = 100
     """The number of steps after which an episode is cut off."""
 
     group: ClassVar[int]
@@ -37,13 +38,10 @@ class TwoKinds(JaxEnv, abc.ABC):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        number, limit, group = self.agents, self.time_limit, self.group
+        number, group = self.agents, self.group
         require(
             number >= group and number % group == 0,
             f"agents must be a multiple of {group}, not {number}: try 8.",
-        )
-        require(
-            limit >= 1, f"time_limit must be at least 1, not {limit}: try {type(self).time_limit}."
         )
 
     def acceleration(self, action: Int[Array, " M"]) -> Float[Array, "M 2"]:

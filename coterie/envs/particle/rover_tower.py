@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from coterie.bounds import AtLeast
+from coterie.bounds import AGENTS, AtLeast, AtMost
 from coterie.envs.game import AgentSpec, Discrete, Observation, Scene, Timestep
 from coterie.envs.particle.maac import MAX_SPEED, TwoKinds
 from coterie.envs.particle.physics import Bodies, advance
@@ -68,7 +68,7 @@ class RoverTower(TwoKinds):
     time_limit: Annotated[int, AtLeast(1, "try 25")] = 25
     """The number of steps after which an episode is cut off."""
 
-    landmarks: Annotated[int, AtLeast(1, "try 6")] = 6
+    landmarks: Annotated[int, AtLeast(1, "try 6"), AtMost(AGENTS)] = 6
     """Number of landmarks."""
 
     group: ClassVar[int] = 2

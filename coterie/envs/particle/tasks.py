@@ -1,12 +1,13 @@
 """The three formations of the DPO paper: spread, line and circle."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from coterie.bounds import Above
 from coterie.envs.particle.formation import Formation
 from coterie.envs.particle.team import Discs, Particles
 
@@ -49,7 +50,7 @@ class Line(Formation):
     second 1.25 away in a random direction, turned by 5 degrees at a time until it is in the arena.
     """
 
-    vision: float | None = 1.0
+    vision: Annotated[float | None, Above(0, "try 1.0, or none for no limit")] = 1.0
     """Range of sight: landmarks and others further away read as zeros; none for no limit."""
 
     agent_radius: ClassVar[float] = 0.03
@@ -80,7 +81,7 @@ class Circle(Formation):
     turn with the team: the first is at the smallest angle, in [0, 2 pi), at which an agent stands.
     """
 
-    vision: float | None = 1.0
+    vision: Annotated[float | None, Above(0, "try 1.0, or none for no limit")] = 1.0
     """Range of sight: landmarks and others further away read as zeros; none for no limit."""
 
     agent_radius: ClassVar[float] = 0.03

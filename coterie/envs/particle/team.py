@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from coterie.bounds import AtLeast
+from coterie.bounds import AGENTS, AtLeast, AtMost
 from coterie.envs.game import AgentSpec, JaxEnv, Observation, Scene, Space, Timestep
 from coterie.envs.particle.observations import distances, observe
 from coterie.envs.particle.physics import Bodies, Order, advance, touched
@@ -62,7 +62,7 @@ class ParticleEnv(JaxEnv):
     which both the papers' code and mpe2 include).
     """
 
-    agents: Annotated[int, AtLeast(1, "try 3")] = 3
+    agents: Annotated[int, AtLeast(1, "try 3"), AtMost(AGENTS)] = 3
     """Number of agents."""
 
     continuous: bool = False
