@@ -1,98 +1,34 @@
-"""Coterie: teams that learn without a centre, talking only to their neighbours on a graph."""
+"""Coterie: teams that learn without a centre, talking only to their neighbours on a graph.
 
-from coterie.algorithms import DPO as DPO
-from coterie.algorithms import F2A2COMA as F2A2COMA
-from coterie.algorithms import F2A2DDPG as F2A2DDPG
-from coterie.algorithms import F2A2SAC as F2A2SAC
-from coterie.algorithms import IPPO as IPPO
-from coterie.algorithms import IQL as IQL
-from coterie.algorithms import ITRPO as ITRPO
-from coterie.algorithms import MATRPO as MATRPO
-from coterie.algorithms import Algorithm as Algorithm
-from coterie.algorithms import AlternatingObjective as AlternatingObjective
-from coterie.algorithms import AttentionCritic as AttentionCritic
-from coterie.algorithms import CentralAverage as CentralAverage
-from coterie.algorithms import CommunicatedActions as CommunicatedActions
-from coterie.algorithms import DeterministicOff as DeterministicOff
-from coterie.algorithms import DeterministicOn as DeterministicOn
-from coterie.algorithms import EstimatedActions as EstimatedActions
-from coterie.algorithms import ExperienceReplay as ExperienceReplay
-from coterie.algorithms import Gossip as Gossip
-from coterie.algorithms import GossipEstimate as GossipEstimate
-from coterie.algorithms import IgnoredOpponents as IgnoredOpponents
-from coterie.algorithms import IndependentCritic as IndependentCritic
-from coterie.algorithms import Information as Information
-from coterie.algorithms import IQLTabular as IQLTabular
-from coterie.algorithms import JointObjective as JointObjective
-from coterie.algorithms import LiJia as LiJia
-from coterie.algorithms import LiJiaTabular as LiJiaTabular
-from coterie.algorithms import NetworkedAC as NetworkedAC
-from coterie.algorithms import NetworkedQAC as NetworkedQAC
-from coterie.algorithms import PrimalDual as PrimalDual
-from coterie.algorithms import TeamReward as TeamReward
-from coterie.algorithms import ToldReward as ToldReward
-from coterie.algorithms import TrackingEstimate as TrackingEstimate
-from coterie.algorithms import Trajectory as Trajectory
-from coterie.api import check_env as check_env
-from coterie.api import compare as compare
-from coterie.api import config as config
-from coterie.api import draw_graph as draw_graph
-from coterie.api import evaluate as evaluate
-from coterie.api import plot_run as plot_run
-from coterie.api import plot_runs as plot_runs
-from coterie.api import resume as resume
-from coterie.api import train as train
-from coterie.api import train_in_memory as train_in_memory
-from coterie.api import watch as watch
-from coterie.catalogue import make_algorithm as make_algorithm
-from coterie.catalogue import make_env as make_env
-from coterie.centralized import CENTRAL_AC as CENTRAL_AC
-from coterie.centralized import CENTRAL_ACTOR_CRITIC as CENTRAL_ACTOR_CRITIC
-from coterie.centralized import CENTRAL_Q as CENTRAL_Q
-from coterie.centralized import COMA as COMA
-from coterie.centralized import CTRPO as CTRPO
-from coterie.centralized import MAAC as MAAC
-from coterie.centralized import MADDPG as MADDPG
-from coterie.centralized import MAPPO as MAPPO
-from coterie.claims.catalogue import claim as claim
-from coterie.envs import Circle as Circle
-from coterie.envs import Commons as Commons
-from coterie.envs import ContinuousBandit as ContinuousBandit
-from coterie.envs import Env as Env
-from coterie.envs import JaxEnv as JaxEnv
-from coterie.envs import Line as Line
-from coterie.envs import RoverTower as RoverTower
-from coterie.envs import Spread as Spread
-from coterie.envs import SpreadFarama as SpreadFarama
-from coterie.envs import SpreadLiJia as SpreadLiJia
-from coterie.envs import SpreadMATRPO as SpreadMATRPO
-from coterie.envs import Treasure as Treasure
-from coterie.envs import TreasureMATRPO as TreasureMATRPO
-from coterie.errors import CoterieError as CoterieError
-from coterie.graph import Family as Family
-from coterie.graph import Graph as Graph
-from coterie.graph import family as family
-from coterie.listing import names as names
-from coterie.network import Channel as Channel
-from coterie.network import Communication as Communication
-from coterie.network import Network as Network
-from coterie.network import Payload as Payload
-from coterie.network import Schedule as Schedule
-from coterie.network import lift as lift
-from coterie.policies import load_policy as load_policy
-from coterie.report.facts import graph_facts as graph_facts
-from coterie.rl.bodies import Body as Body
-from coterie.rl.models import CNN as CNN
-from coterie.rl.models import GRU as GRU
-from coterie.rl.models import MLP as MLP
-from coterie.rl.models import Inputs as Inputs
-from coterie.rl.models import Model as Model
-from coterie.training.config import Config as Config
-from coterie.training.config import read_config as read_config
-from coterie.training.loggers import Logger as Logger
-from coterie.training.memory import MemoryRun as MemoryRun
-from coterie.training.own_loop import make_update as make_update
-from coterie.training.run import Run as Run
-from coterie.training.run import open_run as open_run
-from coterie.training.settings import Settings as Settings
-from coterie.types import LearnerSpec as LearnerSpec
+`__init__.pyi` says where each public name is at home; it is imported when it is first asked for, so
+that a deployed policy (`coterie.load_policy`) needs NumPy and not JAX.
+"""
+
+import ast
+import importlib.metadata
+import pkgutil
+from typing import Any
+
+_STUB = (pkgutil.get_data(__name__, "__init__.pyi") or b"").decode()
+_HOMES = {
+    alias.name: node.module
+    for node in ast.parse(_STUB).body
+    if isinstance(node, ast.ImportFrom) and node.module
+    for alias in node.names
+}
+
+__all__ = list(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return importlib.metadata.version("coterie")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'coterie' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -6,7 +6,8 @@ start.
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Literal
 
@@ -20,9 +21,10 @@ from coterie.envs.game import Env
 from coterie.errors import RunError, advise, require
 from coterie.graph import Family, Graph, graph_of, read_family
 from coterie.internal.files import write_whole
+from coterie.internal.lock import hold
 from coterie.report.curve import Curve
 from coterie.report.table import summary_table, to_csv
-from coterie.results import by_bytes, curve, curves_of, film
+from coterie.results import agents_in, by_bytes, curve, curves_of, film
 from coterie.training import loop
 from coterie.training.config import Config
 from coterie.training.evaluate import Scores
@@ -30,7 +32,8 @@ from coterie.training.fit import require_used
 from coterie.training.loggers import Logger
 from coterie.training.memory import MemoryRun
 from coterie.training.progress import ProgressBar
-from coterie.training.run import MEMORY, Run, file_name, new_run, open_run
+from coterie.training.run import MEMORY, Run, identity, new_run, open_run, reserved
+from coterie.training.run_files import RunFiles, file_name, reading_configuration
 from coterie.training.settings import Settings
 from coterie.training.watcher import Watcher
 
@@ -63,7 +66,8 @@ def train(
     names, others = _sorted(loggers)
     run = new_run(algorithm, env, settings, folder, names)
     require_used(settings.communication, {run.method: run.algorithm})
-    return _follow(run, loop.train, console, others, plots)
+    with nullcontext(run) if folder is not None else reserved(run) as run:
+        return _follow(run, loop.train, console, others, plots)
 
 
 def train_in_memory(
@@ -124,24 +128,35 @@ def compare(
     words, others = _sorted(loggers)
     runs = [new_run(a, env, settings, Path(folder) / file_name(name), words) for name, a in named]
     require_used(settings.communication, {run.method: run.algorithm for run in runs})
-    left = _unfinished(runs)
-    _warn_unequal(runs)
-    if not _train_each(left, runs, console, others):
-        return []
-    return plot_runs(runs, Path(folder) / "comparison.png", x=x, labels=[n for n, _ in named])
+    with _held(runs):
+        left = _unfinished(runs)
+        _warn_unequal(runs)
+        if not _train_each(left, runs, console, others):
+            return []
+        return plot_runs(runs, Path(folder) / "comparison.png", x=x, labels=[n for n, _ in named])
 
 
 def train_all(
     runs: Sequence[Run], console: Console | None = None, loggers: Sequence[Logger] = ()
 ) -> bool:
     """Train the runs that are not finished, one after the other; `False` if it was stopped."""
-    return _train_each(_unfinished(runs), runs, console, loggers)
+    with _held(runs):
+        return _train_each(_unfinished(runs), runs, console, loggers)
+
+
+@contextmanager
+def _held(runs: Sequence[Run]) -> Iterator[None]:
+    """Hold the folder that the runs lie in: nobody else trains them, or draws them, meanwhile."""
+    with ExitStack() as stack:
+        for folder in {run.folder.parent for run in runs}:
+            stack.enter_context(hold(folder))
+        yield
 
 
 def _unfinished(runs: Sequence[Run]) -> list[Run]:
     """Runs that are left to train; raises the errors that training them would begin with."""
     for run in runs:
-        if run.folder.exists():
+        if not run.unused:
             _require_same(run)
     left = [run for run in runs if not run.finished]
     for run in left:
@@ -154,7 +169,7 @@ def _train_each(
 ) -> bool:
     """Train those of the runs that are left; `False` if it was stopped."""
     for run in left:
-        work = loop.resume if run.folder.exists() else loop.train
+        work = loop.train if run.unused else loop.resume
         place = f"{runs.index(run) + 1} of {len(runs)}"
         if not _follow(run, work, console, loggers, place=place).finished:
             return False
@@ -176,8 +191,12 @@ def _warn_unequal(runs: Sequence[Run]) -> None:
 
 def _require_same(run: Run) -> None:
     """Raise `RunError` unless the folder holds the same run, which then goes on."""
+    same = run.configuration.is_file()
+    if same:
+        with reading_configuration(run.folder) as told:
+            same = identity(told) == identity(run.describe())
     require(
-        (run.folder / "run.json").is_file() and open_run(run.folder).owner(0) == run.owner(0),
+        same,
         f"{run.folder} already exists and is not a part of this comparison: choose another "
         "--folder.",
         RunError,
@@ -194,7 +213,7 @@ def evaluate(folder: str | Path, episodes: int = 256, key: int = 0) -> dict[int,
 
 
 def plot_runs(
-    runs: Sequence[Run],
+    runs: Sequence[RunFiles],
     path: str | Path,
     column: str = "episode_return",
     x: Axis = "steps",
@@ -202,6 +221,7 @@ def plot_runs(
 ) -> list[Curve]:
     """Curves of one column of several runs, as a picture and, beside it, a table (`.csv`).
 
+    runs:   from `open_run`, or from `read_summary`, which needs no code of a run.
     x:      the horizontal axis: environment steps, or the bytes that one agent has sent.
     labels: the runs' names; by default those of their folders, or one run's method.
 
@@ -224,18 +244,18 @@ def plot_runs(
     return curves
 
 
-def plot_run(run: Run) -> list[Path]:
+def plot_run(run: RunFiles) -> list[Path]:
     """The pictures of one run: its learning curve, and its training numbers agent by agent."""
     from coterie.report.plot import plot_panels
 
     folder = run.folder / "plots"
     plot_runs([run], folder / "return.png")
     panels = {}
-    for name in PANELS:
+    for name, agents in agents_in(run, PANELS).items():
         try:
-            each = curves_of(run, {f"{name}/{a}": a for a in run.played.names}, training=True)
+            each = curves_of(run, {f"{name}/{agent}": agent for agent in agents}, training=True)
         except RunError:
-            continue  # not every algorithm has every number
+            continue  # no episode has ended
         if any(np.any(one.values) for one in each):
             panels[name] = _merged(each)
     if not panels:  # every number is 0
@@ -244,8 +264,13 @@ def plot_run(run: Run) -> list[Path]:
     return [folder / "return.png", folder / "agents.png"]
 
 
-def watch(folder: str | Path, seed: int | None = None, episodes: int = 3) -> list[Path]:
-    """Show a trained team at play: a moving picture (GIF) and, where possible, a still (PNG)."""
+def watch(
+    folder: str | Path, seed: int | None = None, episodes: int = 3, out: str | Path | None = None
+) -> list[Path]:
+    """Show a trained team at play: a moving picture (GIF) and, where possible, a still (PNG).
+
+    out: the moving picture; by default `plots/team.gif` in the run's folder. The still lies beside.
+    """
     from coterie.report.render import show
 
     run = open_run(folder)
@@ -255,7 +280,8 @@ def watch(folder: str | Path, seed: int | None = None, episodes: int = 3) -> lis
         f"{run.folder} has seeds {run.seeds.start} to {run.seeds.stop - 1}, not {chosen}.",
         RunError,
     )
-    moving, standing = run.folder / "plots" / "team.gif", run.folder / "plots" / "team.png"
+    moving = Path(out) if out is not None else run.folder / "plots" / "team.gif"
+    standing = moving.with_suffix(".png")
     require(episodes >= 1, f"episodes must be at least 1, not {episodes}.")
     show([film(run, chosen, key) for key in range(episodes)], moving, standing, run.title)
     return [moving, standing]

@@ -37,11 +37,11 @@ from coterie.centralized import (
 )
 from coterie.envs import ENVS
 from coterie.envs.game import Env
-from coterie.envs.host.factory import PETTINGZOO
 from coterie.errors import ConfigError, require, unknown
 from coterie.internal.extras import install
+from coterie.internal.imports import PETTINGZOO
 from coterie.internal.parse_spec import imported, path_of
-from coterie.internal.parts import read
+from coterie.internal.parts import option_fields, read
 
 ALGORITHMS: dict[str, Algorithm] = {
     "dpo": DPO(),
@@ -182,7 +182,7 @@ def differences(value: Any, other: Any) -> dict[str, Any]:
 
 def changed(value: Any, options: dict[str, Any]) -> Any:
     """A frozen value with some fields changed; a `ConfigError` names a field it does not have."""
-    known = [field.name for field in dataclasses.fields(value)]
+    known = [field.name for field in option_fields(value)]
     for name in options:
         if name not in known:
             raise unknown("option", name, known)

@@ -62,10 +62,20 @@ def brief(text: str, longest: int = 80) -> str:
     >>> print(brief("red\\x1b[31m"))
     red\\x1b[31m
     """
-    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[: longest + 1])
+    shown = printable(text[: longest + 1], kept="")
     if len(shown) <= longest:
         return shown
     return f"{shown[: longest // 2]}... ({len(text):,} characters)"
+
+
+def printable(text: str, kept: str = "\n\t") -> str:
+    """Show control characters, marks of direction and the like by their numbers, but for those
+    that are `kept`: in names from files they may command a terminal.
+
+    >>> print(printable("red\\x1b[31m team, \\u202eback"))
+    red\\x1b[31m team, \\u202eback
+    """
+    return "".join(c if c.isprintable() or c in kept else repr(c)[1:-1] for c in text)
 
 
 def require(condition: bool, sentence: str, error: type[CoterieError] = ConfigError) -> None:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from coterie.catalogue import ABOUT, ALGORITHMS, ENVS, PETTINGZOO
+from coterie.catalogue import ABOUT, ALGORITHMS, ENVS
 from coterie.claims.catalogue import FIGURES
 from coterie.graph import FAMILIES, WEIGHTS
+from coterie.internal.imports import PETTINGZOO
 from coterie.network import CHANNELS, SCHEDULES
 from coterie.rl.models import Model
 from coterie.training.loggers import LOGGERS

@@ -1,7 +1,7 @@
 """Results of runs: their tables as curves, their teams as pictures and scores."""
 
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,33 +10,37 @@ import jax
 import numpy as np
 from jaxtyping import Array, Key
 
-from coterie.envs.game import Space
 from coterie.errors import RunError, require
 from coterie.internal.memory import require_room
 from coterie.network import stack
-from coterie.policies import PolicyMetadata, read_policy
+from coterie.policies.saving import read_policy
 from coterie.report.curve import Curve, gather
 from coterie.rl.networks import Policy
 from coterie.training.action_scaling import action_scaling
+from coterie.training.checkpoint import kept_steps
 from coterie.training.evaluate import Scores, evaluator, reraise_env_error
 from coterie.training.loggers.table import read_table
 from coterie.training.play import StepKeys, play_episode, policy_player
+from coterie.training.recording import exports
 from coterie.training.run import Run
+from coterie.training.run_files import RunFiles
+from coterie.training.setup import set_up
 from coterie.training.sizes import reset_bytes
-from coterie.types import are_mixed, in_mixed_team
 
 
 def curve(
-    run: Run, column: str = "episode_return", label: str | None = None, training: bool = False
+    run: RunFiles, column: str = "episode_return", label: str | None = None, training: bool = False
 ) -> Curve:
     """One column of a run over all its seeds, from its evaluations (or its training table)."""
     return curves_of(run, {column: label or run.method}, training)[0]
 
 
-def curves_of(run: Run, labels: Mapping[str, str], training: bool = False) -> list[Curve]:
+def curves_of(run: RunFiles, labels: Mapping[str, str], training: bool = False) -> list[Curve]:
     """Curves of several columns, by their labels; tables are read once, however large the team."""
-    paths = [run.metrics(seed) if training else run.evaluations(seed) for seed in run.seeds]
-    for path in paths:
+    paths: list[Path] = []
+    for seed in run.seeds:
+        path = run.metrics(seed) if training else run.evaluations(seed)
+        paths.append(path)
         require(
             path.is_file(),
             f"{path} is missing: train the run, or `coterie resume {run.folder}`.",
@@ -63,7 +67,17 @@ def curves_of(run: Run, labels: Mapping[str, str], training: bool = False) -> li
     ]
 
 
-def by_bytes(run: Run, column: str = "episode_return", label: str | None = None) -> Curve:
+def agents_in(run: RunFiles, columns: Sequence[str]) -> dict[str, list[str]]:
+    """The agents that have a number of their own in the training table, for each of its columns."""
+    path = run.metrics(run.seeds[0])
+    table = read_table(path) if path.is_file() else {}
+    return {
+        name: [each.removeprefix(f"{name}/") for each in table if each.startswith(f"{name}/")]
+        for name in columns
+    }
+
+
+def by_bytes(run: RunFiles, column: str = "episode_return", label: str | None = None) -> Curve:
     """Curve of a column over the bytes that one agent has sent, a mean over agents and seeds.
 
     The curve of a run that sends nothing is one point, its end, at 0 bytes.
@@ -85,41 +99,23 @@ def _end(
 
 
 def trained_team(run: Run, seed: int) -> Policy:
-    """The policies of a trained team, stacked `[N, ...]`, read from its policy files."""
-    spaces = [spec.action for spec in run.played.specs]
-    policies = [_policy_of(run, seed, agent) for agent in range(len(spaces))]
-    if are_mixed(spaces):
-        pairs = zip(policies, spaces, strict=True)
-        policies = [policy.in_team(in_mixed_team(space)) for policy, space in pairs]
+    """The policies of a trained team, stacked `[N, ...]`, read from its policy files.
+
+    `RunError` unless every file is the agent's own, of this run, this seed and its last checkpoint.
+    """
+    step, policies = kept_steps(run, seed), []
+    for wanted, space, shape in exports(run, set_up(run), seed, step):
+        path = run.policy_file(seed, wanted.name)
+        require(
+            path.exists(),
+            f"{path} is missing: policies come with checkpoints; train on with "
+            f"`coterie resume {run.folder}`.",
+            RunError,
+        )
+        policy, about = read_policy(path, replace(wanted, step=step), shape.alone(space))
+        step = about.step  # without a checkpoint the first file says it
+        policies.append(policy.in_team(space))
     return stack(policies)
-
-
-def _policy_of(run: Run, seed: int, agent: int) -> Policy:
-    name, spec = run.played.names[agent], run.played.specs[agent]
-    path = run.policy_file(seed, name)
-    require(
-        path.is_file(),
-        f"{path} is missing: policies come with checkpoints; train on with "
-        f"`coterie resume {run.folder}`.",
-        RunError,
-    )
-    policy, about = read_policy(path)
-    wanted, found = (name, spec.size, spec.action), (about.name, *_sizes(about))
-    require(
-        found == wanted,
-        f"{path} is of {_sized(*found)}, not of {_sized(*wanted)}: "
-        "it was swapped, or run.json was changed.",
-        RunError,
-    )
-    return policy
-
-
-def _sizes(about: PolicyMetadata) -> tuple[int, Space]:
-    return about.observation, about.action
-
-
-def _sized(name: str, observation: int, action: Space) -> str:
-    return f"{name} with {observation} numbers to see and {action}"
 
 
 def score(run: Run, seed: int, episodes: int, key: int = 0) -> Scores:

@@ -20,8 +20,8 @@ shown: set[str] = set()
 
 
 def public_names() -> list[str]:
-    """The names that `coterie/__init__.py` exports."""
-    source = Path(__file__).parents[1] / "coterie" / "__init__.py"
+    """The names that `coterie/__init__.pyi` exports."""
+    source = Path(__file__).parents[1] / "coterie" / "__init__.pyi"
     imports = [
         node for node in ast.parse(source.read_text()).body if isinstance(node, ast.ImportFrom)
     ]

@@ -4,6 +4,8 @@ Everything here must happen before `jax` or `coterie` is imported, hence at impo
 """
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -21,6 +23,8 @@ os.environ.setdefault(
     "JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".cache" / "jax-tests")
 )
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+# What is trusted here is no business of who runs the tests.
+os.environ["XDG_STATE_HOME"] = f"{tempfile.gettempdir()}/coterie-state-{os.getpid()}"
 # JAX_NUMPY_RANK_PROMOTION stays as it is: bounds of shape [A] broadcast over batches on purpose.
 
 import contextlib
@@ -49,6 +53,10 @@ def checked_shapes(request):
     asked = request.node.get_closest_marker("shapes") is not None
     trusted = request.path.parent in WHOLE and not asked
     jaxtyping.config.update("jaxtyping_disable", trusted)
+
+
+def pytest_unconfigure():
+    shutil.rmtree(os.environ["XDG_STATE_HOME"], ignore_errors=True)
 
 
 def pytest_collection_finish():

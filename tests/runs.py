@@ -23,7 +23,7 @@ from coterie.catalogue import make_algorithm
 from coterie.cli import main
 from coterie.envs.game import AgentSpec, Box, Discrete, JaxEnv, Observation, Scene, Timestep
 from coterie.errors import require
-from coterie.internal.files import read_arrays
+from coterie.internal.reading import read_arrays
 from coterie.training.checkpoint import checkpoints
 from coterie.training.loggers.table import Csv
 from coterie.training.programs import Programs
@@ -191,8 +191,9 @@ def last_arrays(run: Run, seed: int = 0) -> dict[str, str]:
 
 
 def policies(run: Run, seed: int = 0) -> dict[str, bytes]:
-    """The policy files of a repetition."""
-    return {p.name: p.read_bytes() for p in (run.seed_folder(seed) / "policies").iterdir()}
+    """The numbers in the policy files of a repetition, without what is said of them."""
+    files = {p.name: p.read_bytes() for p in (run.seed_folder(seed) / "policies").iterdir()}
+    return {n: data[8 + int.from_bytes(data[:8], "little") :] for n, data in files.items()}
 
 
 def tables(run: Run, seed: int = 0) -> dict[str, list[list[str]]]:

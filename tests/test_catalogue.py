@@ -25,7 +25,8 @@ from coterie.graph import Star
 from coterie.internal.parts import Part
 from coterie.network import Communication, Delay, LinkDropout
 from coterie.rl.models import GRU, MLP
-from coterie.training.run import agent_file, file_name, new_run, open_run
+from coterie.training.run import new_run, open_run
+from coterie.training.run_files import agent_file, file_name
 from coterie.training.settings import Settings
 from tests.options import with_options
 from tests.runs import Pond

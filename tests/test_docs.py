@@ -23,12 +23,7 @@ UNFIT = re.compile(
 )
 
 
-def is_public(name: str) -> bool:
-    value = getattr(coterie, name)
-    return not name.startswith("_") and getattr(value, "__module__", "").startswith("coterie")
-
-
-PUBLIC = [name for name in vars(coterie) if is_public(name)]
+PUBLIC = list(coterie.__all__)
 
 
 def blocks(page: Path, language: str) -> list[str]:

@@ -17,15 +17,16 @@ import coterie
 from coterie.errors import RunError
 from coterie.internal.files import (
     from_arrays,
-    read_arrays,
-    read_json,
     sweep,
     to_arrays,
     write_arrays,
     write_folder,
     write_whole,
 )
+from coterie.internal.reading import read_arrays, read_json, seal
 from coterie.policies import load_policy
+from coterie.training.config import read_config
+from coterie.training.loggers.table import read_table
 from coterie.training.run import open_run
 
 TREE = {
@@ -198,3 +199,91 @@ def test_sweeping_takes_unfinished_things_only(tmp_path):
         "seed-0/part-c",
         "seed-0/part-c/file",
     ]
+
+
+def sparse(size, head=b""):
+    """A file of holes, which takes no room on the disk."""
+
+    def make(path):
+        with path.open("wb") as file:
+            file.write(head)
+            file.truncate(size)
+
+    return make
+
+
+def consistent(size):
+    """The head of a safetensors file of one array of `size` bytes."""
+    entry = {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}
+    return packed({"x": entry, "__metadata__": {}}, b"")
+
+
+ODD = {
+    "a pipe": (os.mkfifo, "not a regular file"),
+    "a device": (lambda path: path.symlink_to("/dev/zero"), "not a regular file"),
+    "a folder": (Path.mkdir, "not a regular file"),
+    "8 GB of nothing": (sparse(8 * 10**9), "its header would have 0 bytes of 8000000000"),
+    "10 TB of nothing": (sparse(10**13), "its header would have 0 bytes of 10000000000000"),
+    "10 TB that are told": (
+        sparse(len(consistent(10**13)) + 10**13, consistent(10**13)),
+        r"not one of ours \(no 'seal'\)",
+    ),
+    "a header of 8 GB": (
+        sparse(9 * 10**9, struct.pack("<Q", 8 * 10**9)),
+        "its header would have 8000000000 bytes of 9000000000",
+    ),
+    "longer than its header says": (
+        lambda path: path.write_bytes(written(path.with_name("y")).read_bytes() + b"more"),
+        "its header tells of 38 bytes of arrays, and it has 42",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ODD)
+def test_what_is_no_file_of_its_size_is_refused_unread(tmp_path, case):
+    make, sentence = ODD[case]
+    path = tmp_path / "x.safetensors"
+    make(path)
+    with pytest.raises(RunError, match=f"{path} is damaged.*{sentence}"):
+        read_arrays(path)
+    if case != "a folder":
+        with pytest.raises(RunError, match=f"{path} is damaged.*{sentence}"):
+            load_policy(path)
+
+
+def sealed(path, size):
+    """A file of holes with one huge array, its hashes and seal made anew."""
+    said = {"policy": "{}", "sha256": json.dumps({"x": "0"})}
+    entry = {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}
+    head = packed({"x": entry, "__metadata__": {**said, "seal": seal(said)}}, b"")
+    sparse(len(head) + size, head)(path)
+
+
+def test_arrays_are_compared_with_what_is_wanted_before_they_are_read(tmp_path):
+    path = tmp_path / "x.safetensors"
+    sealed(path, 10**13)
+    with pytest.raises(RunError, match="array x that does not belong there"):
+        read_arrays(path, lambda said: {})
+    with pytest.raises(RunError, match="not a policy file of this version"):
+        load_policy(path)
+
+
+TEXTS = {
+    "a pipe": (os.mkfifo, "not a regular file"),
+    "a device": (lambda path: path.symlink_to("/dev/zero"), "not a regular file"),
+    "10 TB": (sparse(10**13), "has 10000000000000 bytes, and such a file has at most"),
+}
+READERS = {
+    "run.json": lambda path: open_run(path.parent),
+    "config.toml": read_config,
+    "metrics.csv": read_table,
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("case", TEXTS)
+def test_texts_are_regular_files_of_a_bounded_size(tmp_path, case, name):
+    make, sentence = TEXTS[case]
+    make(tmp_path / name)
+    with pytest.raises(RunError, match=f"{name} .*{sentence}"):
+        READERS[name](tmp_path / name)

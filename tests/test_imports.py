@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1] / "coterie"
-GROUND = {"errors", "bounds", "types", "internal"}
+GROUND = {"errors", "bounds", "types", "spaces", "encoding", "internal"}
 LEARNING = GROUND | {"graph", "network", "rl", "algorithms", "centralized"}
 TRAINING = LEARNING | {"envs", "catalogue", "policies", "training"}
 SHOWING = TRAINING | {"report", "results", "api"}
@@ -15,16 +15,18 @@ SHOWING = TRAINING | {"report", "results", "api"}
 MAY_IMPORT = {
     "errors": set(),
     "bounds": {"errors"},
-    "types": set(),
+    "types": {"spaces"},
+    "spaces": set(),
+    "encoding": set(),
     "internal": {"errors", "bounds"},
     "graph": {"errors", "bounds", "internal"},
     "network": {"errors", "bounds", "types", "graph", "internal"},
     "rl": {"errors", "bounds", "types", "internal"},
     "algorithms": {"errors", "bounds", "types", "internal", "rl", "network"},
     "centralized": {"errors", "bounds", "types", "internal", "rl", "network", "algorithms"},
-    "envs": {"errors", "bounds", "types", "internal"},
+    "envs": {"errors", "bounds", "types", "spaces", "encoding", "internal"},
     "exact": {"errors", "envs"},
-    "policies": {"errors", "types", "internal", "rl"},
+    "policies": {"errors", "types", "spaces", "encoding", "internal", "rl"},
     "catalogue": {"errors", "internal", "algorithms", "centralized", "envs"},
     "training": TRAINING,
     "report": {"errors", "internal", "types", "envs", "graph"},
@@ -44,7 +46,7 @@ COLLECTIVES = {
 
 
 def part_of(path):
-    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+    return Path(path.relative_to(ROOT).parts[0]).stem
 
 
 def imports_of(tree):
@@ -72,7 +74,11 @@ def words_of(tree):
                 yield word
 
 
-MODULES = {str(p.relative_to(ROOT)): ast.parse(p.read_text()) for p in sorted(ROOT.rglob("*.py"))}
+MODULES = {
+    str(p.relative_to(ROOT)): ast.parse(p.read_text())
+    for p in sorted(ROOT.rglob("*.py*"))
+    if p.suffix in (".py", ".pyi")
+}
 
 
 @pytest.mark.parametrize("part", sorted({part_of(ROOT / name) for name in MODULES}))

@@ -15,7 +15,8 @@ from coterie.internal.files import write_whole
 from coterie.report.curve import Curve
 from coterie.report.table import summary_table, to_markdown
 from coterie.results import curve
-from coterie.training.run import Run, file_name, new_run
+from coterie.training.run import Run, new_run
+from coterie.training.run_files import file_name
 from coterie.training.settings import Settings
 
 

@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from coterie.cli.answers import QUIET, Answer
+from coterie.cli.answers import QUIET, Answer, agrees, report
 from coterie.cli.completion import completion_verb
 from coterie.cli.reports import REPORTS
 from coterie.cli.training import TRAINING
 from coterie.errors import CoterieError, CoterieWarning, brief, require, unknown
+from coterie.internal.trust import decide_by
 
 USAGE = """\
 usage: coterie VERB ...
@@ -53,20 +54,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not given:
         print(USAGE)
         sys.exit(2)
-    sys.path.insert(0, "")  # `module:Class` is looked for here, too
     try:
         if given[0] in ("-h", "--help", "--version"):
             _about(*given)
-        else:
+            return
+        with decide_by(agrees):
             _run(given[0], given[1:])
     except CoterieError as error:
-        print(f"coterie: {_sentence(error)}", file=sys.stderr)
+        report(f"coterie: {_sentence(error)}")
         sys.exit(2)
     except BrokenPipeError:  # whoever read has heard enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         place = f"{brief(str(error.filename), 400)}: " if error.filename else ""
-        print(f"coterie: {place}{error.strerror or error}.", file=sys.stderr)
+        report(f"coterie: {place}{error.strerror or error}.")
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -129,6 +130,6 @@ def _advised(usual: Callable[..., None]) -> Callable[..., None]:
         if not issubclass(category, CoterieWarning):
             usual(message, category, *where)
         elif not QUIET.get():
-            print(f"coterie: warning: {message}", file=sys.stderr)
+            report(f"coterie: warning: {message}")
 
     return show

@@ -3,15 +3,20 @@
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from rich.console import Console
+from rich.console import Console, ConsoleOptions
+from rich.segment import Segment
 
-from coterie.internal.terminal import stderr_console
+from coterie.errors import printable
+from coterie.internal.terminal import Lasting, stderr_console
+from coterie.internal.trust import trust_code
 
 QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
 """Whether nothing but errors is said on standard error."""
@@ -37,9 +42,38 @@ class Answer:
             return
         for line in self.lines:
             if isinstance(line, str):
-                print(line)
+                print(printable(line))
             else:
-                Console().print(line)
+                Console().print(Printable(line))
+
+
+@dataclass(frozen=True)
+class Printable:
+    """A table, or the like, whose text is safe to print."""
+
+    shown: Any
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        for part in console.render(self.shown, options):
+            yield part if part.control else Segment(printable(part.text), part.style)
+
+
+def report(sentence: str, end: str = "\n") -> None:
+    """Print a sentence on standard error."""
+    print(printable(sentence), file=Lasting(), end=end, flush=True)
+
+
+def agrees(sentence: str) -> bool:
+    """Ask at a terminal whether code may be run; `False` where nobody can answer."""
+    if sys.stdin is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    report(f"coterie: {sentence} Run it? [y/N] ", end="")
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def trusting(given: bool) -> AbstractContextManager[None]:
+    """A context in which code that files name is trusted, if `--trust` was given."""
+    return trust_code() if given else nullcontext()
 
 
 def console() -> Console:

@@ -28,7 +28,7 @@ from coterie.cli.words import (
 )
 from coterie.errors import ConfigError, require
 from coterie.internal.parse_spec import name_of
-from coterie.internal.parts import Part, kind_of
+from coterie.internal.parts import Part, kind_of, option_fields
 from coterie.network import Communication
 
 Words = Mapping[str, Given]
@@ -161,7 +161,7 @@ def node_of(
     kind, present = (value, None) if isinstance(value, type) else (type(value), value)
     options: list[Option] = []
     parts: dict[str, Node] = {}
-    for one in dataclasses.fields(kind):
+    for one in option_fields(kind):
         if not one.init:
             continue
         default = default_of(one) if present is None else getattr(present, one.name)

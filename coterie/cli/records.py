@@ -18,6 +18,14 @@ class Options:
 
 
 @dataclass(frozen=True)
+class Trust(Options):
+    """Trust in a run folder."""
+
+    trust: bool = False
+    """Run the code that its files name (module:Class, factories); read it first."""
+
+
+@dataclass(frozen=True)
 class Output(Options):
     """Output of a run: its folder and its loggers."""
 
@@ -41,6 +49,8 @@ class Source(Training):
 
     config: Path | None = None
     """The file of `coterie config` that has the algorithm, the environment and their options."""
+    trust: bool = False
+    """Run the code that the file names (module:Class, factories); read it first."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +72,12 @@ class Nothing(Options):
 
 
 @dataclass(frozen=True)
-class Evaluate(Options):
+class Resume(Trust):
+    """Continue a run."""
+
+
+@dataclass(frozen=True)
+class Evaluate(Trust):
     """Play environments with a trained team."""
 
     episodes: Annotated[int, AtLeast(1)] = 256
@@ -104,10 +119,12 @@ class Plot(Drawn):
 
 
 @dataclass(frozen=True)
-class Watch(Options):
+class Watch(Trust):
     """Draw a trained team at play."""
 
     seed: Annotated[int | None, AtLeast(0)] = None
     """Seed of the repetition; the first by default."""
     episodes: Annotated[int, AtLeast(1), AtMost(FILMED)] = 3
     """Number of episodes."""
+    out: Path | None = None
+    """The moving picture, a .gif, with a still beside it. By default in the run's folder."""

@@ -9,7 +9,7 @@ import numpy as np
 from coterie.api import check_env, evaluate, plot_run, plot_runs, watch
 from coterie.catalogue import make_env
 from coterie.claims.catalogue import claim, figure_of
-from coterie.cli.answers import Answer, console
+from coterie.cli.answers import Answer, console, trusting
 from coterie.cli.options import node_of
 from coterie.cli.parse import parse, parse_only
 from coterie.cli.records import Claims, Evaluate, Graphs, Nothing, Plot, Watch
@@ -24,6 +24,7 @@ from coterie.report.facts import facts_table, graph_facts
 from coterie.report.table import summary_table, to_rich
 from coterie.training.evaluate import Scores
 from coterie.training.run import open_run
+from coterie.training.run_files import read_summary
 
 
 def evaluate_verb(arguments: list[str]) -> Answer:
@@ -31,11 +32,12 @@ def evaluate_verb(arguments: list[str]) -> Answer:
     (folder,), options = split(arguments, "evaluate RUN", 1)
     chosen = parse_only("evaluate RUN", Evaluate, options)
     prepare(1)
-    agents = None
     data: dict[str, Any] = {"folder": folder, "episodes": chosen.episodes, "key": chosen.key}
     data["seeds"], lines = {}, []
-    for seed, scores in evaluate(folder, chosen.episodes, chosen.key).items():
-        agents = agents or open_run(folder).played.names
+    with trusting(chosen.trust):
+        agents = open_run(folder).played.names
+        scored = evaluate(folder, chosen.episodes, chosen.key)
+    for seed, scores in scored.items():
         data["seeds"][seed] = _scores(scores, agents)
         lines.append(_sentence(seed, scores, chosen.episodes))
     return Answer(data, lines)
@@ -64,7 +66,7 @@ def plot_verb(arguments: list[str]) -> Answer:
     """Draw learning curves."""
     folders, options = split(arguments, "plot RUN...", 1, more=True)
     chosen = parse_only("plot RUN...", Plot, options)
-    runs = [open_run(folder) for folder in folders]
+    runs = [read_summary(folder) for folder in folders]
     if len(runs) == 1 and chosen == Plot():
         files = plot_run(runs[0])
         return Answer({"files": files}, [str(file) for file in files])
@@ -81,7 +83,8 @@ def watch_verb(arguments: list[str]) -> Answer:
     (folder,), options = split(arguments, "watch RUN", 1)
     chosen = parse_only("watch RUN", Watch, options)
     prepare(1)
-    files = watch(folder, chosen.seed, chosen.episodes)
+    with trusting(chosen.trust):
+        files = watch(folder, chosen.seed, chosen.episodes, chosen.out)
     return Answer({"files": files}, [str(file) for file in files])
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from coterie.api import compare, resume, train
 from coterie.catalogue import make_algorithm, make_env
-from coterie.cli.answers import Answer, console
+from coterie.cli.answers import Answer, console, trusting
 from coterie.cli.options import Node, node_of
 from coterie.cli.parse import parse, parse_only
-from coterie.cli.records import Comparison, Nothing, Output, Source, Training
+from coterie.cli.records import Comparison, Output, Resume, Source, Training
 from coterie.cli.words import Given, Misspelled, scan, split
 from coterie.errors import require
 from coterie.internal.jax_config import prepare
@@ -19,7 +19,8 @@ from coterie.internal.signals import exit_code
 from coterie.report.table import summary_table, to_rich
 from coterie.results import curve
 from coterie.training.config import Config, read_config
-from coterie.training.run import Run, file_name, open_run
+from coterie.training.run import Run
+from coterie.training.run_files import file_name, read_summary
 from coterie.training.settings import Settings
 
 
@@ -91,9 +92,10 @@ def compare_verb(arguments: list[str]) -> Answer:
 def resume_verb(arguments: list[str]) -> Answer:
     """Continue a run."""
     (folder,), options = split(arguments, "resume RUN", 1)
-    parse_only("resume RUN", Nothing, options)
-    prepare(open_run(folder).settings.seeds)
-    return _trained(resume(folder, console()))
+    chosen = parse_only("resume RUN", Resume, options)
+    prepare(len(read_summary(folder).seeds))
+    with trusting(chosen.trust):
+        return _trained(resume(folder, console()))
 
 
 def _config(verb: str, arguments: list[str]) -> Config:
@@ -128,7 +130,8 @@ def _from_file(names: list[str], given: Mapping[str, Given]) -> Config:
     """The configuration in a file, which the names on the command line may only repeat."""
     words = given["config"].words
     require(len(words) == 1, "--config must be one file", Misspelled)
-    told = read_config(words[0])
+    with trusting("trust" in given and not given["trust"].words):
+        told = read_config(words[0])
     both = [told.method, told.env_name]
     require(
         not names or names == both,

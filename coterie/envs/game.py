@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
 from coterie.bounds import require_bounds
+from coterie.encoding import ActionEncoding, Encoding
 from coterie.envs.checks import traced
 from coterie.envs.checks.checks import Checks
 from coterie.envs.timestep import PureEnv
@@ -128,6 +129,12 @@ class Env(abc.ABC):
     @abc.abstractmethod
     def vectorize(self, copies: int) -> VectorEnv:
         """`copies` of this environment, stepped together."""
+
+    @property
+    def encodings(self) -> tuple[tuple[Encoding, ActionEncoding], ...] | None:
+        """The encodings of each agent's own observations and actions, where the environment shows
+        and takes something else than the numbers of `specs`; policy files remember them."""
+        return None
 
     def for_seed(self, seed: int) -> "Env":
         """The environment that the repetition with this seed plays: this one, unless it is drawn

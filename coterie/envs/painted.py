@@ -8,10 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
+from coterie.encoding import MASK
 from coterie.envs.game import SingleEnv, Timestep
 from coterie.envs.host.episode import Copy
 from coterie.envs.host.factory import RAISED, close, describe
-from coterie.envs.host.layout import MASK, Layout, record
+from coterie.envs.host.layout import Layout, record
 from coterie.errors import EnvError, require
 from coterie.types import Observation
 
@@ -59,8 +60,7 @@ class PaintedEpisode(SingleEnv):
         return view.observation.reshape(1, -1)
 
     def agent_keys(self, number: int, agents: int) -> Iterator[Key[Array, " N"]]:
-        """Each agent's own stream: agent `i` draws as its policy file does when it is loaded with
-        the seed `number + i`."""
+        """Each agent's own stream."""
         keys = jnp.stack([jax.random.key(number + agent) for agent in range(agents)])
         while True:
             keys, now = jnp.moveaxis(jax.vmap(jax.random.split)(keys), 1, 0)

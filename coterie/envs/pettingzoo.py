@@ -8,7 +8,7 @@ are.
 
 import functools
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import jax
@@ -18,17 +18,21 @@ from jax.experimental import io_callback
 from jaxtyping import Array, Float, Key, PyTree, UInt32
 
 from coterie.bounds import AtLeast, AtMost, Between
+from coterie.encoding import MASK, ActionEncoding, Encoding, Numbers
 from coterie.envs.checks import host
 from coterie.envs.checks.checks import Checks
 from coterie.envs.game import Env, SingleEnv, Timestep, VectorEnv
-from coterie.envs.host.factory import PETTINGZOO, RAISED, Options, arguments, build, close, describe
-from coterie.envs.host.layout import MASK, Layout, measure, record
+from coterie.envs.host.factory import RAISED, Options, arguments, build, close, describe
+from coterie.envs.host.layout import Layout, measure, record
 from coterie.envs.host.sessions import ANSWERS, Sessions, count_workers, shapes
 from coterie.envs.host.workers import Workers
 from coterie.envs.painted import PaintedEpisode
 from coterie.errors import EnvError, require
+from coterie.internal.imports import PETTINGZOO
 from coterie.internal.memory import require_room
-from coterie.types import AgentSpec, Box, Discrete, Observation
+from coterie.internal.parts import IN_NAME
+from coterie.internal.trust import require_trusted
+from coterie.types import AgentSpec, Box, Discrete, Observation, Space
 
 WORKERS = 1_024
 """Most worker processes of a run."""
@@ -46,7 +50,7 @@ class PettingZooEnv(Env):
               `"my.module.function"`.
     """
 
-    factory: str
+    factory: str = field(metadata=IN_NAME)
     """Factory of the environment."""
     env_kwargs: tuple[str, ...] = ()
     """Arguments of the factory: N=3 max_cycles=25; Python's plain values, or else text."""
@@ -59,6 +63,7 @@ class PettingZooEnv(Env):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        require_trusted(self.catalogue_name(), self.factory.partition(":")[0])
         names = [name for name, _ in self.arguments]
         for name in names:
             require(
@@ -80,14 +85,16 @@ class PettingZooEnv(Env):
     @property
     def specs(self) -> tuple[AgentSpec, ...]:
         layout = self.layout
-        sizes = zip(layout.actions, layout.bounds, strict=True)
-        actions = [Box(size, low, high) if low else Discrete(size) for size, (low, high) in sizes]
-        pairs = zip(layout.observations, actions, strict=True)
+        pairs = zip(layout.observations, map(space_of, layout.acted), strict=True)
         return tuple(AgentSpec(layout.image or size, action) for size, action in pairs)
 
     @property
+    def encodings(self) -> tuple[tuple[Encoding, ActionEncoding], ...]:
+        return tuple(zip(self.layout.seen, self.layout.acted, strict=True))
+
+    @property
     def names(self) -> tuple[str, ...]:
-        return tuple(str(agent) for agent in self.layout.agents)
+        return self.layout.agents
 
     @property
     def layout(self) -> Layout:
@@ -122,6 +129,13 @@ class PettingZooEnv(Env):
     def render_env(self) -> Any:
         """A fresh `ParallelEnv` whose `render()` gives a picture `[H, W, 3]`."""
         return build(self.factory, self.arguments, render_mode="rgb_array")
+
+
+def space_of(coding: ActionEncoding) -> Space:
+    """Space of an agent's actions, as learners know them."""
+    if isinstance(coding, Numbers):
+        return Box(coding.size, coding.low, coding.high)
+    return Discrete(coding.actions)
 
 
 @functools.lru_cache(maxsize=64)

@@ -1,10 +1,9 @@
-"""Files that are written whole or not at all, and arrays in them that are checked when read."""
+"""Files that are written whole or not at all, and trees of arrays in them."""
 
-import hashlib
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,30 +13,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
-from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 
-from coterie.errors import RunError, require
-
-Arrays = dict[str, np.ndarray]
+from coterie.internal.reading import Arrays, Kind, digest, require_kinds, seal
 
 PART = ".part-"
 """How the names of unfinished files and folders begin."""
-
-REMEDY = "restore it from a copy, or delete its checkpoint to go on from the one before"
 
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """A place to write to, which becomes `path` when the block ends well and vanishes otherwise."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=PART, suffix=path.suffix)
-    part = Path(name)
+    part = _unfinished(path)
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)  # as the umask allows
     try:
         with _named(path):
             yield part
             os.fsync(handle)
-            os.chmod(part, 0o644)
             os.replace(part, path)
             _sync(path.parent)
     finally:
@@ -65,12 +58,12 @@ def write_whole(path: Path, content: bytes | str) -> None:
 def write_folder(path: Path, fill: Callable[[Path], None]) -> None:
     """Fill a folder so that a reader finds all of its files or no folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(dir=path.parent, prefix=PART))
+    part = _unfinished(path)
+    part.mkdir()
     old = part.with_name(f"{part.name}-old")
     try:
         with _named(path):
             fill(part)
-            os.chmod(part, 0o755)
             _sync(part)
             if path.exists():
                 os.replace(path, old)
@@ -81,6 +74,11 @@ def write_folder(path: Path, fill: Callable[[Path], None]) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
+def _unfinished(path: Path) -> Path:
+    """A name for what becomes `path`, beside it; nobody else has it."""
+    return path.with_name(f"{PART}{secrets.token_hex(8)}{path.suffix}")
+
+
 def sweep(folder: Path) -> None:
     """Remove what a process left unfinished in `folder` when it was killed."""
     for part in list(folder.rglob(f"{PART}*")):
@@ -88,16 +86,6 @@ def sweep(folder: Path) -> None:
             shutil.rmtree(part, ignore_errors=True)
         else:
             part.unlink(missing_ok=True)
-
-
-def read_json(path: Path) -> Any:
-    """The content of a JSON file, or a `RunError` that names it."""
-    try:
-        return json.loads(path.read_text())
-    except FileNotFoundError:
-        raise RunError(f"{path} is missing: the folder is not a run, or half written.") from None
-    except (ValueError, OSError, RecursionError) as error:
-        raise RunError(f"{path} is damaged: {error}; restore it from a copy.") from None
 
 
 def to_arrays(tree: PyTree) -> Arrays:
@@ -110,18 +98,22 @@ def to_arrays(tree: PyTree) -> Arrays:
     return {jax.tree_util.keystr(path): np.asarray(_plain(leaf)) for path, leaf in leaves}
 
 
+def kinds_of(like: PyTree) -> dict[str, Kind]:
+    """The kinds of a tree's arrays, as `to_arrays` would give them.
+
+    >>> str(kinds_of({"w": jnp.ones(2)})["['w']"])
+    'float32[2]'
+    """
+    leaves, _ = jax.tree_util.tree_flatten_with_path(jax.eval_shape(_plain_tree, like))
+    return {jax.tree_util.keystr(path): Kind.of(leaf) for path, leaf in leaves}
+
+
 def from_arrays(arrays: Arrays, like: PyTree, where: str) -> PyTree:
     """The tree shaped `like` with these leaves; `where` names their origin in errors."""
+    require_kinds(where, {name: Kind.of(array) for name, array in arrays.items()}, kinds_of(like))
     leaves, structure = jax.tree_util.tree_flatten_with_path(like)
-    restored = []
-    for path, leaf in leaves:
-        name = jax.tree_util.keystr(path)
-        if name not in arrays:
-            raise RunError(
-                f"{where} has no array {name}: it is of another algorithm or environment."
-            )
-        restored.append(_revive(arrays[name], leaf, f"{where}, array {name}"))
-    return jax.tree_util.tree_unflatten(structure, restored)
+    named = ((arrays[jax.tree_util.keystr(path)], leaf) for path, leaf in leaves)
+    return jax.tree_util.tree_unflatten(structure, [_revive(*pair) for pair in named])
 
 
 def write_arrays(path: Path, arrays: Arrays, metadata: dict[str, str]) -> None:
@@ -129,29 +121,8 @@ def write_arrays(path: Path, arrays: Arrays, metadata: dict[str, str]) -> None:
     hashes = {name: digest(array) for name, array in arrays.items()}
     contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     header = metadata | {"sha256": json.dumps(hashes)}
-    data = safetensors.save(contiguous, header | {"seal": _seal(header)})
+    data = safetensors.save(contiguous, header | {"seal": seal(header)})
     write_whole(path, _in_order(data))
-
-
-def read_arrays(path: Path) -> tuple[Arrays, dict[str, str]]:
-    """Read arrays and check their hashes; a `RunError` names a damaged file and array."""
-    try:
-        data = path.read_bytes()
-        arrays = safetensors.load(data)
-        length = int.from_bytes(data[:8], "little")
-        metadata = json.loads(data[8 : 8 + length])["__metadata__"]
-        sealed = metadata.pop("seal") == _seal(metadata)
-        hashes = dict(json.loads(metadata.pop("sha256")))
-    except FileNotFoundError:
-        raise RunError(f"{path} is missing: the folder is half written or not a run.") from None
-    except (SafetensorError, KeyError, TypeError, ValueError, OSError, RecursionError) as error:
-        why = f"no {error}" if isinstance(error, KeyError) else str(error)
-        raise RunError(f"{path} is damaged, or not one of ours ({why}): {REMEDY}.") from None
-    require(sealed, f"{path} is damaged in its header: {REMEDY}.", RunError)
-    for name in sorted(arrays.keys() | hashes.keys()):
-        if name not in arrays or digest(arrays[name]) != hashes.get(name):
-            raise RunError(f"{path} is damaged in array {name}: {REMEDY}.")
-    return arrays, metadata
 
 
 def _in_order(data: bytes) -> bytes:
@@ -160,12 +131,6 @@ def _in_order(data: bytes) -> bytes:
     header = json.dumps(json.loads(data[8 : 8 + length]), sort_keys=True).encode()
     header += b" " * (-len(header) % 8)
     return len(header).to_bytes(8, "little") + header + data[8 + length :]
-
-
-def _seal(header: dict[str, str]) -> str:
-    """SHA-256 of everything in a header but its seal."""
-    said = json.dumps({name: header[name] for name in header if name != "seal"}, sort_keys=True)
-    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def _sync(folder: Path) -> None:
@@ -180,12 +145,6 @@ def _sync(folder: Path) -> None:
         os.close(handle)
 
 
-def digest(array: np.ndarray) -> str:
-    """SHA-256 of an array's type, shape and numbers."""
-    kind = f"{array.dtype.str}{array.shape}".encode()
-    return hashlib.sha256(kind + np.ascontiguousarray(array).tobytes()).hexdigest()
-
-
 def _plain(leaf: Any) -> Any:
     return jax.random.key_data(leaf) if _is_key(leaf) else leaf
 
@@ -194,12 +153,10 @@ def _is_key(leaf: Any) -> bool:
     return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
-def _revive(array: np.ndarray, like: Any, where: str) -> Array:
-    wanted = jax.eval_shape(_plain, like)
-    if array.shape != wanted.shape or array.dtype != wanted.dtype:
-        raise RunError(
-            f"{where} is {array.dtype}{list(array.shape)} where "
-            f"{wanted.dtype}{list(wanted.shape)} is expected: it is of another configuration."
-        )
+def _plain_tree(tree: PyTree) -> PyTree:
+    return jax.tree.map(_plain, tree)
+
+
+def _revive(array: np.ndarray, like: Any) -> Array:
     restored = jnp.asarray(array)
     return jax.random.wrap_key_data(restored) if _is_key(like) else restored

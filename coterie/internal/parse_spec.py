@@ -1,7 +1,6 @@
 """Values that people spell in a word: `ring`, `loss:0.3`, `loss:share=0.3,burst=200`."""
 
 import dataclasses
-import importlib
 import inspect
 import sysconfig
 import traceback
@@ -11,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from coterie.errors import ConfigError, CoterieError, brief, require, unknown
+from coterie.internal.imports import load
+from coterie.internal.trust import require_trusted
 
 READ = "read"
 """The key of a field's metadata under which it may say how its words are read."""
@@ -144,8 +145,9 @@ def _require_complete(path: str, kind: type) -> None:
 def fetched(path: str) -> Any:
     """Import the object at a path `module:name`."""
     module, _, name = path.partition(":")
+    require_trusted(path, module)
     try:
-        return getattr(importlib.import_module(module), name)
+        return getattr(load(module), name)
     except (ImportError, AttributeError) as error:
         raise ConfigError(
             f"cannot import {path!r} ({error}): check the path and PYTHONPATH."

@@ -15,6 +15,9 @@ from coterie.errors import require
 from coterie.errors import unknown as unknown_name
 from coterie.internal.parse_spec import OWN, imported, name_of
 
+IN_NAME = {"in_name": True}
+"""Metadata of a field that is a part of its value's name, and no option."""
+
 Codec = tuple[type, Callable[[Any], dict[str, Any]], Callable[[Mapping[str, Any]], Any]]
 """A class that is no part and can be written down all the same: how it is told, and read."""
 
@@ -46,6 +49,11 @@ class Part:
 
     def __post_init__(self) -> None:
         require_bounds(self)
+
+
+def option_fields(value: Any) -> list[dataclasses.Field[Any]]:
+    """The fields of a dataclass that are its options."""
+    return [field for field in dataclasses.fields(value) if "in_name" not in field.metadata]
 
 
 def describe(value: Any, *codecs: Codec) -> Any:

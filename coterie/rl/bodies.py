@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from coterie.rl.layers import ACTIVATIONS, Convolution, Dense, LayerNorm, gated
+from coterie.rl import forward
+from coterie.rl.layers import JAX, Convolution, Dense, LayerNorm
 
 SMALL = 2**13
 """Numbers in a step of a sequence, of an agent, up to which it costs less than a loop's turn."""
@@ -77,20 +78,7 @@ class Layers(Body):
     def step(
         self, x: Float[Array, "*batch I"], memory: RecurrentState
     ) -> tuple[Float[Array, "*batch H"], RecurrentState]:
-        active = ACTIVATIONS[self.activation]
-        if self.convolutions:
-            x = self._convolved(x)
-        for place, layer in enumerate(self.layers):
-            x = layer(x)
-            x = active(self.norms[place](x) if self.norms else x)
-        return x, memory
-
-    def _convolved(self, x: Float[Array, "*batch I"]) -> Float[Array, "*batch J"]:
-        """The convolutions' features of flat images, flat again."""
-        active, images = ACTIVATIONS[self.activation], x.reshape(-1, *self.image)
-        for layer in self.convolutions:
-            images = active(layer(images))
-        return images.reshape(*x.shape[:-1], -1)
+        return forward.layers(self, x, JAX), memory
 
 
 class Gated(Body):
@@ -113,7 +101,7 @@ class Gated(Body):
     def step(
         self, x: Float[Array, "*batch I"], memory: RecurrentState
     ) -> tuple[Float[Array, "*batch H"], RecurrentState]:
-        hidden = gated(self.cell, self.inner.step(x, ())[0], jnp.asarray(memory))
+        hidden = forward.gated(self.cell, self.inner.step(x, ())[0], jnp.asarray(memory), JAX)
         return hidden, hidden
 
     def sequence(
@@ -139,7 +127,7 @@ class Gated(Body):
 
         def advance(hidden: Array, step: tuple[Array, Array]) -> tuple[Array, Array]:
             inputs, over_t = step
-            hidden = gated(self.cell, inputs, hidden)
+            hidden = forward.gated(self.cell, inputs, hidden, JAX)
             return jnp.where(over_t[..., None], 0.0, hidden), hidden
 
         # A small step takes no longer than the loop round it: several at a time. Of a large one XLA

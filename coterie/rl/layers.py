@@ -1,4 +1,4 @@
-"""Layers of networks: dense ones, convolutions of grids, normalization, a gated recurrent unit."""
+"""Layers of networks: dense ones, convolutions of grids, normalization."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
+from coterie.rl import forward
+
 Activation = Literal["tanh", "relu", "selu", "leaky_relu"]
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "tanh": jnp.tanh,
@@ -15,6 +17,24 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "selu": jax.nn.selu,
     "leaky_relu": jax.nn.leaky_relu,
 }
+
+
+def _convolve(images: Array, weight: Array) -> Array:
+    layout = ("NHWC", "HWIO", "NHWC")
+    return jax.lax.conv_general_dilated(images, weight, (1, 1), "SAME", dimension_numbers=layout)
+
+
+JAX = forward.Ops(
+    ACTIVATIONS,
+    sigmoid=jax.nn.sigmoid,
+    tanh=jnp.tanh,
+    rsqrt=jax.lax.rsqrt,
+    mean=lambda x: jnp.mean(x, axis=-1, keepdims=True),
+    thirds=lambda x: jnp.split(x, 3, axis=-1),
+    one_hot=jax.nn.one_hot,
+    convolve=_convolve,
+)
+"""The functions of JAX that the formulas of networks are written in."""
 
 
 class Dense(eqx.Module):
@@ -36,12 +56,7 @@ class Dense(eqx.Module):
         return Dense(weight, jnp.zeros(outputs), numbered)
 
     def __call__(self, x: Float[Array, "*batch _"]) -> Float[Array, "*batch O"]:
-        if self.numbered:
-            # A product is as fast as a look-up here, and its gradient has one order of summation.
-            x = jax.nn.one_hot(x[..., 0].astype(int), len(self.weight))
-        # On one axis of samples, for with two the gradient's product copies them, transposed.
-        rows = x.reshape(-1, x.shape[-1]) if x.ndim > 2 else x
-        return (rows @ self.weight).reshape(*x.shape[:-1], len(self.bias)) + self.bias
+        return forward.dense(self, x, JAX)
 
 
 class Convolution(eqx.Module):
@@ -57,11 +72,7 @@ class Convolution(eqx.Module):
         return Convolution(dense.weight.reshape(kernel, kernel, inputs, outputs), dense.bias)
 
     def __call__(self, x: Float[Array, "B H W I"]) -> Float[Array, "B H W O"]:
-        layout = ("NHWC", "HWIO", "NHWC")
-        done = jax.lax.conv_general_dilated(
-            x, self.weight, (1, 1), "SAME", dimension_numbers=layout
-        )
-        return done + self.bias
+        return forward.convolution(self, x, JAX)
 
 
 class LayerNorm(eqx.Module):
@@ -76,20 +87,4 @@ class LayerNorm(eqx.Module):
         return LayerNorm(jnp.ones(width), jnp.zeros(width))
 
     def __call__(self, x: Float[Array, "*batch H"]) -> Float[Array, "*batch H"]:
-        middle = x - jnp.mean(x, axis=-1, keepdims=True)
-        square = jnp.mean(middle**2, axis=-1, keepdims=True)
-        return middle * jax.lax.rsqrt(square + 1e-5) * self.scale + self.shift
-
-
-def gated(
-    cell: eqx.nn.GRUCell, x: Float[Array, "*batch I"], hidden: Float[Array, "*batch H"]
-) -> Float[Array, "*batch H"]:
-    """A gated unit's next state: the cell's own formula, with samples first in all products.
-
-    Mapped over samples the cell puts them last, and every gate has to be transposed.
-    """
-    told = jnp.split(x @ cell.weight_ih.T + jnp.asarray(cell.bias), 3, axis=-1)
-    kept = jnp.split(hidden @ cell.weight_hh.T, 3, axis=-1)
-    reset, update = jax.nn.sigmoid(told[0] + kept[0]), jax.nn.sigmoid(told[1] + kept[1])
-    new = jnp.tanh(told[2] + reset * (kept[2] + jnp.asarray(cell.bias_n)))
-    return new + update * (hidden - new)
+        return forward.layer_norm(self, x, JAX)

@@ -1,13 +1,13 @@
 """Networks of one agent: policies and critics, each a body and a head."""
 
 import dataclasses
-import math
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, PyTree
 
+from coterie.rl import forward
 from coterie.rl.bodies import Body, RecurrentState
 from coterie.rl.distributions import (
     Categorical,
@@ -17,7 +17,7 @@ from coterie.rl.distributions import (
     TanhNormal,
 )
 from coterie.rl.hybrid import Hybrid
-from coterie.rl.layers import ACTIVATIONS, Dense
+from coterie.rl.layers import ACTIVATIONS, JAX, Dense
 from coterie.rl.models import MLP, Inputs, Model
 from coterie.types import Mixed, Observation, Space
 
@@ -59,8 +59,10 @@ class Policy(eqx.Module):
         head = model.head(keys[1], inputs, body, space.size, gain)
         return Policy(body, head, log_std, model, several=space.each)
 
-    def in_team(self, space: Mixed) -> "Policy":
+    def in_team(self, space: Space) -> "Policy":
         """Form of a policy that agents of both kinds share; `alone` is the way back."""
+        if not isinstance(space, Mixed):
+            return self
         log_std = jnp.zeros(space.size) if self.log_std is None else self.log_std
         return dataclasses.replace(
             self, log_std=log_std, numbered=jnp.float32(1.0 if space.numbered else 0.0)
@@ -119,20 +121,31 @@ class Policy(eqx.Module):
 
     def choices(self, features: Float[Array, "*batch H"], view: Observation) -> Distribution:
         """The distribution over actions, given the body's features of `view`."""
-        output = self.head(features)
+        output, log_std = self.outputs(features)
         if self.several:
             return MultiCategorical.of(output, self.several, view.action_mask)
-        if self.log_std is None:
+        if log_std is None:
             return Categorical.of(output, view.action_mask)
+        gaussian = Gaussian(output, log_std, view.action_mask)
         if isinstance(self.log_std, Dense):
-            low, high = map(math.log, self.deviations or (1.0, 1.0))
-            share = 0.5 * (1.0 + jnp.tanh(self.log_std(features)))
-            return TanhNormal(Gaussian(output, low + (high - low) * share, view.action_mask))
-        gaussian = Gaussian(output, jnp.broadcast_to(self.log_std, output.shape), view.action_mask)
+            return TanhNormal(gaussian)
         if self.numbered is None:
             return gaussian
         numbered = jnp.broadcast_to(self.numbered > 0.5, output.shape[:-1])
         return Hybrid(numbered, Categorical.of(output, view.action_mask), gaussian)
+
+    def outputs(
+        self, features: Float[Array, "*batch H"]
+    ) -> tuple[Float[Array, "*batch A"], Float[Array, "*batch A"] | None]:
+        """The numbers that say how actions are distributed, given the body's features: the logits
+        of discrete ones and `None`, or means and the logarithms of deviations."""
+        output = self.head(features)
+        if self.log_std is None:
+            return output, None
+        if isinstance(self.log_std, Dense):
+            bounds = self.deviations or (1.0, 1.0)
+            return output, forward.log_deviation(self.log_std, features, bounds, JAX)
+        return output, jnp.broadcast_to(self.log_std, output.shape)
 
 
 class Critic(eqx.Module):

@@ -2,21 +2,23 @@
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 from jaxtyping import PyTree
 
-from coterie.errors import RunError
+from coterie.errors import RunError, require
 from coterie.internal.files import (
-    REMEDY,
     from_arrays,
-    read_arrays,
+    kinds_of,
     to_arrays,
     write_arrays,
     write_folder,
 )
+from coterie.internal.reading import REMEDY, Arrays, Kind, Metadata, read_arrays, require_finite
+from coterie.internal.typed import legible
 from coterie.training.run import Run
 from coterie.training.state import TrainState
 
@@ -69,7 +71,12 @@ def kept_steps(run: Run, seed: int) -> int:
     found = checkpoints(run.checkpoints(seed)) if run.saved else []
     if not found:
         return -1
-    return (int(found[-1].name) - 1) * run.algorithm.rollout_length * run.settings.num_envs
+    return steps_before(run, int(found[-1].name))
+
+
+def steps_before(run: Run, iteration: int) -> int:
+    """The environment steps before an iteration of a run; the first has the number 1."""
+    return (iteration - 1) * run.algorithm.rollout_length * run.settings.num_envs
 
 
 def load_checkpoint(path: Path, like: TrainState, owner: Owner) -> tuple[TrainState, Progress]:
@@ -80,22 +87,43 @@ def load_checkpoint(path: Path, like: TrainState, owner: Owner) -> tuple[TrainSt
     Raises `RunError` naming the file and the array that is missing, damaged or somebody else's.
     """
 
-    def read(name: str, who: str, like: PyTree) -> tuple[PyTree, dict[str, str]]:
-        arrays, said = read_arrays(path / name)
-        wanted = _of(owner, int(path.name), who)
-        if said.get("of") != wanted:
-            raise RunError(
-                f"{path / name} is of {said.get('of')}, not of {wanted}: it was swapped, or "
-                f"run.json was changed; {REMEDY}."
-            )
-        return from_arrays(arrays, like, str(path / name)), said
-
-    parts, count = _cut(like), len(like.keys)
+    parts, iteration = _cut(like), int(path.name)
     mine = jax.tree.map(lambda x: x[0], parts.agents)
-    agents = [read(f"agent-{i}.safetensors", f"agent {i}", mine)[0] for i in range(count)]
-    world, said = read("world.safetensors", "the world", parts.world)
+    kinds = kinds_of(mine)
+    agents = []
+    for i in range(len(like.keys)):
+        file = path / f"agent-{i}.safetensors"
+        arrays, _ = _read(file, _of(owner, iteration, f"agent {i}"), kinds)
+        require_finite(arrays, str(file))
+        agents.append(from_arrays(arrays, mine, str(file)))
+    file = path / "world.safetensors"
+    arrays, said = _read(file, _of(owner, iteration, "the world"), kinds_of(parts.world))
+    world = from_arrays(arrays, parts.world, str(file))
     stacked = jax.tree.map(lambda *x: jax.numpy.stack(x), *agents)
-    return _join(Parts(stacked, world)), json.loads(said["progress"])
+    return _join(Parts(stacked, world)), _progress(said, file)
+
+
+def _read(path: Path, owner: str, kinds: Mapping[str, Kind]) -> tuple[Arrays, Metadata]:
+    """The arrays of a file, which has to be its owner's and to hold those of these kinds."""
+
+    def wanted(said: Metadata) -> Mapping[str, Kind]:
+        found = said.get("of")
+        require(
+            found == owner,
+            f"{path} is of {legible(str(found))}, not of {owner}: it was swapped, or run.json was "
+            f"changed; {REMEDY}.",
+            RunError,
+        )
+        return kinds
+
+    return read_arrays(path, wanted)
+
+
+def _progress(said: Metadata, path: Path) -> Progress:
+    try:
+        return dict(json.loads(said["progress"]))
+    except (LookupError, TypeError, ValueError, RecursionError) as error:
+        raise RunError(f"{path} does not say how far the run was: {error!r}; {REMEDY}.") from None
 
 
 def _of(owner: Owner, iteration: int, who: str) -> str:

@@ -15,7 +15,16 @@ from coterie.catalogue import ALGORITHMS, make_algorithm, make_env
 from coterie.envs.game import Env
 from coterie.errors import ConfigError, CoterieError, require, unknown
 from coterie.internal.parts import Part, kind_of, part_of
-from coterie.training.run import MEMORY, Run, new_run, settings_of
+from coterie.internal.reading import read_text
+from coterie.internal.trust import reading
+from coterie.training.run import (
+    MEMORY,
+    Run,
+    new_run,
+    remember_code,
+    require_trusted_loggers,
+    settings_of,
+)
 from coterie.training.settings import Settings
 
 NOTHING = "none"
@@ -37,8 +46,12 @@ class Config:
     folder: Path | None = None
 
     def to_toml(self) -> str:
-        """The file that `read_config` reads; a folder is left out, as a run needs a new one."""
+        """The file that `read_config` reads; a folder is left out, as a run needs a new one.
+
+        Code that it names is trusted from now on: who has it written down has it here.
+        """
         run = self.run.describe()
+        remember_code(run)
         rule = dict(run["algorithm"])
         if self.method in ALGORITHMS:  # part of what the name stands for, and no option
             rule.pop("information", None)
@@ -57,23 +70,28 @@ class Config:
         return dataclasses.replace(made, method=self.method, env_name=self.env_name)
 
 
+MISSING = "name a file that `coterie config` wrote"
+
+
 def read_config(path: str | Path) -> Config:
     """The configuration in a file of `coterie config`; what it leaves out is as by default.
 
-    Raises `ConfigError` with a sentence that names the file and the key.
+    Code that it names is run only if it is trusted, see `trust_code`. Raises `ConfigError` with a
+    sentence that names the file and the key.
     """
     try:
-        told = tomllib.loads(Path(path).read_text())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        told = tomllib.loads(read_text(Path(path), missing=MISSING))
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not a TOML file: {error}.") from None
     for section in told:
         _within(path, "the file", lambda name=section: _require_known(name, SECTIONS))
         require(isinstance(told[section], dict), f"{path}: {section} is not a table: [{section}].")
-    method, rule = _named(path, told, "algorithm", make_algorithm)
-    world, env = _named(path, told, "env", make_env)
-    given = told.get("settings", {})
-    settings = _within(path, "[settings]", lambda: settings_of(_read(Settings, given)))
-    output = _within(path, "[output]", lambda: _output(told.get("output", {})))
+    with reading(Path(path)):
+        method, rule = _named(path, told, "algorithm", make_algorithm)
+        world, env = _named(path, told, "env", make_env)
+        given = told.get("settings", {})
+        settings = _within(path, "[settings]", lambda: settings_of(_read(Settings, given)))
+        output = _within(path, "[output]", lambda: _output(told.get("output", {})))
     return Config(method, rule, world, env, settings, **output)
 
 
@@ -98,6 +116,7 @@ def _output(told: Mapping[str, Any]) -> dict[str, Any]:
     plots = told.get("plots", True)
     words = isinstance(loggers, list) and all(isinstance(one, str) for one in loggers)
     require(words, f"loggers must be a list of names, not {loggers!r}.")
+    require_trusted_loggers(loggers)
     require(isinstance(plots, bool), f"plots must be true or false, not {plots!r}.")
     require(folder is None or isinstance(folder, str), f"folder must be a path, not {folder!r}.")
     return {

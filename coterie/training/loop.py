@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from coterie.internal.files import sweep
+from coterie.internal.lock import hold
 from coterie.training.evaluate import reraise_env_error
 from coterie.training.loggers import Logger, made
 from coterie.training.loggers.table import Csv
@@ -23,20 +24,22 @@ def train(run: Run, loggers: Sequence[Logger] = (), watcher: Watcher | None = No
     loggers: told what happens, besides the run's own tables and those that it names.
     """
     run.require_new()
-    trainer = _on_disk(run, loggers, watcher)
-    with _playing(trainer):
-        repetitions = [trainer.fresh(seed) for seed in run.seeds]
-        run.create()
-        return trainer.train(repetitions)
+    with hold(run.folder):
+        trainer = _on_disk(run, loggers, watcher)
+        with _playing(trainer):
+            repetitions = [trainer.fresh(seed) for seed in run.seeds]
+            run.create()
+            return trainer.train(repetitions)
 
 
 def resume(run: Run, loggers: Sequence[Logger] = (), watcher: Watcher | None = None) -> bool:
     """Continue a run from its latest checkpoints, bit for bit as if it had never stopped."""
-    trainer = _on_disk(run, loggers, watcher)
-    sweep(run.folder)
-    with _playing(trainer):
-        repetitions = [trainer.restored(seed) for seed in run.seeds]
-        return trainer.train(repetitions)
+    with hold(run.folder):
+        trainer = _on_disk(run, loggers, watcher)
+        sweep(run.folder)
+        with _playing(trainer):
+            repetitions = [trainer.restored(seed) for seed in run.seeds]
+            return trainer.train(repetitions)
 
 
 def train_in_memory(

@@ -7,6 +7,7 @@ import numpy as np
 
 from coterie.errors import RunError, require
 from coterie.policies import PolicyMetadata, TrainedPolicy
+from coterie.policies.saving import network_of
 from coterie.rl.networks import Policy
 from coterie.training.loggers.logger import Kind
 from coterie.training.loggers.table import require_columns
@@ -58,7 +59,8 @@ class MemoryRun:
             RunError,
         )
         policy, about = known[agent]
-        return TrainedPolicy(policy, about, about.greedy if greedy is None else greedy, key)
+        chosen = about.greedy if greedy is None else greedy
+        return TrainedPolicy(network_of(policy, about), about, chosen, key)
 
     def _table(self, kind: Kind, seed: int) -> dict[str, np.ndarray]:
         rows = self._rows.get((kind, seed), [])
@@ -87,7 +89,7 @@ class InMemory:
     def keep(self, repetition: SeedRun) -> None:
         """Keep the policies, in place of those from before."""
         repetition.kept = repetition.blocks_done
-        found = exported(self._kept.run, self._programs, repetition.team)
+        found = exported(self._kept.run, self._programs, repetition.team, repetition.seed)
         self._kept._policies[repetition.seed] = {name: (mine, about) for name, mine, about in found}
 
     def restore(self, repetition: SeedRun) -> TrainState | None:

@@ -13,6 +13,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from coterie.errors import printable
 from coterie.internal.memory import size
 from coterie.internal.signals import StopSignals
 from coterie.internal.terminal import stderr_console
@@ -55,7 +56,7 @@ class ProgressBar:
         total = self._run.steps * len(self._run.seeds)
         done = sum(self._steps.values())
         self._task = self._bar.add_task(
-            self._title, total=total, completed=done, facts="compiling ..."
+            printable(self._title), total=total, completed=done, facts="compiling ..."
         )
         if self.console.is_terminal:
             self._bar.start()
@@ -98,7 +99,7 @@ class ProgressBar:
 
     def say(self, sentence: str) -> None:
         """Print a line as it is: whole, so that it can be copied."""
-        self.console.print(sentence, highlight=False, markup=False, soft_wrap=True)
+        self.console.print(printable(sentence), highlight=False, markup=False, soft_wrap=True)
 
     def stopping(self) -> bool:
         """True if the run was asked to stop, by Ctrl-C, SIGTERM or SIGHUP."""

@@ -1,14 +1,15 @@
 """A run on disk: its configuration, its numbers, its checkpoints, one policy file per agent."""
 
+import contextlib
 import dataclasses
 import hashlib
+import itertools
 import json
 import os
 import platform
-import re
 import time
-import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -18,23 +19,22 @@ from coterie.algorithms import Algorithm, Information
 from coterie.catalogue import algorithm_name, changed, env_name, make_algorithm, make_env
 from coterie.envs.game import Env
 from coterie.envs.joint_agent import as_one
-from coterie.errors import ConfigError, CoterieError, RunError, require
-from coterie.internal.files import read_json, write_whole
-from coterie.internal.parts import Codec, describe
+from coterie.errors import ConfigError, RunError, require
+from coterie.internal.files import write_whole
+from coterie.internal.imports import PETTINGZOO
+from coterie.internal.lock import LOCK
+from coterie.internal.parts import Codec, describe, option_fields
+from coterie.internal.trust import remember, require_trusted
 from coterie.network import Communication
-from coterie.policies import SUFFIX
+from coterie.training.run_files import FORMAT, RunFiles, file_name, reading_configuration
 from coterie.training.settings import Blocks, Settings
-
-FORMAT = 3
-
-LONGEST_NAME = 100
 
 MEMORY = Path(os.devnull)
 """The folder of a run that is kept in memory: nothing can be written there."""
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(RunFiles):
     """Training on disk: algorithm, environment, settings, and the folder of the results."""
 
     folder: Path
@@ -52,11 +52,6 @@ class Run:
         return self.folder != MEMORY
 
     @property
-    def title(self) -> str:
-        """A short name for plots."""
-        return f"{self.method} on {self.env_name}"
-
-    @property
     def played(self) -> Env:
         """The environment as it is played: by the team as one agent, if the method acts at a
         centre."""
@@ -64,38 +59,11 @@ class Run:
 
     @property
     def seeds(self) -> range:
-        """The seeds of its repetitions."""
         return range(self.settings.seed, self.settings.seed + self.settings.seeds)
-
-    def seed_folder(self, seed: int) -> Path:
-        """Folder of one repetition."""
-        return self.folder / f"seed-{seed}"
-
-    def checkpoints(self, seed: int) -> Path:
-        """Folder of its checkpoints."""
-        return self.seed_folder(seed) / "checkpoints"
-
-    def metrics(self, seed: int) -> Path:
-        """Its training numbers, one row per block."""
-        return self.seed_folder(seed) / "metrics.csv"
-
-    def evaluations(self, seed: int) -> Path:
-        """Its evaluations, one row each."""
-        return self.seed_folder(seed) / "evaluation.csv"
-
-    def traffic(self, seed: int) -> Path:
-        """Table of the traffic of its links, one row per payload and direction."""
-        return self.seed_folder(seed) / "traffic.csv"
-
-    def policy_file(self, seed: int, agent: str) -> Path:
-        """One agent's trained policy."""
-        return self.seed_folder(seed) / "policies" / f"{agent_file(agent)}{SUFFIX}"
 
     def owner(self, seed: int) -> dict[str, Any]:
         """Identity of one repetition, which its files carry."""
-        told = {key: self.describe()[key] for key in ("algorithm", "env", "settings")}
-        text = json.dumps(told, sort_keys=True)
-        return {"seed": seed, "run": hashlib.sha256(text.encode()).hexdigest()[:16]}
+        return {"seed": seed, "run": identity(self.describe())}
 
     @property
     def blocks(self) -> Blocks:
@@ -113,19 +81,31 @@ class Run:
         """The environment steps of one repetition, rounded up to whole updates."""
         return self.blocks.steps
 
+    @property
+    def unused(self) -> bool:
+        """True if nothing is in its folder, and nothing else has the folder's name."""
+        if not self.folder.exists():
+            return True
+        return self.folder.is_dir() and {path.name for path in self.folder.iterdir()} <= {LOCK}
+
     def require_new(self) -> None:
         """Raise `RunError` if the folder is in use."""
         require(
-            not self.folder.exists() or (self.folder.is_dir() and not any(self.folder.iterdir())),
+            self.unused,
             f"{self.folder} already exists: choose another folder, or continue the run in it with "
             f"`coterie resume {self.folder}`.",
             RunError,
         )
 
     def create(self) -> None:
-        """Make the folder and write the configuration; refuses a folder that is in use."""
+        """Make the folder and write the configuration; refuses a folder that is in use.
+
+        The code of the user's own that it names is trusted when the run is opened again.
+        """
         self.require_new()
-        write_whole(self.folder / "run.json", json.dumps(self.describe(), indent=2) + "\n")
+        told = self.describe()
+        write_whole(self.configuration, json.dumps(told, indent=2) + "\n")
+        remember_code(told)
 
     def describe(self) -> dict[str, Any]:
         """The configuration, enough to repeat the run."""
@@ -164,21 +144,46 @@ def new_run(
     return Run(Path(folder), method, rule, world, played, settings, loggers)
 
 
-def open_run(folder: str | Path) -> Run:
-    """The run in a folder; `RunError` if it is not one, is half written or damaged."""
-    folder = Path(folder)
-    require(
-        folder.is_dir(), f"{folder} is not a folder: name one that `coterie train` made.", RunError
-    )
-    told = read_json(folder / "run.json")
+@contextmanager
+def reserved(run: Run) -> Iterator[Run]:
+    """Make a folder of its own for a new run: of its name, or of that with -2, -3, ... behind it.
+
+    A folder that is left empty vanishes again.
+    """
+    parent, name = run.folder.parent, run.folder.name
+    fresh = not parent.exists()
+    parent.mkdir(parents=True, exist_ok=True)
+    tries = (parent / (name if i == 1 else f"{name}-{i}") for i in itertools.count(1))
+    folder = next(path for path in tries if _made(path))
     try:
-        require(
-            told["format"] == FORMAT,
-            f"{folder} was written in format {told['format']}; this version reads {FORMAT}.",
-            RunError,
-        )
+        yield dataclasses.replace(run, folder=folder)
+    finally:
+        with contextlib.suppress(OSError):  # something is in it
+            folder.rmdir()
+            if fresh:
+                parent.rmdir()
+
+
+def _made(folder: Path) -> bool:
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        return False
+    return True
+
+
+def open_run(folder: str | Path) -> Run:
+    """The run in a folder; `RunError` if it is not one, is half written or damaged.
+
+    Code that it names (`module:Class`, a factory of PettingZoo's) is run only if it is trusted: if
+    the run was trained by this user here, or within `coterie.trust_code()`.
+    """
+    folder = Path(folder)
+    with reading_configuration(folder) as told:
         algorithm, env = dict(told["algorithm"]), dict(told["env"])
         method, world = algorithm.pop("name"), env.pop("name")
+        loggers = tuple(map(str, told.get("loggers", ())))
+        require_trusted_loggers(loggers)
         return Run(
             folder,
             method,
@@ -186,14 +191,39 @@ def open_run(folder: str | Path) -> Run:
             world,
             make_env(world, **env),
             settings_of(told["settings"]),
-            tuple(map(str, told.get("loggers", ()))),
+            loggers,
         )
-    except RunError:
-        raise
-    except CoterieError as error:
-        raise RunError(f"{folder / 'run.json'}: {error}") from None
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RunError(f"{folder / 'run.json'} is not a run's configuration: {error!r}.") from None
+
+
+def require_trusted_loggers(names: Iterable[str]) -> None:
+    """Raise `ConfigError` if a file names a logger of somebody's own that is not trusted."""
+    for name in names:
+        if ":" in name:
+            require_trusted(name, name.partition(":")[0])
+
+
+def identity(told: Mapping[str, Any]) -> str:
+    """Fingerprint of a configuration: equal for runs that train the same."""
+    parts = {key: told[key] for key in ("algorithm", "env", "settings")}
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def remember_code(told: Mapping[str, Any]) -> None:
+    """Trust the code that a configuration names, which this user has made."""
+    for name in _code_in(told):
+        remember(name, name.removeprefix(PETTINGZOO).partition(":")[0])
+
+
+def _code_in(told: Any, key: str = "") -> Iterator[str]:
+    """The names of code, `module:Class`, in a configuration."""
+    if isinstance(told, Mapping):
+        for inner, each in told.items():
+            yield from _code_in(each, inner)
+    elif isinstance(told, list):
+        for each in told:
+            yield from _code_in(each, key)
+    elif isinstance(told, str) and key in ("name", "kind", "weights", "loggers") and ":" in told:
+        yield told
 
 
 def settings_of(told: Mapping[str, Any]) -> Settings:
@@ -208,35 +238,12 @@ def settings_of(told: Mapping[str, Any]) -> Settings:
 
 def described(value: Any) -> dict[str, Any]:
     """The fields of an algorithm or environment as JSON can hold them, parts with their kinds."""
-    return {name: describe(each, INFORMATION) for name, each in options(value).items()}
+    fields = {field.name: getattr(value, field.name) for field in option_fields(value)}
+    return {name: describe(each, INFORMATION) for name, each in fields.items()}
 
 
 INFORMATION: Codec = Information, lambda value: described(value), lambda told: Information(**told)
 """What an algorithm may know, where that is one of its fields."""
-
-
-def file_name(name: str) -> str:
-    """A name as part of a file's name.
-
-    >>> file_name("../red team/1")
-    '..-red-team-1'
-    """
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name)
-
-
-def agent_file(name: str) -> str:
-    """An agent's name as a file's, another one for each name.
-
-    What is no letter, digit or `_.-~` is percent-encoded; of a long name the rest is a hash.
-
-    >>> agent_file("agent_0"), agent_file("red/1"), len(agent_file("x" * 300))
-    ('agent_0', 'red%2F1', 100)
-    """
-    plain = urllib.parse.quote(name, safe="")
-    if len(plain) <= LONGEST_NAME:
-        return plain
-    digest = hashlib.sha256(name.encode()).hexdigest()[:16]
-    return f"{plain[: LONGEST_NAME - 17]}-{digest}"
 
 
 def options(value: Any, kind: Any = None) -> dict[str, Any]:

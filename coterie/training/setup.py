@@ -9,7 +9,8 @@ from coterie.envs.timestep import PureEnv
 from coterie.errors import EnvError, require
 from coterie.network import Communication
 from coterie.training.fit import CENTER, require_fit
-from coterie.training.run import Run, agent_file
+from coterie.training.run import Run
+from coterie.training.run_files import agent_file
 from coterie.training.settings import Blocks, Settings
 from coterie.training.state import resolve_specs
 from coterie.types import LearnerSpec

@@ -100,7 +100,7 @@ def test_on_a_ring_the_mean_of_the_critics_is_that_of_the_mean_reward(rounds, ap
 
 
 def test_several_steps_between_two_averages_change_little():
-    worths, _ = found(with_options(NetworkedAC(), **LINEAR, critic_epochs=5))
+    worths, _ = found(with_options(NetworkedAC(), **LINEAR | {"critic_epochs": 5}))
     np.testing.assert_allclose(worths, MEAN, rtol=0.05)
 
 

@@ -285,7 +285,7 @@ def test_epochs_are_steps_and_rounds_are_averages():
     none = networks(family("none", 4), ("critic",))
     once = learn(agents, trajectory, none, keys)[0]
     twice = learn(once, trajectory, none, keys)[0]
-    _, longer, _ = taught(with_options(NetworkedAC(), **form, critic_epochs=2, rounds=2))
+    _, longer, _ = taught(with_options(NetworkedAC(), **form | {"critic_epochs": 2}, rounds=2))
     assert_same(longer(agents, trajectory, none, keys)[0].critic, twice.critic, 1e-5)
     mix = np.linalg.matrix_power(family("line", 4).weights, 2)
     mixed = jax.tree.map(lambda x: np.tensordot(mix, x, axes=1), twice.critic)

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from coterie.envs.check import check_env
-from coterie.envs.host.actions import decode, joint_mask
 from coterie.envs.host.episode import Copy
 from coterie.envs.host.layout import Layout, measure, record
 from coterie.envs.host.serve import Job
@@ -98,9 +97,9 @@ def test_several_choices_are_one_action_for_each_combination():
     env = Odd(space="multi")
     layout = measure(env)
     assert layout.actions == (6, 6) and layout.discrete
-    space = env.action_space("a0")
-    assert [decode(space, k).tolist() for k in (0, 1, 5)] == [[1, 0], [1, 1], [2, 2]]
-    assert joint_mask(space, ([0, 1], [1, 1, 0])).tolist() == [False] * 3 + [True, True, False]
+    coding = layout.acted[0]
+    assert [coding.decode(k).tolist() for k in (0, 1, 5)] == [[1, 0], [1, 1], [2, 2]]
+    assert coding.mask(([0, 1], [1, 1, 0])).tolist() == [False] * 3 + [True, True, False]
     copy, told = copy_of(env)
     told["action"][:] = 5
     copy.step()

@@ -92,11 +92,11 @@ def test_a_failed_vector_game_can_be_reset():
 
 
 CHECKS = {
-    "nan_observation": r"agent 'ann' at step 2 of its episode: its observation holds \[nan\]",
+    "nan_observation": r"agent 'ann' at step 2 of its episode: its observation\[\d\] is nan",
     "no_reward": "agent 'bob' at step 2 of its episode: the environment gave no reward for it",
     "no_observation": "agent 'cy' at step 2 of its episode: the environment gave no observation "
     "for it",
-    "wrong_shape": "agent 'bob' at step 2 of its episode: its observation has 3 numbers, not 2",
+    "wrong_shape": r"agent 'bob' at step 2 .* its observation has shape \(3,\), not \(2,\)",
     "revived": "agent 'ann' at step 2 of its episode: is in env.agents although it had left",
     "deserts": "agent 'cy' at step 2 .* left env.agents without being terminated or truncated",
 }
@@ -190,6 +190,19 @@ def test_games_play_on_for_the_next_state_and_are_closed_at_the_end(tmp_path):
     state, _ = vector.reset(jax.random.key(0))
     assert int(state) > 3
     vector.shutdown()
+
+
+def test_a_worker_imports_nothing_of_the_working_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "signal.py").write_text(
+        f"open({str(tmp_path / 'ran')!r}, 'w')\nSIGINT = SIG_IGN = 0"
+    )
+    vector = PettingZooEnv("worlds:Closing", (f"path={tmp_path / 'closed'}",), workers=1).vectorize(
+        1
+    )
+    vector.reset(jax.random.key(0))
+    vector.sessions._workers.close()
+    assert not (tmp_path / "ran").exists()
 
 
 def test_a_game_that_does_not_close_is_ended(tmp_path, monkeypatch):

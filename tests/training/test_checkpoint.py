@@ -1,13 +1,15 @@
 """Checkpoints: what is damaged, missing or somebody else's is named, and the one before stays."""
 
 import dataclasses
+import os
 import shutil
 
 import numpy as np
 import pytest
 
 from coterie.errors import RunError
-from coterie.internal.files import read_arrays
+from coterie.internal.files import write_arrays
+from coterie.internal.reading import read_arrays
 from coterie.training import checkpoint, loop
 from coterie.training.checkpoint import checkpoints, load_checkpoint
 from tests.runs import SETTINGS, copied, finished, resumed, trained, trainer
@@ -144,3 +146,29 @@ def test_agents_have_files_of_their_own_and_only_their_own():
     assert names[0] == names[1]
     assert any("policy" in name for name in names[0])
     assert not any("policy" in name or "critic" in name for name in names[2])
+
+
+CHANGES = {
+    "nan": (lambda arrays, name: arrays[name].fill(np.nan), "holds nan"),
+    "infinity": (lambda arrays, name: arrays[name].fill(np.inf), "holds inf"),
+    "an array more": (lambda arrays, name: arrays.update(more=np.ones(2)), "an array more"),
+}
+
+
+@pytest.mark.parametrize("case", CHANGES)
+def test_a_forged_array_is_named(run, like, case):
+    change, sentence = CHANGES[case]
+    file = latest(run) / FILES[1]
+    arrays, said = read_arrays(file)
+    arrays = {name: array.copy() for name, array in arrays.items()}
+    change(arrays, next(name for name in arrays if name.endswith("weight")))
+    write_arrays(file, arrays, said)
+    text = refusal(run, like)
+    assert str(file) in text and sentence in text
+
+
+def test_what_is_no_file_is_not_waited_for(run, like):
+    for name in FILES:
+        (latest(run) / name).unlink()
+    os.mkfifo(latest(run) / FILES[0])
+    assert "agent-0.safetensors is damaged: it is not a regular file" in refusal(run, like)

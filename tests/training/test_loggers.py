@@ -1,5 +1,6 @@
 """Loggers: who is told, what exactly, and only once when a run goes on."""
 
+import dataclasses
 import json
 import re
 import struct
@@ -144,7 +145,13 @@ def test_a_run_in_memory_has_the_same_numbers_and_policies(tmp_path, monkeypatch
         for name in set(table) - {"seconds"}:
             np.testing.assert_allclose(mine[name], table[name], rtol=1e-8)
     own, loaded = run.policy("agent-1"), coterie.load_policy(disk.policy_file(0, "agent-1"))
-    assert own.card == loaded.card
+    assert own.metadata == dataclasses.replace(loaded.metadata, run="")
+    for greedy in (True, False):
+        own = run.policy("agent-1", greedy=greedy)
+        again = run.policy("agent-1", greedy=greedy)
+        assert [own([0.1, x]) for x in range(9)] == [again([0.1, x]) for x in range(9)]
+    loaded = coterie.load_policy(disk.policy_file(0, "agent-1"), greedy=True)
+    own = run.policy("agent-1", greedy=True)
     assert [own([0.1, x]) for x in range(9)] == [loaded([0.1, x]) for x in range(9)]
     with pytest.raises(RunError, match="no policy of 'bob' in seed 0: it has those of agent-0, a"):
         run.policy("bob")

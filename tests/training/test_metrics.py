@@ -11,7 +11,7 @@ import pytest
 from coterie.errors import ConfigError, NonFiniteError, RunError
 from coterie.internal.count import Count
 from coterie.internal.extras import install
-from coterie.internal.files import read_arrays
+from coterie.internal.reading import read_arrays
 from coterie.network import Traffic
 from coterie.training import loop
 from coterie.training.checkpoint import checkpoints

@@ -76,7 +76,7 @@ def test_both_kinds_learn_side_by_side_and_have_policy_files_of_their_own_kind(t
     first, second = (load_policy(run.policy_file(0, name)) for name in Crew().names)
     assert first(np.ones(1)) == 2 and isinstance(first(np.ones(1)), int)
     assert second(np.ones(1)).shape == (2,)
-    assert first.card.action == Discrete(3) and second.card.action == Box(2, 0.0, 4.0)
+    assert first.metadata.action == Discrete(3) and second.metadata.action == Box(2, 0.0, 4.0)
 
 
 @pytest.mark.parametrize("name", ["iql", "maddpg", "matrpo", "ctrpo", "networked-ac", "f2a2-sac"])

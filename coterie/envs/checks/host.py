@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from coterie.encoding import MASK, ActionEncoding, Bytes, Numbers
 from coterie.envs.checks.checks import Checks, Plays
 from coterie.envs.checks.episode import Episode, Round
 from coterie.envs.checks.rules import HINT, leaves
-from coterie.envs.host.actions import choices, decode, joint_mask
+from coterie.envs.host.encodings import acted_by, encoding_of
 from coterie.envs.host.factory import RAISED, close, describe
-from coterie.envs.host.layout import MASK, NUMBERS, is_bytes, mask_of
+from coterie.envs.host.layout import NUMBERS, mask_of
 
 LARGE = 30_000
 """Numbers in an observation from which on smaller ones are proposed."""
@@ -36,7 +37,7 @@ def seen_as(env: Any) -> Iterator[str]:
     for agent in env.possible_agents:
         space = env.observation_space(agent)
         size, shape = math.prod(space.shape or ()), space.shape or ()
-        if is_bytes(space):
+        if isinstance(encoding_of(space), Bytes):
             flat = f"flat, {size:,} numbers, by other networks than --actor cnn"
             how = f"an image to --actor cnn, and seen {flat}" if len(shape) == 3 else "seen flat"
             yield f"{HINT}agent {agent!r} sees bytes of shape {shape}: divided by 255, {how}."
@@ -71,7 +72,7 @@ def _remember(episode: Episode, env: Any, raw: Any, infos: Any, rest: tuple[Any,
     """Record copies: an environment may write again into the arrays that it gave."""
     masks = {agent: mask_of(raw.get(agent), infos.get(agent, {})) for agent in env.possible_agents}
     masks = {
-        agent: np.array(joint_mask(env.action_space(agent), mask))
+        agent: _possible(acted_by(agent, env.action_space(agent)), mask)
         for agent, mask in masks.items()
         if mask is not None
     }
@@ -95,18 +96,21 @@ def _bytes(value: Any) -> list[bytes]:
 
 def _actions(env: Any, moment: Round, random: np.random.Generator) -> dict[Any, Any]:
     return {
-        agent: _action(env.action_space(agent), moment.masks.get(agent), random)
+        agent: _action(acted_by(agent, env.action_space(agent)), moment.masks.get(agent), random)
         for agent in moment.inside
     }
 
 
-def _action(space: Any, mask: np.ndarray | None, random: np.random.Generator) -> Any:
+def _possible(coding: ActionEncoding, mask: Any) -> np.ndarray:
+    return np.array(mask) if isinstance(coding, Numbers) else coding.mask(mask)
+
+
+def _action(coding: ActionEncoding, mask: np.ndarray | None, random: np.random.Generator) -> Any:
     """A random action; not `space.sample()`, whose generator may be the environment's own."""
-    if not hasattr(space, "n") and not hasattr(space, "nvec"):
-        return random.uniform(space.low, space.high).astype(space.dtype)
-    number = np.prod(choices(space))
-    possible = np.arange(number) if mask is None else np.flatnonzero(mask)
-    return decode(space, int(random.choice(possible)) if len(possible) else 0)
+    if isinstance(coding, Numbers):
+        return coding.decode(random.uniform(coding.low, coding.high))
+    possible = np.arange(coding.actions) if mask is None else np.flatnonzero(mask)
+    return coding.decode(int(random.choice(possible)) if len(possible) else 0)
 
 
 def in_space(env: Any, episode: Episode) -> Iterator[str]:

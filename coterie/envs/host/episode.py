@@ -5,9 +5,9 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from coterie.envs.host.actions import decode, joint_mask
+from coterie.encoding import MASK, Numbers, encoded
 from coterie.envs.host.factory import close
-from coterie.envs.host.layout import MASK, Layout, Sense, mask_of, number_in, sense
+from coterie.envs.host.layout import Layout, mask_of, number_in
 from coterie.errors import EnvError
 
 
@@ -28,9 +28,8 @@ class Copy:
         self.layout = layout
         self.again = again
         self.agents = tuple(env.possible_agents)
-        self.senses = [sense(a, env.observation_space(a)) for a in self.agents]
-        self.spaces = [env.action_space(a) for a in self.agents]
-        self.own = np.arange(max(layout.actions)) < np.array(layout.actions)[:, None]
+        self.sizes = layout.actions
+        self.own = np.arange(max(self.sizes)) < np.array(self.sizes)[:, None]
         self.alive: set[Any] = set()
         self.records = records[row : row + 1]
         self.view = self._part("view")
@@ -78,16 +77,16 @@ class Copy:
 
     def _action(self, index: int, chosen: Any) -> Any:
         """Return an agent's part of the joint action, as its own space has it."""
-        size, space = self.layout.actions[index], self.spaces[index]
-        if self.layout.numbered(index):
-            chosen = int(np.ravel(chosen)[0])
-            if not 0 <= chosen < size:
-                self._fail(self.agents[index], f"plays action {chosen} of {size}")
-            return decode(space, chosen)
-        action = chosen[:size].reshape(space.shape)
-        if not np.isfinite(action).all():
-            self._fail(self.agents[index], f"plays {action.tolist()}")
-        return np.clip(action, space.low, space.high).astype(space.dtype)
+        size, coding = self.sizes[index], self.layout.acted[index]
+        if isinstance(coding, Numbers):
+            action = chosen[:size]
+            if not np.isfinite(action).all():
+                self._fail(self.agents[index], f"plays {action.tolist()}")
+            return coding.decode(action)
+        number = int(np.ravel(chosen)[0])
+        if not 0 <= number < size:
+            self._fail(self.agents[index], f"plays action {number} of {size}")
+        return coding.decode(number)
 
     def _settle(
         self, played: set[Any], reward: Any, ended: set[Any], cut: set[Any], info: Any
@@ -119,12 +118,11 @@ class Copy:
                 row[:] = 0.0
                 continue
             seen = self._of(observation, agent, "observation")
-            row[: self.layout.observations[i]] = self._vector(agent, self.senses[i], seen)
+            numbers = self._vector(i, seen)
+            row[: len(numbers)] = numbers
         if self.layout.masked:
             view[MASK][...] = self.own
-        if any(map(self.layout.numbered, range(len(self.agents)))):
-            self._mask(view.get(MASK), observation, info, present)
-        self._require_finite(view["observation"], "its observation")
+        self._mask(view.get(MASK), observation, info, present)
 
     def _mask(
         self, mask: np.ndarray | None, observation: Any, info: Any, present: set[Any]
@@ -132,8 +130,9 @@ class Copy:
         """Write the action masks; also those of the last view of a cut-off episode, beyond which
         learners look. Agents that have ended, or are told nothing, may do anything."""
         for i, agent in enumerate(self.agents):
+            coding = self.layout.acted[i]
             given = mask_of(observation.get(agent), info.get(agent, {}))
-            if given is None or agent not in present or not self.layout.numbered(i):
+            if given is None or agent not in present or isinstance(coding, Numbers):
                 continue
             if mask is None:
                 self._fail(
@@ -141,7 +140,7 @@ class Copy:
                     "an action_mask comes for the first time: give one with every reset, or with "
                     "the first step at the latest",
                 )
-            given, size = joint_mask(self.spaces[i], given), self.layout.actions[i]
+            given, size = coding.mask(given), self.sizes[i]
             if given.shape != (size,):
                 self._fail(agent, f"its action_mask has shape {given.shape}, not ({size},)")
             if given.any():
@@ -156,13 +155,12 @@ class Copy:
                 self.next["observation"][i] = 0.0
                 self.next["present"][i] = False
 
-    def _vector(self, agent: Any, how: Sense, seen: Any) -> np.ndarray:
-        if how.shape is not None and np.shape(seen) != how.shape:
-            self._fail(agent, f"its observation has shape {np.shape(seen)}, not {how.shape}")
-        vector = how.encode(seen)
-        if vector.size != how.size:
-            self._fail(agent, f"its observation has {vector.size} numbers, not {how.size}")
-        return vector
+    def _vector(self, index: int, seen: Any) -> np.ndarray:
+        """An agent's observation as numbers."""
+        try:
+            return encoded(self.layout.seen[index], seen)
+        except ValueError as error:
+            self._fail(self.agents[index], f"its {error}")
 
     def _of(self, given: Any, agent: Any, what: str) -> Any:
         """One agent's entry of a dictionary that the environment gave."""

@@ -4,17 +4,16 @@ import ast
 import difflib
 import importlib
 import pkgutil
+import sys
 from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
 from coterie.errors import EnvError, brief, require
 from coterie.internal.extras import install
+from coterie.internal.imports import load
 
 Options = tuple[tuple[str, Any], ...]
-
-PETTINGZOO = "pettingzoo:"
-"""What stands before a factory's path where an environment is named."""
 
 EXTRA = ("pettingzoo", "mpe2", "gymnasium")
 
@@ -63,11 +62,17 @@ def close(env: Any) -> BaseException | None:
 def resolve(factory: str) -> Callable[..., Any]:
     """Import `factory`: `module` (its `parallel_env`), `module:function` or `module.function`.
 
-    >>> resolve("math.sqrt")(4.0), resolve("math:sqrt")(9.0)
+    >>> resolve("numpy.sqrt")(4.0), resolve("numpy:sqrt")(9.0)
     (2.0, 3.0)
     """
     _require_current(factory)
     module, colon, attribute = factory.partition(":")
+    require(
+        module.partition(".")[0] not in sys.stdlib_module_names,
+        f"{factory} is a part of Python itself and makes no environment: name a function that "
+        "returns a ParallelEnv, as in my.module:make.",
+        EnvError,
+    )
     found = _attribute(_module(module), attribute, factory) if colon else _module_or_member(factory)
     if isinstance(found, ModuleType):
         found = _attribute(found, "parallel_env", factory)
@@ -114,7 +119,7 @@ class _NoModule(EnvError):
 
 def _module(path: str) -> ModuleType:
     try:
-        return importlib.import_module(path)
+        return load(path)
     except ModuleNotFoundError as error:
         if error.name in EXTRA:
             raise EnvError(

@@ -14,10 +14,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from coterie.encoding import ActionEncoding, Encoding
 from coterie.envs.host.episode import Copy
-from coterie.envs.host.factory import RAISED, arguments, build, describe
+from coterie.envs.host.factory import RAISED, arguments, build
+from coterie.envs.host.factory import describe as error_text
 from coterie.envs.host.layout import Layout, record
 from coterie.errors import EnvError
+from coterie.internal.typed import describe, read
 
 COMMAND = struct.Struct("<ii")
 START, STEP = range(2)
@@ -38,12 +41,17 @@ class Job(NamedTuple):
 
     def text(self) -> bytes:
         """Return the job as a Python literal, to send; `Job.read` is the way back."""
-        return repr((*self[:2], tuple(self.layout), *self[3:])).encode()
+        agents, seen, acted, *told = self.layout
+        layout = (agents, describe(seen), describe(acted), *told)
+        return repr((*self[:2], layout, *self[3:])).encode()
 
     @staticmethod
     def read(text: bytes) -> "Job":
         factory, env_kwargs, layout, *rest = ast.literal_eval(text.decode())
-        return Job(factory, env_kwargs, Layout(*layout), *rest)
+        agents, seen, acted, *told = layout
+        seen = read(seen, tuple[Encoding, ...], "layout")
+        acted = read(acted, tuple[ActionEncoding, ...], "layout")
+        return Job(factory, env_kwargs, Layout(agents, seen, acted, *told), *rest)
 
 
 def serve(pipe: int, memory: int) -> None:
@@ -92,7 +100,7 @@ class Copies:
             except RAISED as error:
                 step = self.records["step"][row]
                 raise EnvError(
-                    f"copy {row} failed at step {step} of its episode: {describe(error)}."
+                    f"copy {row} failed at step {step} of its episode: {error_text(error)}."
                 ) from error
             self.records["busy"][row] = False
 

@@ -128,7 +128,7 @@ class Worker:
         boot = BOOT.format(path=path, packages=packages, pipe=theirs.fileno(), memory=memory)
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", boot],
+                [sys.executable, "-P", "-c", boot],  # nothing from the working directory
                 stdin=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(), memory),
                 process_group=0,

@@ -10,6 +10,7 @@ import numpy as np
 
 from coterie.errors import RunError, require
 from coterie.internal.files import write_whole
+from coterie.internal.reading import TABLE, read_text
 from coterie.training.checkpoint import kept_steps
 from coterie.training.loggers.logger import Kind
 from coterie.training.metrics import Row
@@ -48,14 +49,20 @@ class Table:
     def append(self, row: Row) -> None:
         """Add a row; the first one decides the columns.
 
-        Raises `RunError` if a later row has others.
+        Raises `RunError` if a later row has others, or if the table is gone.
         """
         fresh = not self.path.exists()
+        require(
+            not (fresh and self._columns),
+            f"{self.path} is gone: it, or its folder, was moved or deleted during the training; "
+            "put it back and continue with `coterie resume`, or train anew.",
+            RunError,
+        )
         if fresh:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._columns = list(row)
         elif not self._columns:
-            self._columns = next(csv.reader(io.StringIO(_text(self.path))), [])
+            self._columns = next(csv.reader(io.StringIO(read_text(self.path, TABLE))), [])
         require_columns(str(self.path), self._columns, row)
         text = io.StringIO()
         writer = csv.DictWriter(text, self._columns, lineterminator="\n")
@@ -70,7 +77,9 @@ class Table:
         if not self.path.exists():
             return
         # A process that was killed may have left a part of a line at the end.
-        whole = [li for li in _text(self.path).splitlines(keepends=True) if li.endswith("\n")]
+        whole = [
+            li for li in read_text(self.path, TABLE).splitlines(keepends=True) if li.endswith("\n")
+        ]
         if not whole:
             return self.path.unlink()
         header, *lines = whole
@@ -93,16 +102,9 @@ def require_columns(table: str, columns: Iterable[str], row: Row) -> None:
 
 def read_table(path: Path) -> dict[str, np.ndarray]:
     """The columns of a table; blanks are NaN."""
-    rows: list[dict[Any, Any]] = list(csv.DictReader(io.StringIO(_text(path))))
+    rows: list[dict[Any, Any]] = list(csv.DictReader(io.StringIO(read_text(path, TABLE))))
     names = [name for name in rows[0] if name] if rows else []
     return {n: np.array([_number(row[n], path) for row in rows]) for n in names}
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise RunError(f"{path} cannot be read ({error}): restore it from a copy.") from None
 
 
 def _number(text: str | None, path: Path) -> float:

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from coterie.internal.files import read_json, write_whole
+from coterie.internal.files import write_whole
+from coterie.internal.reading import read_json
 from coterie.training.loggers.logger import Kind
 from coterie.training.run import Run
 
