@@ -112,6 +112,8 @@ def plot_run(run: RunFiles, formats: Sequence[Format] = ("png",)) -> list[Path]:
         panels |= _panel(run, name, {f"{name}/{agent}": agent for agent in team})
     for name in of_payloads(run, ("consensus_error", "lost")):
         panels |= _panel(run, name, {name: "team"})
+    if not panels:  # every number is 0
+        return pictures_at(returns, formats)
     plot_panels(panels, agents, run.title, formats=formats)
     return [*pictures_at(returns, formats), *pictures_at(agents, formats)]
 

@@ -162,7 +162,7 @@ def trained_team(run: Run, seed: int) -> Policy:
     `RunError` unless every file is the agent's own, of this run, this seed and its last checkpoint.
     """
     step, policies = kept_steps(run, seed), []
-    for wanted, shape in exports(run, set_up(run), seed, step):
+    for wanted, space, shape in exports(run, set_up(run), seed, step):
         path = run.policy_file(seed, wanted.name)
         require(
             path.exists(),
@@ -170,25 +170,37 @@ def trained_team(run: Run, seed: int) -> Policy:
             f"`coterie resume {run.folder}`.",
             RunError,
         )
-        policy, about = read_policy(path, replace(wanted, step=step), shape)
+        policy, about = read_policy(path, replace(wanted, step=step), shape.alone(space))
         step = about.step  # without a checkpoint the first file says it
-        policies.append(policy)
+        policies.append(policy.in_team(space))
     return stack(policies)
 
 
 def score(run: Run, seed: int, episodes: int, key: int = 0) -> Scores:
-    """Play `episodes` environments with a trained team."""
-    vector = run.played.for_seed(seed).vectorize(episodes)
-    require_room(2 * reset_bytes(vector), f"{episodes:,} episodes side by side", "lower --episodes")
+    """Play `episodes` episodes with a trained team.
+
+    Environments outside JAX are no more at a time than in training: they play one batch after the
+    other, of which the last one is played to the end and counted in part.
+    """
+    env, team = run.played.for_seed(seed), trained_team(run, seed)
+    outside = not env.vectorize(1).resumable
+    copies = min(episodes, run.settings.num_envs) if outside else episodes
+    vector, first = env.vectorize(copies), jax.random.key(key)
+    require_room(2 * reset_bytes(vector), f"{copies:,} episodes side by side", "lower --episodes")
     scale, greedy = action_scaling(run.played.specs), run.algorithm.deterministic_eval
 
     @jax.jit
     def play(team: Policy, key: Key[Array, ""], world: Any) -> Scores:
         return evaluator(vector.with_constants(world), scale, greedy)(team, key)
 
-    with reraise_env_error(vector):
-        scores = play(trained_team(run, seed), jax.random.key(key), vector.constants)
-        return jax.tree.map(np.asarray, scores)
+    batches = range(-(-episodes // copies))
+    keys = [jax.random.fold_in(first, batch) if batch else first for batch in batches]
+    try:
+        with reraise_env_error(vector):
+            scores = [jax.tree.map(np.asarray, play(team, k, vector.constants)) for k in keys]
+    finally:
+        vector.shutdown()
+    return jax.tree.map(lambda *parts: np.concatenate(parts)[:episodes], *scores)
 
 
 def film(run: Run, seed: int, key: int = 0) -> list[Any]:
