@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import shutil
+import signal
 import subprocess
 import sys
 import warnings
@@ -36,6 +37,7 @@ from tests.runs import (
     Pond,
     assert_same_run,
     copied,
+    environment,
     finished,
     listing,
     python,
@@ -113,6 +115,7 @@ def test_train_leaves_a_run_that_can_be_repeated(here, capsys):
     assert {path.name for path in (here / "here" / "plots").iterdir()} >= {
         "return.png",
         "return.csv",
+        "return-summary.csv",
         "agents.png",
     }
 
@@ -132,8 +135,10 @@ def test_compare_trains_with_the_same_seeds_and_budget(here, capsys):
     assert "dpo" in out
     assert "ippo" in out
     assert pictures("both/comparison.png") == 1
-    with open("both/comparison.csv") as file:
+    with open("both/comparison-summary.csv") as file:
         assert len(list(csv.reader(file))) == 3
+    with open("both/comparison.csv") as file:
+        assert len(list(csv.reader(file))) == 1 + 2 * 3  # a point for each evaluation
     runs = [open_run(here / "both" / name) for name in ("dpo", "ippo")]
     assert runs[0].settings == runs[1].settings
     assert runs[0].settings.seeds == 2
@@ -161,7 +166,7 @@ def test_plot_draws_one_run_and_several(run, capsys):
     says(capsys, "plot", "run", "run", "--out", "two.png", "--column", "episode_length")
     for path in ("run/plots/return.png", "run/plots/agents.png", "two.png"):
         assert pictures(path) == 1
-    assert "final" in Path("two.csv").read_text()
+    assert "final" in Path("two-summary.csv").read_text()
 
 
 def test_watch_draws_a_moving_and_a_still_picture(run, capsys):
@@ -505,14 +510,17 @@ BAD = {
     "no numbers": (["plot", "untrained"], "untrained/seed-0/evaluation.csv is missing"),
     "another environment": (
         ["evaluate", "edited"],
-        "edited/seed-0/policies/agent-1.safetensors is of",
+        "edited/seed-0/policies/agent-0.safetensors is of",
     ),
     "another environment, resumed": (
         ["resume", "edited"],
         "edited/seed-0/checkpoints/000000011/agent-0",
     ),
     "half": (["resume", "half"], "half/seed-0/checkpoints/000000011/agent-1.safetensors is damag"),
-    "column": (["plot", "run", "--column", "retrun"], "run/seed-0/evaluation.csv has no column"),
+    "column": (
+        ["plot", "run", "--column", "retrun"],
+        "run/seed-0 has no column 'retrun': did you mean 'episode_return'",
+    ),
     "picture": (["plot", "run", "--out", "x.txt"], "cannot write 'x.txt'"),
     "seed": (["watch", "run", "--seed", "5"], "run has seeds 0 to 0, not 5"),
     "episodes": (["evaluate", "run", "--episodes", "0"], "episodes must be at least 1, not 0"),
@@ -656,7 +664,7 @@ def test_a_game_outside_that_fails_in_evaluation_says_why(here, monkeypatch):
     programs = Programs(set_up(run))
     OnDisk(run, programs).export(0, programs.start(jax.random.key(0)))
     sentence = refused(["evaluate", "run", "--episodes", "2"])
-    assert "agent 'ann' at step 2 of its episode: its observation holds [nan]" in sentence
+    assert "agent 'ann' at step 2 of its episode: its observation[0] is nan" in sentence
 
 
 @pytest.mark.filterwarnings("default")
@@ -664,3 +672,20 @@ def test_a_warning_is_its_sentence_alone(capsys, monkeypatch):
     monkeypatch.setitem(VERBS, "list", lambda _: advise(False, "step 2 is large: try 1."))
     main(["list"])
     assert capsys.readouterr().err == "coterie: warning: step 2 is large: try 1.\n"
+
+
+INTERRUPTED = """
+import os, signal, sys, types
+slow = types.ModuleType("coterie.cli")
+slow.__getattr__ = lambda name: os.kill(os.getpid(), signal.SIGINT)
+sys.modules["coterie.cli"] = slow
+from coterie.__main__ import main
+main()
+"""
+
+
+def test_control_c_while_modules_are_imported_is_silent():
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], stderr=subprocess.PIPE, env=environment(), timeout=60
+    )
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")

@@ -5,6 +5,7 @@ import doctest
 import inspect
 import re
 import shlex
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import coterie
 from coterie.catalogue import ALGORITHMS, ENVS
 from coterie.cli import main
 from coterie.cli.fields import abouts
+from coterie.results import curve
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -34,6 +36,40 @@ def commands() -> list[str]:
     lines = [line for page in PAGES for block in blocks(page, "sh") for line in block.splitlines()]
     found = [line.split("#")[0].strip() for line in lines]
     return sorted({line for line in found if line.startswith(("coterie train", "coterie compare"))})
+
+
+TRAINED = ("README.md", "tutorial.md")
+LESS = "--seeds 1 --steps 500000 --folder runs/compared"  # a quarter of the budget has to do
+
+
+def printed() -> list[str]:
+    """The commands of README and tutorial that train what everybody has."""
+    pages = [page for page in PAGES if page.name in TRAINED]
+    lines = [line for page in pages for block in blocks(page, "sh") for line in block.splitlines()]
+    found = {line.split("#")[0].strip() for line in lines}
+    return sorted(
+        line.split("--loggers")[0].strip()
+        for line in found
+        if line.startswith(("coterie train", "coterie compare"))
+    )
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("command", printed())
+def test_a_printed_command_improves_on_its_start(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = f"{command} {LESS if 'compare' in command else '--folder runs/trained'}".split()
+    main([*words[1:], "--quiet", "--num-evals", "5"])
+    runs = [coterie.read_summary(path.parent) for path in Path("runs").glob("**/run.json")]
+    assert len(runs) == (words.index("spread") - 2 if "compare" in command else 1)
+    for run in runs:
+        values = curve(run).values.mean(axis=0)
+        spread = abs(values[0]) * 0.02  # between two evaluations of the same policy
+        assert values[-1] > values[0] + spread, (run.method, values)
+
+
+def test_the_version_is_that_of_the_package():
+    assert coterie.__version__ == version("coterie")
 
 
 # The tutorial trains for a quarter of a minute.

@@ -441,3 +441,23 @@ def test_families_of_ones_own_are_abstract():
     for base in (Family, Schedule):
         with pytest.raises(TypeError, match="abstract"):
             base()
+
+
+IN_A_SCRIPT = """
+from dataclasses import dataclass
+import coterie
+
+@dataclass(frozen=True)
+class Mine(coterie.Spread):
+    pass
+
+coterie.training.run.new_run("ippo", Mine(), folder="run", settings=coterie.Settings()).create()
+"""
+
+
+def test_a_class_of_a_script_says_that_no_other_program_finds_it(tmp_path, monkeypatch):
+    said = python("import coterie.training.run" + IN_A_SCRIPT, cwd=tmp_path, errors=True)
+    assert "CoterieWarning: __main__:Mine is defined in the program that runs now" in said
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RunError, match="__main__:Mine was defined in the script of another"):
+        open_run("run")

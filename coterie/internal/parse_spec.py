@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import sys
 import sysconfig
 import traceback
 import types
@@ -145,6 +146,11 @@ def _require_complete(path: str, kind: type) -> None:
 def fetched(path: str) -> Any:
     """Import the object at a path `module:name`."""
     module, _, name = path.partition(":")
+    require(
+        module != "__main__" or hasattr(sys.modules[module], name),
+        f"{path} was defined in the script of another program, which cannot be imported: move it "
+        "to a module of its own, import it from there, and train again.",
+    )
     require_trusted(path, module)
     try:
         return getattr(load(module), name)

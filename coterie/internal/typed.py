@@ -12,7 +12,7 @@ import typing
 from collections.abc import Sequence
 from typing import Any
 
-from coterie.errors import RunError, require
+from coterie.errors import RunError, printable, require
 
 LONGEST = 1_000
 """Letters that a text may have."""
@@ -137,4 +137,4 @@ def legible(text: str, most: int = 120) -> str:
     '\\\\x1b[31mred'
     """
     kept = text if len(text) <= most else f"{text[:most]}..."
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in kept)
+    return printable(kept, "")

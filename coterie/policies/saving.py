@@ -134,12 +134,12 @@ def network_of(policy: Policy, about: PolicyMetadata) -> PolicyNetwork:
 
 
 def own_network(arrays: Arrays, about: PolicyMetadata, where: str) -> PolicyNetwork:
-    """The network of a model of somebody's own; its code is run."""
+    """The network of a model of somebody's own; its code is run, if it is trusted."""
     return JaxNetwork(from_arrays(arrays, _blank(about, where), where))
 
 
 def own_kinds(about: PolicyMetadata, where: str) -> dict[str, Kind]:
-    """The arrays of a network of a model of somebody's own; its code is run."""
+    """The arrays of a network of a model of somebody's own; its code is run, if it is trusted."""
     return kinds_of(_blank(about, where))
 
 

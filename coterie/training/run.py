@@ -19,7 +19,7 @@ from coterie.algorithms import Algorithm, Information
 from coterie.catalogue import algorithm_name, changed, env_name, make_algorithm, make_env
 from coterie.envs.game import Env
 from coterie.envs.joint_agent import as_one
-from coterie.errors import ConfigError, RunError, require
+from coterie.errors import ConfigError, RunError, advise, require
 from coterie.internal.files import write_whole
 from coterie.internal.imports import PETTINGZOO
 from coterie.internal.lock import LOCK
@@ -211,6 +211,11 @@ def identity(told: Mapping[str, Any]) -> str:
 def remember_code(told: Mapping[str, Any]) -> None:
     """Trust the code that a configuration names, which this user has made."""
     for name in _code_in(told):
+        advise(
+            not name.startswith("__main__:"),
+            f"{name} is defined in the program that runs now, so that no other can evaluate, watch "
+            "or resume this run: move it to a module of its own, and import it from there.",
+        )
         remember(name, name.removeprefix(PETTINGZOO).partition(":")[0])
 
 

@@ -142,7 +142,7 @@ class Networked(Algorithm):
     """Steps played in every environment between two updates; 1 is the paper's order."""
     discount: Annotated[float, Between(0, 1)] = 0.97
     """gamma: what a reward one step later is worth now; 1 for the average-reward form."""
-    actor_lr: Annotated[float, Above(0), AtMost(RATE)] = 3e-3
+    actor_lr: Annotated[float, Above(0), AtMost(RATE)] = 1e-3
     """beta_theta: step size of the policy."""
     critic_lr: Annotated[float, Above(0), AtMost(RATE)] = 1e-3
     """beta_omega: step size of the critic and of the mean reward."""

@@ -45,7 +45,7 @@ class NetworkedAC(Networked):
     form has `gamma V(s')` and no `mu`.
     """
 
-    gae_lambda: Annotated[float, Between(0, 1)] = 0.5
+    gae_lambda: Annotated[float, Between(0, 1)] = 0.9
     """lambda: how far the team's errors of later steps count; 0 in the paper."""
 
     def start_critic(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[Critics, tuple[()]]:
