@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 from rich.table import Table
@@ -21,6 +22,8 @@ from coterie.errors import ConfigError, EnvError, RunError
 from coterie.internal import trust
 from coterie.internal.imports import load, origin
 from coterie.internal.terminal import stderr_console
+from coterie.report.curve import Curve
+from coterie.report.plot import plot_curves
 from coterie.training.progress import ProgressBar
 from coterie.training.run import Run
 from tests.runs import copied, environment, finished, refused
@@ -193,6 +196,16 @@ def test_names_cannot_command_a_terminal(here, capsys):
     forged(here / "run", "algorithm", name=NASTY)
     sentence = refused(["evaluate", "run"])
     assert "\x1b" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [("red\x1b[31m\u202e", r"red\x1b[31m\u202e"), ("\u8d64", "\u8d64")]
+)
+def test_names_are_drawn_as_they_are_printed(here, name, shown):
+    """Of a letter that its font does not have matplotlib would warn, with the letter itself."""
+    [picture] = plot_curves([Curve(name, np.arange(2), np.zeros((1, 2)))], here / "a.svg", name)
+    drawn = picture.read_text()
+    assert shown in drawn and not set(drawn) & set("\x1b\u202e")
 
 
 def test_names_are_no_markup_and_no_emoji(here, capsys):

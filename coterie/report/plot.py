@@ -5,6 +5,7 @@ file chooses the format.
 """
 
 import textwrap
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
 from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator
 
-from coterie.errors import RunError, require
+from coterie.errors import RunError, printable, require
 from coterie.report.columns import RETURN
 from coterie.report.curve import Curve
 from coterie.report.files import SUFFIXES, picture, pictures_at
@@ -101,7 +103,7 @@ def plot_panels(
                 _name(axis, name, up, xlabel, alone=len(lines) == 1)
                 _ticks(axis, xlabel)
             _around(figure, axes, title, _caption(everything, smooth))
-            figure.savefig(part, dpi=200, metadata=undated(part.suffix))
+            save(figure, part)
     return files
 
 
@@ -217,6 +219,14 @@ def _measures(lines: Sequence[Line]) -> Iterator[str]:
     yield from (line.measure for line in lines if line.measure)
 
 
-def undated(suffix: str) -> dict[str, None]:
-    """Metadata without a date, so that equal data give an equal file whenever it is drawn."""
-    return {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(suffix.lower(), {})
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure without a date, so that equal data give an equal file whenever it is drawn.
+
+    Names from files are shown as in a terminal; letters that the font does not have are boxes.
+    """
+    for text in figure.findobj(Text):
+        text.set_text(printable(text.get_text()))
+    date = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(path.suffix.lower(), {})
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        figure.savefig(path, dpi=200, metadata=date)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from coterie.errors import RunError, require
 from coterie.report.files import SUFFIXES, picture
-from coterie.report.plot import GREY, LOOK, PALETTE, undated
+from coterie.report.plot import GREY, LOOK, PALETTE, save
 from coterie.report.statistics import Interval
 
 Doses = Mapping[str, Interval]
@@ -46,7 +46,7 @@ def plot_doses(
         figure.legend(
             handles, names, loc="outside lower center", ncols=len(names), frameon=False, fontsize=8
         )
-        figure.savefig(part, dpi=200, metadata=undated(part.suffix))
+        save(figure, part)
     return Path(path)
 
 

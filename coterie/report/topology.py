@@ -20,7 +20,7 @@ from matplotlib.path import Path as Stroke
 from coterie.graph import Graph
 from coterie.graph.shapes import circle
 from coterie.report.files import SUFFIXES, picture
-from coterie.report.plot import GREY, LOOK, PALETTE, undated
+from coterie.report.plot import GREY, LOOK, PALETTE, save
 
 Places = Float[np.ndarray, "N 2"]
 
@@ -46,7 +46,7 @@ def draw_graph(
         _links(axis, graph, spots + corner, radius)
         _agents(axis, graph, spots + corner, radius)
         _words(axis, graph, title)
-        figure.savefig(part, dpi=200, metadata=undated(part.suffix))
+        save(figure, part)
     return Path(path)
 
 
