@@ -1,0 +1,169 @@
+"""Environments of libraries that are written in JAX: how they are found, made and stacked.
+
+These libraries give each agent's arrays under its name, or in a tree of several arrays; a `JaxEnv`
+stacks them on a leading agent axis.
+"""
+
+import ast
+import contextlib
+import importlib
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, PyTree
+
+from coterie.envs.host.factory import Options, describe
+from coterie.errors import EnvError, brief, require
+from coterie.internal.extras import install
+from coterie.types import Box
+
+Shape = int | tuple[int, ...]
+
+
+def arguments(env_kwargs: Sequence[str]) -> Options:
+    """Arguments of an environment, by name: Python's plain values, or else text.
+
+    >>> arguments(["num_agents=3", "layout=ring"])
+    (('num_agents', 3), ('layout', 'ring'))
+    """
+    names = [option.partition("=")[0].strip() for option in env_kwargs]
+    require(
+        all("=" in option for option in env_kwargs)
+        and all(name.isidentifier() and names.count(name) == 1 for name in names),
+        f"options are name=value, each name once, not {' '.join(env_kwargs)!r}.",
+    )
+    values = (option.partition("=")[2].strip() for option in env_kwargs)
+    return tuple(zip(names, map(_value, values), strict=True))
+
+
+def load(library: str, extra: str) -> ModuleType:
+    """Import a library; `EnvError` with the command that installs it, if it is not there.
+
+    Some of them print while they are imported, and keep arrays, which no trace may own.
+    """
+    with _quietly(), jax.ensure_compile_time_eval():
+        try:
+            return importlib.import_module(library)
+        except ModuleNotFoundError as error:
+            raise EnvError(
+                f"{extra}:... needs {error.name}, which is not installed: {install(extra)}."
+            ) from None
+        except Exception as error:
+            raise EnvError(f"importing {library} failed: {describe(error)}.") from error
+
+
+def make(function: Callable[..., Any], name: str, options: Mapping[str, Any]) -> Any:
+    """Call a library's function that makes the environment of a name, outside of any trace."""
+    with _quietly(), jax.ensure_compile_time_eval():
+        try:
+            return function(name, **options)
+        except Exception as error:
+            given = ", ".join(f"{key}={brief(repr(value))}" for key, value in options.items())
+            raise EnvError(
+                f"{name}({given}) failed: {brief(describe(error), 600)}; --env-kwargs are its "
+                "arguments."
+            ) from error
+
+
+def seen_shapes(observations: Sequence[PyTree]) -> list[Shape]:
+    """Shapes of what the agents see: of an image if all see one of one shape, else a length.
+
+    >>> seen_shapes([{"goal": np.zeros(2), "grid": np.zeros((3, 3))}, np.zeros(4)])
+    [11, 4]
+    >>> seen_shapes([np.zeros((7, 7, 3))] * 2)
+    [(7, 7, 3), (7, 7, 3)]
+    """
+    if _are_images(observations):
+        return [jax.tree.leaves(each)[0].shape for each in observations]
+    return [sum(leaf.size for leaf in jax.tree.leaves(each)) for each in observations]
+
+
+def stacked(observations: Sequence[PyTree]) -> Float[Array, "N ..."]:
+    """Stack what the agents see: images of one shape as they are, all else flat, with zeros behind
+    what is shorter."""
+    if _are_images(observations):
+        return jnp.stack([jax.tree.leaves(each)[0] for each in observations]).astype(jnp.float32)
+    return _rows([jnp.concatenate(_flat(each)) for each in observations], jnp.float32)
+
+
+def masks(given: Sequence[Array], sizes: Sequence[int]) -> Bool[Array, "N A"]:
+    """Stack the possible actions; where an agent has none, because it is out, all its own are."""
+    own = [jnp.ravel(mask)[:size] != 0 for mask, size in zip(given, sizes, strict=True)]
+    return _rows([mask | ~jnp.any(mask) for mask in own], jnp.bool_)
+
+
+def whole(sizes: Sequence[int]) -> Bool[Array, "N A"] | None:
+    """Action masks of agents that may always do everything; `None` if they do not differ."""
+    if len(set(sizes)) == 1:
+        return None
+    return jnp.arange(max(sizes)) < jnp.array(sizes)[:, None]
+
+
+def box(agent: str, shape: tuple[int, ...], low: Any, high: Any) -> Box:
+    """The space of actions that are arrays of a shape between `low` and `high`; `EnvError` if there
+    are no bounds."""
+    ends = [np.broadcast_to(np.asarray(end, np.float64), shape).ravel() for end in (low, high)]
+    require(
+        all(np.isfinite(end).all() for end in ends),
+        f"agent {agent!r} acts by numbers from {low} to {high}, which are no bounds.",
+        EnvError,
+    )
+    return Box(len(ends[0]), *(tuple(map(float, end)) for end in ends))
+
+
+def numbers(told: Mapping[str, Any], agents: Sequence[str]) -> dict[str, Array]:
+    """The entries of an `info` that are one number, or one for each agent, for the log."""
+    found = {name: _by_agent(value, agents) for name, value in told.items()}
+    shapes = ((), (len(agents),))
+    return {
+        name: jnp.asarray(value, jnp.float32)
+        for name, value in found.items()
+        if isinstance(value, jax.Array | np.ndarray | float | int) and np.shape(value) in shapes
+    }
+
+
+def attribute(value: Any, *names: str) -> Any:
+    """The first of some attributes that a value has; `None` if there is none."""
+    return next((getattr(value, n) for n in names if getattr(value, n, None) is not None), None)
+
+
+def _by_agent(value: Any, agents: Sequence[str]) -> Any:
+    if isinstance(value, Mapping) and set(value) == set(agents):
+        return jnp.stack([jnp.asarray(value[agent]) for agent in agents])
+    return value
+
+
+def _are_images(observations: Sequence[PyTree]) -> bool:
+    leaves = [jax.tree.leaves(each) for each in observations]
+    shapes = {leaf.shape for each in leaves for leaf in each}
+    return all(len(each) == 1 for each in leaves) and [len(s) for s in shapes] == [3]
+
+
+def _flat(observation: PyTree) -> list[Array]:
+    return [jnp.ravel(leaf).astype(jnp.float32) for leaf in jax.tree.leaves(observation)]
+
+
+def _rows(arrays: Iterable[Array], kind: Any) -> Array:
+    """Stack vectors, filled up with zeros."""
+    rows = list(arrays)
+    widest = max(len(row) for row in rows)
+    return jnp.stack([jnp.pad(row, (0, widest - len(row))) for row in rows]).astype(kind)
+
+
+@contextlib.contextmanager
+def _quietly():
+    """A context without output: standard output is for answers."""
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        yield
+
+
+def _value(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text
