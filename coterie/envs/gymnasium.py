@@ -11,7 +11,7 @@ from coterie.envs import library
 from coterie.envs.checks.checks import Checks
 from coterie.envs.game import Env, SingleEnv, VectorEnv
 from coterie.envs.pettingzoo import DAYS, WORKERS, PettingZooEnv
-from coterie.errors import EnvError, unknown
+from coterie.errors import EnvError
 from coterie.internal.imports import GYMNASIUM, load, module_in
 from coterie.internal.parts import IN_NAME
 from coterie.internal.trust import require_trusted
@@ -91,7 +91,12 @@ def _require_known(name: str) -> None:
     try:
         if module:
             load(module)
+    except ModuleNotFoundError as error:
+        raise EnvError(
+            f"{GYMNASIUM}{name} needs {error.name}, which is not installed: pip install it, or "
+            "check the spelling."
+        ) from None
     except Exception as error:
         raise EnvError(f"importing {module} failed: {library.describe(error)}.") from error
     if own not in gymnasium.registry:
-        raise unknown("environment of Gymnasium", own, gymnasium.registry)
+        raise library.unknown("Gymnasium", "environment", own, gymnasium.registry)

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Key, PyTree, UInt32
 
 from coterie.envs import library
 from coterie.envs.game import JaxEnv, Timestep
-from coterie.errors import EnvError, require, unknown
+from coterie.errors import EnvError, require
 from coterie.internal.imports import JAXMARL
 from coterie.internal.parts import IN_NAME
 from coterie.types import AgentSpec, Discrete, Observation, Space
@@ -49,7 +49,7 @@ class JaxMARLEnv(JaxEnv):
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(self._made.env.agents)
+        return tuple(map(str, self._made.env.agents))
 
     @property
     def specs(self) -> tuple[AgentSpec, ...]:
@@ -65,7 +65,7 @@ class JaxMARLEnv(JaxEnv):
         # Not `env.step`, which would begin the next episode in the same call.
         seen, world, reward, done, info = env.step_env(now, state.world, self._by_agent(action))
         rewards = jnp.stack([jnp.asarray(reward[agent], jnp.float32) for agent in env.agents])
-        over = jnp.broadcast_to(done["__all__"], rewards.shape)
+        over = jnp.broadcast_to(jnp.asarray(done["__all__"], jnp.bool_), rewards.shape)
         late = _past_limit(env, world)
         logged = library.numbers(info, env.agents)
         timestep = Timestep(self._view(world, seen), rewards, over & ~late, over & late, logged)
@@ -109,10 +109,16 @@ class Made(NamedTuple):
 def _made(name: str, env_kwargs: tuple[str, ...]) -> Made:
     jaxmarl = library.load("jaxmarl", "jaxmarl")
     if name not in jaxmarl.registered_envs:
-        raise unknown("environment of JaxMARL", name, jaxmarl.registered_envs)
+        raise library.unknown("JaxMARL", "environment", name, jaxmarl.registered_envs)
     told = dict(library.arguments(env_kwargs))
     env = library.make(jaxmarl.make, name, {k: _meant(name, k, v) for k, v in told.items()})
     seen, world = jax.eval_shape(env.reset, jax.random.key_data(jax.random.key(0)))
+    require(
+        set(env.agents) <= set(seen),
+        f"{name} names its agents {', '.join(map(str, env.agents))}, but gives observations for "
+        f"{', '.join(map(str, seen))}: write a JaxEnv that knows which is which.",
+        EnvError,
+    )
     shapes = library.seen_shapes([seen[agent] for agent in env.agents])
     actions = [_space(agent, env.action_space(agent)) for agent in env.agents]
     _require_one_kind(env.agents, actions)
@@ -125,16 +131,16 @@ def _meant(name: str, key: str, value: Any) -> Any:
     """An argument that is an object, by its name: a map of SMAX, a kitchen of Overcooked."""
     if "SMAX" in name and key == "scenario":
         smax = library.load("jaxmarl.environments.smax.smax_env", "jaxmarl")
-        return _of(smax.MAP_NAME_TO_SCENARIO, "map of SMAX", value)
+        return _of(smax.MAP_NAME_TO_SCENARIO, "map", value)
     if name == "overcooked" and key == "layout":
         overcooked = library.load("jaxmarl.environments.overcooked", "jaxmarl")
-        return _of(overcooked.overcooked_layouts, "kitchen of Overcooked", value)
+        return _of(overcooked.overcooked_layouts, "kitchen", value)
     return value
 
 
 def _of(known: dict[str, Any], what: str, name: Any) -> Any:
     if name not in known:
-        raise unknown(what, str(name), known)
+        raise library.unknown("JaxMARL", what, str(name), known)
     return known[name]
 
 
@@ -148,11 +154,9 @@ def _available(env: Any, world: PyTree) -> Callable[[PyTree], dict[str, Array]] 
     return told
 
 
-def _past_limit(env: Any, world: PyTree) -> Any:
-    """True once as many steps have passed as the environment has at most, if it says so."""
-    limit = library.attribute(env, "max_steps")
+def _past_limit(env: Any, world: PyTree) -> Array:
     steps = library.attribute(library.attribute(world, "state") or world, "step", "time")
-    return False if limit is None or steps is None else jnp.ravel(steps)[0] >= limit
+    return library.limit_passed(library.attribute(env, "max_steps"), steps)
 
 
 def _space(agent: str, space: Any) -> Space:

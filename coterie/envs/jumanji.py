@@ -11,12 +11,12 @@ from jaxtyping import Array, Key, PyTree
 
 from coterie.envs import library
 from coterie.envs.game import JaxEnv, Timestep
-from coterie.errors import EnvError, require, unknown
+from coterie.errors import EnvError, require
 from coterie.internal.imports import JUMANJI
 from coterie.internal.parts import IN_NAME
 from coterie.types import AgentSpec, Discrete, Observation, Space
 
-UNSEEN = ("action_mask", "step_count")
+UNSEEN = ("action_mask", "step_count", "step")
 """Fields of an observation that are not perceived: a mask is one apart, and time limits are not
 endings."""
 
@@ -27,8 +27,9 @@ class JumanjiEnv(JaxEnv):
 
     A team of `num_agents` where the environment has them, or else of one. An agent sees its row of
     every array that has one row for each agent, and the whole of all others, flat and in the order
-    of the observation's fields, but for `action_mask` and `step_count`. The episode ends with
-    discount 0, unless the environment's `time_limit` has passed: then it is truncated.
+    of the observation's fields, but for `action_mask` and the number of the step. An episode that
+    is over once the environment's `time_limit` has passed is truncated, and so is one whose
+    discount is not 0; any other is terminated.
     """
 
     name: str = field(metadata=IN_NAME)
@@ -57,7 +58,10 @@ class JumanjiEnv(JaxEnv):
         state, told = env.step(state, joint.astype(env.action_spec.dtype))
         rewards = jnp.broadcast_to(jnp.asarray(told.reward, jnp.float32), len(specs))
         over = jnp.broadcast_to(told.last(), len(specs))
-        ended = over & (told.discount == 0) & ~_past_limit(env, state)
+        late = library.limit_passed(
+            library.attribute(env, "time_limit"), library.attribute(state, "step_count", "step")
+        )
+        ended = over & (told.discount == 0) & ~late
         logged = library.numbers(told.extras or {}, self.names)
         return state, Timestep(self._view(told.observation), rewards, ended, over & ~ended, logged)
 
@@ -88,14 +92,17 @@ def _made(name: str, env_kwargs: tuple[str, ...]) -> Made:
     jumanji = library.load("jumanji", "jumanji")
     known = sorted(jumanji.registered_environments())
     if name not in known:
-        raise unknown("environment of Jumanji", name, known)
+        raise library.unknown("Jumanji", "environment", name, known)
     env = library.make(jumanji.make, name, dict(library.arguments(env_kwargs)))
     team = library.attribute(env, "num_agents") is not None
     actions = _spaces(name, env.action_spec, env.num_agents if team else 0)
     _, timestep = jax.eval_shape(env.reset, jax.random.key_data(jax.random.key(0)))
-    observation = jax.tree.map(lambda leaf: np.zeros(leaf.shape), timestep.observation)
-    shapes = library.seen_shapes(_by_agent(observation, len(actions), team))
+    shapes = library.seen_shapes(_by_agent(_blank(timestep.observation), len(actions), team))
     return Made(env, team, tuple(map(AgentSpec, shapes, actions)))
+
+
+def _blank(shapes: PyTree) -> PyTree:
+    return jax.tree.map(lambda leaf: np.zeros(leaf.shape), shapes)
 
 
 def _spaces(name: str, told: Any, agents: int) -> list[Space]:
@@ -107,8 +114,9 @@ def _spaces(name: str, told: Any, agents: int) -> list[Space]:
         return [Discrete(int(size)) for size in np.asarray(told.num_values)]
     require(
         bool(fits) and hasattr(told, "minimum") and np.issubdtype(told.dtype, np.floating),
-        f"the actions of {name} are {told}: Coterie plays environments of Jumanji in which each "
-        "agent of num_agents, or one by itself, chooses a number; or each gives a vector.",
+        f"the actions of {name} are a {type(told).__name__} of shape {told.shape}: each agent of "
+        "num_agents, or the only one, has to choose a number, or to give a vector; write a JaxEnv "
+        "that turns its actions into such.",
         EnvError,
     )
     ends = (np.broadcast_to(np.asarray(end), told.shape) for end in (told.minimum, told.maximum))
@@ -118,7 +126,8 @@ def _spaces(name: str, told: Any, agents: int) -> list[Space]:
 
 def _by_agent(observation: Any, agents: int, team: bool) -> list[list[Array]]:
     """Return the arrays that each agent sees."""
-    leaves = jax.tree.leaves([part for name, part in _fields(observation) if name not in UNSEEN])
+    seen = [part for name, part in _fields(observation) if name not in UNSEEN]
+    leaves = [jnp.asarray(leaf) for leaf in jax.tree.leaves(seen)]
     own = [team and leaf.shape[:1] == (agents,) for leaf in leaves]
     pairs = list(zip(leaves, own, strict=True))
     return [[leaf[agent] if mine else leaf for leaf, mine in pairs] for agent in range(agents)]
@@ -128,10 +137,3 @@ def _fields(observation: Any) -> list[tuple[str, Any]]:
     """Return the fields of a named tuple or dataclass; an array has one without a name."""
     names = getattr(observation, "_fields", None) or getattr(observation, "__annotations__", ())
     return [(name, getattr(observation, name)) for name in names] or [("", observation)]
-
-
-def _past_limit(env: Any, state: Any) -> Any:
-    """True once as many steps have passed as the environment has at most, if it says so."""
-    limit = library.attribute(env, "time_limit")
-    steps = library.attribute(state, "step_count", "step")
-    return False if limit is None or steps is None else steps >= limit

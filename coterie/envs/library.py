@@ -6,9 +6,11 @@ stacks them on a leading agent axis.
 
 import ast
 import contextlib
+import difflib
 import importlib
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -23,6 +25,10 @@ from coterie.internal.extras import install
 from coterie.types import Box
 
 Shape = int | tuple[int, ...]
+
+SHOWN = 20
+"""Most names that an error lists."""
+STREAMS = ("stdout", "stderr", "__stdout__", "__stderr__")
 
 
 def arguments(env_kwargs: Sequence[str]) -> Options:
@@ -68,6 +74,18 @@ def make(function: Callable[..., Any], name: str, options: Mapping[str, Any]) ->
                 f"{name}({given}) failed: {brief(describe(error), 600)}; --env-kwargs are its "
                 "arguments."
             ) from error
+
+
+def unknown(library: str, kind: str, name: str, known: Collection[str]) -> EnvError:
+    """The error for a name that a library does not know, with the nearest ones.
+
+    >>> print(unknown("JaxMARL", "environment", "SMAXX", ["SMAX", "hanabi"]))
+    JaxMARL has no environment 'SMAXX': did you mean 'SMAX'?
+    """
+    near = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
+    some = ", ".join(sorted(known)[:SHOWN]) + (", ..." if len(known) > SHOWN else "")
+    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"it has {some}."
+    return EnvError(f"{library} has no {kind} {brief(repr(name))}: {hint}")
 
 
 def seen_shapes(observations: Sequence[PyTree]) -> list[Shape]:
@@ -138,6 +156,13 @@ def _by_agent(value: Any, agents: Sequence[str]) -> Any:
     return value
 
 
+def limit_passed(limit: int | None, steps: Any) -> Bool[Array, ""]:
+    """True once as many steps have passed as an environment has at most, if it tells both."""
+    if limit is None or steps is None:
+        return jnp.array(False)
+    return jnp.ravel(steps)[0] >= limit
+
+
 def _are_images(observations: Sequence[PyTree]) -> bool:
     leaves = [jax.tree.leaves(each) for each in observations]
     shapes = {leaf.shape for each in leaves for leaf in each}
@@ -156,10 +181,19 @@ def _rows(arrays: Iterable[Array], kind: Any) -> Array:
 
 
 @contextlib.contextmanager
-def _quietly():
-    """A context without output: standard output is for answers."""
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+def _quietly() -> Iterator[None]:
+    """A context without output, which is for answers; afterwards all streams are as they were.
+
+    JaxMARL prints while it is imported, after it has set `sys.stdout` back to `sys.__stdout__`.
+    """
+    kept = {name: getattr(sys, name) for name in STREAMS}
+    for name in STREAMS:
+        setattr(sys, name, io.StringIO())
+    try:
         yield
+    finally:
+        for name, stream in kept.items():
+            setattr(sys, name, stream)
 
 
 def _value(text: str) -> Any:

@@ -16,8 +16,8 @@ INSIDE = "Python itself"
 def module_in(name: str) -> str:
     """The module that a name of code speaks of; empty if it is a name that a library keeps itself.
 
-    >>> module_in("my.module:Env"), module_in("pettingzoo:my.module:make"), module_in("jaxmarl:SMAX")
-    ('my.module', 'my.module', '')
+    >>> module_in("my.pond:Env"), module_in("pettingzoo:my.pond:make"), module_in("jaxmarl:SMAX")
+    ('my.pond', 'my.pond', '')
     >>> module_in("gymnasium:rware:rware-tiny-2ag-v2"), module_in("gymnasium:CartPole-v1")
     ('rware', '')
     """
