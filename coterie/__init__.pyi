@@ -38,8 +38,6 @@ from coterie.api import compare as compare
 from coterie.api import config as config
 from coterie.api import draw_graph as draw_graph
 from coterie.api import evaluate as evaluate
-from coterie.api import plot_run as plot_run
-from coterie.api import plot_runs as plot_runs
 from coterie.api import resume as resume
 from coterie.api import train as train
 from coterie.api import train_in_memory as train_in_memory
@@ -80,6 +78,11 @@ from coterie.network import Network as Network
 from coterie.network import Payload as Payload
 from coterie.network import Schedule as Schedule
 from coterie.network import lift as lift
+from coterie.plots import plot_profile as plot_profile
+from coterie.plots import plot_run as plot_run
+from coterie.plots import plot_runs as plot_runs
+from coterie.plots import read_runs as read_runs
+from coterie.plots import write_marl_eval as write_marl_eval
 from coterie.policies import Team as Team
 from coterie.policies import load_policy as load_policy
 from coterie.policies import load_team as load_team

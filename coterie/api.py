@@ -4,14 +4,11 @@ Plotting modules are imported where they are used: loading matplotlib takes a te
 start.
 """
 
-import dataclasses
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
-from typing import Literal
 
-import numpy as np
 from rich.console import Console
 
 from coterie.algorithms import Algorithm
@@ -20,11 +17,10 @@ from coterie.envs import check
 from coterie.envs.game import Env
 from coterie.errors import RunError, advise, require
 from coterie.graph import Family, Graph, graph_of, read_family
-from coterie.internal.files import write_whole
 from coterie.internal.lock import hold
+from coterie.plots import Axis, plot_run, plot_runs
 from coterie.report.curve import Curve
-from coterie.report.table import summary_table, to_csv
-from coterie.results import agents_in, by_bytes, curve, curves_of, film
+from coterie.results import film
 from coterie.training import loop
 from coterie.training.config import Config
 from coterie.training.evaluate import Scores
@@ -33,12 +29,9 @@ from coterie.training.loggers import Logger
 from coterie.training.memory import MemoryRun
 from coterie.training.progress import ProgressBar
 from coterie.training.run import MEMORY, Run, identity, new_run, open_run, reserved
-from coterie.training.run_files import RunFiles, file_name, reading_configuration
+from coterie.training.run_files import file_name, reading_configuration
 from coterie.training.settings import Settings
 from coterie.training.watcher import Watcher
-
-Axis = Literal["steps", "bytes"]
-PANELS = ("episode_return", "entropy", "kl", "critic_loss", "policy_loss", "gradient_norm", "bytes")
 
 
 def train(
@@ -212,56 +205,6 @@ def evaluate(folder: str | Path, episodes: int = 256, key: int = 0) -> dict[int,
     return {seed: score(run, seed, episodes, key) for seed in run.seeds}
 
 
-def plot_runs(
-    runs: Sequence[RunFiles],
-    path: str | Path,
-    column: str = "episode_return",
-    x: Axis = "steps",
-    labels: Sequence[str] = (),
-) -> list[Curve]:
-    """Curves of one column of several runs, as a picture and, beside it, a table (`.csv`).
-
-    runs:   from `open_run`, or from `read_summary`, which needs no code of a run.
-    x:      the horizontal axis: environment steps, or the bytes that one agent has sent.
-    labels: the runs' names; by default those of their folders, or one run's method.
-
-    Returns the curves over environment steps, as they stand in the table.
-    """
-    from coterie.report.plot import plot_curves
-
-    labels = labels or [run.folder.name if len(runs) > 1 else run.method for run in runs]
-    named = list(zip(runs, labels, strict=True))
-    curves = [curve(run, column, label) for run, label in named]
-    drawn, over = curves, "environment steps"
-    if x == "bytes":
-        drawn = [by_bytes(run, column, label) for run, label in named]
-        over = "bytes sent by one agent"
-    title = (
-        runs[0].title if len(runs) == 1 else " and ".join(sorted({run.env_name for run in runs}))
-    )
-    plot_curves(drawn, path, title, column, over)
-    write_whole(Path(path).with_suffix(".csv"), to_csv(summary_table(curves)))
-    return curves
-
-
-def plot_run(run: RunFiles) -> list[Path]:
-    """The pictures of one run: its learning curve, and its training numbers agent by agent."""
-    from coterie.report.plot import plot_panels
-
-    folder = run.folder / "plots"
-    plot_runs([run], folder / "return.png")
-    panels = {}
-    for name, agents in agents_in(run, PANELS).items():
-        try:
-            each = curves_of(run, {f"{name}/{agent}": agent for agent in agents}, training=True)
-        except RunError:
-            continue  # no episode has ended
-        if any(np.any(one.values) for one in each):
-            panels[name] = _merged(each)
-    plot_panels(panels, folder / "agents.png", title=run.title)
-    return [folder / "return.png", folder / "agents.png"]
-
-
 def watch(
     folder: str | Path, seed: int | None = None, episodes: int = 3, out: str | Path | None = None
 ) -> list[Path]:
@@ -344,14 +287,6 @@ def config(
     made = new_run(algorithm, env, settings, MEMORY)
     told = made.method, made.algorithm, made.env_name, made.env
     return Config(*told, settings, tuple(loggers), plots).to_toml()
-
-
-def _merged(curves: list[Curve]) -> list[Curve]:
-    """Merge curves if all are equal, as those of a shared reward, which would hide one another."""
-    first, *others = curves
-    if others and all(np.array_equal(first.values, one.values) for one in others):
-        return [dataclasses.replace(first, label="every agent")]
-    return curves
 
 
 def _labelled(algorithm: str | Algorithm) -> tuple[str, str | Algorithm]:

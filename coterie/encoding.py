@@ -35,14 +35,10 @@ class Encoding(abc.ABC):
     def place(self, index: int) -> str:
         """The place of one of the numbers in what the environment shows, as `['goal'][2]`."""
 
-    def decode(self, action: Any) -> Any:
-        """An action of the environment from the numbers of a learner."""
-        raise NotImplementedError(f"{type(self).__name__} is no kind of action.")
-
 
 @dataclass(frozen=True)
 class Numbers(Encoding):
-    """An array of numbers: a Box or MultiBinary space.
+    """An array of numbers: a Box, or what a MultiBinary space shows.
 
     dtype:     of an action.
     low, high: the bounds of each number of an action, flat.
@@ -66,6 +62,11 @@ class Numbers(Encoding):
     def place(self, index: int) -> str:
         return "".join(f"[{i}]" for i in np.unravel_index(index, self.shape))
 
+    @property
+    def actions(self) -> int:
+        """Number of numbers in an action."""
+        return self.size
+
     def decode(self, action: Any) -> np.ndarray:
         """An array of its shape and type, cut to the bounds.
 
@@ -73,6 +74,28 @@ class Numbers(Encoding):
         [[0.5, 1.0]]
         """
         return np.clip(action, self.low, self.high).reshape(self.shape).astype(self.dtype)
+
+
+@dataclass(frozen=True)
+class Bytes(Encoding):
+    """An array of bytes, such as an image: numbers from 0 to 1 for those from 0 to 255."""
+
+    shape: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    def encode(self, value: Any, where: str) -> np.ndarray:
+        """Shares of the largest byte.
+
+        >>> Bytes((2,)).encode([0, 51], "it").round(3).tolist()
+        [0.0, 0.20000000298023224]
+        """
+        return Numbers(self.shape).encode(value, where) / np.float32(255)
+
+    def place(self, index: int) -> str:
+        return Numbers(self.shape).place(index)
 
 
 @dataclass(frozen=True)
@@ -103,6 +126,11 @@ class Choice(Encoding):
     def place(self, index: int) -> str:
         return ""
 
+    @property
+    def actions(self) -> int:
+        """Number of actions."""
+        return self.count
+
     def decode(self, action: Any) -> int:
         """The number of an action.
 
@@ -111,10 +139,19 @@ class Choice(Encoding):
         """
         return int(action) + self.start
 
+    def mask(self, given: Any) -> np.ndarray:
+        """An environment's mask as truth values, one for each action."""
+        return np.asarray(given).astype(bool)
+
 
 @dataclass(frozen=True)
 class Choices(Encoding):
-    """Several choices in an array: a MultiDiscrete space, its counts and starts flat."""
+    """Several choices in an array: a MultiDiscrete space, its counts and starts flat; also the
+    actions of a MultiBinary space.
+
+    To learners each combination of choices is an action, so that every method of numbered actions
+    can play it.
+    """
 
     shape: tuple[int, ...]
     counts: tuple[int, ...]
@@ -139,13 +176,33 @@ class Choices(Encoding):
         ends = np.cumsum(self.counts)
         return Numbers(self.shape).place(int(np.searchsorted(ends, index, side="right")))
 
-    def decode(self, action: Any) -> np.ndarray:
-        """An array of its shape and type.
+    @property
+    def actions(self) -> int:
+        """Number of combinations."""
+        return math.prod(self.counts)
 
-        >>> Choices((2,), (3, 2), (1, 0)).decode([2, 0]).tolist()
+    def decode(self, action: Any) -> np.ndarray:
+        """The choices of a combination's number, in an array of its shape and type.
+
+        >>> Choices((2,), (3, 2), (1, 0)).decode(4).tolist()
         [3, 0]
         """
-        return (np.asarray(action) + self.starts).reshape(self.shape).astype(self.dtype)
+        chosen = np.array(np.unravel_index(int(action), self.counts))
+        return (chosen + self.starts).reshape(self.shape).astype(self.dtype)
+
+    def mask(self, given: Any) -> np.ndarray:
+        """An environment's mask as truth values, one for each combination; it gives these, or a
+        tuple with a mask for each choice.
+
+        >>> Choices((2,), (2, 2), (0, 0)).mask(([1, 0], [1, 1])).tolist()
+        [True, True, False, False]
+        """
+        if not isinstance(given, tuple) or len(given) != len(self.counts):
+            return np.asarray(given).astype(bool)
+        both = np.ones(1, bool)
+        for part in given:
+            both = np.logical_and.outer(both, np.asarray(part).astype(bool))
+        return both.ravel()
 
 
 @dataclass(frozen=True)
@@ -241,6 +298,11 @@ class Either(Encoding):
 
     def place(self, index: int) -> str:
         return "[0]" if index == 0 else "[1]"
+
+
+ActionEncoding = Numbers | Choice | Choices
+"""Encodings of actions: `decode` gives the environment's own from a learner's number, or numbers,
+`actions` of them; `mask` reads which of the numbered ones are possible."""
 
 
 def encoded(encoding: Encoding, value: Any, where: str = "observation") -> np.ndarray:

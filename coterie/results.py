@@ -1,6 +1,8 @@
 """Results of runs: their tables as curves, their teams as pictures and scores."""
 
+import difflib
 import functools
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +12,11 @@ import jax
 import numpy as np
 from jaxtyping import Array, Key
 
-from coterie.errors import RunError, require
+from coterie.errors import RunError, advise, require
 from coterie.internal.memory import require_room
 from coterie.network import stack
 from coterie.policies.saving import read_policy
+from coterie.report.columns import column_of
 from coterie.report.curve import Curve, gather
 from coterie.rl.networks import Policy
 from coterie.training.action_scaling import action_scaling
@@ -37,6 +40,31 @@ def curve(
 
 def curves_of(run: RunFiles, labels: Mapping[str, str], training: bool = False) -> list[Curve]:
     """Curves of several columns, by their labels; tables are read once, however large the team."""
+    read = functools.cache(read_table)
+    paths = _tables(run, training)
+    tables = [read(path) for path in paths]
+    for column in labels:
+        for path, table in zip(paths, tables, strict=True):
+            require(column in table, _missing(path, column, table), RunError)
+    # Seeds side by side share the machine, so this is the time of one among them.
+    seconds = _end("seconds", map(run.metrics, run.seeds), read)
+    sent = _end("bytes", map(run.evaluations, run.seeds), read)
+    return [
+        replace(
+            gather(label, [_points(table, column) for table in tables], seconds),
+            sent=sent,
+            lower_is_better=column_of(column).lower_is_better,
+        )
+        for column, label in labels.items()
+    ]
+
+
+def _points(table: Mapping[str, np.ndarray], column: str) -> tuple[np.ndarray, np.ndarray]:
+    kept = np.isfinite(table[column])
+    return table["steps"][kept], table[column][kept]
+
+
+def _tables(run: RunFiles, training: bool) -> list[Path]:
     paths: list[Path] = []
     for seed in run.seeds:
         path = run.metrics(seed) if training else run.evaluations(seed)
@@ -46,47 +74,77 @@ def curves_of(run: RunFiles, labels: Mapping[str, str], training: bool = False) 
             f"{path} is missing: train the run, or `coterie resume {run.folder}`.",
             RunError,
         )
-    read = functools.cache(read_table)
+    return paths
 
-    def known(path: Path, column: str) -> tuple[np.ndarray, np.ndarray]:
-        table = read(path)
-        require(
-            column in table,
-            f"{path} has no column {column!r}; it has {', '.join(table)}.",
-            RunError,
-        )
-        kept = np.isfinite(table[column])
-        return table["steps"][kept], table[column][kept]
 
-    # Seeds side by side share the machine, so this is the time of one among them.
-    seconds = _end("seconds", map(run.metrics, run.seeds), read)
-    sent = _end("bytes", map(run.evaluations, run.seeds), read)
-    return [
-        replace(gather(label, [known(path, column) for path in paths], seconds), sent=sent)
-        for column, label in labels.items()
-    ]
+def having(runs: Sequence[RunFiles], column: str) -> tuple[list[RunFiles], bool]:
+    """The runs that have a column, and whether it is of their training tables alone.
+
+    Warns of the runs that do not have it; `RunError` with the nearest names if none has it.
+    """
+    evaluated, trained = ([_columns(run, training) for run in runs] for training in (False, True))
+    training = not any(column in table for table in evaluated)
+    tables = trained if training else evaluated
+    found = [run for run, table in zip(runs, tables, strict=True) if column in table]
+    known = dict.fromkeys([*evaluated[0], *trained[0]])
+    place = runs[0].seed_folder(runs[0].seeds[0])
+    require(len(found) > 0, _missing(place, column, known), RunError)
+    left = [str(run.folder) for run in runs if run not in found]
+    advise(not left, f"{', '.join(left)}: left out, for there is no column {column!r}.")
+    return found, training
+
+
+def _columns(run: RunFiles, training: bool) -> list[str]:
+    """The columns of one of the tables of a run's first seed; none of a table not yet begun."""
+    path = run.metrics(run.seeds[0]) if training else _tables(run, training=False)[0]
+    return list(read_table(path)) if path.is_file() else []
+
+
+def _missing(place: Path, column: str, known: Iterable[str]) -> str:
+    """The sentence about a column that a table, or the tables of a folder, do not have."""
+    names = list(known) if "/" in column else [n for n in known if not _of_agent(n, known)]
+    near = sorted(names, key=lambda name: -_likeness(name, column))[:2]
+    near = [name for name in near if _likeness(name, column) > 0.6]
+    meant = f"did you mean {' or '.join(map(repr, near))}?" if near else ""
+    return f"{place} has no column {column!r}: " + (meant or f"it has {', '.join(names)}.")
+
+
+def _likeness(name: str, typed: str) -> float:
+    """Similarity from 0 to 1 of what was typed to a name, or to the most similar of its words."""
+    words = [name, *re.split("[_/]", name)]
+    return max(difflib.SequenceMatcher(None, word, typed).ratio() for word in words)
+
+
+def _of_agent(name: str, known: Iterable[str]) -> bool:
+    return name.rpartition("/")[0] in known
 
 
 def agents_in(run: RunFiles, columns: Sequence[str]) -> dict[str, list[str]]:
     """The agents that have a number of their own in the training table, for each of its columns."""
-    path = run.metrics(run.seeds[0])
-    table = read_table(path) if path.is_file() else {}
+    table = _columns(run, training=True)
     return {
         name: [each.removeprefix(f"{name}/") for each in table if each.startswith(f"{name}/")]
         for name in columns
     }
 
 
-def by_bytes(run: RunFiles, column: str = "episode_return", label: str | None = None) -> Curve:
-    """Curve of a column over the bytes that one agent has sent, a mean over agents and seeds.
+def of_payloads(run: RunFiles, kinds: Sequence[str]) -> list[str]:
+    """The columns of these kinds (`consensus_error`, `lost`) of the payloads that a run sends."""
+    table = _columns(run, training=True)
+    return [name for kind in kinds for name in table if name.endswith(f"/{kind}")]
+
+
+def over_bytes(shown: Curve, run: RunFiles) -> Curve:
+    """The curve over the bytes that one agent has sent, a mean over agents and seeds.
 
     The curve of a run that sends nothing is one point, its end, at 0 bytes.
     """
-    shown, sent = curve(run, column, label), curve(run, "bytes").values.mean(axis=0)
-    if not np.any(sent):
+    sent = curve(run, "bytes")
+    spent = np.interp(shown.steps, sent.steps, sent.values.mean(axis=0))
+    if not np.any(spent):
         note = f"{shown.label} sends nothing: the dot is its end"
         return replace(shown, steps=np.zeros(1), values=shown.values[:, -1:], note=note)
-    return replace(shown, steps=sent)
+    return replace(shown, steps=spent)
 
 
 def _end(
@@ -104,7 +162,7 @@ def trained_team(run: Run, seed: int) -> Policy:
     `RunError` unless every file is the agent's own, of this run, this seed and its last checkpoint.
     """
     step, policies = kept_steps(run, seed), []
-    for wanted, shape in exports(run, set_up(run), seed, step):
+    for wanted, space, shape in exports(run, set_up(run), seed, step):
         path = run.policy_file(seed, wanted.name)
         require(
             path.exists(),
@@ -112,25 +170,37 @@ def trained_team(run: Run, seed: int) -> Policy:
             f"`coterie resume {run.folder}`.",
             RunError,
         )
-        policy, about = read_policy(path, replace(wanted, step=step), shape)
+        policy, about = read_policy(path, replace(wanted, step=step), shape.alone(space))
         step = about.step  # without a checkpoint the first file says it
-        policies.append(policy)
+        policies.append(policy.in_team(space))
     return stack(policies)
 
 
 def score(run: Run, seed: int, episodes: int, key: int = 0) -> Scores:
-    """Play `episodes` environments with a trained team."""
-    vector = run.played.for_seed(seed).vectorize(episodes)
-    require_room(2 * reset_bytes(vector), f"{episodes:,} episodes side by side", "lower --episodes")
+    """Play `episodes` episodes with a trained team.
+
+    Environments outside JAX are no more at a time than in training: they play one batch after the
+    other, of which the last one is played to the end and counted in part.
+    """
+    env, team = run.played.for_seed(seed), trained_team(run, seed)
+    outside = not env.vectorize(1).resumable
+    copies = min(episodes, run.settings.num_envs) if outside else episodes
+    vector, first = env.vectorize(copies), jax.random.key(key)
+    require_room(2 * reset_bytes(vector), f"{copies:,} episodes side by side", "lower --episodes")
     scale, greedy = action_scaling(run.played.specs), run.algorithm.deterministic_eval
 
     @jax.jit
     def play(team: Policy, key: Key[Array, ""], world: Any) -> Scores:
         return evaluator(vector.with_constants(world), scale, greedy)(team, key)
 
-    with reraise_env_error(vector):
-        scores = play(trained_team(run, seed), jax.random.key(key), vector.constants)
-        return jax.tree.map(np.asarray, scores)
+    batches = range(-(-episodes // copies))
+    keys = [jax.random.fold_in(first, batch) if batch else first for batch in batches]
+    try:
+        with reraise_env_error(vector):
+            scores = [jax.tree.map(np.asarray, play(team, k, vector.constants)) for k in keys]
+    finally:
+        vector.shutdown()
+    return jax.tree.map(lambda *parts: np.concatenate(parts)[:episodes], *scores)
 
 
 def film(run: Run, seed: int, key: int = 0) -> list[Any]:

@@ -1,5 +1,6 @@
 """Spaces of actions as learners know them; neither JAX nor Gymnasium is imported here."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -122,4 +123,59 @@ class Box:
         return np.asarray(action)
 
 
-Space = Discrete | MultiDiscrete | Box
+OwnSpace = Discrete | MultiDiscrete | Box
+"""Space of an agent by itself, as policy files have it."""
+
+
+@dataclass(frozen=True)
+class Mixed(_Numbered):
+    """The space of an agent in a team where some choose among actions and others give numbers.
+
+    All of them act by a vector, as long as the largest `size`; it begins with the number of an
+    action, where they are numbered.
+    """
+
+    own: OwnSpace
+    each: ClassVar[tuple[int, ...]] = ()
+    """How many actions there are for each choice, if several are made at once."""
+
+    @property
+    def numbered(self) -> bool:
+        """True if the agent chooses among actions."""
+        return not self.own.continuous
+
+    @property
+    def size(self) -> int:
+        """Number of entries that stand for the actions."""
+        return self.own.size
+
+    @property
+    def numbers(self) -> int:
+        """Length of an action of its own."""
+        return self.own.numbers
+
+    def widened(self, size: int) -> "Mixed":
+        """Space with `size` entries."""
+        return Mixed(self.own.widened(size))
+
+
+Space = OwnSpace | Mixed
+
+
+def are_mixed(spaces: Sequence[Space]) -> bool:
+    """True if some of a team's spaces are numbered and others are not."""
+    return len({space.continuous for space in spaces}) == 2
+
+
+def in_mixed_team(space: Space) -> Mixed:
+    """Space of an agent whose team has actions of both kinds."""
+    return space if isinstance(space, Mixed) else Mixed(space)
+
+
+def alone(space: Space) -> OwnSpace:
+    """Space of an agent without its team.
+
+    >>> alone(Mixed(Discrete(2))), alone(Discrete(3))
+    (Discrete(size=2), Discrete(size=3))
+    """
+    return space.own if isinstance(space, Mixed) else space

@@ -10,8 +10,12 @@ from jaxtyping import Array, Bool, Float
 
 from coterie.spaces import Box as Box
 from coterie.spaces import Discrete as Discrete
+from coterie.spaces import Mixed as Mixed
 from coterie.spaces import MultiDiscrete as MultiDiscrete
 from coterie.spaces import Space as Space
+from coterie.spaces import alone as alone
+from coterie.spaces import are_mixed as are_mixed
+from coterie.spaces import in_mixed_team as in_mixed_team
 from coterie.spaces import rescaled as rescaled
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from coterie import api
+from coterie import plots
 from coterie.errors import ConfigError, EnvError
 from coterie.internal import memory
 from coterie.report import plot
@@ -46,10 +46,10 @@ def test_lines_that_would_hide_one_another_are_drawn_as_one(tmp_path, monkeypatc
         return path
 
     monkeypatch.setattr(plot, "plot_panels", keep)
-    api.plot_run(run)
+    plots.plot_run(run)
     labels = {name: [curve.label for curve in curves] for name, curves in drawn.items()}
-    assert labels["episode_return"] == ["agent-0", "agent-1"]
-    assert labels["bytes"] == ["every agent"]
+    assert labels["Return"] == ["agent-0", "agent-1"]
+    assert labels["Bytes sent by an agent"] == ["every agent"]
 
 
 def test_curves_over_bytes_and_what_sends_nothing_is_a_dot(tmp_path, monkeypatch):
@@ -61,15 +61,15 @@ def test_curves_over_bytes_and_what_sends_nothing_is_a_dot(tmp_path, monkeypatch
     for run in runs:
         train(run)
     drawn = []
-    monkeypatch.setattr(plot, "plot_curves", lambda curves, *rest: drawn.append((curves, rest)))
-    told = api.plot_runs(runs, tmp_path / "x.png", x="bytes")
-    (over, mute), rest = drawn[0]
-    assert rest[-1] == "bytes sent by one agent"
+    monkeypatch.setattr(plot, "plot_panels", lambda *told, **_: drawn.append(told))
+    told = plots.plot_runs(runs, tmp_path / "x.png", x="bytes")
+    (((over, mute),), *rest) = (drawn[0][0].values(), *drawn[0][1:])
+    assert rest[-1] == "Bytes sent by an agent"
     assert over.steps.tolist() == read_table(runs[0].evaluations(0))["bytes"].tolist()
     assert over.steps[0] == 0 < over.steps[-1] == told[0].sent
     assert told[0].steps.tolist() == [0, 144, 240]
-    assert mute.steps.tolist() == [0] and mute.values.tolist() == told[1].values[:, -1:].tolist()
-    assert mute.note == "mute sends nothing: the dot is its end" and told[1].sent == 0
+    assert mute.steps.tolist() == [0] and mute.band.point.tolist() == told[1].line[-1:].tolist()
+    assert mute.note == "ippo sends nothing: the dot is its end" and told[1].sent == 0
 
 
 class Bare(Pond):

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import re
 from functools import partial
 
 import pytest
@@ -25,7 +26,7 @@ from coterie.internal.parts import Part
 from coterie.network import Communication, Delay, LinkDropout
 from coterie.rl.models import GRU, MLP
 from coterie.training.run import new_run, open_run
-from coterie.training.run_files import file_name
+from coterie.training.run_files import agent_file, file_name
 from coterie.training.settings import Settings
 from tests.options import with_options
 from tests.runs import Pond
@@ -157,6 +158,13 @@ def test_names_of_agents_cannot_leave_their_folder():
         assert path.parent == run.seed_folder(0) / "policies"
         assert path.name.endswith(".safetensors")
     assert file_name("agent-0") == "agent-0"
+
+
+def test_every_agent_has_a_file_of_its_own():
+    names = ["a b", "a-b", "ä", "ö", "..", ".", "a/b", "x" * 300, "x" * 299 + "y", "a\n"]
+    files = [agent_file(name) for name in names]
+    assert len(set(files)) == len(names)
+    assert all(re.fullmatch(r"[A-Za-z0-9_.~%-]{1,100}", file) for file in files)
 
 
 @pytest.mark.parametrize(

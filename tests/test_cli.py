@@ -115,6 +115,7 @@ def test_train_leaves_a_run_that_can_be_repeated(here, capsys):
     assert {path.name for path in (here / "here" / "plots").iterdir()} >= {
         "return.png",
         "return.csv",
+        "return-summary.csv",
         "agents.png",
     }
 
@@ -134,8 +135,10 @@ def test_compare_trains_with_the_same_seeds_and_budget(here, capsys):
     assert "dpo" in out
     assert "ippo" in out
     assert pictures("both/comparison.png") == 1
-    with open("both/comparison.csv") as file:
+    with open("both/comparison-summary.csv") as file:
         assert len(list(csv.reader(file))) == 3
+    with open("both/comparison.csv") as file:
+        assert len(list(csv.reader(file))) == 1 + 2 * 3  # a point for each evaluation
     runs = [open_run(here / "both" / name) for name in ("dpo", "ippo")]
     assert runs[0].settings == runs[1].settings
     assert runs[0].settings.seeds == 2
@@ -163,7 +166,7 @@ def test_plot_draws_one_run_and_several(run, capsys):
     says(capsys, "plot", "run", "run", "--out", "two.png", "--column", "episode_length")
     for path in ("run/plots/return.png", "run/plots/agents.png", "two.png"):
         assert pictures(path) == 1
-    assert "final" in Path("two.csv").read_text()
+    assert "final" in Path("two-summary.csv").read_text()
 
 
 def test_watch_draws_a_moving_and_a_still_picture(run, capsys):
@@ -514,7 +517,10 @@ BAD = {
         "edited/seed-0/checkpoints/000000011/agent-0",
     ),
     "half": (["resume", "half"], "half/seed-0/checkpoints/000000011/agent-1.safetensors is damag"),
-    "column": (["plot", "run", "--column", "retrun"], "run/seed-0/evaluation.csv has no column"),
+    "column": (
+        ["plot", "run", "--column", "retrun"],
+        "run/seed-0 has no column 'retrun': did you mean 'episode_return'",
+    ),
     "picture": (["plot", "run", "--out", "x.txt"], "cannot write 'x.txt'"),
     "seed": (["watch", "run", "--seed", "5"], "run has seeds 0 to 0, not 5"),
     "episodes": (["evaluate", "run", "--episodes", "0"], "episodes must be at least 1, not 0"),

@@ -181,7 +181,9 @@ def test_every_verb_answers_in_json(here, capsys):
     files = answer(capsys, "plot", "run")["files"]
     assert files == ["run/plots/return.png", "run/plots/agents.png"]
     told = answer(capsys, "plot", "run", "--out", "x.png")
-    assert told["files"] == ["x.png", "x.csv"] and told["table"][0]["label"] == "dpo"
+    assert (
+        told["files"] == ["x.png", "x.csv", "x-summary.csv"] and told["table"][0]["label"] == "dpo"
+    )
     told = answer(capsys, "watch", "run", "--episodes", "1")
     assert told == {"files": ["run/plots/team.gif", "run/plots/team.png"]}
     told = answer(capsys, "resume", "run")

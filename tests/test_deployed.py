@@ -6,12 +6,13 @@ import pytest
 from gymnasium import spaces
 
 from coterie.envs.host.layout import measure
+from coterie.envs.pettingzoo import space_of
 from coterie.errors import CoterieError
 from coterie.policies import Team, load_policy
 from coterie.policies.saving import policy_metadata, save_policy
 from coterie.rl.models import MLP, Inputs
 from coterie.rl.networks import Policy
-from coterie.types import Box, Discrete, LearnerSpec
+from coterie.types import LearnerSpec
 
 F = np.float32
 SEES = {
@@ -26,13 +27,16 @@ ACTS = {
     "from one": spaces.Discrete(3, start=1),
     "box": spaces.Box(np.array([[0, -5]], F), np.array([[1, 5]], F), (1, 2), F),
     "double": spaces.Box(-2, 2, (3,), np.float64),
+    "choices": spaces.MultiDiscrete([[3, 2]], start=[[1, 0]]),
+    "switches": spaces.MultiBinary(3),
+    "both kinds": [spaces.Discrete(3, start=1), spaces.Box(-2, 2, (2,), F)],
 }
 
 
 class Shop:
-    """What `measure` asks of a `ParallelEnv`: agents of one kind."""
+    """What `measure` asks of a `ParallelEnv`: agents whose actions are of one kind, or of two."""
 
-    possible_agents = ("a", "b")
+    agents = possible_agents = ("a", "b")
 
     def __init__(self, sees, acts):
         self.sees, self.acts = sees, acts
@@ -43,21 +47,24 @@ class Shop:
         return self.sees[self.possible_agents.index(agent)]
 
     def action_space(self, agent):
-        return self.acts
+        kinds = self.acts if isinstance(self.acts, list) else [self.acts] * 2
+        return kinds[self.possible_agents.index(agent)]
 
     def reset(self, seed=None):
         pairs = zip(self.possible_agents, self.sees, strict=True)
         return {agent: space.sample() for agent, space in pairs}, {a: {} for a in "ab"}
+
+    def step(self, actions):
+        assert all(self.action_space(agent).contains(actions[agent]) for agent in "ab")
+        seen, infos = self.reset()
+        return seen, {a: 0.0 for a in "ab"}, *[{a: False for a in "ab"}] * 2, infos
 
 
 def team_of(folder, env):
     """Policies of untrained networks for an environment's agents, saved and loaded."""
     layout, policies = measure(env), {}
     for agent, name in enumerate(layout.agents):
-        if layout.discrete:
-            action = Discrete(layout.actions[agent])
-        else:
-            action = Box(layout.actions[agent], *layout.bounds[agent])
+        action = space_of(layout.acted[agent])
         spec = LearnerSpec(layout.observations[agent], action, (layout.observations[agent],))
         keys = jax.random.split(jax.random.key(agent))
         policy = Policy.init(keys, MLP((4,)), Inputs.of(spec), action, gain=3.0)
@@ -81,8 +88,8 @@ def test_a_team_plays_in_its_environment(tmp_path, sees, acts):
         actions = team(seen, infos)
         assert all(env.action_space(agent).contains(actions[agent]) for agent in "ab")
         chosen.append(actions["a"])
-    if acts in ("discrete", "from one"):
-        start = int(ACTS[acts].start)
+    if isinstance(env.action_space("a"), spaces.Discrete):
+        start = int(env.action_space("a").start)
         assert {*map(int, chosen)} <= {start, start + 1, start + 2} and len({*chosen}) > 1
 
 
@@ -101,6 +108,15 @@ def test_masks_are_obeyed_wherever_they_come_from(tmp_path, where):
     place["action_mask"] = np.zeros(3, np.int8)
     with pytest.raises(CoterieError, match="the action_mask of a allows no action"):
         team(seen, infos)
+
+
+def test_masks_of_several_choices_come_in_parts_and_none_is_read_for_numbers(tmp_path):
+    """As in training; environments often give a mask to everybody."""
+    env = Shop([SEES["box"]] * 2, [ACTS["choices"], ACTS["box"]])
+    seen, team = env.reset()[0], team_of(tmp_path, env)
+    masks = {"a": ([0, 0, 1], [1, 0]), "b": [0, 1]}
+    actions = team(seen, {agent: {"action_mask": mask} for agent, mask in masks.items()})
+    assert actions["a"].tolist() == [[3, 0]] and env.action_space("b").contains(actions["b"])
 
 
 FAULTS = {

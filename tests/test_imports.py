@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1] / "coterie"
 GROUND = {"errors", "bounds", "types", "spaces", "encoding", "internal"}
 LEARNING = GROUND | {"graph", "network", "rl", "algorithms", "centralized"}
 TRAINING = LEARNING | {"envs", "catalogue", "policies", "training"}
-SHOWING = TRAINING | {"report", "results", "api"}
+SHOWING = TRAINING | {"report", "results", "plots", "api"}
 
 # What every part may import besides itself. A new part has to find its place here.
 MAY_IMPORT = {
@@ -30,7 +30,8 @@ MAY_IMPORT = {
     "catalogue": {"errors", "internal", "algorithms", "centralized", "envs"},
     "training": TRAINING,
     "report": {"errors", "internal", "types", "envs", "graph"},
-    "results": SHOWING,
+    "results": TRAINING | {"report"},
+    "plots": TRAINING | {"report", "results"},
     "api": SHOWING,
     "claims": SHOWING | {"exact"},
     "listing": SHOWING | {"claims"},

@@ -207,6 +207,7 @@ def network(**changes):
     return {"model": told | rest | changes}
 
 
+CHOICES = {"kind": "Choices", "counts": [3, 1], "starts": [0, 0], "dtype": "int64"}
 SIZES = r"float32\[.*\] where float32\[.*\] is expected"
 FORGED = {
     "another format": ({"format": "coterie policy 99"}, "not a policy file of this version"),
@@ -234,6 +235,14 @@ FORGED = {
     "a code": (
         {"acts": {"kind": "Choice", "count": 4, "start": 0}},
         "the encoding of actions is not of",
+    ),
+    "a code of choices": (
+        {"acts": CHOICES | {"shape": [-1, -2]}},
+        "the encoding of actions is not of",
+    ),
+    "a code of no actions": (
+        {"acts": {"kind": "Row", "parts": []}},
+        "policy.acts is 'Row', not a Numbers or Choice or Choices",
     ),
 }
 

@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 from coterie.algorithms.base.algorithm import Algorithm, Information, Metrics, Trajectory
 from coterie.bounds import RATE, Above, AtLeast, AtMost, Between
 from coterie.errors import require
+from coterie.internal.count import Count
 from coterie.network import Network, Payload
 from coterie.rl.bodies import Body
 from coterie.rl.layers import Dense
@@ -50,7 +51,7 @@ class DeterministicState(NamedTuple):
     policy: Policy
     critic: Critic
     average: Float[Array, ""]
-    steps: Int[Array, ""]
+    steps: Count
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ class Deterministic(Algorithm):
         each = jax.eval_shape(lambda: _parameters(self._actor(key, spec.padded)))
         slopes = jax.tree.map(lambda x: jnp.zeros((spec.agents, *x.shape)), each)
         critic = Critic(slopes, (jnp.zeros(spec.state), jnp.zeros(())))
-        return DeterministicState(policy, critic, jnp.zeros(()), jnp.zeros((), jnp.int32)), ()
+        return DeterministicState(policy, critic, jnp.zeros(()), Count.of(0)), ()
 
     def _actor(self, key: Key[Array, ""], spec: LearnerSpec) -> Policy:
         return Policy.init(jax.random.split(key), self.actor, Inputs.of(spec), spec.action)
@@ -159,7 +160,7 @@ class Deterministic(Algorithm):
         judged = _pushed(critic.slopes, features) + _value(critic, view)
         error = self.target(state, trajectory, following) - judged
 
-        rate = decayed(self.critic_lr, self.critic_lr_decay, state.steps.astype(jnp.float32))
+        rate = decayed(self.critic_lr, self.critic_lr_decay, state.steps.real())
         steps = rate * _shares(error, present)
         inputs = Critic(features, (_state(view), jnp.ones_like(error)))
         moved = jax.tree.map(lambda w, x: w + jnp.tensordot(steps, x, axes=2), critic, inputs)
@@ -173,7 +174,11 @@ class Deterministic(Algorithm):
             "gradient_norm": norm,
             "action_noise_std": jnp.asarray(self.action_noise_std, jnp.float32),
         }
-        return DeterministicState(policy, mixed, average, state.steps + 1), network, metrics
+        return (
+            DeterministicState(policy, mixed, average, state.steps.next()),
+            network,
+            metrics,
+        )
 
     def _climbed(
         self, state: DeterministicState, view: Observation, index: Int[Array, ""]
@@ -187,7 +192,7 @@ class Deterministic(Algorithm):
             parameters
         )
         norm = optax.tree.norm(gradient)
-        rate = decayed(self.actor_lr, self.actor_lr_decay, state.steps.astype(jnp.float32))
+        rate = decayed(self.actor_lr, self.actor_lr_decay, state.steps.real())
         if self.max_grad_norm is not None:
             rate = rate * jnp.minimum(1.0, self.max_grad_norm / jnp.maximum(norm, 1e-12))
         body, head = jax.tree.map(lambda p, g: self._within(p + rate * g), parameters, gradient)

@@ -12,6 +12,7 @@ from coterie.api import train_all
 from coterie.claims.assertions import TAIL, Question
 from coterie.envs.game import Env
 from coterie.internal.files import write_whole
+from coterie.report.columns import RETURN
 from coterie.report.curve import Curve
 from coterie.report.table import summary_table, to_markdown
 from coterie.results import curve
@@ -99,7 +100,7 @@ class Figure:
             known |= {label: value() for label, value in panel.references.items()}
             lines += [f"**{name}**\n", to_markdown(summary_table(drawn[name], TAIL))]
             lines += [*panel.verdicts(runs, [*map(_point, known.items())]), ""]
-            plot_panels(drawn, picture, ylabel="episode_return", references=known)
+            plot_panels(drawn, picture, ylabel=RETURN, references=known)
             write_whole(picture.with_suffix(".md"), "\n".join(lines))
         return "\n".join(lines)
 

@@ -69,7 +69,7 @@ def figure_1c() -> Figure:
     claims = (
         Claim("LJ9", "Algorithm 2 ends above MADDPG", above("li-jia", "maddpg")),
         Claim("LJ10", "Algorithm 2 is faster", faster("li-jia", "maddpg")),
-        Claim("LJ11", "every agent ends on its target", within("li-jia", NEAR), "distance"),
-        Claim("LJ11", "without collisions", within("li-jia", 0.05), "collisions"),
+        Claim("LJ11", "every agent ends on its target", within("li-jia", NEAR), "info/distance"),
+        Claim("LJ11", "without collisions", within("li-jia", 0.05), "info/collisions"),
     )
     return Figure({"spread": Panel(SpreadLiJia(), methods, OFF_POLICY, claims)})

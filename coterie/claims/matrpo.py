@@ -113,7 +113,7 @@ def figure_3a() -> Figure:
         "M3",
         "every landmark lies under an agent",
         within("matrpo", SpreadMATRPO.agent_radius),
-        "distance",
+        "info/distance",
     )
     claims = (*_level(("M3", "M4", "M5", "M6")), covered)
     return Figure({"navigation-3": Panel(SpreadMATRPO(), NAVIGATORS, SETTINGS, claims)})

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from coterie.api import plot_runs, train_all
+from coterie.api import train_all
 from coterie.claims.assertions import TAIL
 from coterie.claims.figure import Panel
 from coterie.internal.files import write_whole
+from coterie.plots import plot_runs
+from coterie.report.columns import RETURN, column_of
 from coterie.report.curve import Curve
 from coterie.report.formatting import volume
 from coterie.report.statistics import Interval, interval
@@ -58,7 +60,7 @@ class Study:
         plot_doses(
             {title: _columns(ticks, ends) for title, ticks in self.axes.items()},
             {label: ends[label] for label in self.levels},
-            ("episode_return", "distance from agreement"),
+            (RETURN, column_of(f"{self.agreed}/consensus_error").label),
             picture,
         )
         traced = [runs[label] for label in self.traced]

@@ -106,8 +106,8 @@ def _run(verb: str, arguments: list[str]) -> None:
         raise unknown("verb", verb, VERBS)
     words = [word for word in arguments if word not in ("--json", "--quiet")]
     as_json = "--json" in arguments
-    # What others print, as some environments do when they are imported, is no part of the answer.
-    aside = as_json and not {"-h", "--help"} & set(arguments)
+    # What others print, as some environments do, is no part of the answer, which comes after it.
+    aside = not {"-h", "--help"} & set(arguments)
     before = QUIET.set("--quiet" in arguments)
     try:
         with (

@@ -22,6 +22,10 @@ QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
 """Whether nothing but errors is said on standard error."""
 
 
+WIDEST = 10_000
+"""Characters in a line of a file or a pipe."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """Answer of a verb in two forms: for programs, and for people.
@@ -44,7 +48,7 @@ class Answer:
             if isinstance(line, str):
                 print(printable(line))
             else:
-                Console().print(Printable(line))
+                Out().print(Printable(line))
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,19 @@ class Printable:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
         for part in console.render(self.shown, options):
             yield part if part.control else Segment(printable(part.text), part.style)
+
+
+class Out(Console):
+    """Standard output; where it is no terminal, wide enough for every table."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        if not self.is_terminal:
+            self.width = WIDEST
+
+    def on_broken_pipe(self) -> None:
+        """Leave it to the command line: whoever read has heard enough."""
+        raise BrokenPipeError
 
 
 def report(sentence: str, end: str = "\n") -> None:

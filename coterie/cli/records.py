@@ -113,9 +113,17 @@ class Plot(Drawn):
     """Draw learning curves."""
 
     column: str = "episode_return"
-    """Column of the evaluations to draw."""
+    """Column to draw: of the evaluations or, if they do not have it, of the training table."""
+    lower_is_better: bool | None = None
+    """Rank lower numbers first; by default for losses, errors, lengths and the like."""
+    profile: bool = False
+    """Draw performance profiles: the share of seeds that end above each score."""
+    formats: tuple[Literal["png", "pdf", "svg"], ...] = ()
+    """Formats to write: png, pdf, svg; by default the one that --out ends in, or png."""
     out: Path | None = None
-    """The picture; its suffix decides the format. One run has its own place in its folder."""
+    """The picture; its suffix decides the format. By default in the folder that is drawn."""
+    marl_eval: Path | None = None
+    """Write the runs for marl-eval, too: a JSON file."""
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,16 @@
 """The verbs that train no run of their own: evaluate, plot, watch, check, graph, claims, list."""
 
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.console import Console, ConsoleOptions
+from rich.text import Text
 
-from coterie.api import check_env, evaluate, plot_run, plot_runs, watch
+from coterie.api import check_env, evaluate, watch
 from coterie.catalogue import make_env
 from coterie.claims.catalogue import claim, figure_of
 from coterie.cli.answers import Answer, console, trusting
@@ -20,11 +24,20 @@ from coterie.graph import graph_of, read_family
 from coterie.internal.jax_config import prepare
 from coterie.internal.signals import exit_code
 from coterie.listing import names
+from coterie.plots import (
+    plot_profile,
+    plot_run,
+    plot_runs,
+    read_runs,
+    summary_file,
+    write_marl_eval,
+)
 from coterie.report.facts import facts_table, graph_facts
+from coterie.report.files import pictures_at
 from coterie.report.table import summary_table, to_rich
 from coterie.training.evaluate import Scores
 from coterie.training.run import open_run
-from coterie.training.run_files import read_summary
+from coterie.training.run_files import RunSummary
 
 
 def evaluate_verb(arguments: list[str]) -> Answer:
@@ -66,16 +79,34 @@ def plot_verb(arguments: list[str]) -> Answer:
     """Draw learning curves."""
     folders, options = split(arguments, "plot RUN...", 1, more=True)
     chosen = parse_only("plot RUN...", Plot, options)
-    runs = [read_summary(folder) for folder in folders]
-    if len(runs) == 1 and chosen == Plot():
-        files = plot_run(runs[0])
+    runs = read_runs(folders)
+    if len(runs) == 1 and chosen == Plot(formats=chosen.formats):
+        files = plot_run(runs[0], chosen.formats or ("png",))
         return Answer({"files": files}, [str(file) for file in files])
-    over = "-over-bytes" * (chosen.x == "bytes")
-    place = runs[0].folder / "plots" / f"{label_of(chosen.column)}{over}.png"
-    out = chosen.out or (place if len(runs) == 1 else Path("comparison.png"))
-    rows = summary_table(plot_runs(runs, out, chosen.column, chosen.x))
-    files = [out, out.with_suffix(".csv")]
+    out = chosen.out or _picture(runs, Path(folders[0]), len(folders), chosen)
+    told = out, chosen.column
+    look: dict[str, Any] = {"formats": chosen.formats, "lower_is_better": chosen.lower_is_better}
+    files = [*pictures_at(out, chosen.formats), out.with_suffix(".csv")]
+    if chosen.profile:
+        curves = plot_profile(runs, *told, **look)
+    else:
+        curves = plot_runs(runs, *told, chosen.x, **look)
+        files.append(summary_file(out))
+    if chosen.marl_eval:
+        files.append(write_marl_eval(runs, chosen.marl_eval, chosen.column))
+    rows = summary_table(curves)
     return Answer({"files": files, "table": rows}, [to_rich(rows), *map(str, files)])
+
+
+def _picture(runs: list[RunSummary], first: Path, named: int, chosen: Plot) -> Path:
+    """The place of a picture that was given none: in the one folder that is drawn, or here."""
+    kind = "-profile" * chosen.profile + "-over-bytes" * (chosen.x == "bytes")
+    name = label_of(chosen.column)
+    if len(runs) == 1:
+        return runs[0].folder / "plots" / f"{name}{kind}.png"
+    if name == label_of(Plot.column):
+        name = "comparison"
+    return (first if named == 1 else Path()) / f"{name}{kind}.png"
 
 
 def watch_verb(arguments: list[str]) -> Answer:
@@ -136,17 +167,39 @@ def list_verb(arguments: list[str]) -> Answer:
     _, options = split(arguments, "list", 0)
     parse_only("list", Nothing, options)
     known = names()
-    return Answer(known, lines_of(known))
+    return Answer(known, [Names(known)])
 
 
-def lines_of(known: dict[str, dict[str, str]]) -> list[str]:
-    """Return the names under their headings, each with its sentence."""
+Known = Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Names:
+    """Names under their headings, each with its sentence, in lines that the terminal has."""
+
+    known: Known
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        yield from map(Text, lines_of(self.known, options.max_width))
+
+
+def lines_of(known: Known, room: int = 100) -> list[str]:
+    """Return the names under their headings, each with its sentence, broken beside the names.
+
+    >>> print(*lines_of({"graphs": {"ring": "every agent has two neighbours"}}, 30), sep="\\n")
+    graphs
+      ring  every agent has two
+            neighbours
+    """
     width = max(len(name) for part in known.values() for name in part)
-    return [
-        line
-        for title, part in known.items()
-        for line in (title, *(f"  {name:<{width}}  {about}" for name, about in part.items()))
-    ]
+    beside = width + 4 if room >= width + 24 else 6
+    lines: list[str] = []
+    for title, part in known.items():
+        lines.append(title)
+        for name, about in part.items():
+            told = f"  {name:<{width}}  {about}"
+            lines += textwrap.wrap(told, room, subsequent_indent=" " * beside) or [told]
+    return lines
 
 
 REPORTS: dict[str, Callable[[list[str]], Answer]] = {

@@ -16,6 +16,7 @@ from coterie.cli.words import Given, Misspelled, scan, split
 from coterie.errors import require
 from coterie.internal.jax_config import prepare
 from coterie.internal.signals import exit_code
+from coterie.plots import summary_file
 from coterie.report.table import summary_table, to_rich
 from coterie.results import curve
 from coterie.training.config import Config, read_config
@@ -85,8 +86,9 @@ def compare_verb(arguments: list[str]) -> Answer:
         console().print("The same command goes on with the comparison.", highlight=False)
         return Answer(data, code=exit_code())
     rows, picture = summary_table(curves), folder / "comparison.png"
-    data |= {"table": rows, "files": [picture, picture.with_suffix(".csv")]}
-    return Answer(data, [to_rich(rows, world), f"{picture} and .csv"])
+    files = [picture, picture.with_suffix(".csv"), summary_file(picture)]
+    data |= {"table": rows, "files": files}
+    return Answer(data, [to_rich(rows, world), *map(str, files)])
 
 
 def resume_verb(arguments: list[str]) -> Answer:

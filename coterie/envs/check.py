@@ -21,11 +21,9 @@ def check_env(env: Env, episodes: int = 3, seed: int = 0, longest: int = 10_000)
     checks = env.checks()
     if checks.plays is None:
         return checks.faults
-    try:
-        rules = (*RULES, *checks.rules)
-        return _report(*checks.plays, rules, range(seed, seed + episodes), longest)
-    finally:
-        checks.close()
+    rules = (*RULES, *checks.rules)
+    found = _report(*checks.plays, rules, range(seed, seed + episodes), longest)
+    return [*checks.faults, *found, *checks.close()]
 
 
 def _report(

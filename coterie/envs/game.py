@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
 from coterie.bounds import require_bounds
-from coterie.encoding import Encoding
+from coterie.encoding import ActionEncoding, Encoding
 from coterie.envs.checks import traced
 from coterie.envs.checks.checks import Checks
 from coterie.envs.timestep import PureEnv
@@ -68,6 +68,12 @@ class VectorEnv(abc.ABC):
 
     def close(self, state: PyTree) -> None:  # noqa: B027 (most environments have nothing to do)
         """Let go of what `state` holds outside JAX; traced or not. It cannot be stepped again."""
+
+    def reserve(self, states: int) -> None:  # noqa: B027 (a state in JAX is a value)
+        """Make room for so many states that are played side by side."""
+
+    def shutdown(self) -> None:  # noqa: B027 (most environments have nothing to do)
+        """Let go of what all states hold outside JAX; a later `reset` begins anew."""
 
     @property
     def failure(self) -> EnvError | None:
@@ -125,7 +131,7 @@ class Env(abc.ABC):
         """`copies` of this environment, stepped together."""
 
     @property
-    def encodings(self) -> tuple[tuple[Encoding, Encoding], ...] | None:
+    def encodings(self) -> tuple[tuple[Encoding, ActionEncoding], ...] | None:
         """The encodings of each agent's own observations and actions, where the environment shows
         and takes something else than the numbers of `specs`; policy files remember them."""
         return None

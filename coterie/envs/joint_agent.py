@@ -11,8 +11,8 @@ from jaxtyping import Array, Float, Key
 from coterie.envs.finite.game import FiniteGame
 from coterie.envs.finite.joint_agent import FiniteAsOne
 from coterie.envs.game import AgentSpec, Env, JaxEnv, Observation, Scene, Timestep
-from coterie.errors import ConfigError
-from coterie.types import Box, MultiDiscrete, Space
+from coterie.errors import ConfigError, require
+from coterie.types import Box, MultiDiscrete, Space, are_mixed
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,11 @@ class AsOne(JaxEnv):
 
 def _all(spaces: list[Space]) -> Space:
     """Return the space of all agents' actions."""
+    require(
+        not are_mixed(spaces),
+        "a centre that acts for all needs a team whose actions are all discrete or all continuous, "
+        "and this one has both: use a method for both, as dpo, ippo or mappo.",
+    )
     boxes = [space for space in spaces if isinstance(space, Box)]
     if not boxes:
         return MultiDiscrete(tuple(space.size for space in spaces))

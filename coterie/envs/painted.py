@@ -11,7 +11,9 @@ from jaxtyping import Array, Float, Key
 from coterie.encoding import MASK
 from coterie.envs.game import SingleEnv, Timestep
 from coterie.envs.host.episode import Copy
+from coterie.envs.host.factory import RAISED, close, describe
 from coterie.envs.host.layout import Layout, record
+from coterie.errors import EnvError, require
 from coterie.types import Observation
 
 
@@ -36,7 +38,7 @@ class PaintedEpisode(SingleEnv):
         """Begin the episode of a seed: that of a key `jax.random.key(seed)`."""
         self.records["seed"] = jax.random.key_data(key)[-1]
         self.copy.start()
-        return self.env.render(), self._view("next")
+        return self._picture(), self._view("next")
 
     def step(
         self, state: Any, action: Array, key: Key[Array, ""]
@@ -51,7 +53,7 @@ class PaintedEpisode(SingleEnv):
             self._told("truncated"),
             info,
         )
-        return self.env.render(), timestep, self._view("next")
+        return self._picture(), timestep, self._view("next")
 
     def global_state(self, state: Any, view: Observation) -> Float[Array, "1 S"]:
         """All observations side by side."""
@@ -65,7 +67,21 @@ class PaintedEpisode(SingleEnv):
             yield now
 
     def close(self, state: Any) -> None:
-        self.env.close()
+        close(self.env)
+
+    def _picture(self) -> np.ndarray:
+        """The environment's picture, `[H, W, 3]`."""
+        try:
+            picture = self.env.render()
+        except RAISED as error:
+            raise EnvError(f"render() of {self.env} raised {describe(error)}.") from error
+        require(
+            np.ndim(picture) == 3 and np.shape(picture)[-1] == 3,
+            f"render() of {self.env} gives an array of shape {np.shape(picture)}, not a picture "
+            '(height, width, 3): see to render_mode="rgb_array".',
+            EnvError,
+        )
+        return np.asarray(picture)
 
     def _told(self, name: str) -> Array:
         """A field of the record; a copy, for the record is written over."""

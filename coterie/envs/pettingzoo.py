@@ -6,7 +6,6 @@ with, and these follow from the keys: the same keys give the same bits, however 
 are.
 """
 
-import ast
 import functools
 import logging
 from dataclasses import dataclass, field
@@ -19,11 +18,11 @@ from jax.experimental import io_callback
 from jaxtyping import Array, Float, Key, PyTree, UInt32
 
 from coterie.bounds import AtLeast, AtMost, Between
-from coterie.encoding import MASK, Encoding
+from coterie.encoding import MASK, ActionEncoding, Encoding, Numbers
 from coterie.envs.checks import host
 from coterie.envs.checks.checks import Checks
 from coterie.envs.game import Env, SingleEnv, Timestep, VectorEnv
-from coterie.envs.host.factory import Options, build, describe
+from coterie.envs.host.factory import RAISED, Options, arguments, build, close, describe
 from coterie.envs.host.layout import Layout, measure, record
 from coterie.envs.host.sessions import ANSWERS, Sessions, count_workers, shapes
 from coterie.envs.host.workers import Workers
@@ -33,7 +32,7 @@ from coterie.internal.imports import PETTINGZOO
 from coterie.internal.memory import require_room
 from coterie.internal.parts import IN_NAME
 from coterie.internal.trust import require_trusted
-from coterie.types import AgentSpec, Box, Discrete, Observation
+from coterie.types import AgentSpec, Box, Discrete, Observation, Space
 
 WORKERS = 1_024
 """Most worker processes of a run."""
@@ -81,32 +80,26 @@ class PettingZooEnv(Env):
         >>> PettingZooEnv("mpe2.simple_spread_v3", ("N=3", "shape=(2, 3)", "map=maze")).arguments
         (('N', 3), ('shape', (2, 3)), ('map', 'maze'))
         """
-        pairs = (option.partition("=") for option in self.env_kwargs)
-        return tuple((name.strip(), _value(text)) for name, _, text in pairs)
+        return arguments(self.env_kwargs)
 
     @property
     def specs(self) -> tuple[AgentSpec, ...]:
         layout = self.layout
-        if layout.discrete:
-            actions = [Discrete(size) for size in layout.actions]
-        else:
-            sizes = zip(layout.actions, layout.bounds, strict=True)
-            actions = [Box(size, low, high) for size, (low, high) in sizes]
-        pairs = zip(layout.observations, actions, strict=True)
-        return tuple(AgentSpec(observation, action) for observation, action in pairs)
+        pairs = zip(layout.observations, map(space_of, layout.acted), strict=True)
+        return tuple(AgentSpec(layout.image or size, action) for size, action in pairs)
 
     @property
-    def encodings(self) -> tuple[tuple[Encoding, Encoding], ...]:
+    def encodings(self) -> tuple[tuple[Encoding, ActionEncoding], ...]:
         return tuple(zip(self.layout.seen, self.layout.acted, strict=True))
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(str(agent) for agent in self.layout.agents)
+        return self.layout.agents
 
     @property
     def layout(self) -> Layout:
         """The sizes of the environment; it is built once to find them."""
-        return _layout(self.factory, self.arguments)
+        return _layout(self.factory, self.env_kwargs)
 
     def vectorize(self, copies: int) -> "HostVector":
         require(copies >= 1, f"num_envs must be at least 1, not {copies}.")
@@ -138,17 +131,24 @@ class PettingZooEnv(Env):
         return build(self.factory, self.arguments, render_mode="rgb_array")
 
 
+def space_of(coding: ActionEncoding) -> Space:
+    """Space of an agent's actions, as learners know them."""
+    if isinstance(coding, Numbers):
+        return Box(coding.size, coding.low, coding.high)
+    return Discrete(coding.actions)
+
+
 @functools.lru_cache(maxsize=64)
-def _layout(factory: str, options: Options) -> Layout:
-    env = build(factory, options)
+def _layout(factory: str, env_kwargs: tuple[str, ...]) -> Layout:
+    env = PettingZooEnv(factory, env_kwargs).build()
     try:
         return measure(env)
     except EnvError:
         raise
-    except Exception as error:
-        raise EnvError(f"{factory} cannot be reset: {describe(error)}.") from error
+    except RAISED as error:
+        raise EnvError(f"{factory} cannot be reset and stepped: {describe(error)}.") from error
     finally:
-        env.close()
+        close(env)
 
 
 class HostVector(VectorEnv):
@@ -168,7 +168,7 @@ class HostVector(VectorEnv):
             "lower --num-envs, --eval-episodes or --workers",
             EnvError,
         )
-        told = (env.factory, env.arguments, layout, copies, number, env.step_timeout)
+        told = (env.factory, env.env_kwargs, layout, copies, number, env.step_timeout)
         self.copies = copies
         self.info = layout.info
         self.sessions = Sessions(functools.partial(Workers, *told))
@@ -200,6 +200,12 @@ class HostVector(VectorEnv):
     def close(self, state: PyTree) -> None:
         io_callback(self.sessions.close, None, state, ordered=True)
 
+    def reserve(self, states: int) -> None:
+        self.sessions.alive = max(self.sessions.alive, states)
+
+    def shutdown(self) -> None:
+        self.sessions.shutdown()
+
     def global_state(self, state: PyTree, view: Observation) -> Float[Array, "G S"]:
         """All observations side by side."""
         return view.observation.reshape(self.copies, -1)
@@ -207,14 +213,6 @@ class HostVector(VectorEnv):
     def _seeds(self, key: Key[Array, ""]) -> UInt32[Array, " G"]:
         """One seed per copy. 31 bits: some environments pass them on to C as signed integers."""
         return jax.random.bits(key, (self.copies,), jnp.uint32) >> 1
-
-
-def _value(text: str) -> Any:
-    """A plain value from text, or the text."""
-    try:
-        return ast.literal_eval(text.strip())
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return text.strip()
 
 
 def _view(fields: dict[str, Array]) -> Observation:

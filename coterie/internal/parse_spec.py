@@ -148,8 +148,8 @@ def fetched(path: str) -> Any:
     module, _, name = path.partition(":")
     require(
         module != "__main__" or hasattr(sys.modules[module], name),
-        f"{path} was defined in the script of another program, which cannot be imported: move it to "
-        "a module of its own, import it from there, and train again.",
+        f"{path} was defined in the script of another program, which cannot be imported: move it "
+        "to a module of its own, import it from there, and train again.",
     )
     require_trusted(path, module)
     try:

@@ -84,7 +84,7 @@ class LinkDropout(Channel, name="loss"):
     def loses(self, moment: Round, past: PyTree) -> Bool[Array, " K"]:
         # Bursts of different links begin at different times.
         shift = (moment.link * 7919) % self.burst
-        period = None if self.burst == 1 else (moment.clock + shift) // self.burst
+        period = None if self.burst == 1 else (moment.clock.low + shift) // self.burst
         return moment.chances(period) < self.probability
 
     @property
@@ -158,7 +158,7 @@ class Partition(Channel, name="partition"):
         _require_span(self.start_round, self.stop_round)
 
     def loses(self, moment: Round, past: PyTree) -> Bool[Array, " K"]:
-        apart = (self.start_round <= moment.clock) & (moment.clock < self.stop_round)
+        apart = moment.clock.between(self.start_round, self.stop_round)
         mine, theirs = (i * self.parts // moment.size for i in (moment.index, moment.neighbor))
         return apart & (mine != theirs)
 
@@ -186,7 +186,7 @@ class NodeFailure(Channel, name="silence"):
         _require_span(self.start_round, self.stop_round)
 
     def loses(self, moment: Round, past: PyTree) -> Bool[Array, " K"]:
-        silent = (self.start_round <= moment.clock) & (moment.clock < self.stop_round)
+        silent = moment.clock.between(self.start_round, self.stop_round)
         return silent & ((moment.index == self.agent) | (moment.neighbor == self.agent))
 
     @property

@@ -74,7 +74,7 @@ class Recurring(LinkPlan):
 
     def turn(self, moment: Round, hear: Hear) -> tuple[ActiveLinks, "Recurring"]:
         """The round, and the plan after it."""
-        now = moment.clock % self.turns
+        now = moment.clock.remainder(self.turns)
         linked = self.linked[now]
         return ActiveLinks(self.weight[now], linked, linked), self
 
@@ -101,12 +101,12 @@ class Random(LinkPlan):
 class Asynchronous(LinkPlan):
     """A graph whose agents listen at intervals of their own.
 
-    due: the round in which this agent listens next.
+    left: the rounds until this agent listens next.
     """
 
     weight: Float[Array, "*N K"]
     linked: Bool[Array, "*N K"]
-    due: Int[Array, "*N"]
+    left: Int[Array, "*N"]
     mean: float = eqx.field(static=True)
     deviation: float = eqx.field(static=True)
 
@@ -117,12 +117,12 @@ class Asynchronous(LinkPlan):
 
     def turn(self, moment: Round, hear: Hear) -> tuple[ActiveLinks, "Asynchronous"]:
         """The round, and the plan after it."""
-        listens = moment.clock >= self.due
+        listens = self.left <= 0
         own = jax.random.normal(moment.own)
         wait = jnp.maximum(jnp.round(self.mean + self.deviation * own), 1).astype(jnp.int32)
         turn = ActiveLinks(self.weight, self.linked & listens, self.linked & hear(listens))
-        due = jnp.where(listens, moment.clock + wait, self.due)
-        return turn, Asynchronous(self.weight, self.linked, due, self.mean, self.deviation)
+        left = jnp.where(listens, wait, self.left) - 1
+        return turn, Asynchronous(self.weight, self.linked, left, self.mean, self.deviation)
 
 
 class EdgeActivation(LinkPlan):
@@ -139,7 +139,7 @@ class EdgeActivation(LinkPlan):
 
     def turn(self, moment: Round, hear: Hear) -> tuple[ActiveLinks, "EdgeActivation"]:
         """The round, and the plan after it."""
-        drawn = moment.number(self.numbers) if self.random else moment.clock % self.numbers
+        drawn = moment.number(self.numbers) if self.random else moment.clock.remainder(self.numbers)
         up = self.number == drawn
         # Two agents that meet alone have Metropolis weights of a half.
         return ActiveLinks(jnp.where(up, 0.5, 0.0), up, up), self

@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from coterie.errors import ConfigError
 from coterie.graph import Graph
+from coterie.internal.count import Count
 from coterie.network.channels import Channel
 from coterie.network.link_schedule import LinkPlan, Seats, tries
 from coterie.network.round import Round
@@ -28,19 +29,19 @@ class Traffic(NamedTuple):
 
     rounds:  rounds of exchange.
     sent:    messages to each neighbour, `[K]`.
-    carried: their bytes, `[K]`.
+    carried: their bytes, `[K]`, counted in 64 bits.
     lost:    messages from each neighbour that were due and did not arrive, `[K]`.
     """
 
     rounds: Int[Array, "*N"]
     sent: Int[Array, "*N K"]
-    carried: Int[Array, "*N K"]
+    carried: Count
     lost: Int[Array, "*N K"]
 
     @property
-    def bytes(self) -> Int[Array | np.ndarray, "*N"]:
-        """Bytes sent, over all links."""
-        return self.carried.sum(axis=-1)
+    def bytes(self) -> Int[np.ndarray, "*N"]:
+        """Bytes sent, over all links; on the host."""
+        return self.carried.whole().sum(axis=-1)
 
 
 class Inbox(NamedTuple):
@@ -79,7 +80,7 @@ class Network(eqx.Module):
     neighbor: Int[Array, " K"]
     plan: LinkPlan
     key: Key[Array, ""]
-    clock: Int[Array, ""]
+    clock: Count
     past: dict[str, tuple[PyTree, ...]]
     traffic: dict[str, Traffic]
     channels: tuple[Channel, ...] = eqx.field(static=True)
@@ -184,13 +185,13 @@ class Network(eqx.Module):
         traffic = Traffic(
             before.rounds + 1,
             before.sent + turn.sends,
-            before.carried + weight * turn.sends,
+            before.carried.plus(Count.of(weight).where(turn.sends)),
             before.lost + (turn.hears & lost),
         )
         network = dataclasses.replace(
             self,
             plan=plan,
-            clock=self.clock + 1,
+            clock=self.clock.next(),
             past=self.past if kept is None else {**self.past, payload: tuple(after)},
             traffic={**self.traffic, payload: traffic},
         )
@@ -244,14 +245,15 @@ def networks(
 
     def one(index: Array, neighbor: Array, plan: LinkPlan, shared: Mapping[str, PyTree]) -> Network:
         zero, zeros = jnp.zeros((), jnp.int32), jnp.zeros(places, jnp.int32)
+        carried = Count.of(np.zeros(places))
         return Network(
             index,
             neighbor,
             plan,
             key=key,
-            clock=zero,
+            clock=Count.of(0),
             past={name: tuple(c.start(value) for c in channels) for name, value in shared.items()},
-            traffic=dict.fromkeys(payloads, Traffic(zero, zeros, zeros, zeros)),
+            traffic=dict.fromkeys(payloads, Traffic(zero, zeros, carried, zeros)),
             channels=tuple(channels),
             size=graph.size,
             axes=(AGENTS,) if devices == 1 else (AGENTS, DEVICES),

@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
+from coterie.internal.count import Count
+
 
 class Round(NamedTuple):
     """A round of exchange.
@@ -18,7 +20,7 @@ class Round(NamedTuple):
     """
 
     key: Key[Array, ""]
-    clock: Int[Array, ""]
+    clock: Count
     index: Int[Array, ""]
     neighbor: Int[Array, " K"]
     size: int
@@ -31,8 +33,8 @@ class Round(NamedTuple):
 
     @property
     def now(self) -> Key[Array, ""]:
-        """A key of this round, the same for everybody."""
-        return jax.random.fold_in(self.key, self.clock)
+        """A key of this round, the same for everybody; keys repeat after 2^32 rounds."""
+        return jax.random.fold_in(self.key, self.clock.low)
 
     @property
     def own(self) -> Key[Array, ""]:

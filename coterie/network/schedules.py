@@ -117,9 +117,9 @@ class AsyncIntervals(Schedule, name="intervals"):
 
     def plan(self, graph: Graph, seats: Seats) -> LinkPlan:
         always = recurring((graph,), seats)
-        due = jnp.zeros(graph.size, jnp.int32)
+        left = jnp.zeros(graph.size, jnp.int32)
         return Asynchronous(
-            always.weight[:, 0], always.linked[:, 0], due, self.mean, self.deviation
+            always.weight[:, 0], always.linked[:, 0], left, self.mean, self.deviation
         )
 
     @property

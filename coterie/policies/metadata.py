@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from coterie.encoding import Choice, Choices, Encoding, Numbers
+from coterie.encoding import ActionEncoding, Choice, Choices, Encoding, Numbers
 from coterie.errors import RunError, require
 from coterie.internal import typed
 from coterie.internal.reading import Kind, Metadata
-from coterie.spaces import Box, Discrete, MultiDiscrete, Space
+from coterie.spaces import Box, Discrete, MultiDiscrete, OwnSpace
 
 FORMAT = "coterie policy 3"
 SUFFIX = ".safetensors"
@@ -67,14 +67,14 @@ class PolicyMetadata:
     name: str
     env: str
     observation: int
-    action: Space
+    action: OwnSpace
     model: Architecture
     greedy: bool
     shape: tuple[int, ...] = ()
     states: int = 0
     deviations: tuple[float, float] | None = None
     sees: Encoding | None = None
-    acts: Encoding | None = None
+    acts: ActionEncoding | None = None
     agent: int = 0
     agents: int = 1
     method: str = ""
@@ -140,30 +140,39 @@ def _model_sizes(model: Architecture) -> tuple[int, ...]:
     return (*model.hidden_sizes, *model.channels, model.kernel)
 
 
-def _action_faults(action: Space, acts: Encoding | None) -> Iterator[str]:
+def _action_faults(action: OwnSpace, acts: ActionEncoding | None) -> Iterator[str]:
     match action:
         case Discrete(size):
-            good, fitting = 1 <= size < MOST, acts is None or acts == Choice(size, _start(acts))
+            good = 1 <= size < MOST
         case MultiDiscrete(sizes):
             good = bool(sizes) and all(1 <= size < MOST for size in sizes)
-            fitting = acts is None or (isinstance(acts, Choices) and acts.counts == sizes)
         case Box(size, low, high):
             wide = {len(ends) for ends in (low, high) if isinstance(ends, tuple)}
             good = 1 <= size < MOST and wide <= {size} and bool(np.all(np.less_equal(low, high)))
-            fitting = acts is None or (isinstance(acts, Numbers) and acts.size == size)
     if not good:
         yield f"{typed.shown(str(action))} is no space of actions"
-    elif not fitting or not _known_type(acts):
+    elif acts is not None and not _fits(acts, action):
         yield f"the encoding of actions is not of {typed.shown(str(action))}"
 
 
-def _start(acts: Encoding) -> int:
-    return acts.start if isinstance(acts, Choice) else 0
+def _fits(acts: ActionEncoding, action: OwnSpace) -> bool:
+    """True if an encoding gives the environment's actions for those of a space."""
+    match acts, action:
+        case Choice(), Discrete(size):
+            return acts.count == size
+        case Choices(), Discrete(size):
+            whole = {math.prod(acts.shape), len(acts.starts)} == {len(acts.counts)}
+            several = min(acts.counts, default=0) >= 1 and acts.actions == size
+            return whole and several and _is_array(acts.shape, acts.dtype)
+        case Numbers(), Box(size):
+            whole = {acts.size, len(acts.low), len(acts.high)} == {size}
+            return whole and _is_array(acts.shape, acts.dtype)
+    return False
 
 
-def _known_type(acts: Encoding | None) -> bool:
-    name = acts.dtype if isinstance(acts, Numbers | Choices) else "int64"
-    return name in np.sctypeDict and np.dtype(name).kind in "biuf"
+def _is_array(shape: tuple[int, ...], dtype: str) -> bool:
+    known = dtype in np.sctypeDict and np.dtype(dtype).kind in "biuf"
+    return known and min(shape, default=0) >= 0
 
 
 def _model_faults(about: PolicyMetadata) -> Iterator[str]:

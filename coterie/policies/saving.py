@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from coterie.encoding import Encoding
+from coterie.encoding import ActionEncoding, Encoding
 from coterie.errors import CoterieError, RunError, require
 from coterie.internal.files import from_arrays, kinds_of, to_arrays, write_arrays
 from coterie.internal.parts import describe, read
@@ -26,14 +26,14 @@ from coterie.policies.metadata import Architecture, PolicyMetadata, from_text, t
 from coterie.policies.network import Network, Outputs, PolicyNetwork
 from coterie.rl.models import Inputs, Model
 from coterie.rl.networks import Policy
-from coterie.types import LearnerSpec
+from coterie.types import LearnerSpec, alone
 
 
 def policy_metadata(
     spec: LearnerSpec,
     policy: Policy,
     greedy: bool,
-    encodings: tuple[Encoding, Encoding] | None = None,
+    encodings: tuple[Encoding, ActionEncoding] | None = None,
     **identity: Any,
 ) -> PolicyMetadata:
     """Metadata of a trained policy.
@@ -44,7 +44,7 @@ def policy_metadata(
     sees, acts = encodings or (None, None)
     return PolicyMetadata(
         observation=spec.observation,
-        action=spec.action,
+        action=alone(spec.action),
         model=architecture(policy.model),
         greedy=greedy,
         shape=spec.shape,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from coterie.encoding import MASK, Numbers, encoded
+from coterie.encoding import MASK, Choice, Numbers, encoded
 from coterie.errors import EnvError, require
 from coterie.policies.metadata import PolicyMetadata
 from coterie.policies.network import Outputs, PolicyNetwork
@@ -38,8 +38,9 @@ class TrainedPolicy:
 
         observation: of a PettingZoo environment, what it shows: an array, a number, a dict; else
             `[F]` numbers, or an image. A numbered observation is the vector `[1]` of its number.
-        action_mask: which of its `A` actions are possible, `[A]`; by default as the observation
-            says, if it is a dict with an `"action_mask"`, or else all.
+        action_mask: which of its `A` actions are possible, `[A]`, or a tuple with a mask for each
+            of several choices; by default as the observation says, if it is a dict with an
+            `"action_mask"`, or else all. Numbers are possible whatever it says, as in training.
 
         Returns a number, or an array in the environment's units; of several choices the vector of
         their numbers. Raises `EnvError` that names the place of what does not fit, or is not
@@ -48,7 +49,7 @@ class TrainedPolicy:
         numbers = self._numbers(observation)
         if action_mask is None and isinstance(observation, Mapping):
             action_mask = observation.get(MASK)
-        possible = None if action_mask is None else self._possible(action_mask)
+        possible = self._possible(action_mask)
         outputs = self._network.step(numbers, self._memory)
         require(
             bool(np.isfinite(outputs.values).all()),
@@ -77,15 +78,16 @@ class TrainedPolicy:
         )
         return numbers
 
-    def _possible(self, action_mask: Any) -> np.ndarray:
-        """A mask as truth values `[A]`."""
+    def _possible(self, action_mask: Any) -> np.ndarray | None:
+        """A mask as truth values `[A]`; `None` if all is possible."""
         about = self.metadata
-        mask = np.asarray(action_mask).astype(bool)
+        reads = about.acts or Choice(about.action.size)
+        if action_mask is None or isinstance(reads, Numbers) or about.action.continuous:
+            return None
+        mask = reads.mask(action_mask)
         require(
-            mask.shape == (about.action.size,) and not about.action.continuous,
-            f"{about.name} has {about.action.size} "
-            f"{'numbers' if about.action.continuous else 'actions'}, but the mask has shape "
-            f"{mask.shape}.",
+            mask.shape == (about.action.size,),
+            f"{about.name} has {about.action.size} actions, but the mask has shape {mask.shape}.",
             EnvError,
         )
         return mask

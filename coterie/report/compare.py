@@ -2,7 +2,8 @@
 
 The rules are the ones that the claims are judged by: "A > B" means that the 95 % interval of A's
 final interquartile mean lies above B's; "A is faster" means that A needs fewer steps to ninety per
-cent of the better method's final value. A verdict that the data do not carry is `undecided`.
+cent of the better method's final value, the lower one where lower is better. A verdict that the
+data do not carry is `undecided`.
 """
 
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ class Comparison:
     """Question about two curves, its verdict, and the numbers behind it.
 
     a, b:        the 95 % intervals that were compared (final values, or steps to the level).
-    improvement: the probability that a seed of `a` ends above one of `b`, with its 95 % interval.
+    improvement: the probability that a seed of `a` ends better than one of `b`, and its interval.
     """
 
     question: str
@@ -60,8 +61,8 @@ def faster(a: Curve, b: Curve, fraction: float = 0.9, tail: int = 1) -> Comparis
     to the end of the shorter one; a level that is never reached takes infinitely many steps.
     """
     a, b = _together(a, b)
-    goal = level(max(a, b, key=lambda curve: curve.final(tail).point), fraction, tail)
-    times = steps_interval(a.steps, a.values, goal), steps_interval(b.steps, b.values, goal)
+    goal = level(best(a, b, tail=tail), fraction, tail)
+    times = times_to(a, goal), times_to(b, goal)
     verdict = judged((a, b), times[1].above(times[0]), times[0].above(times[1]))
     return _comparison(f"{a.label} is faster than {b.label}", verdict, a, b, times, tail)
 
@@ -75,6 +76,21 @@ def level(curve: Curve, fraction: float = 0.9, tail: int = 1) -> float:
     require(0.0 < fraction <= 1.0, f"fraction must be in (0, 1], not {fraction}.", ConfigError)
     start = float(curve.line[0])
     return start + fraction * (curve.final(tail).point - start)
+
+
+def best(*curves: Curve, tail: int = 1) -> Curve:
+    """The curve whose final value is the best."""
+    return max(curves, key=lambda curve: curve.sign * curve.final(tail).point)
+
+
+def times_to(curve: Curve, goal: float) -> Interval:
+    """Steps until the curve first is at `goal` or better, with a 95 % interval over seeds."""
+    return steps_interval(curve.steps, curve.sign * curve.values, curve.sign * goal)
+
+
+def improvement(a: Curve, b: Curve, tail: int = 1) -> Interval:
+    """The probability that a seed of `a` ends better than one of `b`, with its 95 % interval."""
+    return probability_of_improvement(a.sign * a.ends(tail), a.sign * b.ends(tail))
 
 
 def _together(a: Curve, b: Curve) -> tuple[Curve, Curve]:
@@ -100,5 +116,4 @@ def _comparison(
     reason = (
         f"{intervals[0]} against {intervals[1]} at {a.steps[-1]:,}, {a.seeds} and {b.seeds} seeds"
     )
-    ends = [curve.values[:, -tail:].mean(axis=1) for curve in (a, b)]
-    return Comparison(question, verdict, *intervals, probability_of_improvement(*ends), reason)
+    return Comparison(question, verdict, *intervals, improvement(a, b, tail), reason)

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from jaxtyping import Float
 
 from coterie.errors import RunError, require
+from coterie.report.line import Line
 from coterie.report.statistics import Band, Interval, band, interquartile_mean, interval
 
 
@@ -15,10 +17,12 @@ class Curve:
 
     label:   its name in legends and tables.
     steps:   the points of measurement, `[T]`, never falling: environment steps, or bytes sent.
-    values:  the measured values, `[S, T]` for `S` seeds; more is better.
+    values:  the measured values, `[S, T]` for `S` seeds.
     seconds: the wall time of one seed, if known.
     sent:    the bytes that one agent has sent at the end, on average, if known.
     note:    a remark on the numbers for the reader (runs cut, values smoothed).
+    env:     the environment in which they were measured, if curves of several are shown.
+    lower_is_better: True if a method with lower values is the better one.
 
     `RunError` if there is nothing in it, shapes disagree or a number is not finite.
     """
@@ -29,6 +33,8 @@ class Curve:
     seconds: float | None = None
     sent: float | None = None
     note: str = ""
+    env: str = ""
+    lower_is_better: bool = False
 
     def __post_init__(self) -> None:
         shape, points = np.shape(self.values), np.size(self.steps)
@@ -62,6 +68,11 @@ class Curve:
         return len(self.values)
 
     @property
+    def sign(self) -> int:
+        """1 if higher values are better, -1 if lower ones are."""
+        return -1 if self.lower_is_better else 1
+
+    @property
     def line(self) -> np.ndarray:
         """The interquartile mean over seeds, `[T]`."""
         return interquartile_mean(self.values)
@@ -73,7 +84,16 @@ class Curve:
 
     def final(self, tail: int = 1) -> Interval:
         """The interquartile mean at the end, each seed averaged over its last `tail` points."""
-        return interval(self.values[:, -tail:].mean(axis=1))
+        return interval(self.ends(tail))
+
+    def ends(self, tail: int = 1) -> Float[np.ndarray, " S"]:
+        """The final value of each seed, over its last `tail` points."""
+        return self.values[:, -tail:].mean(axis=1)
+
+    def as_line(self, smooth: int = 1) -> Line:
+        """Draw it as a line: its interquartile mean, in its 95 % interval."""
+        shown = self.smoothed(smooth) if smooth > 1 else self
+        return Line(self.label, self.steps, shown.band, self.seeds, note=self.note)
 
     def until(self, step: float) -> "Curve":
         """The points up to `step`; `RunError` if there is none."""

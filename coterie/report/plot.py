@@ -1,11 +1,11 @@
-"""Learning curves as figures: an interquartile mean over seeds and its 95 % interval.
+"""Learning curves as figures: lines in their bands, such as a mean over seeds and its interval.
 
 Drawn with matplotlib's objects on an Agg canvas: no display, no global state. The suffix of the
 file chooses the format.
 """
 
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,12 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator
 
 from coterie.errors import RunError, require
+from coterie.report.columns import RETURN
 from coterie.report.curve import Curve
-from coterie.report.files import picture
+from coterie.report.files import SUFFIXES, picture, pictures_at
 from coterie.report.formatting import short
+from coterie.report.line import Line
 
-SUFFIXES = (".png", ".pdf", ".svg")
 # Okabe and Ito's colours, told apart with every common colour blindness; yellow is too pale here.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#3B3B3B")
 _DASHES = ("-", (0, (4, 1.5)), (0, (1, 1.2)))  # once the colours are used up
@@ -44,55 +45,68 @@ LOOK: dict[Any, Any] = {
     "pdf.fonttype": 42,
     "svg.fonttype": "none",
     "svg.hashsalt": "coterie",
+    "text.parse_math": False,  # a name with a dollar is no formula
 }
+Drawable = Curve | Line
 
 
 def plot_curves(
-    curves: Sequence[Curve],
+    curves: Sequence[Drawable],
     path: str | Path,
     title: str | None = None,
-    ylabel: str = "episode_return",
-    xlabel: str = "environment steps",
+    ylabel: str = RETURN,
+    xlabel: str = "Environment steps",
     references: Mapping[str, float] | None = None,
     smooth: int = 1,
-) -> Path:
-    """Draw `curves` into one figure at `path` (PNG, PDF or SVG) and return the path.
+    formats: Sequence[str] = (),
+) -> list[Path]:
+    """Draw `curves` into one figure at `path` (PNG, PDF or SVG) and return the files.
 
     xlabel:     the unit of `Curve.steps`; a label with "bytes" in it gives kB, MB, ...
     references: named values drawn as dashed horizontal lines, such as a known optimum.
     smooth:     average over so many points; stated in the figure. By default nothing is smoothed.
+    formats:    the formats to write, `("png", "pdf")`, instead of the one that `path` ends in.
     """
-    return plot_panels({"": curves}, path, title, ylabel, xlabel, references, smooth)
+    panels = {"": curves}
+    return plot_panels(panels, path, title, ylabel, xlabel, references, smooth, formats=formats)
 
 
 def plot_panels(
-    panels: Mapping[str, Sequence[Curve]],
+    panels: Mapping[str, Sequence[Drawable]],
     path: str | Path,
     title: str | None = None,
     ylabel: str | Mapping[str, str] = "",
-    xlabel: str = "environment steps",
+    xlabel: str = "Environment steps",
     references: Mapping[str, float] | None = None,
     smooth: int = 1,
     columns: int = 3,
-) -> Path:
+    formats: Sequence[str] = (),
+) -> list[Path]:
     """Draw one panel for each entry of `panels`, named by its key, with one legend for all.
 
     A label keeps its colour in all panels. `ylabel` may differ from panel to panel; the other
     arguments are those of `plot_curves`.
     """
-    everything = [curve for curves in panels.values() for curve in curves]
+    lines = {name: [_line(one, smooth) for one in curves] for name, curves in panels.items()}
+    everything = [line for drawn in lines.values() for line in drawn]
     require(len(everything) > 0, f"there is no curve to draw into {str(path)!r}.", RunError)
-    with matplotlib.rc_context(LOOK), picture(path, SUFFIXES) as part:
-        figure, axes = _grid(len(panels), columns)
-        styles = _styles(curve.label for curve in everything)
-        for axis, (name, curves) in zip(axes, panels.items(), strict=False):
-            _draw(axis, curves, styles, references or {}, smooth)
-            axis.set_title(name, loc="left", fontsize="medium")
-            axis.set_ylabel(ylabel if isinstance(ylabel, str) else ylabel.get(name, ""))
-            _scale(axis, xlabel)
-        _around(figure, axes, title, _caption(everything, smooth))
-        figure.savefig(part, dpi=200, metadata=undated(part.suffix))
-    return Path(path)
+    files = pictures_at(path, formats)
+    for file in files:  # each from the beginning: a layout depends on what was drawn before
+        with matplotlib.rc_context(LOOK), picture(file, SUFFIXES) as part:
+            figure, axes = _grid(len(lines), columns)
+            styles = _styles(line.label for line in everything)
+            for axis, (name, drawn) in zip(axes, lines.items(), strict=False):
+                _draw(axis, drawn, styles, references or {})
+                up = ylabel if isinstance(ylabel, str) else ylabel.get(name, "")
+                _name(axis, name, up, xlabel, alone=len(lines) == 1)
+                _ticks(axis, xlabel)
+            _around(figure, axes, title, _caption(everything, smooth))
+            figure.savefig(part, dpi=200, metadata=undated(part.suffix))
+    return files
+
+
+def _line(drawn: Drawable, smooth: int) -> Line:
+    return drawn if isinstance(drawn, Line) else drawn.as_line(smooth)
 
 
 def _grid(count: int, columns: int) -> tuple[Figure, list[Axes]]:
@@ -116,10 +130,9 @@ def _styles(labels: Iterable[str]) -> dict[str, dict]:
 
 def _draw(
     axis: Axes,
-    curves: Sequence[Curve],
+    lines: Sequence[Line],
     styles: Mapping[str, dict],
     references: Mapping[str, float],
-    smooth: int,
 ) -> None:
     for name, value in references.items():
         axis.axhline(value, color=GREY, linewidth=0.9, linestyle=(0, (5, 3)), zorder=1)
@@ -127,30 +140,37 @@ def _draw(
         axis.annotate(
             name, (1, value), xycoords=("axes fraction", "data"), color=GREY, fontsize=8, **place
         )
-    for curve in curves:
-        point, low, high = (curve.smoothed(smooth) if smooth > 1 else curve).band
-        style, dot = styles[curve.label], "o" if len(point) == 1 else None
-        axis.fill_between(curve.steps, low, high, color=style["color"], alpha=0.18, linewidth=0)
-        axis.plot(curve.steps, point, label=curve.label, marker=dot, **style)
+    for line in lines:
+        point, low, high = line.band
+        style, dot = styles[line.label], "o" if len(point) == 1 else None
+        axis.fill_between(line.steps, low, high, color=style["color"], alpha=0.18, linewidth=0)
+        axis.plot(line.steps, point, label=line.label, marker=dot, **style)
 
 
-def _scale(axis: Axes, xlabel: str) -> None:
+def _name(axis: Axes, title: str, ylabel: str, xlabel: str, alone: bool) -> None:
+    """Give a panel its words, in lines that its place has room for."""
+    axis.set_title(textwrap.fill(title, 66 if alone else 24), loc="left", fontsize="medium")
+    axis.set_ylabel(textwrap.fill(ylabel, 40 if alone else 24))
+    axis.set_xlabel(textwrap.fill(xlabel, 48 if alone else 24))
     axis.margins(x=0.01)
+
+
+def _ticks(axis: Axes, xlabel: str) -> None:
     axis.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
     axis.xaxis.set_major_formatter(
         EngFormatter(unit="B")
-        if "bytes" in xlabel
+        if "bytes" in xlabel.lower()
         else FuncFormatter(lambda count, _: short(count))
     )
-    axis.set_xlabel(xlabel)
 
 
 def _around(figure: Figure, axes: Sequence[Axes], title: str | None, caption: str) -> None:
     if title:
+        title = textwrap.fill(title, int(12 * figure.get_figwidth()))
         figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=10)
     caption = textwrap.fill(caption, int(18 * figure.get_figwidth()))
     entries = {str(line.get_label()): line for axis in axes for line in axis.lines if _named(line)}
-    if len(entries) == 1 and title:  # the title says it already
+    if len(entries) == 1 and title and next(iter(entries)) in title:
         figure.supxlabel(caption, fontsize=7, color=GREY)
         return
     columns = max(1, min(len(entries), int(figure.get_figwidth() / 1.15)))
@@ -161,7 +181,7 @@ def _legend(figure: Figure, entries: Mapping[str, Line2D], caption: str, columns
     """A legend of so many columns, or of as many as there is room for."""
     legend = figure.legend(
         entries.values(),
-        entries.keys(),
+        [textwrap.fill(label, int(11 * figure.get_figwidth())) for label in entries],
         title=caption,
         title_fontsize=7,
         loc="outside lower center",
@@ -180,15 +200,21 @@ def _named(line: Line2D) -> bool:
     return not str(line.get_label()).startswith("_")  # matplotlib's names for lines without one
 
 
-def _caption(curves: Sequence[Curve], smooth: int) -> str:
-    seeds = sorted({curve.seeds for curve in curves})
-    count = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]}–{seeds[-1]}"
-    text = f"{count} seed{'s' if seeds[-1] > 1 else ''}"
-    if seeds[-1] > 1:
-        text = f"interquartile mean and 95 % interval, {text}"
-    notes = dict.fromkeys(curve.note for curve in curves if curve.note)
+def _caption(lines: Sequence[Line], smooth: int) -> str:
     stated = [f"smoothed over {smooth} points"] if smooth > 1 else []
-    return "; ".join([text, *stated, *notes])
+    notes = dict.fromkeys(line.note for line in lines if line.note)
+    return "; ".join([*dict.fromkeys(_measures(lines)), *stated, *notes])
+
+
+def _measures(lines: Sequence[Line]) -> Iterator[str]:
+    """Descriptions of what lines and bands are, and of how many runs."""
+    seeds = sorted({line.seeds for line in lines})
+    count = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]}–{seeds[-1]}"
+    runs = f"{count} seed{'s' if seeds[-1] > 1 else ''}"
+    mean = f"interquartile mean and 95 % interval, {runs}" if seeds[-1] > 1 else runs
+    if any(not line.measure for line in lines):
+        yield mean
+    yield from (line.measure for line in lines if line.measure)
 
 
 def undated(suffix: str) -> dict[str, None]:

@@ -6,6 +6,7 @@ follow Agarwal et al., "Deep reinforcement learning at the edge of the statistic
 numbers.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -89,6 +90,26 @@ def probability_of_improvement(a: Real[np.ndarray, " S"], b: Real[np.ndarray, " 
     return Interval(float(wins.mean()), float(low[0]), float(high[0]))
 
 
+def performance_profile(
+    tasks: Sequence[Real[np.ndarray, " _"]], thresholds: Real[np.ndarray, " T"]
+) -> Band:
+    """Share of runs whose score is above each threshold, a mean over tasks, with its 95 % interval.
+
+    tasks: the scores of a method's seeds in each task; seeds are drawn anew within their task.
+
+    Agarwal et al. (2021), section 4.2: the empirical tail distribution of the scores.
+
+    >>> scores = [np.array([0.0, 1.0, 2.0, 3.0])]
+    >>> performance_profile(scores, np.array([-1.0, 0.5, 3.0])).point.tolist()
+    [1.0, 0.75, 0.0]
+    """
+    above = [np.asarray(scores)[:, None] > thresholds for scores in tasks]
+    draws = np.random.default_rng(0)
+    drawn = [_counts(draws, len(one)) @ one / len(one) for one in above]
+    low, high = _edges(np.mean(drawn, axis=0), min(map(len, tasks)))
+    return Band(np.mean([one.mean(axis=0) for one in above], axis=0), low, high)
+
+
 def steps_to(
     steps: Real[np.ndarray, " T"], lines: Real[np.ndarray, "*batch T"], level: float
 ) -> Float[np.ndarray, "*batch"]:
@@ -113,6 +134,11 @@ def steps_interval(
 
 def _picks(draws: np.random.Generator, size: int) -> Int[np.ndarray, "R S"]:
     return draws.integers(size, size=(RESAMPLES, size))
+
+
+def _counts(draws: np.random.Generator, size: int) -> Int[np.ndarray, "R S"]:
+    """The number of times that each seed is drawn, for every resample."""
+    return draws.multinomial(size, np.full(size, 1.0 / size), size=RESAMPLES)
 
 
 def _resampled(values: Real[np.ndarray, "S T"]) -> Float[np.ndarray, "R T"]:

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from coterie.errors import RunError, require
-from coterie.report.files import picture
-from coterie.report.plot import GREY, LOOK, PALETTE, SUFFIXES, undated
+from coterie.report.files import SUFFIXES, picture
+from coterie.report.plot import GREY, LOOK, PALETTE, undated
 from coterie.report.statistics import Interval
 
 Doses = Mapping[str, Interval]

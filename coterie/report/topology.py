@@ -19,8 +19,8 @@ from matplotlib.path import Path as Stroke
 
 from coterie.graph import Graph
 from coterie.graph.shapes import circle
-from coterie.report.files import picture
-from coterie.report.plot import GREY, LOOK, PALETTE, SUFFIXES, undated
+from coterie.report.files import SUFFIXES, picture
+from coterie.report.plot import GREY, LOOK, PALETTE, undated
 
 Places = Float[np.ndarray, "N 2"]
 

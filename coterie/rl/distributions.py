@@ -7,6 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from coterie.rl.hybrid import Hybrid
+
 LOG_2PI = 1.8378770664093453
 LOG_2 = 0.6931471805599453
 NEVER = -1e9
@@ -346,7 +348,7 @@ def _flat(each: Float[Array, "*batch K A"]) -> Float[Array, "*batch KA"]:
     return each.reshape(*each.shape[:-2], -1)
 
 
-Distribution = Categorical | MultiCategorical | Gaussian | TanhNormal
+Distribution = Categorical | MultiCategorical | Gaussian | TanhNormal | Hybrid
 
 
 def probabilities(choices: Distribution) -> Float[Array, "*batch A"]:

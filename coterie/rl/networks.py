@@ -16,9 +16,10 @@ from coterie.rl.distributions import (
     MultiCategorical,
     TanhNormal,
 )
+from coterie.rl.hybrid import Hybrid
 from coterie.rl.layers import ACTIVATIONS, JAX, Dense
 from coterie.rl.models import MLP, Inputs, Model
-from coterie.types import Observation, Space
+from coterie.types import Mixed, Observation, Space
 
 
 class Policy(eqx.Module):
@@ -30,6 +31,8 @@ class Policy(eqx.Module):
 
     model:   what the body was built from, to build it again for a policy file.
     several: how many actions there are for each choice, if several are made at once.
+    numbered: in a team of both kinds, 1 if this agent's actions are numbered and 0 if not; no
+             gradient reaches it.
     """
 
     body: Body
@@ -38,16 +41,39 @@ class Policy(eqx.Module):
     model: Model = eqx.field(static=True)
     deviations: tuple[float, float] | None = eqx.field(static=True, default=None)
     several: tuple[int, ...] = eqx.field(static=True, default=())
+    numbered: Float[Array, ""] | None = None
 
     @staticmethod
     def init(
-        keys: Key[Array, "2"], model: Model, inputs: Inputs, space: Space, gain: float = 0.01
+        keys: Key[Array, "2"],
+        model: Model,
+        inputs: Inputs,
+        space: Space,
+        gain: float = 0.01,
     ) -> "Policy":
         """A policy that starts out close to uniform (or to the standard normal)."""
+        if isinstance(space, Mixed):
+            return Policy.init(keys, model, inputs, space.own, gain).in_team(space)
         log_std = jnp.zeros(space.size) if space.continuous else None
         body = model.build(keys[0], inputs)
         head = model.head(keys[1], inputs, body, space.size, gain)
         return Policy(body, head, log_std, model, several=space.each)
+
+    def in_team(self, space: Space) -> "Policy":
+        """Form of a policy that agents of both kinds share; `alone` is the way back."""
+        if not isinstance(space, Mixed):
+            return self
+        log_std = jnp.zeros(space.size) if self.log_std is None else self.log_std
+        return dataclasses.replace(
+            self, log_std=log_std, numbered=jnp.float32(1.0 if space.numbered else 0.0)
+        )
+
+    def alone(self, space: Space) -> "Policy":
+        """Policy of an agent by itself, with actions of its own kind."""
+        if not isinstance(space, Mixed):
+            return self
+        log_std = None if space.numbered else self.log_std
+        return dataclasses.replace(self, log_std=log_std, numbered=None)
 
     @staticmethod
     def squashed(
@@ -101,7 +127,12 @@ class Policy(eqx.Module):
         if log_std is None:
             return Categorical.of(output, view.action_mask)
         gaussian = Gaussian(output, log_std, view.action_mask)
-        return TanhNormal(gaussian) if isinstance(self.log_std, Dense) else gaussian
+        if isinstance(self.log_std, Dense):
+            return TanhNormal(gaussian)
+        if self.numbered is None:
+            return gaussian
+        numbered = jnp.broadcast_to(self.numbered > 0.5, output.shape[:-1])
+        return Hybrid(numbered, Categorical.of(output, view.action_mask), gaussian)
 
     def outputs(
         self, features: Float[Array, "*batch H"]

@@ -1,7 +1,7 @@
 """Schedules of step sizes and of exploration, and the conditions for convergence."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
 from coterie.errors import require
 
@@ -18,11 +18,11 @@ def decayed(first: float, decay: float, visits: Float[Array, "*batch"]) -> Float
 
 
 def falling(
-    start: float, end: float, steps: int, done: Int[Array, "*batch"]
+    start: float, end: float, steps: int, done: Float[Array, "*batch"]
 ) -> Float[Array, "*batch"]:
     """Linear schedule from `start` to `end` over so many `steps`, of which some are `done`.
 
-    >>> falling(1.0, 0.5, 10, jnp.array([0, 5, 20])).tolist()
+    >>> falling(1.0, 0.5, 10, jnp.array([0.0, 5.0, 20.0])).tolist()
     [1.0, 0.75, 0.5]
     """
     return start + jnp.minimum(done / steps, 1.0) * (end - start)

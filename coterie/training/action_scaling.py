@@ -7,19 +7,20 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from coterie.errors import EnvError, require
-from coterie.types import AgentSpec, Box, rescaled
+from coterie.types import AgentSpec, Box, are_mixed, rescaled
 
 
 class ActionScaling(NamedTuple):
     """The bounds of every agent's actions `[N, D]`, or `None` where actions are numbered.
 
-    sizes: each agent's number of actions, or of numbers in one.
+    sizes:    each agent's number of actions, or of numbers in one.
+    numbered: in a team of both kinds, whose actions are numbered, `[N]`; `None` in any other.
     """
 
     low: Array | None
     high: Array | None
     sizes: tuple[int, ...]
+    numbered: np.ndarray | None = None
 
     def to_env(self, action: Array) -> Array:
         """Decisions `[N, G, ...]` as the joint actions `[G, N, ...]` that the environment
@@ -27,7 +28,8 @@ class ActionScaling(NamedTuple):
         joint = jnp.swapaxes(action, 0, 1)
         if self.low is None or self.high is None:
             return joint
-        return rescaled(joint, self.low, self.high)
+        scaled = rescaled(joint, self.low, self.high)
+        return scaled if self.numbered is None else jnp.where(self.numbered[:, None], joint, scaled)
 
     def encode(self, action: Array) -> Float[Array, "G N W"]:
         """Decisions `[N, G, ...]` as others see them: a vector of the largest size each.
@@ -39,23 +41,23 @@ class ActionScaling(NamedTuple):
         if self.low is None:
             return jax.nn.one_hot(joint, width)
         real = np.arange(width) < np.array(self.sizes)[:, None]
-        return jnp.where(real, jnp.clip(joint, -1.0, 1.0), 0.0)
+        vectors = jnp.where(real, jnp.clip(joint, -1.0, 1.0), 0.0)
+        if self.numbered is None:
+            return vectors
+        chosen = jax.nn.one_hot(joint[..., 0].astype(jnp.int32), width)
+        return jnp.where(self.numbered[:, None], chosen, vectors)
 
 
 def action_scaling(specs: tuple[AgentSpec, ...]) -> ActionScaling:
-    """The units of a team; all its agents must have the same kind of action."""
-    sizes = tuple(spec.action.size for spec in specs)
-    boxes = [spec.action for spec in specs if isinstance(spec.action, Box)]
-    require(
-        len(boxes) in (0, len(specs)),
-        f"{len(boxes)} of {len(specs)} agents have continuous actions and the others discrete "
-        "ones: a team needs one kind; make them all discrete or all continuous.",
-        EnvError,
-    )
-    if not boxes:
+    """The units of a team."""
+    spaces = [spec.action for spec in specs]
+    sizes = tuple(space.size for space in spaces)
+    if not any(space.continuous for space in spaces):
         return ActionScaling(None, None, sizes)
-    width = max(box.size for box in boxes)
-    low, high = np.zeros((2, len(boxes), width), np.float32)
-    for agent, box in enumerate(boxes):
-        low[agent, : box.size], high[agent, : box.size] = box.low, box.high
-    return ActionScaling(jnp.asarray(low), jnp.asarray(high), sizes)
+    low, high = np.zeros((2, len(spaces), max(sizes)), np.float32)
+    for agent, space in enumerate(spaces):
+        if isinstance(space, Box):
+            low[agent, : space.size], high[agent, : space.size] = space.low, space.high
+    numbered = np.array([not space.continuous for space in spaces])
+    bounds = jnp.asarray(low), jnp.asarray(high)
+    return ActionScaling(*bounds, sizes, numbered if are_mixed(spaces) else None)

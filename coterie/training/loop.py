@@ -1,6 +1,7 @@
 """Train: a new run, one that goes on, or one that is only tried. The one way to start them all."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from coterie.internal.files import sweep
 from coterie.internal.lock import hold
@@ -25,10 +26,10 @@ def train(run: Run, loggers: Sequence[Logger] = (), watcher: Watcher | None = No
     run.require_new()
     with hold(run.folder):
         trainer = _on_disk(run, loggers, watcher)
-        with reraise_env_error(trainer.setup.vector, trainer.setup.judged):
+        with _playing(trainer):
             repetitions = [trainer.fresh(seed) for seed in run.seeds]
-        run.create()
-        return trainer.train(repetitions)
+            run.create()
+            return trainer.train(repetitions)
 
 
 def resume(run: Run, loggers: Sequence[Logger] = (), watcher: Watcher | None = None) -> bool:
@@ -36,9 +37,9 @@ def resume(run: Run, loggers: Sequence[Logger] = (), watcher: Watcher | None = N
     with hold(run.folder):
         trainer = _on_disk(run, loggers, watcher)
         sweep(run.folder)
-        with reraise_env_error(trainer.setup.vector, trainer.setup.judged):
+        with _playing(trainer):
             repetitions = [trainer.restored(seed) for seed in run.seeds]
-        return trainer.train(repetitions)
+            return trainer.train(repetitions)
 
 
 def train_in_memory(
@@ -49,9 +50,9 @@ def train_in_memory(
     keeper = InMemory(kept, programs)
     everybody = [keeper, *made(run.loggers), *loggers]
     trainer = _opened(run, programs, keeper, everybody, watcher)
-    with reraise_env_error(trainer.setup.vector, trainer.setup.judged):
+    with _playing(trainer):
         repetitions = [trainer.fresh(seed) for seed in run.seeds]
-    kept.finished = trainer.train(repetitions)
+        kept.finished = trainer.train(repetitions)
     return kept
 
 
@@ -59,6 +60,18 @@ def dry_run(run: Run) -> None:
     """Raise the errors that `train` would raise of the configuration, at next to no cost."""
     made(run.loggers)
     require_fits(run, Programs(set_up(run)))
+
+
+@contextmanager
+def _playing(trainer: Trainer) -> Iterator[None]:
+    """Have an environment's own errors raised, and nothing left of the environments afterwards."""
+    envs = trainer.setup.vector, trainer.setup.judged
+    try:
+        with reraise_env_error(*envs):
+            yield
+    finally:
+        for env in envs:
+            env.shutdown()
 
 
 def _on_disk(run: Run, loggers: Sequence[Logger], watcher: Watcher | None) -> Trainer:

@@ -10,6 +10,8 @@ from coterie.training.state import IterationStats
 Row = dict[str, float]
 
 ENV = "run `coterie check` on the environment"
+INFO = "info/"
+"""What stands before an environment's own names in the tables, for they may be any."""
 RATES = "lower --actor-lr or --max-grad-norm"
 
 
@@ -24,7 +26,7 @@ def training_row(report: IterationStats, names: tuple[str, ...]) -> Row:
     row = {"episodes": float(count), "episode_length": float(np.sum(episodes.length)) * per}
     row |= _for_all("episode_return", np.sum(episodes.returns, axis=0) * per, names)
     for name, values in episodes.info.items():
-        row[name] = float(np.mean(np.sum(values, axis=0)) * per)
+        row[f"{INFO}{name}"] = float(np.mean(np.sum(values, axis=0)) * per)
     for name, values in sorted(report.metrics.items()):
         row |= _for_all(name, np.mean(values, axis=0), names)
     row |= _for_all("bytes", np.sum(report.bytes, axis=0), names)
@@ -41,7 +43,7 @@ def _payload_row(payload: str, traffic: Traffic) -> Row:
     """Traffic of one payload in a block: an agent's mean bytes, its rounds, and the share lost."""
     sent, lost = int(np.sum(traffic.sent)), int(np.sum(traffic.lost))
     return {
-        f"{payload}/bytes": float(np.mean(np.sum(traffic.carried, axis=(0, -1)))),
+        f"{payload}/bytes": float(np.mean(np.sum(traffic.bytes, axis=0))),
         f"{payload}/rounds": float(np.max(np.sum(traffic.rounds, axis=0))),
         f"{payload}/lost": lost / sent if sent else 0.0,
     }
@@ -56,7 +58,7 @@ def evaluation_row(scores: Scores, names: tuple[str, ...], sent: np.ndarray) -> 
     row["bytes"] = float(np.mean(sent))
     row["episode_length"] = float(np.mean(scores.lengths))
     for name, values in scores.info.items():
-        row[name] = float(np.mean(values))
+        row[f"{INFO}{name}"] = float(np.mean(values))
     return row
 
 

@@ -64,7 +64,8 @@ class Moment(NamedTuple):
     alive:     True if an agent was there, `[G, N]`; `None` if no agent ever leaves early.
     decision:  their decisions, `[N, G, ...]`.
     envs:      the environments' own state after the step; of a fresh episode where one is over.
-    timestep:  the result of the step, before any reset, `[G, N, ...]`.
+    timestep:  the result of the step, before any reset, `[G, N, ...]`; no reward after an agent's
+               end.
     next_view: the views it led to, as the agents see them, `[N, G, ...]`.
     returns:   the rewards of the episodes up to this step, `[G, N]`.
     lengths:   their steps up to this one, `[G]`.
@@ -112,6 +113,7 @@ class Player(NamedTuple):
         decision, memory = self.decide(stage.memory, view, keys.agents)
         action = self.scale.to_env(decision.action)
         envs, timestep, following = self.vector.step(stage.envs, action, keys.envs)
+        timestep = _earned(timestep, stage.view.alive)
         next_view = self.look(envs, timestep.view, timestep.state)
         returns, lengths = stage.returns + timestep.reward, stage.lengths + 1
         moment = Moment(
@@ -127,6 +129,13 @@ class Player(NamedTuple):
             choose(over, jnp.zeros_like(lengths), lengths, axis=0),
         )
         return stage, moment
+
+
+def _earned(timestep: Timestep, alive: Bool[Array, "G N"] | None) -> Timestep:
+    """A step that pays agents that had left before it nothing, whatever the environment says."""
+    if alive is None:
+        return timestep
+    return timestep._replace(reward=jnp.where(alive, timestep.reward, 0.0))
 
 
 def init_env_state(vector: VectorEnv, memory: PyTree, key: Key[Array, ""]) -> EnvState:
@@ -189,7 +198,8 @@ def play_episodes(
     kept: Kept,
     longest: int = LONGEST,
 ) -> tuple[Kept, Bool[Array, " G"]]:
-    """Play until an episode has ended in every environment, or `longest` steps were played.
+    """Play until an episode has ended in every environment, or `longest` steps were played; then
+    let the environments go.
 
     record: from the record so far, a moment, and a mask of the environments in which the first
             episode still ran in it, to the record from then on.
@@ -211,8 +221,11 @@ def play_episodes(
         return ~jnp.all(ended) & (steps < longest)
 
     ended = jnp.zeros(player.vector.copies, bool)
-    carry = jax.lax.while_loop(playing, step, (stage, kept, ended, jnp.int32(0), key))
-    return carry[1], carry[2]
+    stage, kept, ended, _, _ = jax.lax.while_loop(
+        playing, step, (stage, kept, ended, jnp.int32(0), key)
+    )
+    player.vector.close(stage.envs)
+    return kept, ended
 
 
 def play_episode(

@@ -48,6 +48,7 @@ class Programs:
         """Restart environments that a checkpoint cannot hold, also in a run that is not stopped."""
         if self.setup.vector.resumable:
             return team
+        self.setup.vector.close(team.stage.envs)
         key = jax.random.fold_in(team.env_key, np.uint32(2**31 + int(team.iteration)))
         return team._replace(stage=init_env_state(self.setup.vector, team.start, key))
 

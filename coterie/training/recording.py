@@ -21,7 +21,7 @@ from coterie.training.run import Run
 from coterie.training.seeds import SeedRun
 from coterie.training.setup import Setup
 from coterie.training.state import TrainState
-from coterie.types import kinds
+from coterie.types import Space, kinds
 
 
 @runtime_checkable
@@ -69,6 +69,9 @@ class OnDisk:
             return None
         like = self._programs.savable(repetition.team)
         team, progress = load_checkpoint(found[-1], like, self._run.owner(seed))
+        if not self._programs.setup.vector.resumable:
+            stage = team.stage._replace(envs=repetition.team.stage.envs)
+            team = team._replace(stage=stage)
         repetition.blocks_done = repetition.kept = int(progress["blocks_done"])
         repetition.seconds = progress["seconds"]
         repetition.ledger.restore(progress["sent"])
@@ -87,14 +90,15 @@ def exported(
     """Every agent's name, its policy without the others' padding, and its metadata."""
     policies = jax.device_get(programs.policies(team))
     step = steps_before(run, int(team.iteration))
-    for agent, (about, shape) in enumerate(exports(run, programs.setup, seed, step)):
-        yield about.name, unstack(policies, agent, shape), about
+    for agent, (about, space, shape) in enumerate(exports(run, programs.setup, seed, step)):
+        yield about.name, unstack(policies, agent, shape).alone(space), about
 
 
 def exports(
     run: Run, setup: Setup, seed: int, step: int
-) -> Iterator[tuple[PolicyMetadata, Policy]]:
-    """Metadata of every agent's policy after some environment steps, and its arrays' shapes."""
+) -> Iterator[tuple[PolicyMetadata, Space, Policy]]:
+    """Metadata of every agent's policy after some environment steps; its space of actions and its
+    arrays' shapes in the team. A file has those of `alone`."""
     algorithm, specs, names = setup.algorithm, setup.specs, run.played.names
     shapes = {
         spec: jax.eval_shape(
@@ -119,4 +123,4 @@ def exports(
             step=step,
             file=run.policy_file(seed, name).name,
         )
-        yield about, shapes[spec]
+        yield about, spec.action, shapes[spec]

@@ -104,8 +104,7 @@ def _record(information: Information, moment: Moment) -> Trajectory:
     timestep = moment.timestep
     reward = timestep.reward.T
     if information.reward == "team":
-        earned = reward if moment.alive is None else jnp.where(moment.alive.T, reward, 0.0)
-        reward = jnp.broadcast_to(jnp.mean(earned, axis=0), reward.shape)
+        reward = jnp.broadcast_to(jnp.mean(reward, axis=0), reward.shape)
     return Trajectory(
         view=moment.view,
         decision=moment.decision,

@@ -1,7 +1,9 @@
 """The files of a run, and what can be read of it without its code."""
 
 import abc
+import hashlib
 import re
+import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +16,9 @@ from coterie.internal.trust import reading
 from coterie.policies.metadata import SUFFIX
 
 FORMAT = 3
+
+LONGEST_NAME = 100
+"""Letters that the name of an agent's file may have."""
 
 
 class RunFiles(abc.ABC):
@@ -60,7 +65,7 @@ class RunFiles(abc.ABC):
 
     def policy_file(self, seed: int, agent: str) -> Path:
         """One agent's trained policy."""
-        return self.seed_folder(seed) / "policies" / f"{file_name(agent)}{SUFFIX}"
+        return self.seed_folder(seed) / "policies" / f"{agent_file(agent)}{SUFFIX}"
 
 
 @dataclass(frozen=True)
@@ -126,3 +131,18 @@ def file_name(name: str) -> str:
     '..-red-team-1'
     """
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name)
+
+
+def agent_file(name: str) -> str:
+    """An agent's name as a file's, another one for each name.
+
+    What is no letter, digit or `_.-~` is percent-encoded; of a long name the rest is a hash.
+
+    >>> agent_file("agent_0"), agent_file("red/1"), len(agent_file("x" * 300))
+    ('agent_0', 'red%2F1', 100)
+    """
+    plain = urllib.parse.quote(name, safe="")
+    if len(plain) <= LONGEST_NAME:
+        return plain
+    digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+    return f"{plain[: LONGEST_NAME - 17]}-{digest}"

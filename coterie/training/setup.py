@@ -10,7 +10,7 @@ from coterie.errors import EnvError, require
 from coterie.network import Communication
 from coterie.training.fit import CENTER, require_fit
 from coterie.training.run import Run
-from coterie.training.run_files import file_name
+from coterie.training.run_files import agent_file
 from coterie.training.settings import Blocks, Settings
 from coterie.training.state import resolve_specs
 from coterie.types import LearnerSpec
@@ -58,7 +58,10 @@ def set_up(run: Run) -> Setup:
     communication = CENTER if algorithm.information.central else settings.communication
     vector = env.vectorize(settings.num_envs)
     specs = resolve_specs(env, vector, algorithm.information)
+    for spec in specs:
+        algorithm.require_actions(spec.action)
     require_fit(communication, algorithm, specs, env.names)
+    vector.reserve(settings.seeds)
     judged = env.vectorize(settings.eval_episodes)
     return Setup(algorithm, env, settings, communication, vector, judged, specs)
 
@@ -74,9 +77,9 @@ def _require_playable(env: Env) -> None:
 
 
 def _require_files(names: tuple[str, ...]) -> None:
-    """Raise `EnvError` unless every agent has a file name of its own."""
+    """Raise `EnvError` unless every agent has a file of its own, also where case is ignored."""
     require(
-        len({file_name(name) for name in names}) == len(names),
-        f"agents need different names for their files, not {', '.join(names)}.",
+        len({agent_file(name).casefold() for name in names}) == len(names),
+        f"agents need different names for their files, not {', '.join(map(repr, names))}.",
         EnvError,
     )

@@ -14,11 +14,12 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 from coterie.algorithms import Algorithm, Information, Trajectory
 from coterie.envs.game import Env, VectorEnv
 from coterie.errors import EnvError, require
+from coterie.internal.count import Count
 from coterie.network import Communication, Network, Traffic, joined, lift, networks
 from coterie.training.action_scaling import action_scaling
 from coterie.training.play import EnvState, StepKeys, init_env_state
 from coterie.training.rollout import EpisodeStats, rollout
-from coterie.types import AgentSpec, LearnerSpec, kinds
+from coterie.types import AgentSpec, LearnerSpec, are_mixed, in_mixed_team, kinds
 
 
 class TrainState(NamedTuple):
@@ -45,9 +46,11 @@ class IterationStats(NamedTuple):
     """Report of one iteration to the host.
 
     metrics:  the algorithm's numbers, one per agent, `[N]`.
-    bytes:    the bytes that each agent sent, over links, to a centre and to all others, `[N]`.
-    observed_bytes: the bytes it is assumed to know of others without a message, `[N]`: their
-              observations and actions, the state, the team's reward, as they are declared.
+    sent:     the bytes that each agent sent, over links, to a centre and to all others, `[N]`;
+              `bytes` on the host.
+    observed: the bytes it is assumed to know of others without a message, `[N]`: their
+              observations and actions, the state, the team's reward, as they are declared;
+              `observed_bytes` on the host.
     rounds:   its rounds of exchange, `[N]`.
     traffic:  the traffic of the links, per payload.
     consensus_error: the team's distance from agreement, per payload that it is to agree on: the
@@ -57,13 +60,23 @@ class IterationStats(NamedTuple):
     """
 
     metrics: dict[str, Array]
-    bytes: Int[Array, " N"]
-    observed_bytes: Int[Array, " N"]
+    sent: Count
+    observed: Count
     rounds: Int[Array, " N"]
     traffic: dict[str, Traffic]
     consensus_error: dict[str, Float[Array, ""]]
     episodes: EpisodeStats
     sound: dict[str, Bool[Array, " N"]]
+
+    @property
+    def bytes(self) -> Int[np.ndarray, "*B N"]:
+        """The bytes that each agent sent, as integers of 64 bits."""
+        return self.sent.whole()
+
+    @property
+    def observed_bytes(self) -> Int[np.ndarray, "*B N"]:
+        """The bytes that each agent is assumed to know without a message."""
+        return self.observed.whole()
 
 
 def resolve_specs(env: Env, vector: VectorEnv, information: Information) -> tuple[LearnerSpec, ...]:
@@ -82,12 +95,13 @@ def resolve_specs(env: Env, vector: VectorEnv, information: Information) -> tupl
         "rest).",
         EnvError,
     )
+    mixed = are_mixed([spec.action for spec in env.specs])
     seen = {"own": (), "mean": (max(sizes),), "joint": sizes}[information.actions]
     widest = view.observation.shape[-1], max(sizes)
     return tuple(
         LearnerSpec(
             observation=spec.size,
-            action=spec.action,
+            action=in_mixed_team(spec.action) if mixed else spec.action,
             shape=spec.shape,
             states=spec.states,
             state=state,
@@ -236,15 +250,15 @@ def phases(algorithm: Algorithm, env: Env, vector: VectorEnv) -> Phases:
         episodes: EpisodeStats,
     ) -> IterationStats:
         traffic = {} if information.central else network.traffic  # a centre need not send
-        sent = traffic.values()
+        links = traffic.values()
         public = central + _shown_bytes(trajectory.shown, len(env.specs)) * steps
         observed = _observed_bytes(information, env, trajectory) * steps
         lasting = jax.vmap(information.lasting)(agents)
         return IterationStats(
             metrics,
-            sum((jnp.asarray(t.bytes) for t in sent), jnp.asarray(public, jnp.int32)),
-            jnp.asarray(observed, jnp.int32),
-            sum((t.rounds for t in sent), jnp.zeros_like(network.index)),
+            functools.reduce(Count.plus, (t.carried.sum(-1) for t in links), Count.of(public)),
+            Count.of(observed),
+            sum((t.rounds for t in links), jnp.zeros_like(network.index)),
             traffic,
             {name: _apart(value) for name, value in lasting.items()},
             episodes,
@@ -290,7 +304,7 @@ def _shown_bytes(shown: dict[str, PyTree] | None, agents: int) -> int:
 def _central_bytes(information: Information, env: Env) -> np.ndarray:
     """Bytes sent to a centre at each step, `[N]`: each agent's observation, action and reward."""
     if not information.central:
-        return np.zeros(len(env.specs), np.int32)
+        return np.zeros(len(env.specs), np.int64)
     return np.array([4 * sum(map(_numbers, members)) for members in env.members])
 
 
@@ -300,7 +314,7 @@ def _observed_bytes(information: Information, env: Env, trajectory: Trajectory) 
     A centre is told all of it, which is counted as bytes sent to it.
     """
     if information.central:
-        return np.zeros(len(env.specs), np.int32)
+        return np.zeros(len(env.specs), np.int64)
     seen = np.array([spec.size for spec in env.specs])
     acted = np.array([spec.action.numbers for spec in env.specs])
     numbers = np.full(len(env.specs), int(information.reward == "team"))

@@ -61,7 +61,7 @@ class Ledger:
 
 
 def _links(traffic: Traffic) -> tuple[np.ndarray, ...]:
-    return tuple(np.asarray(part) for part in (traffic.sent, traffic.carried, traffic.lost))
+    return np.asarray(traffic.sent), traffic.carried.whole(), np.asarray(traffic.lost)
 
 
 def _total(counts: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from coterie.algorithms import Trajectory
 from coterie.algorithms.base.algorithm import ActionOnly
 from coterie.algorithms.base.tabular import TabularState
 from coterie.graph import family
+from coterie.internal.count import Count
 from coterie.network import lift, networks
 from coterie.types import Observation
 
@@ -39,7 +40,7 @@ def told(here, action, reward, there, ends=None, able=None, able_there=None, pre
 
 def taught(method, rows, trajectory, steps=0, key=0):
     """The agent's rows `[M, K, A]` after the experience, the numbers it reports, and its state."""
-    state = TabularState(jnp.asarray(rows, jnp.float32), jnp.int32(steps))
+    state = TabularState(jnp.asarray(rows, jnp.float32), Count.of(steps))
     one = jax.tree.map(lambda x: x[None], (state, trajectory))
     keys = jax.random.split(jax.random.key(key), 1)
     state, _, metrics = jax.jit(lift(method.learn))(*one, networks(family("none", 1)), keys)

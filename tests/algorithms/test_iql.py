@@ -10,6 +10,7 @@ import pytest
 from coterie.algorithms import IQL, Trajectory
 from coterie.algorithms.base.algorithm import ActionOnly
 from coterie.graph import family
+from coterie.internal.count import Count
 from coterie.network import lift, networks
 from coterie.rl.bodies import Layers
 from coterie.rl.layers import Dense
@@ -129,7 +130,7 @@ def test_nothing_is_learned_before_the_warm_up_is_over():
 @pytest.mark.parametrize(("steps", "chance"), [(0, 1.0), (50, 0.525), (100, 0.05), (1000, 0.05)])
 def test_exploration_falls_in_a_line(steps, chance):
     algorithm = IQL(critic=MLP((2,)), epsilon_decay_steps=100, buffer_size=1)
-    state = learner(algorithm, masked=True)._replace(steps=jnp.int32(steps))
+    state = learner(algorithm, masked=True)._replace(steps=Count.of(steps))
     mask = jnp.tile(jnp.array([[True, True], [False, True]]), (10_000, 1))
     view = Observation(jnp.tile(jnp.eye(2), (10_000, 1)), mask)
     decision, _ = jax.jit(algorithm.act)(state, (), view, jax.random.key(0))

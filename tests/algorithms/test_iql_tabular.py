@@ -9,6 +9,7 @@ import pytest
 
 from coterie.algorithms import IQLTabular
 from coterie.algorithms.base.tabular import TabularState
+from coterie.internal.count import Count
 from coterie.types import Observation
 from tests.algorithms.tables import taught, told
 
@@ -33,7 +34,7 @@ def test_one_step_by_hand(case):
 @pytest.mark.parametrize(("steps", "chance"), [(0, 1.0), (50, 0.6), (100, 0.2), (1000, 0.2)])
 def test_exploration_falls_in_a_line_and_keeps_the_masks(steps, chance):
     algorithm = IQLTabular(epsilon_end=0.2, epsilon_decay_steps=100)
-    state = TabularState(jnp.asarray(ROWS, jnp.float32), jnp.int32(steps))
+    state = TabularState(jnp.asarray(ROWS, jnp.float32), Count.of(steps))
     mask = jnp.tile(jnp.array([[True, True], [True, False]]), (10_000, 1))
     view = Observation(jnp.zeros((20_000, 1)), mask)
     decision, _ = jax.jit(algorithm.act)(state, (), view, jax.random.key(0))

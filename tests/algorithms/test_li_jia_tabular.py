@@ -84,7 +84,7 @@ def test_step_for_step_as_in_plain_numpy(method):
     np.testing.assert_array_equal(actions, plain.actions)
     expected = np.stack([plain.critic, plain.preference, plain.visits], axis=2)
     np.testing.assert_allclose(agents.rows, expected, atol=2e-5)
-    assert agents.steps.tolist() == [STEPS] * AGENTS
+    assert agents.steps.whole().tolist() == [STEPS] * AGENTS
 
 
 # Two states, two actions: the critic, the preferences and the visits. In state 0 the policy is
@@ -131,7 +131,7 @@ def test_games_side_by_side_are_as_many_steps_of_one():
     each = [np.reshape(x, (4, 1)) for x in (here, action, reward, there)]
     long = taught(BY_HAND, ROWS, told(*each))
     np.testing.assert_array_equal(wide[0], long[0])
-    assert int(wide[2].steps) == 4
+    assert int(wide[2].steps.whole()) == 4
     assert wide[0][1, 0, 1] != ROWS[1, 0, 1]  # which the steps after it depend on
 
 

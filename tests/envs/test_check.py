@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box as GymBox
 from gymnasium.spaces import Discrete as GymDiscrete
-from gymnasium.spaces import MultiDiscrete, Sequence
+from gymnasium.spaces import MultiBinary, MultiDiscrete, Sequence, Tuple
 from pettingzoo import ParallelEnv
 
 from coterie.envs.check import check_env
@@ -159,14 +159,25 @@ class Picky(Sound):
         return super().step(actions)
 
 
-class Mixed(Sound):
-    def action_space(self, agent):
-        return GymDiscrete(3) if agent == "a" else GymBox(-1.0, 1.0, (2,))
-
-
 class ActsByMany(Sound):
     def action_space(self, agent):
-        return MultiDiscrete([2, 3])
+        return MultiDiscrete([10, 10, 10, 10])
+
+
+class ActsByWholes(Sound):
+    def action_space(self, agent):
+        return GymBox(0, 5, (2,), np.int64)
+
+
+class ActsByBits(Sound):
+    """Two choices of `a`, three of `b`: their sum is paid."""
+
+    def action_space(self, agent):
+        return MultiDiscrete([2, 3], start=[1, 0]) if agent == "a" else MultiBinary(3)
+
+    def step(self, actions):
+        assert all(self.action_space(agent).contains(action) for agent, action in actions.items())
+        return super().step({agent: action.sum() for agent, action in actions.items()})
 
 
 class Unbounded(Sound):
@@ -177,6 +188,70 @@ class Unbounded(Sound):
 class SeesSequences(Sound):
     def observation_space(self, agent):
         return Sequence(GymBox(0.0, 1.0, (2,)))
+
+
+def leave(env, result):
+    raise SystemExit(3)
+
+
+class ListRewards(Sound):
+    def step(self, actions):
+        seen, rewards, *rest = super().step(actions)
+        return seen, list(rewards.values()), *rest
+
+
+class FourValues(Sound):
+    def step(self, actions):
+        return super().step(actions)[1:]
+
+
+class TextInfos(Sound):
+    def tell(self, agents):
+        return {agent: {"note": "text", "time": self.time} for agent in agents}
+
+
+class LateInfos(Sound):
+    def tell(self, agents):
+        return {agent: {"total": 1.0} if self.time == 5 else {} for agent in agents}
+
+
+class LateMasks(Sound):
+    def tell(self, agents):
+        return {a: {"action_mask": np.ones(3, np.int8)} if self.time == 3 else {} for a in agents}
+
+
+class CannotClose(Sound):
+    def close(self):
+        raise RuntimeError("display Surface quit")
+
+
+class SeesPairs(Sound):
+    """It sees a tuple."""
+
+    def observation_space(self, agent):
+        return Tuple((GymBox(0.0, 10.0, (2,)), GymDiscrete(9)))
+
+    def see(self):
+        return super().see(), self.time
+
+
+class Bare:
+    """It has the methods that are played, and neither a base class nor close()."""
+
+    def __init__(self):
+        env = Sound()
+        self.possible_agents, self.observation_space = env.possible_agents, env.observation_space
+        self.action_space, self.env = env.action_space, env
+
+    def reset(self, seed=None, options=None):
+        return self.follow(self.env.reset(seed))
+
+    def step(self, actions):
+        return self.follow(self.env.step(actions))
+
+    def follow(self, result):
+        self.agents = self.env.agents
+        return result
 
 
 class CannotReset(Sound):
@@ -235,12 +310,27 @@ HOST = {
     "random": (Unseeded, "seed 0 gives two different episodes .* agent 'a' at step 3 is"),
     "memory": (Remembers, "the episode with seed 0 depends on what was played before it"),
     "same": (IgnoresSeed, "hint: seeds 0 and 1000003 give the same episode"),
-    "mixed": (Mixed, r"agent 'a' acts by Discrete\(3\) but agent 'b' by Box.*: a team is either"),
-    "actions": (ActsByMany, r"agent 'a' acts by MultiDiscrete\(\[2 3\]\), which is neither"),
-    "unbounded": (Unbounded, r"agent 'a' acts by Box\(-inf, inf, .*which has no bounds"),
+    "actions": (ActsByWholes, r"agent 'a' acts by Box\(0, 5, .*which is neither Discrete, Multi"),
+    "too many": (ActsByMany, r"agent 'a' acts by MultiDiscrete.* has 10,000 combinations"),
+    "unbounded": (
+        Unbounded,
+        r"agent 'a' acts by Box\(-inf, inf, .*which has no numbers, or",
+    ),
     "senses": (SeesSequences, "agent 'a' observes Sequence.* not a vector of fixed size"),
-    "no reset": (CannotReset, "cannot be reset: OSError: no display"),
+    "no reset": (CannotReset, "cannot be reset and stepped: OSError: no display"),
     "reset": (OnlyObservations, r"gives dict, not \(observations, infos\)"),
+    "none": (
+        changed(2, put(1, "a", None)),
+        "the reward of agent 'a' is None at step 2",
+    ),
+    "huge": (changed(2, put(1, "a", 1e300)), r"the reward of agent 'a' is 1e\+300 at step 2"),
+    "exit": (changed(2, leave), r"step 2 of the episode with seed 0 raised SystemExit: 3"),
+    "list": (ListRewards, "gives rewards as list, not as a dictionary by agents"),
+    "four": (FourValues, r"step of .* gives 4 values, not \(observations, rewards, term"),
+    "text": (TextInfos, "hint: info 'note' of agent 'a' at step 0 is no column"),
+    "late info": (LateInfos, "hint: info 'total' of agent 'a' at step 5 is no column"),
+    "late mask": (LateMasks, "the first action_mask comes to agent 'a' at step 3"),
+    "closing": (CannotClose, r"hint: close\(\) raised RuntimeError: display Surface quit"),
 }
 BROKEN = {name: kind for name, (kind, _) in HOST.items()}
 
@@ -253,9 +343,9 @@ def broken(name):
 def test_sound_games_outside_jax_have_nothing_to_report():
     for factory in (f"{__name__}:Sound", "worlds:Ladder", "worlds:Echo", "worlds:Masked"):
         quiet = check_env(PettingZooEnv(factory))
-        assert [s for s in quiet if "give the same episode" not in s] == []
-    assert check_env(PettingZooEnv(f"{__name__}:Sound")) == []
-    assert check_env(PettingZooEnv(f"{__name__}:Picky")) == []
+        assert [s for s in quiet if "give the same episode" not in s and "'note'" not in s] == []
+    for kind in ("Sound", "Picky", "SeesPairs", "Bare", "ActsByBits"):
+        assert check_env(PettingZooEnv(f"{__name__}:{kind}")) == []
     assert check_env(PettingZooEnv("mpe2.simple_spread_v3")) == []
     assert check_env(PettingZooEnv("mpe2.simple_speaker_listener_v4")) == []
 

@@ -7,7 +7,7 @@ import pytest
 from gymnasium import spaces
 
 from coterie.encoding import Encoding, encoded
-from coterie.envs.host.layout import encoding_of, observed
+from coterie.envs.host.encodings import acted_by, encoding_of, observed
 from coterie.internal import typed
 
 F = np.float32
@@ -39,7 +39,7 @@ def test_the_numbers_are_those_of_flatten(name):
     assert encoding.size == spaces.flatdim(space)
     for _ in range(20):
         value = space.sample()
-        flat = np.asarray(spaces.flatten(space, value), F)
+        flat = np.asarray(spaces.flatten(space, value), F) / (255 if name == "image" else 1)
         np.testing.assert_array_equal(encoded(encoding, value), flat)
 
 
@@ -87,16 +87,18 @@ def test_a_mask_is_not_perceived():
 
 
 ACTIONS = {
-    "discrete": (spaces.Discrete(3, start=1), (), 2, 3),
-    "box": (spaces.Box(0, 1, (1, 2), F), ((0.0, 0.0), (1.0, 1.0)), np.array([0.5, 9]), [[0.5, 1]]),
-    "choices": (spaces.MultiDiscrete([3, 2], start=[1, 0]), (), np.array([2, 1]), [3, 1]),
+    "discrete": (spaces.Discrete(3, start=1), 2, 3),
+    "box": (spaces.Box(0, 1, (1, 2), F), np.array([0.5, 9]), [[0.5, 1]]),
+    "choices": (spaces.MultiDiscrete([3, 2], start=[1, 0]), 5, [3, 1]),
+    "a table": (spaces.MultiDiscrete([[3, 2]], start=[[1, 0]]), 5, [[3, 1]]),
+    "switches": (spaces.MultiBinary(3), 6, [1, 1, 0]),
 }
 
 
 @pytest.mark.parametrize("case", ACTIONS)
 def test_actions_are_of_their_space(case):
-    space, bounds, chosen, expected = ACTIONS[case]
-    action = encoding_of(space, bounds).decode(chosen)
+    space, chosen, expected = ACTIONS[case]
+    action = acted_by("a", space).decode(chosen)
     assert space.contains(action)
     np.testing.assert_array_equal(action, expected)
 

@@ -84,3 +84,17 @@ def test_a_missing_extra_names_the_command(monkeypatch):
 def test_a_factory_that_makes_something_else(path, options, sentence):
     with pytest.raises(EnvError, match=sentence):
         build(path, options)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("mpe2.simple_spread_v2", "mpe2.simple_spread_v3"),
+        ("pettingzoo.mpe.simple_tag_v3", "mpe2.simple_tag_v3"),
+        ("pettingzoo.butterfly.pistonball_v5", "pettingzoo.butterfly.pistonball_v6"),
+    ],
+)
+def test_a_superseded_version_names_its_successor(old, new):
+    with pytest.raises(EnvError, match=f"^{old} is superseded: use {new}.$"):
+        resolve(old)
+    assert callable(resolve("mpe2.simple_spread_v3"))

@@ -179,7 +179,7 @@ def test_masks_of_the_game_are_used(where):
     env = make("worlds:Masked", where=where)
     assert env.specs == (AgentSpec(1, Discrete(3)),) * 2
     first, timestep, following = play(env.vectorize(1), np.zeros((4, 1, 2), np.int32))
-    assert timestep.view.action_mask.sum(-1)[:, 0, 0].tolist() == [1, 1, 1, 3]  # nobody acts there
+    assert timestep.view.action_mask.sum(-1)[:, 0, 0].tolist() == [1, 1, 1, 1]  # cut off, not over
     assert first.action_mask[0].argmax(-1).tolist() == [0, 0]
     assert following.action_mask.sum(-1).tolist() == [[[1, 1]]] * 4
     assert following.action_mask[:, 0, 0].argmax(-1).tolist() == [1, 2, 0, 0]

@@ -174,16 +174,22 @@ def state(pid):
         return "gone"
 
 
-def test_games_are_closed_with_their_state_and_with_their_worker(tmp_path):
+def test_games_play_on_for_the_next_state_and_are_closed_at_the_end(tmp_path):
     options = (f"path={tmp_path / 'closed'}",)
     vector = PettingZooEnv("worlds:Closing", options, workers=2).vectorize(2)
     states = [vector.reset(jax.random.key(k))[0] for k in range(2)]
     before = closed(tmp_path)
     vector.close(states[0])
+    vector.reset(jax.random.key(2))  # in the copies of the state that was closed
     jax.effects_barrier()
-    assert closed(tmp_path) == before + 2
-    vector.sessions._workers.close()
+    assert closed(tmp_path) == before
+    processes = [worker.process for worker in vector.sessions._workers.workers]
+    vector.shutdown()
     assert closed(tmp_path) == before + 4
+    assert all(process.poll() is not None for process in processes)
+    state, _ = vector.reset(jax.random.key(0))
+    assert int(state) > 3
+    vector.shutdown()
 
 
 def test_a_worker_imports_nothing_of_the_working_directory(tmp_path, monkeypatch):

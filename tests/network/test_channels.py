@@ -9,6 +9,7 @@ import pytest
 
 from coterie.errors import ConfigError, GraphError
 from coterie.graph import Star, Unlinked, family
+from coterie.internal.count import Count
 from coterie.network import (
     AsyncIntervals,
     Delay,
@@ -59,7 +60,7 @@ def history(channels=(), schedule=Static(), graph="ring", rounds=60, lasting=Tru
 def moments(rounds, index=0):
     """Rounds as agent `index` sees them, all others being its neighbours."""
     others = jnp.asarray([i for i in range(SIZE) if i != index])
-    return [Round(jax.random.key(0), jnp.int32(t), jnp.int32(index), others, SIZE) for t in rounds]
+    return [Round(jax.random.key(0), Count.of(t), jnp.int32(index), others, SIZE) for t in rounds]
 
 
 def lost(channel, rounds, index=0):
@@ -190,9 +191,9 @@ def test_a_fresh_quantity_has_no_past_and_late_values_of_it_are_dropped():
 
 
 def test_few_bits_weigh_less():
-    carried = np.asarray(history((Quantization(4),))[1].traffic["value"].carried)
+    carried = history((Quantization(4),))[1].traffic["value"].carried.whole()
     assert (carried == 60 * (2 + 4)).all()  # three numbers of 4 bits in 2 bytes, and their scale
-    assert (np.asarray(history()[1].traffic["value"].carried) == 60 * 12).all()
+    assert (history()[1].traffic["value"].carried.whole() == 60 * 12).all()
 
 
 def test_rounding_is_right_on_average():
@@ -240,10 +241,11 @@ def test_intervals_vary_as_wanted():
     )
 
     def once(plan, clock):
-        turn, plan = plan.turn(moments([0])[0]._replace(clock=clock), lambda _: nobody > 0)
+        moment = moments([0])[0]._replace(clock=Count(clock * 0, clock))
+        turn, plan = plan.turn(moment, lambda _: nobody > 0)
         return plan, turn.hears[0]
 
-    listens = np.asarray(jax.lax.scan(once, plan, jnp.arange(8000))[1])
+    listens = np.asarray(jax.lax.scan(once, plan, jnp.arange(8000, dtype=jnp.uint32))[1])
     waits = np.diff(np.flatnonzero(listens))
     assert waits.mean() == pytest.approx(8.0, abs=0.2)
     assert waits.std() == pytest.approx(2.0, abs=0.2)

@@ -1,5 +1,7 @@
 """Figures: what is drawn is what was measured, in every format, whole or not at all."""
 
+import itertools
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -22,7 +24,8 @@ def words(figure):
 
 def test_lines_are_interquartile_means_and_bands_their_intervals(tmp_path, drawn):
     a = curve("a")
-    path = plot_curves([a, curve("b", 2.0)], tmp_path / "new" / "x.png", references={"best": 9.0})
+    path = tmp_path / "new" / "x.png"
+    assert plot_curves([a, curve("b", 2.0)], path, references={"best": 9.0}) == [path]
     axis = drawn[0].axes[0]
     lines = {line.get_label(): line for line in axis.lines}
     np.testing.assert_array_equal(lines["a"].get_ydata(), a.line)
@@ -45,7 +48,7 @@ def test_the_caption_tells_seeds_smoothing_and_notes(tmp_path, drawn):
 
 def test_the_step_axis_speaks_in_thousands_or_bytes(tmp_path, drawn):
     plot_curves([curve("a")], tmp_path / "x.png")
-    plot_curves([curve("a")], tmp_path / "x.png", xlabel="bytes sent")
+    plot_curves([curve("a")], tmp_path / "x.png", xlabel="Bytes sent")
     ticks = [[t.get_text() for t in figure.axes[0].get_xticklabels()] for figure in drawn]
     assert {"0", "250k", "500k", "1M"} < set(ticks[0])
     assert {"0 B", "250 kB", "500 kB", "1 MB"} < set(ticks[1])
@@ -69,6 +72,25 @@ def test_long_labels_stay_within_the_picture(tmp_path, drawn):
     assert min(x) >= 0 and max(x) <= drawn[0].bbox.width
 
 
+def test_a_lone_label_is_named_unless_the_title_has_it(tmp_path, drawn):
+    plot_curves([curve("dpo")], tmp_path / "x.png", "dpo on spread")
+    plot_curves([curve("dpo")], tmp_path / "x.png", "spread")
+    assert [len(figure.legends) for figure in drawn] == [0, 1]
+
+
+def test_words_find_room_and_a_dollar_is_no_formula(tmp_path, drawn):
+    long = "pettingzoo:a_module_with_a_name.of_many_letters_v3"
+    panels = {f"{long}{i} $x^$": [curve("a")] for i in range(3)}
+    plot_panels(panels, tmp_path / "x.png", long, ylabel=long, xlabel=long)
+    (figure,) = drawn
+    figure.draw_without_rendering()  # in the resolution of the screen again
+    assert "$x^$" in " ".join(words(figure))
+    shown = [(axis.xaxis.label, axis.yaxis.label, axis._left_title) for axis in figure.axes]
+    for text in (figure._suptitle, *itertools.chain(*shown)):
+        box = text.get_window_extent()
+        assert box.x0 >= -1 and box.x1 <= figure.bbox.width + 1, text.get_text()
+
+
 def test_twenty_labels_look_different(tmp_path):
     styles = plot._styles(f"m{i}" for i in range(20))
     assert len({str(style) for style in styles.values()}) == 20
@@ -76,7 +98,9 @@ def test_twenty_labels_look_different(tmp_path):
 
 @pytest.mark.parametrize("suffix", [".pdf", ".svg"])
 def test_the_same_data_give_the_same_file(tmp_path, suffix):
-    paths = [plot_curves([curve("a")], tmp_path / f"{i}{suffix}") for i in range(2)]
+    paths = [tmp_path / f"{i}{suffix}" for i in range(2)]
+    plot_curves([curve("a")], paths[0])
+    plot_curves([curve("a")], paths[1], formats=("png", suffix[1:]))  # the same beside others
     assert paths[0].read_bytes() == paths[1].read_bytes()
     assert b"CreationDate" not in paths[0].read_bytes()  # equal within one second proves little
 

@@ -9,6 +9,7 @@ from coterie.report.statistics import (
     band,
     interquartile_mean,
     interval,
+    performance_profile,
     probability_of_improvement,
     steps_interval,
     steps_to,
@@ -104,3 +105,17 @@ def test_the_time_to_a_level_has_an_interval_that_may_be_infinite():
 def test_above_means_wholly_above():
     assert Interval(3, 2, 4).above(Interval(1, 0, 1.9))
     assert not Interval(3, 2, 4).above(Interval(1, 0, 2))
+
+
+def test_a_performance_profile_is_the_tail_of_the_scores():
+    scores, levels = np.array([3.0, 1.0, 2.0, 5.0]), np.linspace(0, 6, 25)
+    point, low, high = performance_profile([scores], levels)
+    np.testing.assert_array_equal(point, [(scores > level).mean() for level in levels])
+    assert np.all(np.diff(point) <= 0) and np.all(low <= point) and np.all(point <= high)
+    assert (low[0], high[-1]) == (1.0, 0.0)  # what no resample can change
+
+
+def test_tasks_have_one_weight_in_a_profile_and_seeds_stay_in_their_task():
+    few, many = np.array([0.0, 1.0]), np.full(6, 9.0)
+    point, low, high = performance_profile([few, many], np.array([0.5]))
+    assert (point[0], low[0], high[0]) == (0.75, 0.5, 1.0)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from coterie.errors import ConfigError, NonFiniteError, RunError
+from coterie.internal.count import Count
 from coterie.internal.extras import install
 from coterie.internal.reading import read_arrays
 from coterie.network import Traffic
@@ -27,14 +28,14 @@ from tests.runs import SETTINGS, Pond, Stop, finished, policies, small, trained
 NAMES = ("a", "b")
 REPORT = IterationStats(  # two updates; two episodes ended in the first and one in the second
     metrics={"kl": np.array([[1.0, 2.0], [3.0, 6.0]])},
-    bytes=np.array([[10, 20], [30, 40]]),
-    observed_bytes=np.array([[4, 8], [4, 8]]),
+    sent=Count.of([[10, 20], [30, 40]]),
+    observed=Count.of([[4, 8], [4, 8]]),
     rounds=np.array([[2, 2], [2, 2]]),
     traffic={
         "critic": Traffic(  # both have one neighbour; the second message of `b` was lost
             rounds=np.array([[1, 1], [1, 1]]),
             sent=np.array([[[1], [1]], [[1], [1]]]),
-            carried=np.array([[[8], [8]], [[8], [12]]]),
+            carried=Count.of([[[8], [8]], [[8], [12]]]),
             lost=np.array([[[0], [0]], [[1], [0]]]),
         )
     },
@@ -56,8 +57,8 @@ def test_rows_by_hand():
         "episode_return": 3.5,
         "episode_return/a": 2,
         "episode_return/b": 5,
-        "far": 3,
-        "each": 2,
+        "info/far": 3,
+        "info/each": 2,
         "kl": 3,
         "kl/a": 2,
         "kl/b": 4,
@@ -111,7 +112,7 @@ def test_an_evaluation_by_hand():
         "episode_return/a": 2,
         "episode_return/b": 4,
         "episode_length": 5,
-        "far": 1.5,
+        "info/far": 1.5,
     }
     assert evaluation_row(scores, NAMES, np.array([10, 30])) == expected | {"bytes": 20}
 

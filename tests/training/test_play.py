@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from coterie.envs import RandomMDP
-from coterie.envs.game import Env
+from coterie.envs.game import Env, Timestep
 from coterie.envs.pettingzoo import PettingZooEnv
 from coterie.errors import ConfigError, EnvError
 from coterie.policies import load_policy
 from coterie.results import film, trained_team
-from coterie.training.play import play
+from coterie.training.play import _earned, play
 from coterie.types import Observation
 from tests.runs import Pond, finished, trained
 
@@ -102,3 +102,12 @@ def test_environments_without_a_picture_say_so():
         Dark().render(())
     with pytest.raises(EnvError, match="RandomMDP has no picture, for its states are only numbers"):
         RandomMDP().render(jax.eval_shape(RandomMDP().reset, jax.random.key(0))[0])
+
+
+def test_nothing_is_earned_after_an_agents_end():
+    """One rule for environments in JAX and outside it: what they still pay is dropped."""
+    view = Observation(jnp.zeros((1, 2, 1)))
+    flags = jnp.zeros((1, 2), bool)
+    timestep = Timestep(view, jnp.array([[3.0, 4.0]]), flags, flags, {})
+    assert _earned(timestep, jnp.array([[True, False]])).reward.tolist() == [[3.0, 0.0]]
+    assert _earned(timestep, None).reward.tolist() == [[3.0, 4.0]]

@@ -11,7 +11,7 @@ from coterie.errors import require
 from coterie.network import Network, Payload
 from coterie.rl.models import Model
 from coterie.rl.networks import Policy
-from coterie.types import LearnerSpec, Observation, Space
+from coterie.types import LearnerSpec, Mixed, Observation, Space
 
 Metrics = dict[str, Float[Array, ""]]
 
@@ -139,6 +139,8 @@ class Algorithm(abc.ABC):
 
     recurrent_models: ClassVar[tuple[str, ...]] = ()
     """Names of the models that may have a memory."""
+    mixed_actions: ClassVar[bool] = False
+    """Whether it can learn in a team where some agents have discrete actions and others not."""
 
     def __post_init__(self) -> None:
         require_bounds(self)
@@ -171,6 +173,13 @@ class Algorithm(abc.ABC):
     def require_actions(self, space: Space) -> None:
         """Raise `ConfigError` unless it can choose actions of this kind (see `Information`)."""
         wanted = self.information.action_space
+        require(
+            self.mixed_actions or not isinstance(space, Mixed),
+            f"{type(self).__name__} needs a team whose actions are all discrete or all continuous, "
+            "and this one has both: use a method for both, as dpo, ippo or mappo.",
+        )
+        if isinstance(space, Mixed):
+            return
         found = (
             "continuous" if space.continuous else "several at once" if space.each else "discrete"
         )

@@ -17,6 +17,7 @@ from coterie.algorithms.base.algorithm import (
 )
 from coterie.bounds import AtLeast, Between
 from coterie.errors import require
+from coterie.internal.count import Count
 from coterie.network import Network
 from coterie.rl.masked_stats import mean
 from coterie.rl.tables import row, with_row
@@ -32,7 +33,7 @@ class TabularState(NamedTuple):
     """
 
     rows: Float[Array, "M K A"]
-    steps: Int[Array, ""]
+    steps: Count
 
 
 class Step(NamedTuple):
@@ -101,7 +102,7 @@ class Tabular(Algorithm):
         turn: whether the agent may change its policy (see `turns`).
         """
 
-    def turns(self, steps: Int[Array, ""], network: Network) -> Bool[Array, ""]:
+    def turns(self, steps: Count, network: Network) -> Bool[Array, ""]:
         """True if the agent may change its policy after so many steps; always, by default."""
         return jnp.ones((), bool)
 
@@ -114,7 +115,7 @@ class Tabular(Algorithm):
         )
         self.require_actions(spec.action)
         rows = jnp.zeros((spec.states, self.numbers, spec.action.size))
-        return TabularState(rows, jnp.zeros((), jnp.int32)), ()
+        return TabularState(rows, Count.of(0)), ()
 
     def act(
         self, state: TabularState, memory: tuple[()], view: Observation, key: Key[Array, ""]
@@ -133,7 +134,7 @@ class Tabular(Algorithm):
             new, metrics = self.revise(now, later, step, self.turns(state.steps, network))
             if step.alive is not None:
                 new = jnp.where(step.alive, new, now)
-            return TabularState(with_row(state.rows, step.here, new), state.steps + 1), metrics
+            return TabularState(with_row(state.rows, step.here, new), state.steps.next()), metrics
 
         steps = _steps(trajectory, key)
         state, metrics = jax.lax.scan(one, state, steps)

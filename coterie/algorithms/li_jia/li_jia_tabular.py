@@ -10,6 +10,7 @@ from coterie.algorithms.base.algorithm import Metrics
 from coterie.algorithms.base.tabular import Step, Tabular, TabularState
 from coterie.bounds import RATE, Above, AtLeast, AtMost, Between, Finite
 from coterie.errors import require
+from coterie.internal.count import Count
 from coterie.network import Network
 from coterie.rl.networks import Policy
 from coterie.rl.schedules import decayed, require_convergent
@@ -72,10 +73,10 @@ class LiJiaTabular(Tabular):
         if self.update == "cyclic":
             require_convergent("critic_lr_decay", self.critic_lr_decay)
 
-    def turns(self, steps: Int[Array, ""], network: Network) -> Bool[Array, ""]:
+    def turns(self, steps: Count, network: Network) -> Bool[Array, ""]:
         if self.update == "simultaneous":
             return jnp.ones((), bool)
-        return (steps // self.period) % network.size == network.index
+        return steps.remainder(self.period * network.size) // self.period == network.index
 
     def choose(
         self,

@@ -9,7 +9,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Bool, Float, Int, Key, PyTree
+from jaxtyping import Array, Bool, Float, Key, PyTree
 
 from coterie.algorithms.base.algorithm import (
     ActionOnly,
@@ -19,6 +19,7 @@ from coterie.algorithms.base.algorithm import (
     Trajectory,
 )
 from coterie.bounds import RATE, Above, AtLeast, AtMost, Between
+from coterie.internal.count import Count
 from coterie.internal.parts import Part
 from coterie.network import Network, Payload, chunked
 from coterie.rl.masked_stats import mean
@@ -43,7 +44,7 @@ class NetworkedState(NamedTuple):
     critic: PyTree
     optimizer: tuple[PyTree, PyTree]
     average: Float[Array, ""]
-    updates: Int[Array, ""]
+    updates: Count
     last: PyTree
 
 
@@ -201,7 +202,7 @@ class Networked(Algorithm):
         )
         zero = jnp.zeros(())
         return NetworkedState(
-            policy, critic, (actor_start, critic_start), zero, zero.astype(jnp.int32), last
+            policy, critic, (actor_start, critic_start), zero, Count.of(0), last
         ), ()
 
     def act(
@@ -244,14 +245,16 @@ class Networked(Algorithm):
             "average_reward": average,
         }
         optimizers = actor_optimizer, critic_optimizer
-        state = NetworkedState(policy, critic, optimizers, average, state.updates + 1, lesson.last)
+        state = NetworkedState(
+            policy, critic, optimizers, average, state.updates.next(), lesson.last
+        )
         return state, metrics | said
 
     def _counted_from(self, state: NetworkedState) -> Float[Array, ""]:
         return state.average if self.discount == 1.0 else jnp.zeros(())
 
-    def _rates(self, updates: Int[Array, ""]) -> tuple[Float[Array, ""], Float[Array, ""]]:
-        done = updates.astype(jnp.float32)
+    def _rates(self, updates: Count) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        done = updates.real()
         return (
             decayed(self.actor_lr, self.actor_lr_decay, done),
             decayed(self.critic_lr, self.critic_lr_decay, done),

@@ -93,6 +93,7 @@ class Proximal(Algorithm):
     """The critic's network."""
 
     recurrent_models: ClassVar[tuple[str, ...]] = ("actor", "critic")
+    mixed_actions: ClassVar[bool] = True
 
     @abc.abstractmethod
     def surrogate(

@@ -18,6 +18,7 @@ from coterie.algorithms.base.algorithm import (
 )
 from coterie.bounds import RATE, Above, AtLeast, AtMost, Between
 from coterie.errors import require
+from coterie.internal.count import Count
 from coterie.network import Network
 from coterie.rl import replay
 from coterie.rl.bodies import RecurrentState
@@ -56,7 +57,7 @@ class IQLState(NamedTuple):
 
     q_network: QNetworkState
     replay: replay.Replay
-    steps: Int[Array, ""]
+    steps: Count
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ class IQL(Algorithm):
         )
         memory = values.body.start()
         past = replay.empty(self._blank(spec, memory), self.buffer_size)
-        return IQLState(student, past, jnp.zeros((), jnp.int32)), memory
+        return IQLState(student, past, Count.of(0)), memory
 
     def act(
         self, state: IQLState, memory: RecurrentState, view: Observation, key: Key[Array, ""]
@@ -151,7 +152,7 @@ class IQL(Algorithm):
 
         keys = jax.random.split(key, self.updates_per_rollout)
         student, metrics = jax.lax.scan(update, state.q_network, keys)
-        steps = state.steps + trajectory.over.size
+        steps = state.steps.plus(Count.of(trajectory.over.size))
         metrics = jax.tree.map(jnp.mean, metrics) | {"epsilon": self._epsilon(steps)}
         return IQLState(student, stored, steps), network, metrics
 
@@ -198,9 +199,9 @@ class IQL(Algorithm):
     def deterministic_eval(self) -> bool:
         return True
 
-    def _epsilon(self, steps: Int[Array, ""]) -> Float[Array, ""]:
+    def _epsilon(self, steps: Count) -> Float[Array, ""]:
         start, end = self.epsilon_start, self.epsilon_end
-        return falling(start, end, self.epsilon_decay_steps, steps)
+        return falling(start, end, self.epsilon_decay_steps, steps.real())
 
     def _blank(self, spec: LearnerSpec, memory: RecurrentState) -> SequenceTransition:
         """A segment of zeros, for its shapes."""

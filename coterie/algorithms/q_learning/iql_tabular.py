@@ -49,7 +49,7 @@ class IQLTabular(Tabular):
         chance: Float[Array, ""],
     ) -> Int[Array, ""]:
         start, end = self.epsilon_start, self.epsilon_end
-        explore = falling(start, end, self.epsilon_decay_steps, state.steps)
+        explore = falling(start, end, self.epsilon_decay_steps, state.steps.real())
         values = able_only(now[0], view.action_mask, NEVER)
         anything = able_only(jnp.ones_like(values), view.action_mask, 0.0)
         # Below `explore`, the random number is uniform once more.

@@ -7,8 +7,9 @@ from coterie.envs.checks.episode import Play
 from coterie.envs.checks.rules import Rule
 
 
-def _nothing() -> None:
+def _nothing() -> list[str]:
     """Do nothing: there is nothing to close."""
+    return []
 
 
 class Plays(NamedTuple):
@@ -24,10 +25,10 @@ class Checks(NamedTuple):
     faults: the faults found before anything is played, one sentence each.
     plays:  random play; `None` if it is too faulty to be played.
     rules:  rules that its episodes must keep beside `RULES`.
-    close:  closes the environments that are played.
+    close:  closes the environments that are played, and returns a sentence for each failure.
     """
 
     faults: list[str]
     plays: Plays | None = None
     rules: tuple[Rule, ...] = ()
-    close: Callable[[], None] = _nothing
+    close: Callable[[], list[str]] = _nothing

@@ -14,6 +14,7 @@ class Round:
 
     inside: the agents that act next.
     masks:  the possible actions, of those agents that were told.
+    infos:  named values besides, for logs.
     """
 
     inside: tuple[Any, ...]
@@ -22,6 +23,7 @@ class Round:
     terminated: Any = field(default_factory=dict)
     truncated: Any = field(default_factory=dict)
     masks: dict[Any, np.ndarray] = field(default_factory=dict)
+    infos: Any = field(default_factory=dict)
 
     @property
     def over(self) -> bool:

@@ -1,28 +1,53 @@
 """Random play in a `ParallelEnv`, in this process and without the adapter, and its own rule."""
 
 import copy
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from coterie.encoding import MASK, ActionEncoding, Bytes, Numbers
 from coterie.envs.checks.checks import Checks, Plays
 from coterie.envs.checks.episode import Episode, Round
-from coterie.envs.host.factory import describe
-from coterie.envs.host.layout import mask_of
+from coterie.envs.checks.rules import HINT, leaves
+from coterie.envs.host.encodings import acted_by, encoding_of
+from coterie.envs.host.factory import RAISED, close, describe
+from coterie.envs.host.layout import NUMBERS, mask_of
+
+LARGE = 30_000
+"""Numbers in an observation from which on smaller ones are proposed."""
 
 
 def checks(used: Any, fresh: Any) -> Checks:
     """Return the checks of a `ParallelEnv`, given it and an equal one; `close` closes both."""
 
-    def close() -> None:
-        used.close()
-        fresh.close()
+    def finish() -> list[str]:
+        failures = [failure for failure in (close(used), close(fresh)) if failure is not None]
+        return [f"{HINT}close() raised {describe(each)}; it is ignored." for each in failures[:1]]
 
-    return Checks(
-        [], Plays(partial(play, used), partial(play, fresh)), (partial(in_space, used),), close
-    )
+    rules = partial(in_space, used), masked_in_time, reported
+    plays = Plays(partial(play, used), partial(play, fresh))
+    return Checks(list(seen_as(used)), plays, rules, finish)
+
+
+def seen_as(env: Any) -> Iterator[str]:
+    """Say how observations that are images reach the learners, and which ones are large."""
+    for agent in env.possible_agents:
+        space = env.observation_space(agent)
+        size, shape = math.prod(space.shape or ()), space.shape or ()
+        if isinstance(encoding_of(space), Bytes):
+            flat = f"flat, {size:,} numbers, by other networks than --actor cnn"
+            how = f"an image to --actor cnn, and seen {flat}" if len(shape) == 3 else "seen flat"
+            yield f"{HINT}agent {agent!r} sees bytes of shape {shape}: divided by 255, {how}."
+        if size > LARGE:
+            yield (
+                f"{HINT}agent {agent!r} sees {size:,} numbers at each step: a factory of your own "
+                "can make them fewer, with supersuit's resize_v1(env, 84, 84) and "
+                "color_reduction_v0(env)."
+            )
+        return
 
 
 def play(env: Any, seed: int, choices: int, longest: int) -> Episode:
@@ -38,7 +63,7 @@ def play(env: Any, seed: int, choices: int, longest: int) -> Episode:
             raw, reward, terminated, truncated, infos = env.step(actions)
             _look_back(episode, before)
             _remember(episode, env, raw, infos, (reward, terminated, truncated))
-    except Exception as error:
+    except RAISED as error:
         episode.error = describe(error)
     return episode
 
@@ -46,10 +71,15 @@ def play(env: Any, seed: int, choices: int, longest: int) -> Episode:
 def _remember(episode: Episode, env: Any, raw: Any, infos: Any, rest: tuple[Any, ...]) -> None:
     """Record copies: an environment may write again into the arrays that it gave."""
     masks = {agent: mask_of(raw.get(agent), infos.get(agent, {})) for agent in env.possible_agents}
-    masks = {agent: np.array(mask) for agent, mask in masks.items() if mask is not None}
+    masks = {
+        agent: _possible(acted_by(agent, env.action_space(agent)), mask)
+        for agent, mask in masks.items()
+        if mask is not None
+    }
     inside = tuple(agent for agent in env.possible_agents if agent in env.agents)
     observation, reward, terminated, truncated = copy.deepcopy((raw, *rest))
-    episode.moments.append(Round(inside, observation, reward, terminated, truncated, masks))
+    told = Round(inside, observation, reward, terminated, truncated, masks, dict(infos))
+    episode.moments.append(told)
 
 
 def _look_back(episode: Episode, before: dict[Any, Any]) -> None:
@@ -60,27 +90,27 @@ def _look_back(episode: Episode, before: dict[Any, Any]) -> None:
             episode.reused = (agent, len(episode.moments))
 
 
-def _bytes(value: Any) -> Any:
-    """The bytes of arrays, also in a dict; other values as they are."""
-    if isinstance(value, dict):
-        return {key: _bytes(part) for key, part in value.items()}
-    return value.tobytes() if isinstance(value, np.ndarray) else value
+def _bytes(value: Any) -> list[bytes]:
+    return [leaf.tobytes() for leaf in leaves(value)]
 
 
 def _actions(env: Any, moment: Round, random: np.random.Generator) -> dict[Any, Any]:
     return {
-        agent: _action(env.action_space(agent), moment.masks.get(agent), random)
+        agent: _action(acted_by(agent, env.action_space(agent)), moment.masks.get(agent), random)
         for agent in moment.inside
     }
 
 
-def _action(space: Any, mask: np.ndarray | None, random: np.random.Generator) -> Any:
+def _possible(coding: ActionEncoding, mask: Any) -> np.ndarray:
+    return np.array(mask) if isinstance(coding, Numbers) else coding.mask(mask)
+
+
+def _action(coding: ActionEncoding, mask: np.ndarray | None, random: np.random.Generator) -> Any:
     """A random action; not `space.sample()`, whose generator may be the environment's own."""
-    if not hasattr(space, "n"):
-        return random.uniform(space.low, space.high).astype(space.dtype)
-    possible = np.arange(space.n) if mask is None else np.flatnonzero(mask)
-    choice = random.choice(possible) if len(possible) else 0
-    return int(choice + space.start)
+    if isinstance(coding, Numbers):
+        return coding.decode(random.uniform(coding.low, coding.high))
+    possible = np.arange(coding.actions) if mask is None else np.flatnonzero(mask)
+    return coding.decode(int(random.choice(possible)) if len(possible) else 0)
 
 
 def in_space(env: Any, episode: Episode) -> Iterator[str]:
@@ -90,6 +120,37 @@ def in_space(env: Any, episode: Episode) -> Iterator[str]:
             space = env.observation_space(agent)
             if not space.contains(value):
                 yield f"the observation of agent {agent!r} at step {step} {_misfit(value, space)}."
+
+
+def masked_in_time(episode: Episode) -> Iterator[str]:
+    """Check that action masks come with the reset, or with the first step at the latest."""
+    known = any(moment.masks for moment in episode.moments[:2])
+    for step, moment in enumerate(episode.moments):
+        for agent in moment.masks if not known else ():
+            yield (
+                f"the first {MASK} comes to agent {agent!r} at step {step}: give one with every "
+                "reset, or with the first step at the latest."
+            )
+
+
+def reported(episode: Episode) -> Iterator[str]:
+    """Check that what agents report in their infos becomes a column of the tables."""
+    columns = set().union(*(_columns(moment.infos) for moment in episode.moments[:2]))
+    for step, moment in enumerate(episode.moments):
+        for agent, info in moment.infos.items():
+            for key in info if isinstance(info, Mapping) else ():
+                if key not in columns and key != MASK:
+                    yield (
+                        f"{HINT}info {key!r} of agent {agent!r} at step {step} is no column of the "
+                        "tables: columns are the single numbers that every agent reports at the "
+                        "reset or after the first step."
+                    )
+
+
+def _columns(infos: Mapping[Any, Any]) -> set[Any]:
+    """Return the names under which all agents report a number."""
+    each = [{k for k, v in info.items() if isinstance(v, NUMBERS)} for info in infos.values()]
+    return set.intersection(*each) if each else set()
 
 
 def _misfit(value: Any, space: Any) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from coterie.envs.checks.episode import Episode, Round
 
 HINT = "hint: "
+LARGEST = float(np.finfo(np.float32).max)
 GIVEN = ("observation", "reward", "terminated", "truncated")
 
 Rule = Callable[[Episode], Iterator[str]]
@@ -40,10 +41,16 @@ def plain(episode: Episode) -> Iterator[str]:
     """Check that a reward is one number and a flag one bool."""
     for step, before, moment in _steps(episode):
         for agent in before.inside:
-            if np.shape(moment.reward[agent]) != ():
+            reward = moment.reward[agent]
+            if np.shape(reward) != ():
                 yield (
-                    f"the reward of agent {agent!r} has shape {np.shape(moment.reward[agent])} at "
+                    f"the reward of agent {agent!r} has shape {np.shape(reward)} at "
                     f"step {step}: it must be one number."
+                )
+            elif np.asarray(reward).dtype.kind not in "biuf":
+                yield (
+                    f"the reward of agent {agent!r} is {_short(reward)} at step {step}: it must be "
+                    "one number, 0 where nothing is paid."
                 )
             for what in ("terminated", "truncated"):
                 flag = getattr(moment, what)[agent]
@@ -55,14 +62,15 @@ def plain(episode: Episode) -> Iterator[str]:
 
 
 def finite(episode: Episode) -> Iterator[str]:
-    """Check that no observation and no reward is NaN or infinite."""
+    """Check that no observation and no reward is NaN, infinite, or beyond float32."""
     for step, moment in enumerate(episode.moments):
         for what in ("observation", "reward"):
             for agent, value in getattr(moment, what).items():
                 if not _is_finite(value):
                     yield (
                         f"the {what} of agent {agent!r} is {_short(value)} at step {step}: "
-                        "look for a division by 0 or the logarithm of 0."
+                        f"numbers must be finite, and at most {LARGEST:.2g} (float32); look for "
+                        "a division by 0 or the logarithm of 0, or scale it."
                     )
 
 
@@ -168,22 +176,22 @@ def _steps(episode: Episode) -> Iterator[tuple[int, Round, Round]]:
     return ((step, before, after) for step, (before, after) in enumerate(pairs, 1))
 
 
-def _leaves(value: Any) -> list[np.ndarray]:
+def leaves(value: Any) -> list[np.ndarray]:
     """The arrays in an observation, which may be a dict or a tuple."""
     if isinstance(value, dict):
-        return [leaf for part in value.values() for leaf in _leaves(part)]
+        return [leaf for part in value.values() for leaf in leaves(part)]
     if isinstance(value, tuple):
-        return [leaf for part in value for leaf in _leaves(part)]
+        return [leaf for part in value for leaf in leaves(part)]
     return [np.asarray(value)]
 
 
 def _is_finite(value: Any) -> bool:
-    leaves = _leaves(value)
-    return all(leaf.dtype.kind not in "fc" or bool(np.isfinite(leaf).all()) for leaf in leaves)
+    numbers = [leaf for leaf in leaves(value) if leaf.dtype.kind in "fc"]
+    return all(bool((np.abs(leaf) <= LARGEST).all()) for leaf in numbers)
 
 
 def _same(one: Any, two: Any) -> bool:
-    pairs = zip(_leaves(one), _leaves(two), strict=False)
+    pairs = zip(leaves(one), leaves(two), strict=False)
     return all(a.tobytes() == b.tobytes() and a.shape == b.shape for a, b in pairs)
 
 

@@ -42,7 +42,7 @@ def faulty_shapes(env: PureEnv) -> list[str]:
 def any_action(env: PureEnv) -> Array:
     """A joint action, for its shape."""
     sizes = [spec.action.size for spec in env.specs]
-    if env.specs[0].action.continuous:
+    if any(spec.action.continuous for spec in env.specs):
         return jnp.zeros((len(sizes), max(sizes)))
     return jnp.zeros(len(sizes), jnp.int32)
 

@@ -16,7 +16,7 @@ from coterie.envs.host.factory import describe
 from coterie.envs.timestep import PureEnv, Timestep
 from coterie.errors import EnvError
 from coterie.internal.memory import require_room
-from coterie.types import Observation
+from coterie.types import Observation, are_mixed
 
 BLOCK = 64
 """Steps compiled into one block of random play."""
@@ -86,7 +86,17 @@ def _actions(env: PureEnv, view: Observation, key: Key[Array, ""]) -> Array:
     if any(space.continuous for space in spaces):
         choices = jax.random.uniform(key, (len(sizes), max(sizes)), minval=-1.0, maxval=1.0)
         parts = [s.rescale(row[: s.size]) for s, row in zip(spaces, choices, strict=True)]
-        return jnp.stack([jnp.pad(part, (0, max(sizes) - part.size)) for part in parts])
+        vectors = jnp.stack([jnp.pad(part, (0, max(sizes) - part.size)) for part in parts])
+        if not are_mixed(spaces):
+            return vectors
+        numbers = _numbers(sizes, view, key)[:, None] * (jnp.arange(max(sizes)) == 0)
+        numbered = np.array([not space.continuous for space in spaces])
+        return jnp.where(numbered[:, None], numbers.astype(jnp.float32), vectors)
+    return _numbers(sizes, view, key)
+
+
+def _numbers(sizes: list[int], view: Observation, key: Key[Array, ""]) -> Array:
+    """Random numbered actions, any that the mask allows."""
     possible = jnp.arange(max(sizes)) < jnp.array(sizes)[:, None]
     if view.action_mask is not None:
         possible = view.action_mask

@@ -1,10 +1,11 @@
 """Factories of `ParallelEnv`s by dotted path; an environment's author writes its factory."""
 
+import ast
 import difflib
 import importlib
 import pkgutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
@@ -16,6 +17,12 @@ Options = tuple[tuple[str, Any], ...]
 
 EXTRA = ("pettingzoo", "mpe2", "gymnasium")
 
+MOVED = {"pettingzoo.mpe": "mpe2"}
+"""Packages whose environments are now in another one."""
+
+RAISED = (Exception, SystemExit)
+"""Errors that an environment's code may raise; to leave the interpreter is one of them."""
+
 
 def build(factory: str, options: Options, **more: Any) -> Any:
     """A fresh `ParallelEnv` from `factory`, called with `options` (and `more`)."""
@@ -23,7 +30,7 @@ def build(factory: str, options: Options, **more: Any) -> Any:
     arguments = {**dict(options), **more}
     try:
         env = make(**arguments)
-    except (Exception, SystemExit) as error:
+    except RAISED as error:
         given = ", ".join(f"{key}={brief(repr(value))}" for key, value in arguments.items())
         raise EnvError(
             f"{factory}({given}) failed: {brief(describe(error), 600)}; --env-kwargs are its "
@@ -33,12 +40,32 @@ def build(factory: str, options: Options, **more: Any) -> Any:
     return env
 
 
+def arguments(env_kwargs: Iterable[str]) -> Options:
+    """Arguments of a factory, by name: Python's plain values, or else text.
+
+    >>> arguments(["N=3", "shape=[2, 3]", "map=maze"])
+    (('N', 3), ('shape', [2, 3]), ('map', 'maze'))
+    """
+    pairs = (option.partition("=") for option in env_kwargs)
+    return tuple((name.strip(), _value(text)) for name, _, text in pairs)
+
+
+def close(env: Any) -> BaseException | None:
+    """Close an environment, if it can be closed; the error that this raised, if any."""
+    try:
+        getattr(env, "close", lambda: None)()
+    except RAISED as error:
+        return error
+    return None
+
+
 def resolve(factory: str) -> Callable[..., Any]:
     """Import `factory`: `module` (its `parallel_env`), `module:function` or `module.function`.
 
     >>> resolve("numpy.sqrt")(4.0), resolve("numpy:sqrt")(9.0)
     (2.0, 3.0)
     """
+    _require_current(factory)
     module, colon, attribute = factory.partition(":")
     require(
         module.partition(".")[0] not in sys.stdlib_module_names,
@@ -68,6 +95,14 @@ def describe(error: BaseException) -> str:
     return f"{text} ({trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno})"
 
 
+def _value(text: str) -> Any:
+    """A plain value from text, or the text."""
+    try:
+        return ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text.strip()
+
+
 def _module_or_member(path: str) -> Any:
     parent, _, member = path.rpartition(".")
     try:
@@ -93,7 +128,7 @@ def _module(path: str) -> ModuleType:
         if error.name is not None and (path == error.name or path.startswith(error.name + ".")):
             raise _NoModule(_no_module(path)) from None
         raise EnvError(f"importing {path} failed: {describe(error)}.") from error
-    except Exception as error:
+    except RAISED as error:
         raise EnvError(f"importing {path} failed: {describe(error)}.") from error
 
 
@@ -112,8 +147,25 @@ def _folders(package: str) -> list[str]:
         return []
     try:
         return list(getattr(importlib.import_module(package), "__path__", []))
-    except ImportError:
+    except RAISED:
         return []
+
+
+def _require_current(path: str) -> None:
+    """Raise `EnvError` if there is only another version of the environment `path`, or elsewhere."""
+    parent, _, name = path.rpartition(".")
+    stem, mark, number = name.rpartition("_v")
+    if not mark or not number.isdigit():
+        return
+    place = MOVED.get(parent, parent)
+    known = [module.name for module in pkgutil.iter_modules(_folders(place))]
+    versions = [n for n in known if n.startswith(stem + mark) and n[len(stem + mark) :].isdigit()]
+    newest = max(versions, key=lambda n: int(n[len(stem + mark) :]), default=name)
+    require(
+        not versions or (name in versions and place == parent),
+        f"{path} is superseded: use {place}.{newest}.",
+        EnvError,
+    )
 
 
 def _attribute(module: ModuleType, name: str, factory: str) -> Any:

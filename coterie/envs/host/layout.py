@@ -4,68 +4,73 @@ Unequal agents are padded: observations with zeros, actions with an `action_mask
 beyond an agent's own. Agents stand in the order of `possible_agents`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from coterie.encoding import (
-    MASK,
-    Choice,
-    Choices,
-    Either,
-    Encoding,
-    Fields,
-    Letters,
-    Numbers,
-    Row,
-)
+from coterie.encoding import MASK, ActionEncoding, Bytes, Encoding, Fields, Numbers
+from coterie.envs.host.encodings import acted_by, observed
 from coterie.errors import EnvError, require
+
+RESULTS = ("observations", "rewards", "terminations", "truncations", "infos")
+NUMBERS = (bool, int, float, np.bool_, np.integer, np.floating)
 
 
 class Layout(NamedTuple):
     """The sizes of an environment, as plain values.
 
-    agents:       as `possible_agents` has them.
-    observations: the size of each agent's observation.
-    actions:      each agent's number of actions, or the size of one.
-    bounds:       the lowest and highest value of each of those numbers; empty if discrete.
-    masked:       True if there is an `action_mask`.
-    info:         the numbers that every agent reports in its `info`.
-    seen, acted:  the encoding of each agent's observations, and of its actions.
+    agents:      the names of `possible_agents`, in their order.
+    seen, acted: the encoding of each agent's observations, and of its actions.
+    masked:      True if there is an `action_mask`.
+    info:        the numbers that every agent reports in its `info`, at the reset or after the
+                 first step.
     """
 
-    agents: tuple[Any, ...]
-    observations: tuple[int, ...]
-    actions: tuple[int, ...]
-    bounds: tuple[tuple[tuple[float, ...], tuple[float, ...]], ...]
+    agents: tuple[str, ...]
+    seen: tuple[Encoding, ...]
+    acted: tuple[ActionEncoding, ...]
     masked: bool
     info: tuple[str, ...]
-    seen: tuple[Encoding, ...]
-    acted: tuple[Encoding, ...]
+
+    @property
+    def observations(self) -> tuple[int, ...]:
+        """The size of each agent's observation."""
+        return tuple(encoding.size for encoding in self.seen)
+
+    @property
+    def image(self) -> tuple[int, ...]:
+        """The shape `(height, width, channels)` of what every agent sees; empty if they see
+        vectors, or images of several shapes."""
+        shapes = {_image(encoding) for encoding in self.seen}
+        return shapes.pop() if len(shapes) == 1 else ()
+
+    @property
+    def actions(self) -> tuple[int, ...]:
+        """Each agent's number of actions, or the size of one."""
+        return tuple(encoding.actions for encoding in self.acted)
 
     @property
     def discrete(self) -> bool:
-        """True if actions are integers."""
-        return not self.bounds
+        """True if all actions are integers; otherwise an action is a vector, which begins with the
+        integer where an agent has one."""
+        return not any(isinstance(encoding, Numbers) for encoding in self.acted)
 
 
 def measure(env: Any) -> Layout:
-    """The layout of `env`; resets it, to see whether it gives masks and numbers in `info`."""
+    """The layout of `env`; resets it and plays a step, to see whether it gives masks and numbers in
+    `info`."""
     agents = tuple(env.possible_agents)
     require(bool(agents), f"{env} has no agents: possible_agents is empty.", EnvError)
     seen = tuple(observed(agent, env.observation_space(agent)) for agent in agents)
-    actions = [env.action_space(agent) for agent in agents]
-    discrete = _all_discrete(agents, actions)
-    sizes = tuple(_action_size(agent, space) for agent, space in zip(agents, actions, strict=True))
-    bounds = () if discrete else tuple(_bounds(*pair) for pair in zip(agents, actions, strict=True))
-    observation, info = _first(env)
-    masks = any(mask_of(observation.get(a), info.get(a, {})) is not None for a in agents)
-    masked = len(set(sizes)) > 1 or (discrete and masks)
-    ends = bounds or [()] * len(agents)
-    acted = tuple(encoding_of(*pair) for pair in zip(actions, ends, strict=True))
-    observations = tuple(encoding.size for encoding in seen)
-    return Layout(agents, observations, sizes, bounds, masked, _numbers(info), seen, acted)
+    acted = {agent: acted_by(agent, env.action_space(agent)) for agent in agents}
+    given = _first(env, acted)
+    choosing = [agent for agent, coding in acted.items() if not isinstance(coding, Numbers)]
+    told = (mask_of(seen.get(a), info.get(a, {})) for seen, info in given for a in choosing)
+    masks = any(mask is not None for mask in told)
+    masked = masks or len({coding.actions for coding in acted.values()}) > 1
+    info = sorted(set().union(*(_numbers(info) for _, info in given)))
+    return Layout(tuple(map(str, agents)), seen, tuple(acted.values()), masked, tuple(info))
 
 
 def record(layout: Layout) -> np.dtype:
@@ -94,48 +99,6 @@ def record(layout: Layout) -> np.dtype:
     return np.dtype(fields, align=True)
 
 
-def observed(agent: Any, space: Any) -> Encoding:
-    """Return the encoding of `agent`'s observations: arrays flattened, numbers of a choice one-hot.
-
-    A Dict with an `action_mask` is read as PettingZoo means it: the mask is not perceived.
-    """
-    require(
-        space.is_np_flattenable,
-        f"agent {agent!r} observes {space}, which is not a vector of fixed size: use a Box.",
-        EnvError,
-    )
-    encoding = encoding_of(space)
-    if isinstance(encoding, Fields) and MASK in encoding.keys:
-        parts = {k: p for k, p in zip(encoding.keys, encoding.parts, strict=True) if k != MASK}
-        return Fields(tuple(parts), tuple(parts.values()))
-    return encoding
-
-
-def encoding_of(space: Any, bounds: Sequence[Any] = ()) -> Encoding:
-    """Return the encoding of one of Gymnasium's spaces; with the `bounds` of actions."""
-    from gymnasium import spaces
-
-    match space:
-        case spaces.Box():
-            return Numbers(space.shape, space.dtype.name, *bounds)
-        case spaces.MultiBinary():
-            return Numbers(space.shape, space.dtype.name)
-        case spaces.Discrete():
-            return Choice(int(space.n), int(space.start))
-        case spaces.MultiDiscrete():
-            counts, starts = space.nvec.ravel().tolist(), space.start.ravel().tolist()
-            return Choices(space.nvec.shape, tuple(counts), tuple(starts), space.dtype.name)
-        case spaces.Text():
-            return Letters(space.max_length, "".join(space.character_list))
-        case spaces.Dict():
-            return Fields(tuple(space.spaces), tuple(map(encoding_of, space.spaces.values())))
-        case spaces.Tuple():
-            return Row(tuple(map(encoding_of, space.spaces)))
-        case spaces.OneOf():
-            return Either(tuple(map(encoding_of, space.spaces)))
-    raise EnvError(f"{space} is no space that Coterie knows: use a Box.")
-
-
 def mask_of(observation: Any, info: Any) -> Any:
     """An agent's action mask, from its info or from a Dict observation; `None` if there is none."""
     if MASK in info:
@@ -145,64 +108,68 @@ def mask_of(observation: Any, info: Any) -> Any:
     return None
 
 
-def _all_discrete(agents: tuple[Any, ...], actions: list[Any]) -> bool:
-    """True if all actions are discrete; a team of both kinds, or of another kind, is refused."""
-    from gymnasium import spaces
+def number_in(infos: Any, agent: Any, key: str) -> float:
+    """An agent's number of that name; NaN where there is none, or something else.
 
-    kinds = [_kind(*pair, spaces) for pair in zip(agents, actions, strict=True)]
-    odd = next((i for i, kind in enumerate(kinds) if kind is not kinds[0]), None)
+    >>> number_in({"a": {"far": 2, "note": "text"}}, "a", "far"), number_in({}, "a", "far")
+    (2.0, nan)
+    """
+    value = infos.get(agent, {}).get(key)
+    return float(value) if isinstance(value, NUMBERS) else np.nan
+
+
+def _first(
+    env: Any, acted: dict[Any, ActionEncoding]
+) -> list[tuple[dict[Any, Any], dict[Any, Any]]]:
+    """The observations and infos of a reset, and of the step after it."""
+    first = env.reset(seed=0)
+    _require_dictionaries(f"reset of {env}", first, ("observations", "infos"))
+    masks = {a: mask_of(first[0].get(a), first[1].get(a, {})) for a in env.agents}
+    if not masks:
+        return [first]
+    result = env.step({agent: _any_action(acted[agent], mask) for agent, mask in masks.items()})
+    _require_dictionaries(f"step of {env}", result, RESULTS)
+    return [first, (result[0], result[4])]
+
+
+def _any_action(coding: ActionEncoding, mask: Any) -> Any:
+    """An action that the mask allows: the first one, or the middle of a Box."""
+    if isinstance(coding, Numbers):
+        return coding.decode((np.array(coding.low) + coding.high) / 2)
+    return coding.decode(0 if mask is None else int(np.argmax(coding.mask(mask))))
+
+
+def _require_dictionaries(what: str, given: Any, names: tuple[str, ...]) -> None:
+    """Raise `EnvError` unless a method gave as many dictionaries as the interface has."""
+    several = isinstance(given, tuple)
     require(
-        odd is None,
-        f"agent {agents[0]!r} acts by {actions[0]} but agent {agents[odd or 0]!r} by "
-        f"{actions[odd or 0]}: a team is either all Discrete or all Box.",
+        several and len(given) == len(names),
+        f"{what} gives {f'{len(given)} values' if several else type(given).__name__}, not "
+        f"({', '.join(names)}): these are the dictionaries of the ParallelEnv interface.",
         EnvError,
     )
-    return kinds[0] is spaces.Discrete
+    for name, value in zip(names, given, strict=True):
+        require(
+            isinstance(value, Mapping),
+            f"{what} gives {name} as {type(value).__name__}, not as a dictionary by agents.",
+            EnvError,
+        )
 
 
-def _kind(agent: Any, space: Any, spaces: Any) -> type:
-    if isinstance(space, spaces.Discrete):
-        return spaces.Discrete
-    usable = isinstance(space, spaces.Box) and np.issubdtype(space.dtype, np.floating)
-    require(
-        usable,
-        f"agent {agent!r} acts by {space}, which is neither Discrete nor a Box of floats: "
-        "change it in a factory of your own.",
-        EnvError,
-    )
-    return spaces.Box
-
-
-def _action_size(agent: Any, space: Any) -> int:
-    return int(space.n) if hasattr(space, "n") else int(np.prod(space.shape))
-
-
-def _bounds(agent: Any, space: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    low, high = space.low.ravel(), space.high.ravel()
-    require(
-        bool(np.isfinite(low).all() and np.isfinite(high).all()),
-        f"agent {agent!r} acts by {space}, which has no bounds: "
-        "give the Box a finite low and high (gymnasium's RescaleAction shows how).",
-        EnvError,
-    )
-    return tuple(map(float, low)), tuple(map(float, high))
-
-
-def _first(env: Any) -> tuple[dict[Any, Any], dict[Any, Any]]:
-    result = env.reset(seed=0)
-    require(
-        isinstance(result, tuple) and len(result) == 2,
-        f"reset of {env} gives {type(result).__name__}, not (observations, infos): "
-        "the ParallelEnv interface has two dictionaries.",
-        EnvError,
-    )
-    return result
-
-
-def _numbers(infos: dict[Any, Any]) -> tuple[str, ...]:
+def _numbers(infos: dict[Any, Any]) -> set[str]:
     """The keys under which all agents report one number each."""
-    kinds = (bool, int, float, np.bool_, np.integer, np.floating)
-    keys = [{k for k, v in info.items() if isinstance(v, kinds)} for info in infos.values()]
-    if not keys or any(other != keys[0] for other in keys):
-        return ()
-    return tuple(sorted(key for key in keys[0] if isinstance(key, str)))
+    keys = [
+        {k for k, v in info.items() if isinstance(k, str) and isinstance(v, NUMBERS)}
+        for info in infos.values()
+    ]
+    return set.intersection(*keys) if keys else set()
+
+
+def _image(encoding: Encoding) -> tuple[int, ...]:
+    """Shape of the image that is observed, or nothing."""
+    match encoding:
+        case Fields(parts=(only,)):
+            return _image(only)
+        case Numbers(shape) | Bytes(shape) if len(shape) == 3:
+            return tuple(map(int, shape))
+    return ()

@@ -6,7 +6,6 @@ or the sentence that says what went wrong. Arrays never cross the pipe and nothi
 """
 
 import ast
-import contextlib
 import mmap
 import signal
 import struct
@@ -15,24 +14,26 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from coterie.encoding import Encoding
+from coterie.encoding import ActionEncoding, Encoding
 from coterie.envs.host.episode import Copy
-from coterie.envs.host.factory import Options, build
+from coterie.envs.host.factory import RAISED, arguments, build
 from coterie.envs.host.factory import describe as error_text
 from coterie.envs.host.layout import Layout, record
 from coterie.errors import EnvError
 from coterie.internal.typed import describe, read
 
 COMMAND = struct.Struct("<ii")
-START, STEP, CLOSE = range(3)
+START, STEP = range(2)
 
 
 class Job(NamedTuple):
-    """Copies `first` to `last - 1` of `copies`, of the environment that `factory(**options)`
-    makes."""
+    """Copies `first` to `last - 1` of `copies`, of the environment that `factory` makes.
+
+    env_kwargs: the factory's arguments, as text.
+    """
 
     factory: str
-    options: Options
+    env_kwargs: tuple[str, ...]
     layout: Layout
     copies: int
     first: int
@@ -40,15 +41,17 @@ class Job(NamedTuple):
 
     def text(self) -> bytes:
         """Return the job as a Python literal, to send; `Job.read` is the way back."""
-        layout = (*self.layout[:-2], describe(self.layout.seen), describe(self.layout.acted))
+        agents, seen, acted, *told = self.layout
+        layout = (agents, describe(seen), describe(acted), *told)
         return repr((*self[:2], layout, *self[3:])).encode()
 
     @staticmethod
     def read(text: bytes) -> "Job":
-        factory, options, layout, *rest = ast.literal_eval(text.decode())
-        seen, acted = (read(told, tuple[Encoding, ...], "layout") for told in layout[-2:])
-        layout = Layout(*layout[:-2], seen=seen, acted=acted)
-        return Job(factory, options, layout, *rest)
+        factory, env_kwargs, layout, *rest = ast.literal_eval(text.decode())
+        agents, seen, acted, *told = layout
+        seen = read(seen, tuple[Encoding, ...], "layout")
+        acted = read(acted, tuple[ActionEncoding, ...], "layout")
+        return Job(factory, env_kwargs, Layout(agents, seen, acted, *told), *rest)
 
 
 def serve(pipe: int, memory: int) -> None:
@@ -79,9 +82,7 @@ class Copies:
     def answer(self, command: int, number: int) -> bytes:
         """Carry out a command for set `number`; return the error's sentence, or nothing."""
         try:
-            if command == CLOSE:
-                self._close(number)
-            elif command == START:
+            if command == START:
                 self._each(self._set(number), Copy.start)
             else:
                 self._each(self.sets[number], Copy.step)
@@ -96,7 +97,7 @@ class Copies:
                 action(copy)
             except EnvError as error:
                 raise EnvError(f"copy {row}, {error}") from error
-            except Exception as error:
+            except RAISED as error:
                 step = self.records["step"][row]
                 raise EnvError(
                     f"copy {row} failed at step {step} of its episode: {error_text(error)}."
@@ -111,15 +112,11 @@ class Copies:
         return self.sets[number]
 
     def _build(self, row: int) -> Copy:
-        env = build(self.job.factory, self.job.options)
+        env = build(self.job.factory, arguments(self.job.env_kwargs))
         return Copy(env, self.job.layout, self.records, row)
 
     def close(self) -> None:
-        """Close all environments, and ignore what they raise."""
-        with contextlib.suppress(Exception):
-            for number in list(self.sets):
-                self._close(number)
-
-    def _close(self, number: int) -> None:
-        for copy in self.sets.pop(number, []):
-            copy.close()
+        """Close all environments."""
+        for copies in self.sets.values():
+            for copy in copies:
+                copy.close()

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from coterie.envs.host.serve import CLOSE, START, STEP
+from coterie.envs.host.serve import START, STEP
 from coterie.envs.host.workers import Workers
 from coterie.errors import EnvError
 
@@ -19,7 +19,7 @@ ANSWERS = ("view", "next", "reward", "terminated", "truncated", "info")
 """The fields of a record that a step returns."""
 
 ALIVE = 32
-"""Number of states that can be played at once."""
+"""Number of states that can be played at once, unless more are reserved."""
 
 
 class Sessions:
@@ -28,7 +28,9 @@ class Sessions:
     hire:    starts the workers; called at the first `start`, and again after a failure.
     failure: the error of the last call, if it failed.
 
-    One state more than `alive` takes the copies of the state that was played longest ago.
+    One state more than `alive` takes the copies of the state that was played longest ago. Copies of
+    a state that is closed play on for the next one that is started: there are never more than are
+    played at once.
     """
 
     def __init__(self, hire: Callable[[], Workers], alive: int = ALIVE):
@@ -49,8 +51,16 @@ class Sessions:
         return self._guard(self._step, int(state), np.asarray(action), np.asarray(seeds))
 
     def close(self, state: Any) -> None:
-        """Forget a state and its copies."""
-        self._guard(self._close, int(state))
+        """Forget a state; its copies are free for another."""
+        with self._one_at_a_time:
+            self._sets.pop(int(state), None)
+
+    def shutdown(self) -> None:
+        """Forget all states, close their copies and end the workers."""
+        with self._one_at_a_time:
+            self._sets.clear()
+            if self._workers is not None:
+                self._workers.close()
 
     def _start(self, seeds: np.ndarray) -> tuple[np.int32, Any]:
         self.failure = None
@@ -75,10 +85,6 @@ class Sessions:
         records["action"], records["seed"] = action, seeds
         self._workers.command(STEP, self._sets[state])
         return {name: _copied(records[name]) for name in ANSWERS}
-
-    def _close(self, state: int) -> None:
-        if self._workers is not None and not self._workers.gone and state in self._sets:
-            self._workers.command(CLOSE, self._sets.pop(state))
 
     def _take_set(self) -> int:
         """The lowest number of a set that is free, or else the set of the stalest state."""

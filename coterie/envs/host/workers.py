@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 
-from coterie.envs.host.factory import Options
 from coterie.envs.host.layout import Layout, record
 from coterie.envs.host.serve import COMMAND, Job
 from coterie.errors import EnvError
@@ -31,6 +30,7 @@ PACKAGE = Path(__file__).parents[2]
 # one.
 BOOT = """
 import os, signal, sys, types
+os.dup2(2, 1)  # what an environment prints is no part of an answer
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 sys.path[:] = {path!r}
 for name, folder in {packages!r}:
@@ -62,7 +62,7 @@ class Workers:
     def __init__(
         self,
         factory: str,
-        options: Options,
+        env_kwargs: tuple[str, ...],
         layout: Layout,
         copies: int,
         number: int,
@@ -75,7 +75,7 @@ class Workers:
             memory = mmap.mmap(file.fileno(), 0)
             self.records = np.frombuffer(memory, dtype, copies)
             cuts = [copies * i // number for i in range(number + 1)]
-            jobs = [Job(factory, options, layout, copies, *pair) for pair in pairwise(cuts)]
+            jobs = [Job(factory, env_kwargs, layout, copies, *pair) for pair in pairwise(cuts)]
             self.workers = [Worker(job, file.fileno()) for job in jobs]
         self.close = weakref.finalize(self, _close, self.workers)
 
