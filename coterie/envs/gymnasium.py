@@ -6,10 +6,11 @@ from typing import Annotated, Any
 import numpy as np
 
 from coterie.bounds import AtLeast, AtMost, Between
-from coterie.encoding import Encoding
+from coterie.encoding import ActionEncoding, Encoding
 from coterie.envs import library
 from coterie.envs.checks.checks import Checks
 from coterie.envs.game import Env, SingleEnv, VectorEnv
+from coterie.envs.host.factory import arguments, describe
 from coterie.envs.pettingzoo import DAYS, WORKERS, PettingZooEnv
 from coterie.errors import EnvError
 from coterie.internal.imports import GYMNASIUM, load, module_in
@@ -44,7 +45,7 @@ class GymnasiumEnv(Env):
     def __post_init__(self) -> None:
         super().__post_init__()
         require_trusted(self.catalogue_name(), module_in(self.catalogue_name()))
-        library.arguments(self._arguments)
+        arguments(self._arguments)
 
     def catalogue_name(self) -> str:
         return f"{GYMNASIUM}{self.name}"
@@ -54,7 +55,7 @@ class GymnasiumEnv(Env):
         return self.host.specs
 
     @property
-    def encodings(self) -> tuple[tuple[Encoding, Encoding], ...]:
+    def encodings(self) -> tuple[tuple[Encoding, ActionEncoding], ...]:
         return self.host.encodings
 
     @property
@@ -71,7 +72,10 @@ class GymnasiumEnv(Env):
         return self.host.render(state)
 
     def checks(self) -> Checks:
-        return self.host.checks()
+        try:
+            return self.host.checks()
+        except EnvError as error:
+            return Checks([str(error)])
 
     @property
     def host(self) -> PettingZooEnv:
@@ -97,6 +101,6 @@ def _require_known(name: str) -> None:
             "check the spelling."
         ) from None
     except Exception as error:
-        raise EnvError(f"importing {module} failed: {library.describe(error)}.") from error
+        raise EnvError(f"importing {module} failed: {describe(error)}.") from error
     if own not in gymnasium.registry:
         raise library.unknown("Gymnasium", "environment", own, gymnasium.registry)

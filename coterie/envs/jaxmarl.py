@@ -1,17 +1,17 @@
 """Environments of JaxMARL, compiled together with the learners."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, Key, PyTree, UInt32
 
 from coterie.envs import library
 from coterie.envs.game import JaxEnv, Timestep
+from coterie.envs.host.factory import arguments
 from coterie.errors import EnvError, require
 from coterie.internal.imports import JAXMARL
 from coterie.internal.parts import IN_NAME
@@ -42,7 +42,7 @@ class JaxMARLEnv(JaxEnv):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        library.arguments(self.env_kwargs)
+        arguments(self.env_kwargs)
 
     def catalogue_name(self) -> str:
         return f"{JAXMARL}{self.name}"
@@ -110,7 +110,7 @@ def _made(name: str, env_kwargs: tuple[str, ...]) -> Made:
     jaxmarl = library.load("jaxmarl", "jaxmarl")
     if name not in jaxmarl.registered_envs:
         raise library.unknown("JaxMARL", "environment", name, jaxmarl.registered_envs)
-    told = dict(library.arguments(env_kwargs))
+    told = dict(arguments(env_kwargs))
     env = library.make(jaxmarl.make, name, {k: _meant(name, k, v) for k, v in told.items()})
     seen, world = jax.eval_shape(env.reset, jax.random.key_data(jax.random.key(0)))
     require(
@@ -121,8 +121,7 @@ def _made(name: str, env_kwargs: tuple[str, ...]) -> Made:
     )
     shapes = library.seen_shapes([seen[agent] for agent in env.agents])
     actions = [_space(agent, env.action_space(agent)) for agent in env.agents]
-    _require_one_kind(env.agents, actions)
-    discrete = not actions[0].continuous
+    discrete = not any(action.continuous for action in actions)
     specs = tuple(AgentSpec(shape, action) for shape, action in zip(shapes, actions, strict=True))
     return Made(env, _available(env, world) if discrete else None, specs)
 
@@ -173,16 +172,6 @@ def _space(agent: str, space: Any) -> Space:
 
 def _own(env: Any, agent: str, space: Space, action: Array) -> Array:
     """An agent's part of the joint action, as its own space has it."""
-    if not space.continuous:
-        return action
-    return action[: space.size].reshape(env.action_space(agent).shape)
-
-
-def _require_one_kind(agents: Sequence[str], spaces: Sequence[Space]) -> None:
-    odd = np.flatnonzero([space.continuous != spaces[0].continuous for space in spaces])
-    require(
-        len(odd) == 0,
-        f"agent {agents[0]!r} acts by {spaces[0]} but agent {agents[odd[0] if len(odd) else 0]!r} "
-        "by another kind of action: a team is either all Discrete or all Box.",
-        EnvError,
-    )
+    if space.continuous:
+        return action[: space.size].reshape(env.action_space(agent).shape)
+    return jnp.ravel(action)[0].astype(jnp.int32)  # a vector, if others give numbers

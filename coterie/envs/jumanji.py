@@ -11,6 +11,7 @@ from jaxtyping import Array, Key, PyTree
 
 from coterie.envs import library
 from coterie.envs.game import JaxEnv, Timestep
+from coterie.envs.host.factory import arguments
 from coterie.errors import EnvError, require
 from coterie.internal.imports import JUMANJI
 from coterie.internal.parts import IN_NAME
@@ -39,7 +40,7 @@ class JumanjiEnv(JaxEnv):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        library.arguments(self.env_kwargs)
+        arguments(self.env_kwargs)
 
     def catalogue_name(self) -> str:
         return f"{JUMANJI}{self.name}"
@@ -93,7 +94,7 @@ def _made(name: str, env_kwargs: tuple[str, ...]) -> Made:
     known = sorted(jumanji.registered_environments())
     if name not in known:
         raise library.unknown("Jumanji", "environment", name, known)
-    env = library.make(jumanji.make, name, dict(library.arguments(env_kwargs)))
+    env = library.make(jumanji.make, name, dict(arguments(env_kwargs)))
     team = library.attribute(env, "num_agents") is not None
     actions = _spaces(name, env.action_spec, env.num_agents if team else 0)
     _, timestep = jax.eval_shape(env.reset, jax.random.key_data(jax.random.key(0)))

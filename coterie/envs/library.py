@@ -4,7 +4,6 @@ These libraries give each agent's arrays under its name, or in a tree of several
 stacks them on a leading agent axis.
 """
 
-import ast
 import contextlib
 import difflib
 import importlib
@@ -19,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, PyTree
 
-from coterie.envs.host.factory import Options, describe
+from coterie.envs.host.factory import describe
 from coterie.errors import EnvError, brief, require
 from coterie.internal.extras import install
 from coterie.types import Box
@@ -29,22 +28,6 @@ Shape = int | tuple[int, ...]
 SHOWN = 20
 """Most names that an error lists."""
 STREAMS = ("stdout", "stderr", "__stdout__", "__stderr__")
-
-
-def arguments(env_kwargs: Sequence[str]) -> Options:
-    """Arguments of an environment, by name: Python's plain values, or else text.
-
-    >>> arguments(["num_agents=3", "layout=ring"])
-    (('num_agents', 3), ('layout', 'ring'))
-    """
-    names = [option.partition("=")[0].strip() for option in env_kwargs]
-    require(
-        all("=" in option for option in env_kwargs)
-        and all(name.isidentifier() and names.count(name) == 1 for name in names),
-        f"options are name=value, each name once, not {' '.join(env_kwargs)!r}.",
-    )
-    values = (option.partition("=")[2].strip() for option in env_kwargs)
-    return tuple(zip(names, map(_value, values), strict=True))
 
 
 def load(library: str, extra: str) -> ModuleType:
@@ -194,10 +177,3 @@ def _quietly() -> Iterator[None]:
     finally:
         for name, stream in kept.items():
             setattr(sys, name, stream)
-
-
-def _value(text: str) -> Any:
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return text
