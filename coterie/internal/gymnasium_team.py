@@ -43,11 +43,11 @@ class GymnasiumTeam:
         self.render_mode = env.render_mode
 
     def observation_space(self, agent: str) -> Any:
-        """What an agent sees."""
+        """Space of an agent's observations."""
         return self._parts(self.env.observation_space)[agent]
 
     def action_space(self, agent: str) -> Any:
-        """What an agent can do."""
+        """Space of an agent's actions."""
         return self._parts(self.env.action_space)[agent]
 
     def reset(self, seed: int | None = None, options: Any = None) -> tuple[dict, dict]:

@@ -224,7 +224,7 @@ def test_the_real_library_is_played_step_by_step(monkeypatch):
     monkeypatch.delitem(sys.modules, "jaxmarl")
     real = pytest.importorskip("jaxmarl").make("MPE_simple_spread_v3")
     env, actions = JaxMARLEnv("MPE_simple_spread_v3", ("local_ratio=0.5",)), [3, 0, 1]
-    state, view = env.reset(jax.random.key(3))
+    state, _ = env.reset(jax.random.key(3))
     now, later = jax.random.split(jax.random.key(3))
     seen, world = real.reset(jax.random.key_data(now))
     for _ in range(26):
