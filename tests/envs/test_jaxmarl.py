@@ -203,8 +203,9 @@ WRONG = {
 @pytest.mark.parametrize("case", WRONG)
 def test_what_cannot_be_played_gets_a_sentence(case):
     name, options, sentence = WRONG[case]
-    with pytest.raises(EnvError, match=sentence):
+    with pytest.raises(EnvError, match=sentence) as refusal:
         _ = JaxMARLEnv(name, options).specs
+    assert check_env(JaxMARLEnv(name, options)) == [str(refusal.value)]
 
 
 def test_arguments_are_checked_at_once():
