@@ -165,7 +165,7 @@ def test_every_agent_has_a_file_of_its_own():
     names = ["a b", "a-b", "ä", "ö", "..", ".", "a/b", "x" * 300, "x" * 299 + "y", "a\n"]
     files = [agent_file(name) for name in names]
     assert len(set(files)) == len(names)
-    assert all(re.fullmatch(r"[A-Za-z0-9_.~%-]{1,100}", file) for file in files)
+    assert all(re.fullmatch(r"[A-Za-z0-9_~%-][A-Za-z0-9_.~%-]{0,99}", file) for file in files)
 
 
 @pytest.mark.parametrize(

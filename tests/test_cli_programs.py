@@ -21,6 +21,7 @@ from coterie.cli.words import scan, value_of
 from coterie.errors import ConfigError, advise
 from coterie.graph import Ring, family, from_adjacency, lazy
 from coterie.network import Delay, LinkDropout, Periodic
+from coterie.training.loggers.table import read_table
 from coterie.training.run import new_run
 from tests.runs import copied, finished, listing, python, refused
 from tests.test_cli import FIVE, POND, TINY, pictures, says
@@ -111,7 +112,7 @@ def test_what_a_file_leaves_out_is_as_by_default(here):
 
 START = '[algorithm]\nname = "dpo"\n[env]\nname = "spread"\n'
 BAD = {
-    "missing": (None, "a.toml: No such file or directory"),
+    "missing": (None, "a.toml is missing: name a file that `coterie config` wrote"),
     "no TOML": ("= 3", "a.toml is not a TOML file: "),
     "no names": ("[env]", 'a.toml: [algorithm] has no name: write name = "...".'),
     "no table": ("algorithm = 3", "a.toml: algorithm is not a table: [algorithm]."),
@@ -187,7 +188,8 @@ def test_every_verb_answers_in_json(here, capsys):
     told = answer(capsys, "watch", "run", "--episodes", "1")
     assert told == {"files": ["run/plots/team.gif", "run/plots/team.png"]}
     told = answer(capsys, "resume", "run")
-    assert told == {"folder": "run", "finished": True}
+    assert told.keys() == {"folder", "finished", "return"} and told["finished"]
+    assert told["return"]["after"] == read_table(run.evaluations(0))["episode_return"][-1]
     told = answer(capsys, "check", POND)
     assert told == {"environment": POND, "fit": True, "found": []}
     told = answer(capsys, "graph", "geometric:0.2,seed=1", "--agents", "9")
@@ -202,7 +204,8 @@ def test_training_answers_in_json_and_is_quiet(here, capsys):
     words = [POND, *FIVE[5:], "--json", "--quiet"]
     main(["train", "dpo", *words, *FIVE[:5], "--folder", "run"])
     said = capsys.readouterr()
-    assert json.loads(said.out) == {"folder": "run", "finished": True} and said.err == ""
+    told = json.loads(said.out)
+    assert (told["folder"], told["finished"]) == ("run", True) and said.err == ""
     options = [word.replace("--", f"--{n}.") for n in ("dpo", "ippo") for word in FIVE[:5]]
     main(["compare", "dpo", "ippo", *words, *options, "--seeds=1"])
     said = capsys.readouterr()
@@ -228,7 +231,9 @@ def test_what_others_print_is_no_part_of_an_answer(capsys, monkeypatch):
 
     monkeypatch.setitem(VERBS, "list", verb)
     assert answer(capsys, "list") == {"a": 1}
-    assert says(capsys, "list") == "hello from elsewhere\n"
+    main(["list"])
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "hello from elsewhere\n")
 
 
 def test_a_number_that_is_none_is_null_in_json(capsys, monkeypatch):

@@ -24,7 +24,7 @@ def test_numbers_are_exact_on_both_sides_of_a_border(border):
     assert int(count.whole()) == border
     assert int(jax.jit(Count.next)(count).whole()) == border + 1
     assert int(count.plus(count).whole()) == 2 * border
-    assert [int(count.remainder(n)) for n in (1, 7, 65_537)] == [border % n for n in (1, 7, 65_537)]
+    assert [int(count % n) for n in (1, 7, 65_537)] == [border % n for n in (1, 7, 65_537)]
     assert float(count.real()) == np.float32(border)
 
 
@@ -59,5 +59,5 @@ def test_rounds_go_on_beyond_the_border(clock):
     """A partition that is long over does not come back, and graphs that take turns go on."""
     late = Round(jax.random.key(0), Count.of(clock), jnp.array(0), jnp.array([1, 2]), 4)
     assert not bool(jnp.any(Partition(0, 10).loses(late, ())))
-    assert int(late.clock.remainder(3)) == clock % 3
+    assert int(late.clock % 3) == clock % 3
     assert bool(jnp.any(Partition(0, 10).loses(late._replace(clock=Count.of(9)), ())))

@@ -55,6 +55,7 @@ def printed() -> list[str]:
 
 
 @pytest.mark.deep
+@pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("command", printed())
 def test_a_printed_command_improves_on_its_start(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

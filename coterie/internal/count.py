@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, UInt32
+from jaxtyping import Array, Bool, Float, Int, UInt32
 
 LOW = np.uint32(0xFFFF)
 
@@ -50,10 +50,10 @@ class Count(NamedTuple):
         high = jnp.sum(jnp.asarray(self.high), axis=axis) + (second >> 16)
         return Count(high, (second << 16) | (first & LOW))
 
-    def remainder(self, divisor: int) -> UInt32[Array, "*shape"]:
+    def __mod__(self, divisor: int) -> Int[Array, "*shape"]:
         """The rest of a division by a number below 2^31.
 
-        >>> int(Count.of(2**40 + 5).remainder(7)) == (2**40 + 5) % 7
+        >>> int(Count.of(2**40 + 5) % 7) == (2**40 + 5) % 7
         True
         """
         rest = jnp.asarray(self.high) % divisor
@@ -62,7 +62,7 @@ class Count(NamedTuple):
         else:
             for _ in range(32):
                 rest = (rest + rest) % divisor
-        return (rest % divisor + jnp.asarray(self.low) % divisor) % divisor
+        return ((rest % divisor + jnp.asarray(self.low) % divisor) % divisor).astype(jnp.int32)
 
     def between(self, first: int, last: int) -> Bool[Array, "*shape"]:
         """True if it is at least `first` and below `last`, both below 2^32."""

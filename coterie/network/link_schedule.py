@@ -74,7 +74,7 @@ class Recurring(LinkPlan):
 
     def turn(self, moment: Round, hear: Hear) -> tuple[ActiveLinks, "Recurring"]:
         """The round, and the plan after it."""
-        now = moment.clock.remainder(self.turns)
+        now = moment.clock % self.turns
         linked = self.linked[now]
         return ActiveLinks(self.weight[now], linked, linked), self
 
@@ -139,7 +139,7 @@ class EdgeActivation(LinkPlan):
 
     def turn(self, moment: Round, hear: Hear) -> tuple[ActiveLinks, "EdgeActivation"]:
         """The round, and the plan after it."""
-        drawn = moment.number(self.numbers) if self.random else moment.clock.remainder(self.numbers)
+        drawn = moment.number(self.numbers) if self.random else moment.clock % self.numbers
         up = self.number == drawn
         # Two agents that meet alone have Metropolis weights of a half.
         return ActiveLinks(jnp.where(up, 0.5, 0.0), up, up), self

@@ -13,7 +13,7 @@ class Round(NamedTuple):
     """A round of exchange.
 
     key:       random, the same for everybody and for all rounds.
-    clock:     the number of the round.
+    clock:     the number of the round, in 64 bits: `clock % n`, `clock.between(first, last)`.
     index:     which agent this is.
     neighbour: its neighbours' indices, `[K]`.
     size:      how many agents there are.

@@ -136,12 +136,13 @@ def file_name(name: str) -> str:
 def agent_file(name: str) -> str:
     """An agent's name as a file's, another one for each name.
 
-    What is no letter, digit or `_.-~` is percent-encoded; of a long name the rest is a hash.
+    What is no letter, digit or `_.-~` is percent-encoded, and so is a dot that would hide the file;
+    of a long name the rest is a hash.
 
-    >>> agent_file("agent_0"), agent_file("red/1"), len(agent_file("x" * 300))
-    ('agent_0', 'red%2F1', 100)
+    >>> agent_file("agent_0"), agent_file("red/1"), agent_file(".."), len(agent_file("x" * 300))
+    ('agent_0', 'red%2F1', '%2E.', 100)
     """
-    plain = urllib.parse.quote(name, safe="")
+    plain = re.sub(r"^\.", "%2E", urllib.parse.quote(name, safe=""))
     if len(plain) <= LONGEST_NAME:
         return plain
     digest = hashlib.sha256(name.encode()).hexdigest()[:16]

@@ -191,7 +191,11 @@ def test_a_discrete_action_is_one_of_the_continuous_ones():
             {"local_ratio": 1.5},
             "local_ratio must lie between 0 and 1, not 1.5: try 0.5.",
         ),
-        (Line, {"vision": 0.0}, "vision must be positive, not 0.0: try 1.0, or None for no limit."),
+        (
+            Line,
+            {"vision": 0.0},
+            "vision must be greater than 0, not 0.0: try 1.0, or none for no limit.",
+        ),
     ],
 )
 def test_mistakes_get_one_sentence(kind, options, sentence):

@@ -494,7 +494,7 @@ def test_pictures_show_treasures_in_the_color_of_their_bank_and_only_where_they_
     ("options", "sentence"),
     [
         ({"agents": 6}, "agents must be a multiple of 4, not 6: try 8."),
-        ({"agents": 0}, "agents must be a multiple of 4, not 0: try 8."),
+        ({"agents": 0}, "agents must be at least 1, not 0: try 8."),
         ({"time_limit": 0}, "time_limit must be at least 1, not 0: try 100."),
         (
             {"away": np.nan},

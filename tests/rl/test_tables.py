@@ -54,7 +54,7 @@ def test_impossible_actions_are_replaced():
 def test_step_sizes_fall_with_visits(decay):
     visits = jnp.array([0.0, 3.0, 1e6])
     np.testing.assert_allclose(decayed(0.4, decay, visits), 0.4 / (1 + visits) ** decay, rtol=1e-5)
-    assert falling(1.0, 0.2, 4, jnp.array([1, 99])).tolist() == pytest.approx([0.8, 0.2])
+    assert falling(1.0, 0.2, 4, jnp.array([1.0, 99.0])).tolist() == pytest.approx([0.8, 0.2])
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.5, 1.1])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from coterie import api
+from coterie import plots
 from coterie.envs.host.sessions import Sessions
 from coterie.envs.pettingzoo import PettingZooEnv
 from coterie.results import score
@@ -50,7 +50,8 @@ def test_there_are_as_many_environments_as_are_asked_for_and_none_afterwards(tmp
 
 
 def test_a_run_whose_numbers_are_all_0_has_no_second_picture(tmp_path, monkeypatch):
-    monkeypatch.setattr(api, "PANELS", ())
-    monkeypatch.setattr(api, "plot_runs", lambda runs, path: [])
+    monkeypatch.setattr(plots, "agents_in", lambda run, names: {})
+    monkeypatch.setattr(plots, "of_payloads", lambda run, names: ())
+    monkeypatch.setattr(plots, "plot_runs", lambda runs, path, formats: [])
     run = new_run(small("ippo"), Pond(), SETTINGS, tmp_path / "run")
-    assert api.plot_run(run) == [run.folder / "plots" / "return.png"]
+    assert plots.plot_run(run) == [run.folder / "plots" / "return.png"]

@@ -76,7 +76,7 @@ class LiJiaTabular(Tabular):
     def turns(self, steps: Count, network: Network) -> Bool[Array, ""]:
         if self.update == "simultaneous":
             return jnp.ones((), bool)
-        return steps.remainder(self.period * network.size) // self.period == network.index
+        return steps % (self.period * network.size) // self.period == network.index
 
     def choose(
         self,
