@@ -14,8 +14,9 @@ from rich.console import Console
 from coterie.algorithms import Algorithm
 from coterie.catalogue import algorithm_name, make_env
 from coterie.envs import check
+from coterie.envs.checks.rules import HINT
 from coterie.envs.game import Env
-from coterie.errors import RunError, advise, require
+from coterie.errors import EnvError, RunError, advise, require
 from coterie.graph import Family, Graph, graph_of, read_family
 from coterie.internal.lock import hold
 from coterie.plots import Axis, plot_run, plot_runs
@@ -31,6 +32,7 @@ from coterie.training.progress import ProgressBar
 from coterie.training.run import MEMORY, Run, identity, new_run, open_run, reserved
 from coterie.training.run_files import file_name, reading_configuration
 from coterie.training.settings import Settings
+from coterie.training.setup import require_files
 from coterie.training.watcher import Watcher
 
 
@@ -242,7 +244,13 @@ def check_env(env: str | Env, episodes: int = 3, seed: int = 0, longest: int = 1
     []
     """
     played = make_env(env) if isinstance(env, str) else env
-    return check.check_env(played, episodes, seed, longest)
+    found = check.check_env(played, episodes, seed, longest)
+    if all(sentence.startswith(HINT) for sentence in found):
+        try:
+            require_files(played.names)
+        except EnvError as error:
+            return [str(error), *found]
+    return found
 
 
 def draw_graph(

@@ -70,7 +70,7 @@ def _tables(run: RunFiles, training: bool) -> list[Path]:
         path = run.metrics(seed) if training else run.evaluations(seed)
         paths.append(path)
         require(
-            path.is_file(),
+            path.exists(),
             f"{path} is missing: train the run, or `coterie resume {run.folder}`.",
             RunError,
         )
@@ -97,7 +97,7 @@ def having(runs: Sequence[RunFiles], column: str) -> tuple[list[RunFiles], bool]
 def _columns(run: RunFiles, training: bool) -> list[str]:
     """The columns of one of the tables of a run's first seed; none of a table not yet begun."""
     path = run.metrics(run.seeds[0]) if training else _tables(run, training=False)[0]
-    return list(read_table(path)) if path.is_file() else []
+    return list(read_table(path)) if path.exists() else []
 
 
 def _missing(place: Path, column: str, known: Iterable[str]) -> str:
@@ -151,7 +151,7 @@ def _end(
     column: str, paths: Iterable[Path], read: Callable[[Path], Mapping[str, np.ndarray]]
 ) -> float | None:
     """The mean over seeds of a column's last number; `None` if nothing was written yet."""
-    tables = [read(path) for path in paths if path.is_file()]
+    tables = [read(path) for path in paths if path.exists()]
     ends = [table[column][-1] for table in tables if len(table.get(column, []))]
     return float(np.mean(ends)) if ends else None
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from coterie.errors import CoterieWarning, RunError
 from coterie.plots import plot_profile, plot_run, plot_runs, read_runs, write_marl_eval
 from coterie.report.curve import Curve
 from coterie.report.line import Line
-from coterie.training.run_files import FORMAT
+from coterie.training.run_files import FORMAT, read_summary
 from tests.report.conftest import drawn as drawn
 
 STEPS = (0, 100, 200)
@@ -149,6 +150,15 @@ def test_curves_of_the_training_lie_over_bytes_too(tmp_path, drawn):
     assert drawn[0].axes[0].lines[0].get_xdata().tolist() == [0, 800, 1600]
     assert drawn[0].axes[0].get_xlabel() == "Bytes sent by an agent"
     assert list(rows_of(tmp_path / "x.csv")[0])[2] == "bytes"
+
+
+@pytest.mark.parametrize("name", ["evaluation.csv", "metrics.csv"])
+def test_a_pipe_in_place_of_a_table_is_no_table(tmp_path, name):
+    path = written(tmp_path / "run") / "seed-5" / name
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(RunError, match=f"{name} is damaged: it is not a regular file"):
+        plot_run(read_summary(tmp_path / "run"))
 
 
 def test_pictures_come_in_several_formats(both):

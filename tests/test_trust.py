@@ -20,6 +20,8 @@ from coterie.envs.host.factory import resolve
 from coterie.errors import ConfigError, EnvError, RunError
 from coterie.internal import trust
 from coterie.internal.imports import load, origin
+from coterie.internal.terminal import stderr_console
+from coterie.training.progress import ProgressBar
 from coterie.training.run import Run
 from tests.runs import copied, environment, finished, refused
 
@@ -192,6 +194,18 @@ def test_names_cannot_command_a_terminal(here, capsys):
     forged(here / "run", "algorithm", name=NASTY)
     sentence = refused(["evaluate", "run"])
     assert "\x1b" not in sentence
+
+
+def test_names_are_no_markup_and_no_emoji(here, capsys):
+    """`game:Zero: ...` is a name and a colon, though `:Zero:` is a picture to rich."""
+    name = "game:Zero: [red]"
+    table = Table(name)
+    table.add_row(name)
+    Answer({}, [table]).show(as_json=False)
+    stderr_console().print(name)
+    ProgressBar(finished(), Console(file=sys.stderr)).say(name)
+    said = capsys.readouterr()
+    assert said.out.count(name) == 2 and said.err.count(name) == 2
 
 
 def test_colors_of_a_table_stay():

@@ -63,10 +63,11 @@ class Printable:
 
 
 class Out(Console):
-    """Standard output; where it is no terminal, wide enough for every table."""
+    """Standard output, which shows names as they are; where it is no terminal, wide enough for
+    every table."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(markup=False, emoji=False)
         if not self.is_terminal:
             self.width = WIDEST
 

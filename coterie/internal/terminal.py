@@ -28,5 +28,5 @@ class Lasting:
 
 
 def stderr_console(quiet: bool = False) -> Console:
-    """Console on standard error, which shows nothing if it is `quiet`."""
-    return Console(file=Lasting(), quiet=quiet)  # type: ignore[arg-type]
+    """Console on standard error, which shows names as they are, and nothing if it is `quiet`."""
+    return Console(file=Lasting(), quiet=quiet, markup=False, emoji=False)  # type: ignore[arg-type]

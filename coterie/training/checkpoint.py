@@ -99,6 +99,8 @@ def load_checkpoint(path: Path, like: TrainState, owner: Owner) -> tuple[TrainSt
     file = path / "world.safetensors"
     arrays, said = _read(file, _of(owner, iteration, "the world"), kinds_of(parts.world))
     world = from_arrays(arrays, parts.world, str(file))
+    # An environment's own state may hold an infinity: of ours is what agents see and have earned.
+    require_finite({n: a for n, a in arrays.items() if ".envs" not in n}, str(file))
     stacked = jax.tree.map(lambda *x: jax.numpy.stack(x), *agents)
     return _join(Parts(stacked, world)), _progress(said, file)
 

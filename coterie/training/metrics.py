@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from coterie.errors import NonFiniteError
+from coterie.errors import EnvError, NonFiniteError
 from coterie.network import Traffic
 from coterie.training.evaluate import Scores
-from coterie.training.state import IterationStats
+from coterie.training.state import MASK, IterationStats
 
 Row = dict[str, float]
 
@@ -63,14 +63,19 @@ def evaluation_row(scores: Scores, names: tuple[str, ...], sent: np.ndarray) -> 
 
 
 def require_sound(report: IterationStats, names: tuple[str, ...], first: int) -> None:
-    """Raise `NonFiniteError` naming the agent and the quantity that is no longer finite.
+    """Raise `NonFiniteError` naming the agent and the quantity that is no longer finite, or
+    `EnvError` naming the agent that may do nothing at all.
 
     first: the number of the report's first iteration.
     """
-    for name, flags in report.sound.items():
-        _require_finite(np.where(flags, 0.0, np.nan), name, names, first, ENV)
+    for name, sound in report.sound.items():
+        flags = np.asarray(sound)
+        if name == MASK:
+            _require_possible(flags, names, first)
+        else:
+            _require_finite(flags, name, names, first, ENV)
     for name, values in report.metrics.items():
-        _require_finite(np.asarray(values), name, names, first, RATES)
+        _require_finite(np.isfinite(np.asarray(values)), name, names, first, RATES)
 
 
 def require_sound_state(sound: dict[str, np.ndarray], names: tuple[str, ...], updates: int) -> None:
@@ -79,13 +84,22 @@ def require_sound_state(sound: dict[str, np.ndarray], names: tuple[str, ...], up
     sound: True where an agent's array is finite, `[N]` for each array.
     """
     for name, flags in sound.items():
-        _require_finite(np.where(flags, 0.0, np.nan)[None], name, names, updates, RATES)
+        _require_finite(flags[None], name, names, updates, RATES)
+
+
+def _require_possible(flags: np.ndarray, names: tuple[str, ...], first: int) -> None:
+    for when, agent in np.argwhere(~flags)[:1]:
+        raise EnvError(
+            f"agent {agent} ({names[agent]}): its action mask allows nothing in update "
+            f"{first + when}: leave one action possible (doing nothing, say) while it is in the "
+            f"environment; {ENV}."
+        )
 
 
 def _require_finite(
-    values: np.ndarray, name: str, names: tuple[str, ...], first: int, advice: str
+    flags: np.ndarray, name: str, names: tuple[str, ...], first: int, advice: str
 ) -> None:
-    bad = np.argwhere(~np.isfinite(values))
+    bad = np.argwhere(~flags)
     if len(bad) == 0:
         return
     when, agent = bad[0]

@@ -12,6 +12,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from coterie.errors import printable
 from coterie.internal.memory import size
@@ -99,7 +100,7 @@ class ProgressBar:
 
     def say(self, sentence: str) -> None:
         """Print a line as it is: whole, so that it can be copied."""
-        self.console.print(printable(sentence), highlight=False, markup=False, soft_wrap=True)
+        self.console.print(Text(printable(sentence)), soft_wrap=True)
 
     def stopping(self) -> bool:
         """True if the run was asked to stop, by Ctrl-C, SIGTERM or SIGHUP."""

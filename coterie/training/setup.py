@@ -53,7 +53,7 @@ def set_up(run: Run) -> Setup:
     algorithm, env, settings = run.algorithm, run.played, run.settings
     algorithm.check(settings.num_envs)
     _require_playable(run.env)
-    _require_files(env.names)
+    require_files(env.names)
     env.for_seed(run.seeds[-1])  # the last environment that is drawn has to exist, too
     communication = CENTER if algorithm.information.central else settings.communication
     vector = env.vectorize(settings.num_envs)
@@ -76,7 +76,7 @@ def _require_playable(env: Env) -> None:
         )
 
 
-def _require_files(names: tuple[str, ...]) -> None:
+def require_files(names: tuple[str, ...]) -> None:
     """Raise `EnvError` unless every agent has a file of its own, also where case is ignored."""
     require(
         len({agent_file(name).casefold() for name in names}) == len(names),

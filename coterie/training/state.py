@@ -19,7 +19,10 @@ from coterie.network import Communication, Network, Traffic, joined, lift, netwo
 from coterie.training.action_scaling import action_scaling
 from coterie.training.play import EnvState, StepKeys, init_env_state
 from coterie.training.rollout import EpisodeStats, rollout
-from coterie.types import AgentSpec, LearnerSpec, are_mixed, in_mixed_team, kinds
+from coterie.types import AgentSpec, LearnerSpec, Observation, are_mixed, in_mixed_team, kinds
+
+MASK = "action mask"
+"""The entry of a report that is about masks."""
 
 
 class TrainState(NamedTuple):
@@ -56,7 +59,8 @@ class IterationStats(NamedTuple):
     consensus_error: the team's distance from agreement, per payload that it is to agree on: the
               root of the mean squared distance of a number from its mean over the agents.
     episodes: sums over the episodes that ended.
-    sound:    True if an agent's observations and rewards were finite, `[N]` each.
+    sound:    True if an agent's observations and rewards were finite, and if its action masks, if
+              there are any, always allowed something, `[N]` each.
     """
 
     metrics: dict[str, Array]
@@ -265,6 +269,7 @@ def phases(algorithm: Algorithm, env: Env, vector: VectorEnv) -> Phases:
             {
                 "observation": _sound(trajectory.view.observation),
                 "reward": _sound(trajectory.reward),
+                **_possible(trajectory.view),
             },
         )
 
@@ -286,6 +291,15 @@ def advance(
 
 def _sound(values: Array) -> Bool[Array, " N"]:
     return jnp.isfinite(jnp.sum(jnp.abs(values), axis=tuple(range(1, values.ndim))))
+
+
+def _possible(view: Observation) -> dict[str, Bool[Array, " N"]]:
+    """True if an agent could always do something while it was there; nothing without masks."""
+    if view.action_mask is None:
+        return {}
+    free = jnp.any(view.action_mask, axis=-1)
+    free = free if view.alive is None else free | ~view.alive
+    return {MASK: jnp.all(free, axis=tuple(range(1, free.ndim)))}
 
 
 def _apart(value: PyTree) -> Float[Array, ""]:

@@ -14,7 +14,9 @@ from gymnasium.spaces import Discrete as GymDiscrete
 from gymnasium.spaces import MultiBinary, MultiDiscrete, Sequence, Tuple
 from pettingzoo import ParallelEnv
 
+from coterie import api
 from coterie.envs.check import check_env
+from coterie.envs.checks.rules import _is_finite
 from coterie.envs.game import Env, JaxEnv, Timestep
 from coterie.envs.pettingzoo import PettingZooEnv
 from coterie.errors import ConfigError, EnvError
@@ -551,6 +553,22 @@ def test_what_does_not_fit_is_not_trained_in(fault):
     with pytest.raises(EnvError, match=f"Walk cannot be played: {JAX[fault]}") as refused:
         dry_run(new_run("ippo", Walk(fault), Settings(), "unused"))
     assert str(refused.value).endswith("`coterie check` looks at the rest.")
+
+
+@dataclass(frozen=True)
+class Twins(Walk):
+    @property
+    def names(self):
+        return ("ann", "Ann", "bob")
+
+
+def test_agents_whose_files_would_be_one_are_seen():
+    [sentence] = api.check_env(Twins(), episodes=1)
+    assert sentence.startswith("agents need different names for their files, not 'ann', 'Ann'")
+
+
+def test_small_floats_are_compared_without_a_word():
+    assert _is_finite(np.ones(2, np.float16)) and not _is_finite(np.full(2, np.inf, np.float16))
 
 
 def test_a_key_that_is_not_used_is_seen():

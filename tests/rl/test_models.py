@@ -10,6 +10,7 @@ import pytest
 from coterie.errors import ConfigError
 from coterie.rl.bodies import Layers
 from coterie.rl.distributions import Categorical, Gaussian
+from coterie.rl.forward import NUMPY, dense
 from coterie.rl.layers import ACTIVATIONS, Dense
 from coterie.rl.models import CNN, GRU, MLP, Inputs
 from coterie.rl.networks import ActionCritic, Critic, Policy
@@ -96,6 +97,11 @@ def test_layers_by_hand():
     assert (
         float(Critic(net, Dense(jnp.ones((2, 1)), jnp.ones(1))).value(jnp.array([3.0, 4.0]))) == 8
     )
+
+
+def test_who_sees_nothing_gets_the_layers_biases():
+    layer = Dense(jnp.zeros((0, 2)), jnp.array([10.0, 20.0]))
+    assert dense(layer, jnp.zeros((T, G, 0)), NUMPY).tolist() == [[[10.0, 20.0]] * G] * T
 
 
 @pytest.mark.parametrize(("inputs", "outputs"), [(3, 5), (5, 3)])

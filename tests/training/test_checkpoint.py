@@ -155,13 +155,14 @@ CHANGES = {
 }
 
 
+@pytest.mark.parametrize("part", ["weight", "view.observation", "returns"])
 @pytest.mark.parametrize("case", CHANGES)
-def test_a_forged_array_is_named(run, like, case):
+def test_a_forged_array_is_named(run, like, case, part):
     change, sentence = CHANGES[case]
-    file = latest(run) / FILES[1]
+    file = latest(run) / FILES[1 if part == "weight" else 2]
     arrays, said = read_arrays(file)
     arrays = {name: array.copy() for name, array in arrays.items()}
-    change(arrays, next(name for name in arrays if name.endswith("weight")))
+    change(arrays, next(name for name in arrays if name.endswith(part)))
     write_arrays(file, arrays, said)
     text = refusal(run, like)
     assert str(file) in text and sentence in text

@@ -8,7 +8,7 @@ import struct
 import numpy as np
 import pytest
 
-from coterie.errors import ConfigError, NonFiniteError, RunError
+from coterie.errors import ConfigError, EnvError, NonFiniteError, RunError
 from coterie.internal.count import Count
 from coterie.internal.extras import install
 from coterie.internal.reading import read_arrays
@@ -21,8 +21,9 @@ from coterie.training.metrics import evaluation_row, require_sound, training_row
 from coterie.training.rollout import EpisodeStats
 from coterie.training.run import new_run, open_run
 from coterie.training.settings import Blocks, Settings
-from coterie.training.state import IterationStats
+from coterie.training.state import MASK, IterationStats, _possible
 from coterie.training.traffic_log import Ledger
+from coterie.types import Observation
 from tests.runs import SETTINGS, Pond, Stop, finished, policies, small, trained
 
 NAMES = ("a", "b")
@@ -128,6 +129,24 @@ def test_what_is_not_finite_is_named(quantity):
     with pytest.raises(NonFiniteError) as stopped:
         require_sound(report, NAMES, first=11)
     assert str(stopped.value).startswith(f"agent 1 (b): {quantity} is not finite in update 11; ")
+
+
+def test_who_may_do_nothing_while_it_is_there_is_named():
+    mask = np.ones((2, 3, 4, 2), bool)  # [N, T, G, A]
+    mask[1, 2, 3] = False
+    alive = np.ones((2, 3, 4), bool)
+    view = Observation(np.ones((2, 3, 4, 1)), mask)
+    assert _possible(view)[MASK].tolist() == [True, False]
+    assert _possible(view._replace(alive=alive))[MASK].tolist() == [True, False]
+    alive[1, 2, 3] = False
+    assert _possible(view._replace(alive=alive))[MASK].all()
+    assert _possible(view._replace(action_mask=None)) == {}
+
+    report = REPORT._replace(sound={MASK: np.array([[True, True], [True, False]])})
+    with pytest.raises(
+        EnvError, match=r"agent 1 \(b\): its action mask allows nothing in update 12"
+    ):
+        require_sound(report, NAMES, first=11)
 
 
 def stopped(folder, env=None, settings=SETTINGS, **options):

@@ -187,7 +187,7 @@ def leaves(value: Any) -> list[np.ndarray]:
 
 def _is_finite(value: Any) -> bool:
     numbers = [leaf for leaf in leaves(value) if leaf.dtype.kind in "fc"]
-    return all(bool((np.abs(leaf) <= LARGEST).all()) for leaf in numbers)
+    return all(bool((np.abs(leaf).astype(np.float64) <= LARGEST).all()) for leaf in numbers)
 
 
 def _same(one: Any, two: Any) -> bool:
