@@ -70,7 +70,7 @@ def close(env: Any) -> BaseException | None:
 def resolve(factory: str) -> Callable[..., Any]:
     """Import `factory`: `module` (its `parallel_env`), `module:function` or `module.function`.
 
-    >>> resolve("numpy.sqrt")(4.0), resolve("numpy:sqrt")(9.0)
+    >>> float(resolve("numpy.sqrt")(4.0)), float(resolve("numpy:sqrt")(9.0))
     (2.0, 3.0)
     """
     _require_current(factory)
