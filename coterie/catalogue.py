@@ -2,7 +2,7 @@
 
 import dataclasses
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from coterie.algorithms import (
@@ -37,9 +37,12 @@ from coterie.centralized import (
 )
 from coterie.envs import ENVS
 from coterie.envs.game import Env
-from coterie.errors import ConfigError, require, unknown
-from coterie.internal.extras import install
-from coterie.internal.imports import PETTINGZOO
+from coterie.envs.gymnasium import GymnasiumEnv
+from coterie.envs.jaxmarl import JaxMARLEnv
+from coterie.envs.jumanji import JumanjiEnv
+from coterie.envs.pettingzoo import PettingZooEnv
+from coterie.errors import require, unknown
+from coterie.internal.imports import GYMNASIUM, JAXMARL, JUMANJI, PETTINGZOO
 from coterie.internal.parse_spec import imported, path_of
 from coterie.internal.parts import option_fields, read
 
@@ -115,6 +118,15 @@ ABOUT: dict[str, str] = {
 """Description of each algorithm, in a line."""
 
 
+LIBRARIES: dict[str, Callable[[str], Env]] = {
+    PETTINGZOO: PettingZooEnv,
+    GYMNASIUM: GymnasiumEnv,
+    JAXMARL: JaxMARLEnv,
+    JUMANJI: JumanjiEnv,
+}
+"""Other libraries' environments: what stands before a name, and what makes it."""
+
+
 def make_algorithm(name: str, **options: Any) -> Algorithm:
     """The algorithm of a name (or of a path `module:Class`), with some of its fields changed.
 
@@ -154,17 +166,20 @@ def _known(algorithm: Algorithm) -> Any:
 
 
 def make_env(name: str, **options: Any) -> Env:
-    """The environment of a name, of `pettingzoo:<factory>` or of a path `module:Class`.
+    """The environment of a name, of `pettingzoo:<factory>`, `gymnasium:<id>`, `jaxmarl:<name>` or
+    `jumanji:<name>`, or of a path `module:Class`.
 
     >>> make_env("spread", agents=5).agents
     5
     """
-    if name.startswith(PETTINGZOO):
-        return changed(_pettingzoo(name.removeprefix(PETTINGZOO)), options)
+    for prefix, made in LIBRARIES.items():
+        if name.startswith(prefix):
+            return changed(made(name.removeprefix(prefix)), options)
     require(name not in ALGORITHMS, f"{name!r} is an algorithm: the environment comes last.")
     kind = imported(name, Env) if ":" in name else ENVS.get(name)
     if kind is None:
-        raise unknown("environment", name, [*ENVS, f"{PETTINGZOO}<factory>", "<module>:<Class>"])
+        others = (f"{prefix}..." for prefix in LIBRARIES)
+        raise unknown("environment", name, [*ENVS, *others, "<module>:<Class>"])
     return changed(kind(), options)
 
 
@@ -189,14 +204,6 @@ def changed(value: Any, options: dict[str, Any]) -> Any:
     hints = typing.get_type_hints(type(value))
     told = {n: _read(getattr(value, n), each, hints[n]) for n, each in options.items()}
     return dataclasses.replace(value, **told)
-
-
-def _pettingzoo(factory: str) -> Env:
-    try:
-        from coterie.envs.pettingzoo import PettingZooEnv
-    except ImportError:
-        raise ConfigError(f"this environment needs PettingZoo: {install('pettingzoo')}.") from None
-    return PettingZooEnv(factory)
 
 
 def _read(present: Any, told: Any, hint: Any) -> Any:

@@ -199,6 +199,9 @@ def test_list_has_every_name(capsys):
         "spread",
         "circle",
         "pettingzoo:",
+        "gymnasium:...",
+        "jaxmarl:...",
+        "jumanji:...",
     ):
         assert name in out
     with pytest.raises(SystemExit):

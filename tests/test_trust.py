@@ -69,6 +69,7 @@ def forged(folder: Path, section: str = "env", **changes) -> Run:
 CODE = {
     "env": ("env", lambda module: {"name": f"{module}:Meadow"}),
     "factory": ("env", lambda module: {"name": f"pettingzoo:{module}.Meadow"}),
+    "module of an id": ("env", lambda module: {"name": f"gymnasium:{module}:Meadow-v0"}),
     "algorithm": ("algorithm", lambda module: {"name": f"{module}:Rule"}),
     "model": ("algorithm", lambda module: {"actor": {"kind": f"{module}:Net"}}),
     "graph": ("settings", lambda module: {"communication": {"graph": {"kind": f"{module}:Wheel"}}}),

@@ -64,14 +64,7 @@ class PettingZooEnv(Env):
     def __post_init__(self) -> None:
         super().__post_init__()
         require_trusted(self.catalogue_name(), self.factory.partition(":")[0])
-        names = [name for name, _ in self.arguments]
-        for name in names:
-            require(
-                all("=" in option for option in self.env_kwargs)
-                and name.isidentifier()
-                and names.count(name) == 1,
-                f"options are name=value, each name once, not {' '.join(self.env_kwargs)!r}.",
-            )
+        arguments(self.env_kwargs)
 
     @property
     def arguments(self) -> Options:

@@ -6,10 +6,26 @@ import sys
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
-PETTINGZOO = "pettingzoo:"
-"""What stands before a factory's path where an environment is named."""
+PETTINGZOO, GYMNASIUM = "pettingzoo:", "gymnasium:"
+JAXMARL, JUMANJI = "jaxmarl:", "jumanji:"
+"""What stands before the name that an environment has in another library."""
 INSIDE = "Python itself"
 """The place of what has no file."""
+
+
+def module_in(name: str) -> str:
+    """The module that a name of code speaks of; empty if it is a name that a library keeps itself.
+
+    >>> module_in("my.pond:Env"), module_in("pettingzoo:my.pond:make"), module_in("jaxmarl:SMAX")
+    ('my.pond', 'my.pond', '')
+    >>> module_in("gymnasium:rware:rware-tiny-2ag-v2"), module_in("gymnasium:CartPole-v1")
+    ('rware', '')
+    """
+    if name.startswith((JAXMARL, JUMANJI)):
+        return ""
+    if name.startswith(GYMNASIUM):
+        return name.removeprefix(GYMNASIUM).rpartition(":")[0]
+    return name.removeprefix(PETTINGZOO).partition(":")[0]
 
 
 def load(module: str) -> ModuleType:

@@ -63,10 +63,10 @@ def require_trusted(name: str, module: str) -> None:
 
     name:   the code as it is named.
     module: the module that would be imported for it. One that does not exist passes, for there is
-            nothing to run.
+            nothing to run; and so does an empty name.
     """
-    file = _FILE.get()
-    place = None if file is None or name.startswith("coterie.") else origin(module)
+    file, own = _FILE.get(), name.startswith("coterie.")
+    place = origin(module) if file is not None and module and not own else None
     if place is None or _marks(name, place) & _remembered():
         return
     require(
@@ -79,7 +79,7 @@ def require_trusted(name: str, module: str) -> None:
 
 def remember(name: str, module: str) -> None:
     """Trust code from now on, whatever becomes of its file: its user has typed its name."""
-    place = origin(module)
+    place = origin(module) if module else None
     if place is not None and not name.startswith("coterie."):
         _remember(_mark(name, place, None))
 

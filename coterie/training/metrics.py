@@ -68,7 +68,8 @@ def require_sound(report: IterationStats, names: tuple[str, ...], first: int) ->
 
     first: the number of the report's first iteration.
     """
-    for name, flags in report.sound.items():
+    for name, sound in report.sound.items():
+        flags = np.asarray(sound)
         if name == MASK:
             _require_possible(np.asarray(flags), names, first)
         else:

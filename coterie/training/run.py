@@ -21,7 +21,7 @@ from coterie.envs.game import Env
 from coterie.envs.joint_agent import as_one
 from coterie.errors import ConfigError, RunError, advise, require
 from coterie.internal.files import write_whole
-from coterie.internal.imports import PETTINGZOO
+from coterie.internal.imports import module_in
 from coterie.internal.lock import LOCK
 from coterie.internal.parts import Codec, describe, option_fields
 from coterie.internal.trust import remember, require_trusted
@@ -216,7 +216,7 @@ def remember_code(told: Mapping[str, Any]) -> None:
             f"{name} is defined in the program that runs now, so that no other can evaluate, watch "
             "or resume this run: move it to a module of its own, and import it from there.",
         )
-        remember(name, name.removeprefix(PETTINGZOO).partition(":")[0])
+        remember(name, module_in(name))
 
 
 def _code_in(told: Any, key: str = "") -> Iterator[str]:

@@ -10,6 +10,7 @@ from jaxtyping import Array, PyTree
 
 from coterie.envs.host.factory import describe
 from coterie.envs.timestep import PureEnv, Timestep
+from coterie.errors import CoterieError
 from coterie.types import Observation
 
 
@@ -47,6 +48,8 @@ def any_action(env: PureEnv) -> Array:
 
 
 def _untraceable(what: str, error: Exception) -> str:
+    if isinstance(error, CoterieError):  # a sentence already
+        return str(error)
     kinds = (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError)
     if not isinstance(error, kinds):
         return f"{what} raised {describe(error)} when it was traced."

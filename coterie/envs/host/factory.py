@@ -5,7 +5,7 @@ import difflib
 import importlib
 import pkgutil
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -40,14 +40,22 @@ def build(factory: str, options: Options, **more: Any) -> Any:
     return env
 
 
-def arguments(env_kwargs: Iterable[str]) -> Options:
+def arguments(env_kwargs: Sequence[str]) -> Options:
     """Arguments of a factory, by name: Python's plain values, or else text.
+
+    `ConfigError` if one is no name=value, or if a name comes twice.
 
     >>> arguments(["N=3", "shape=[2, 3]", "map=maze"])
     (('N', 3), ('shape', [2, 3]), ('map', 'maze'))
     """
-    pairs = (option.partition("=") for option in env_kwargs)
-    return tuple((name.strip(), _value(text)) for name, _, text in pairs)
+    pairs = [option.partition("=") for option in env_kwargs]
+    names = [name.strip() for name, _, _ in pairs]
+    require(
+        all(equals for _, equals, _ in pairs)
+        and all(name.isidentifier() and names.count(name) == 1 for name in names),
+        f"options are name=value, each name once, not {' '.join(env_kwargs)!r}.",
+    )
+    return tuple((name, _value(text)) for name, (_, _, text) in zip(names, pairs, strict=True))
 
 
 def close(env: Any) -> BaseException | None:
@@ -62,7 +70,7 @@ def close(env: Any) -> BaseException | None:
 def resolve(factory: str) -> Callable[..., Any]:
     """Import `factory`: `module` (its `parallel_env`), `module:function` or `module.function`.
 
-    >>> resolve("numpy.sqrt")(4.0), resolve("numpy:sqrt")(9.0)
+    >>> float(resolve("numpy.sqrt")(4.0)), float(resolve("numpy:sqrt")(9.0))
     (2.0, 3.0)
     """
     _require_current(factory)
