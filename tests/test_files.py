@@ -1,5 +1,6 @@
 """Files are whole and what they were, or they are refused with a sentence."""
 
+import errno
 import json
 import os
 import pickle
@@ -186,6 +187,17 @@ def test_a_file_is_whole_or_as_it_was(tmp_path, monkeypatch):
         write_whole(path, "new")
     assert failed.value.filename == str(path)
     assert [p.read_text() for p in tmp_path.iterdir()] == ["old"]
+
+
+@pytest.mark.parametrize("write", [write_whole, write_folder])
+def test_what_cannot_be_written_has_its_own_name(tmp_path, monkeypatch, write):
+    def refuses(part, *_):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(part))
+
+    monkeypatch.setattr(os, "open" if write is write_whole else "replace", refuses)
+    with pytest.raises(OSError, match=f"Read-only file system: '{tmp_path / 'x'}'"):
+        write(tmp_path / "x", b"" if write is write_whole else lambda part: None)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_sweeping_takes_unfinished_things_only(tmp_path):

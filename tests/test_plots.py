@@ -16,6 +16,7 @@ from coterie.report.curve import Curve
 from coterie.report.line import Line
 from coterie.training.run_files import FORMAT, read_summary
 from tests.report.conftest import drawn as drawn
+from tests.runs import refused
 
 STEPS = (0, 100, 200)
 
@@ -220,6 +221,12 @@ def test_marl_eval_reads_environment_task_algorithm_seed_and_step(tmp_path):
     more = [*runs, written(tmp_path / "c", "iql", seeds=2)]
     with pytest.warns(CoterieWarning, match="there are 2 x 3 and 3 x 3: train them with the same"):
         write_marl_eval(read_runs(more), tmp_path / "m.json")
+
+
+def test_a_place_that_cannot_be_written_leaves_nothing(both, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    assert "file" in refused(["plot", str(both), "--out", "a.png", "--marl-eval", "file/x.json"])
 
 
 def test_curves_and_lines_are_drawn_alike():

@@ -87,14 +87,16 @@ def plot_verb(arguments: list[str]) -> Answer:
     told = out, chosen.column
     look: dict[str, Any] = {"formats": chosen.formats, "lower_is_better": chosen.lower_is_better}
     files = [*pictures_at(out, chosen.formats), out.with_suffix(".csv")]
+    last = []
+    if chosen.marl_eval:  # before the picture, which a place that cannot be written must not leave
+        last.append(write_marl_eval(runs, chosen.marl_eval, chosen.column))
     if chosen.profile:
         curves = plot_profile(runs, *told, **look)
     else:
         curves = plot_runs(runs, *told, chosen.x, **look)
         files.append(summary_file(out))
-    if chosen.marl_eval:
-        files.append(write_marl_eval(runs, chosen.marl_eval, chosen.column))
     rows = summary_table(curves)
+    files += last
     return Answer({"files": files, "table": rows}, [to_rich(rows), *map(str, files)])
 
 

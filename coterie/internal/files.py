@@ -26,26 +26,28 @@ def whole(path: Path) -> Iterator[Path]:
     """A place to write to, which becomes `path` when the block ends well and vanishes otherwise."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = _unfinished(path)
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)  # as the umask allows
-    try:
-        with _named(path):
+    with _named(path):
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)  # as the umask allows
+        try:
             yield part
             os.fsync(handle)
             os.replace(part, path)
             _sync(path.parent)
-    finally:
-        os.close(handle)
-        part.unlink(missing_ok=True)
+        finally:
+            os.close(handle)
+            part.unlink(missing_ok=True)
 
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Name `path` in an `OSError` of the block that names no file, as one of a full disk."""
+    """Name `path` in an `OSError` of the block that names no file, as one of a full disk, or an
+    unfinished one."""
     try:
         yield
     except OSError as error:
         if error.errno is not None:  # else its words, which a place would hide, are all it says
-            error.filename = error.filename or str(path)
+            named = str(error.filename or PART)
+            error.filename = str(path) if PART in named else named
         raise
 
 
@@ -59,10 +61,10 @@ def write_folder(path: Path, fill: Callable[[Path], None]) -> None:
     """Fill a folder so that a reader finds all of its files or no folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = _unfinished(path)
-    part.mkdir()
     old = part.with_name(f"{part.name}-old")
     try:
         with _named(path):
+            part.mkdir()
             fill(part)
             _sync(part)
             if path.exists():
