@@ -162,8 +162,9 @@ def rounded(run: Run) -> list[str]:
             f"{run.algorithm.rollout_length} steps"
         )
     if asked.num_evals > blocks.number:
+        many = "s" * (blocks.number > 1)
         sentences.append(
-            f"{blocks.number} evaluations instead of {asked.num_evals}, for there are "
-            f"{blocks.updates} updates"
+            f"{blocks.number} evaluation{many} instead of {asked.num_evals}, for the run has "
+            f"{blocks.updates} update{many}"
         )
     return sentences

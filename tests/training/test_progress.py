@@ -78,7 +78,7 @@ def test_evaluations_that_are_too_many_for_the_updates_are_told():
     assert text().splitlines() == [
         f"{start}: 48 steps with each of 2 seeds",
         f"{start}: 48 steps instead of 40, for an update takes 24: 4 environments x 6 steps",
-        f"{start}: 2 evaluations instead of 20, for there are 2 updates",
+        f"{start}: 2 evaluations instead of 20, for the run has 2 updates",
     ]
 
 
