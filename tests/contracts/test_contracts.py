@@ -316,7 +316,7 @@ def test_without_links_consensus_is_independent_learning():
     alone = learn(mine.agents, mine.trajectory, network, mine.keys)
     together = consensus(family("none", 4))
     assert_same((together[0], together[2]), (alone[0], alone[2]))
-    assert_same(together[1].traffic["critic"].bytes, np.zeros(4, np.int32))
+    assert_same(together[1].traffic["critic"].bytes, np.zeros(4, np.int64))
 
 
 def test_complete_and_uniform_is_the_centralized_average():

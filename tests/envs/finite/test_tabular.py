@@ -105,7 +105,7 @@ def test_wrong_tables_are_refused_with_their_sentence():
     for use in (lambda: env.specs, lambda: env.vectorize(2).constants, lambda: env.states):
         with pytest.raises(EnvError, match=r"under joint action 0 sum to 1\.5, not 1"):
             use()
-    assert check_env(env)[0].startswith("reset raised EnvError: the probabilities of what")
+    assert check_env(env)[0].startswith("the probabilities of what follows state 2 under")
 
 
 def test_ends_are_states_that_nobody_leaves_and_that_pay_nothing():
