@@ -45,9 +45,5 @@ class StopSignals:
 
 
 def exit_code() -> int:
-    """Exit code of what was stopped: 128 and the number of the signal, as a shell has it.
-
-    >>> exit_code() == 128 + signal.SIGINT
-    True
-    """
+    """Exit code of what was stopped: 128 and the number of the signal, as a shell has it."""
     return 128 + (StopSignals.received or signal.SIGINT)
