@@ -122,13 +122,16 @@ def compare(
     require(len({n for n, _ in named}) == len(named), "each algorithm needs a label of its own.")
     words, others = _sorted(loggers)
     runs = [new_run(a, env, settings, Path(folder) / file_name(name), words) for name, a in named]
-    require_used(settings.communication, {run.method: run.algorithm for run in runs})
+    labels = [name for name, _ in named]
+    require_used(
+        settings.communication, {n: run.algorithm for n, run in zip(labels, runs, strict=True)}
+    )
     with _held(runs):
         left = _unfinished(runs)
-        _warn_unequal(runs)
+        _warn_unequal(labels, runs)
         if not _train_each(left, runs, console, others):
             return []
-        return plot_runs(runs, Path(folder) / "comparison.png", x=x, labels=[n for n, _ in named])
+        return plot_runs(runs, Path(folder) / "comparison.png", x=x, labels=labels)
 
 
 def train_all(
@@ -171,9 +174,9 @@ def _train_each(
     return True
 
 
-def _warn_unequal(runs: Sequence[Run]) -> None:
+def _warn_unequal(labels: Sequence[str], runs: Sequence[Run]) -> None:
     """Warn if updates, which are whole, give the runs different budgets."""
-    steps = {run.method: run.steps for run in runs}
+    steps = {label: run.steps for label, run in zip(labels, runs, strict=True)}
     every = math.lcm(*(run.blocks.update_steps for run in runs))
     equal = -(-runs[0].settings.steps // every) * every
     advise(

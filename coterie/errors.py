@@ -45,13 +45,20 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:
     unknown algorithm 'dppo': did you mean 'dpo' or 'ippo'? `coterie list` shows all.
     """
     names = list(known)
-    near = difflib.get_close_matches(name, names, n=2, cutoff=0.5)
-    hint = (
-        f"did you mean {' or '.join(map(repr, near))}?" if near else f"known: {', '.join(names)}."
-    )
+    hint = nearest(name, names) or f"known: {', '.join(names)}."
     options = kind in ("option", "key")
     shown = "`coterie train ALGORITHM ENV --help`" if options else "`coterie list`"
     return ConfigError(f"unknown {kind} {brief(repr(name))}: {hint} {shown} shows all.")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Ask for the names that come nearest; nothing if none comes near.
+
+    >>> nearest("dppo", ["dpo", "ippo", "matrpo"]), nearest("x", ["dpo"])
+    ("did you mean 'dpo' or 'ippo'?", '')
+    """
+    near = difflib.get_close_matches(name, list(known), n=2, cutoff=0.5)
+    return f"did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
 def brief(text: str, longest: int = 80) -> str:

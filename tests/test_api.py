@@ -2,14 +2,15 @@
 
 import pytest
 
-from coterie import plots
-from coterie.errors import ConfigError, EnvError
+from coterie import api, plots
+from coterie.errors import ConfigError, CoterieWarning, EnvError
 from coterie.internal import memory
 from coterie.report import plot
 from coterie.training.loggers.table import read_table
 from coterie.training.loop import dry_run, held, train
 from coterie.training.programs import Programs
 from coterie.training.run import new_run
+from coterie.training.settings import Settings
 from coterie.training.setup import set_up
 from coterie.training.state import resolve_specs
 from tests.runs import SETTINGS, Pond, small
@@ -91,3 +92,14 @@ def test_who_makes_specs_without_a_run_is_refused_too():
     env = Bare(unequal=True)
     with pytest.raises(EnvError, match="actions of different sizes, 2 to 3, and no mask"):
         resolve_specs(env, env.vectorize(2), small("ippo").information)
+
+
+def test_a_comparison_tells_of_unequal_budgets_by_its_labels(tmp_path, monkeypatch):
+    """Two variants of one method are two."""
+    monkeypatch.setattr(api, "_unfinished", lambda runs: [])
+    monkeypatch.setattr(api, "plot_runs", lambda runs, *where, **how: [])
+    long, short = small("ippo", rollout_length=50), small("ippo", rollout_length=20)
+    settings = Settings(steps=250, num_envs=4)
+    told = "long 400 steps, short 320 steps; with --steps 400 they are equal"
+    with pytest.warns(CoterieWarning, match=told):
+        api.compare({"long": long, "short": short}, Pond(), settings, tmp_path / "both")

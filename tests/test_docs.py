@@ -32,8 +32,8 @@ def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.DOTALL)
 
 
-def commands() -> list[str]:
-    lines = [line for page in PAGES for block in blocks(page, "sh") for line in block.splitlines()]
+def commands(pages: list[Path] = PAGES) -> list[str]:
+    lines = [line for page in pages for block in blocks(page, "sh") for line in block.splitlines()]
     found = [line.split("#")[0].strip() for line in lines]
     return sorted({line for line in found if line.startswith(("coterie train", "coterie compare"))})
 
@@ -45,13 +45,7 @@ LESS = "--seeds 1 --steps 500000 --folder runs/compared"  # a quarter of the bud
 def printed() -> list[str]:
     """The commands of README and tutorial that train what everybody has."""
     pages = [page for page in PAGES if page.name in TRAINED]
-    lines = [line for page in pages for block in blocks(page, "sh") for line in block.splitlines()]
-    found = {line.split("#")[0].strip() for line in lines}
-    return sorted(
-        line.split("--loggers")[0].strip()
-        for line in found
-        if line.startswith(("coterie train", "coterie compare"))
-    )
+    return sorted({line.split("--loggers")[0].strip() for line in commands(pages)})
 
 
 @pytest.mark.deep

@@ -5,7 +5,7 @@ stacks them on a leading agent axis.
 """
 
 import contextlib
-import difflib
+import functools
 import importlib
 import io
 import sys
@@ -18,8 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, PyTree
 
-from coterie.envs.host.factory import describe
-from coterie.errors import EnvError, brief, require
+from coterie.envs.host.factory import called, describe
+from coterie.errors import EnvError, brief, nearest, require
 from coterie.internal.extras import install
 from coterie.types import Box
 
@@ -49,14 +49,7 @@ def load(library: str, extra: str) -> ModuleType:
 def make(function: Callable[..., Any], name: str, options: Mapping[str, Any]) -> Any:
     """Call a library's function that makes the environment of a name, outside of any trace."""
     with _quietly(), jax.ensure_compile_time_eval():
-        try:
-            return function(name, **options)
-        except Exception as error:
-            given = ", ".join(f"{key}={brief(repr(value))}" for key, value in options.items())
-            raise EnvError(
-                f"{name}({given}) failed: {brief(describe(error), 600)}; --env-kwargs are its "
-                "arguments."
-            ) from error
+        return called(name, functools.partial(function, name), options)
 
 
 def unknown(library: str, kind: str, name: str, known: Collection[str]) -> EnvError:
@@ -65,9 +58,8 @@ def unknown(library: str, kind: str, name: str, known: Collection[str]) -> EnvEr
     >>> print(unknown("JaxMARL", "environment", "SMAXX", ["SMAX", "hanabi"]))
     JaxMARL has no environment 'SMAXX': did you mean 'SMAX'?
     """
-    near = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
     some = ", ".join(sorted(known)[:SHOWN]) + (", ..." if len(known) > SHOWN else "")
-    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"it has {some}."
+    hint = nearest(name, known) or f"it has {some}."
     return EnvError(f"{library} has no {kind} {brief(repr(name))}: {hint}")
 
 

@@ -5,7 +5,7 @@ import difflib
 import importlib
 import pkgutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -26,18 +26,21 @@ RAISED = (Exception, SystemExit)
 
 def build(factory: str, options: Options, **more: Any) -> Any:
     """A fresh `ParallelEnv` from `factory`, called with `options` (and `more`)."""
-    make = resolve(factory)
-    arguments = {**dict(options), **more}
-    try:
-        env = make(**arguments)
-    except RAISED as error:
-        given = ", ".join(f"{key}={brief(repr(value))}" for key, value in arguments.items())
-        raise EnvError(
-            f"{factory}({given}) failed: {brief(describe(error), 600)}; --env-kwargs are its "
-            "arguments."
-        ) from error
+    env = called(factory, resolve(factory), {**dict(options), **more})
     _require_parallel(factory, env)
     return env
+
+
+def called(name: str, make: Callable[..., Any], options: Mapping[str, Any]) -> Any:
+    """Call a function that makes an environment; `EnvError` with what it was given if it fails."""
+    try:
+        return make(**options)
+    except RAISED as error:
+        given = ", ".join(f"{key}={brief(repr(value))}" for key, value in options.items())
+        raise EnvError(
+            f"{name}({given}) failed: {brief(describe(error), 600)}; --env-kwargs are its "
+            "arguments."
+        ) from error
 
 
 def arguments(env_kwargs: Sequence[str]) -> Options:
