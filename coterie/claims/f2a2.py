@@ -15,6 +15,7 @@ from coterie.algorithms import (
     ExperienceReplay,
     IgnoredOpponents,
     IndependentCritic,
+    InnerLayers,
     NetworkedAC,
     PrimalDual,
 )
@@ -49,7 +50,7 @@ class Task:
         """
         learner = self.learner
         ddpg = F2A2DDPG(**options(learner, F2A2OffPolicy))
-        inner = IndependentCritic(share="inner")
+        inner = IndependentCritic(sharing=InnerLayers())
         return {
             "f2a2-sac": learner,
             "maac": self.maac(),
@@ -68,7 +69,10 @@ class Task:
             "f2a2-td3": replace(ddpg, num_critics=2, policy_delay=2, target_noise=0.2),
             "f2a2-coma": self.counterfactual,
             "coma": replace(
-                self.counterfactual, consensus=COMA.consensus, objective=COMA.objective
+                self.counterfactual,
+                consensus=COMA.consensus,
+                objective=COMA.objective,
+                sharing=COMA.sharing,
             ),
             "ma-ac": NetworkedAC(
                 rollout_length=25,

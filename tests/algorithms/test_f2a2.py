@@ -16,6 +16,7 @@ from coterie.algorithms import (
     CommunicatedActions,
     IgnoredOpponents,
     IndependentCritic,
+    InnerLayers,
 )
 from coterie.algorithms.f2a2.consensus import DualState
 from coterie.algorithms.f2a2.critics import AttentionNetwork
@@ -357,8 +358,8 @@ def test_parts_that_do_not_go_together_are_refused_at_once():
         F2A2SAC(opponents=IgnoredOpponents())
     with pytest.raises(ConfigError, match="does not observe the others' actions"):
         F2A2SAC(critic=IndependentCritic())
-    inner = with_options(ALGORITHMS["f2a2-isac"], share="inner", hidden_sizes=(64,))
-    with pytest.raises(ConfigError, match="share=inner needs two hidden layers"):
+    inner = with_options(ALGORITHMS["f2a2-isac"], sharing=InnerLayers(), hidden_sizes=(64,))
+    with pytest.raises(ConfigError, match="inner layers are shared needs two hidden layers"):
         inner.init(KEY, LearnerSpec(2, Discrete(2)))
 
 

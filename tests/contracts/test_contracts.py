@@ -14,6 +14,7 @@ from coterie.algorithms import (
     F2A2DDPG,
     MATRPO,
     CommunicatedActions,
+    InnerLayers,
     LiJia,
     NetworkedAC,
     TrackingEstimate,
@@ -401,7 +402,7 @@ def test_unequal_agents_can_agree(algorithm):
 
 
 def test_of_critics_of_own_views_the_inner_layers_can_be_shared():
-    inner = with_options(PLAIN["f2a2-isac"], share="inner", hidden_sizes=(8, 6))
+    inner = with_options(PLAIN["f2a2-isac"], sharing=InnerLayers(), hidden_sizes=(8, 6))
     env = noise(inner)
     specs = resolve_specs(env, env.vectorize(1), inner.information)
     require_fit(Communication(family("ring", 4)), inner, specs, tuple("abcd"))

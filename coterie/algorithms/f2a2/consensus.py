@@ -104,12 +104,8 @@ class Consensus(Part, abc.ABC):
         """
 
 
-@dataclass(frozen=True)
-class TeamReward(Consensus, name="team-reward"):
-    """No agreement: a centre tells everybody the team's mean reward."""
-
-    def declared(self, information: Information) -> Information:
-        return replace(information, reward="team", central=True, payloads=())
+class Separate(Consensus):
+    """No agreement: nothing is sent, and every copy goes its own way."""
 
     def start(self, mine: PyTree) -> tuple[()]:
         return ()
@@ -124,6 +120,22 @@ class TeamReward(Consensus, name="team-reward"):
         payload: str,
     ) -> tuple[PyTree, PyTree, Network]:
         return after, state, network
+
+
+@dataclass(frozen=True)
+class OwnReward(Separate, name="own-reward"):
+    """No agreement: everybody learns from its own reward."""
+
+    def declared(self, information: Information) -> Information:
+        return replace(information, payloads=())
+
+
+@dataclass(frozen=True)
+class TeamReward(Separate, name="team-reward"):
+    """No agreement: a centre tells everybody the team's mean reward."""
+
+    def declared(self, information: Information) -> Information:
+        return replace(information, reward="team", central=True, payloads=())
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import abc
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 from coterie.algorithms.base.algorithm import Information
+from coterie.algorithms.f2a2.sharing import Sharing, WholeCritic
 from coterie.bounds import AtLeast
 from coterie.errors import require
 from coterie.internal.parts import Part
@@ -93,8 +94,8 @@ class IndependentCritic(SoftCritic, name="independent"):
 
     model: Model = MLP((64, 64), "leaky_relu")
     """The critic's network."""
-    share: Literal["all", "inner"] = "all"
-    """Part of its critics that an agent shares: all, or (a team of several kinds) the layers
+    sharing: Sharing = WholeCritic()
+    """Part of its critics that an agent shares: the whole, or (a team of several kinds) the layers
     between the first and the last."""
 
     information: ClassVar[Information] = Information()
@@ -102,14 +103,11 @@ class IndependentCritic(SoftCritic, name="independent"):
     def build(self, key: Key[Array, ""], spec: LearnerSpec) -> Policy:
         keys = jax.random.split(key)
         network = Policy.init(keys, self.model, Inputs.of(spec), spec.action, gain=1.0)
-        require(
-            self.share == "all" or len(self.shared(network)) > 0,
-            "share=inner needs two hidden layers: try --critic.model.hidden-sizes 64 64.",
-        )
+        self.sharing.check(network)
         return network
 
     def shared(self, critic: Policy) -> list[PyTree]:
-        return [critic] if self.share == "all" else _inner(critic)
+        return self.sharing.shared(critic)
 
     def values(
         self,
@@ -119,11 +117,6 @@ class IndependentCritic(SoftCritic, name="independent"):
         index: Int[Array, ""],
     ) -> Float[Array, "B A"]:
         return critic.head(critic.body.step(view.observation, ())[0])
-
-
-def _inner(critic: Policy) -> list[PyTree]:
-    """The layers between the first and the last."""
-    return list(getattr(critic.body, "layers", ())[1:])
 
 
 class Attention(NamedTuple):

@@ -5,9 +5,10 @@ from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from coterie.algorithms.f2a2.off_policy import F2A2OffPolicy, PolicyBatch
+from coterie.algorithms.f2a2.sharing import InnerLayers, Sharing
 from coterie.bounds import Above, AtLeast, Between
 from coterie.rl.distributions import Distribution
 from coterie.rl.models import MLP, Inputs, Model
@@ -33,6 +34,9 @@ class F2A2DDPG(F2A2OffPolicy):
 
     critic: Model = MLP((64, 64), "leaky_relu")
     """The critics' network."""
+    sharing: Sharing = InnerLayers()
+    """Part of its critics that an agent shares: the layers between its own first and last, or (the
+    mean reward's critic) the whole."""
     num_critics: Annotated[int, Between(1, 2)] = 1
     """One critic, or twins."""
     policy_delay: Annotated[int, AtLeast(1)] = 1
@@ -60,9 +64,14 @@ class F2A2DDPG(F2A2OffPolicy):
     def critics(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[ActionCritic, ...]:
         keys = [key] if self.num_critics == 1 else jax.random.split(key)
         inputs, actions = Inputs.of_critic(spec), spec.joint or spec.action.size
-        return tuple(
+        critics = tuple(
             ActionCritic.init(jax.random.split(k), self.critic, inputs, actions) for k in keys
         )
+        self.sharing.check(critics[0])
+        return critics
+
+    def shared(self, critics: Any) -> list[PyTree]:
+        return [part for critic in critics for part in self.sharing.shared(critic)]
 
     def values(
         self, critics: Any, view: Observation, actions: Float[Array, "B M W"], index: Int[Array, ""]

@@ -87,9 +87,9 @@ class F2A2(Algorithm):
         """Name of the payload that carries the shared parameters."""
         return "critic"
 
-    def shares(self, models: Models) -> Any:
-        """Mask of the shared parameters: truth values for a prefix of the models."""
-        return Models(policy=False, critic=True)  # type: ignore[arg-type]
+    @abc.abstractmethod
+    def shared(self, critics: Any) -> list[PyTree]:
+        """The parts of the critics that the team shares."""
 
     def declared(self, information: Information, updates: int) -> Information:
         """Declaration of what is known and sent, with the consensus in each of so many updates."""
@@ -144,4 +144,7 @@ class F2A2(Algorithm):
 
     def parts(self, models: Models) -> SharedSplit:
         """Split models into the parameters that the team shares and those that it does not."""
-        return SharedSplit.of(models, self.shares(models))
+        leaves, structure = jax.tree.flatten(models)
+        places = jax.tree.unflatten(structure, range(len(leaves)))
+        ours = set(jax.tree.leaves(self.shared(places.critic)))
+        return SharedSplit.of(models, jax.tree.map(lambda place: place in ours, places))
