@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coterie.algorithms import F2A2COMA, AlternatingObjective, Trajectory, WholeCritic
+from coterie.algorithms import F2A2COMA, AlternatingObjective, InnerLayers, Trajectory, WholeCritic
 from coterie.algorithms.f2a2.on_policy import Rewards
 from coterie.algorithms.ppo.base import DrawnAction
 from coterie.catalogue import make_env
@@ -21,7 +21,7 @@ from coterie.training.run import new_run
 from coterie.training.settings import Settings
 from coterie.training.state import init_state, iteration
 from coterie.types import Discrete, LearnerSpec, Observation
-from tests.algorithms.purses import MEAN, Purses
+from tests.algorithms.purses import MEAN, STAKES, Purses
 from tests.options import remembering
 from tests.support import SMALL, taught, with_options
 
@@ -148,10 +148,19 @@ def test_values_do_not_run_away_behind_a_time_limit():
         critics = jax.tree.map(lambda x: x[0], state.models.critic)
         return (state, network), v(critics, views[0])
 
-    _, values = jax.jit(lambda c: jax.lax.scan(learned, c, jax.random.split(KEY, 200)))(
+    _, values = jax.jit(lambda c: jax.lax.scan(learned, c, jax.random.split(KEY, 400)))(
         (team, network)
     )
-    assert values.min() > -30.0 and values[-1].max() < -5.0  # -1 / (1 - 0.9) = -10
+    truth = -1.0 / (1.0 - 0.9)
+    assert values.min() > 3.0 * truth and values[-1].mean() < truth / 3.0
+
+
+def test_rewards_of_who_is_away_are_not_counted():
+    reward, alive = jnp.array([[2.0, 9.0], [-3.0, 1.0]]), jnp.array([[True, False], [True, True]])
+    range_ = Rewards(jnp.zeros(()), jnp.zeros(())).wider(reward, alive)
+    assert range_ == (-3.0, 2.0)
+    least, most = range_.wider(reward, None).forever(1.0)
+    assert most == 9e6 and least == -3e6  # an undiscounted sum has no bound to speak of
 
 
 def test_the_baseline_is_what_the_policy_does_on_average():
@@ -345,6 +354,17 @@ def test_critics_agree_on_the_mean_reward(links):
     difference, expected = believed(with_options(F2A2COMA(), **BELIEVERS), links)
     np.testing.assert_allclose(difference, MEAN, rtol=0.1)
     np.testing.assert_allclose(expected, MEAN / 2, rtol=0.1)
+
+
+@pytest.mark.deep
+def test_critics_that_share_inner_layers_tell_their_own_rewards():
+    """All see the same, and are paid in very different numbers for it."""
+    own = with_options(
+        F2A2COMA(), **(BELIEVERS | {"sharing": InnerLayers(), "hidden_sizes": (8, 8)})
+    )
+    difference, expected = believed(own)
+    np.testing.assert_allclose(difference, STAKES, rtol=0.15, atol=0.1)
+    np.testing.assert_allclose(expected, STAKES / 2, rtol=0.15, atol=0.1)
 
 
 @pytest.mark.deep
