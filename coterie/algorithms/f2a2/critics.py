@@ -88,8 +88,8 @@ class AttentionCritic(SoftCritic, name="attention"):
 class IndependentCritic(SoftCritic, name="independent"):
     """A critic of the own observation and action alone, for large teams (section 6.3).
 
-    Critics are shared as a whole, as in the paper, whose agents all see and do as much; of a team
-    of several kinds only what is alike can be.
+    Critics are shared as a whole, as in the paper, whose agents all see and do as much: what they
+    see tells them apart. Of a team of several kinds only what is alike can be shared.
     """
 
     model: Model = MLP((64, 64), "leaky_relu")

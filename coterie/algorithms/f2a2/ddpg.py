@@ -18,14 +18,14 @@ from coterie.types import LearnerSpec, Observation
 
 @dataclass(frozen=True)
 class F2A2DDPG(F2A2OffPolicy):
-    """Deterministic policies, critics of everybody's actions, all of it shared (Proposition 4).
+    """Deterministic policies and critics of everybody's actions (Proposition 4).
 
         critic:  (Q(o, a) - r_i - gamma Q_target(o', mu_target(o')))^2
         policy:  Q(o, a), with the own action a function of the policy, to be maximised
 
-    All agents hold copies of one critic, each of which learns from its own reward: what they agree
-    on is the critic of the mean. Continuous policies are `tanh` of a network with normal noise
-    within; discrete ones are drawn, and relaxed by Gumbel-softmax where a gradient has to pass.
+    Each agent has a critic, of which it shares a part (`sharing`), and which learns from its own
+    reward. Continuous policies are `tanh` of a network with normal noise within; discrete ones are
+    drawn, and relaxed by Gumbel-softmax where a gradient has to pass.
 
     With two critics, `policy_delay=2` and `target_noise=0.2` it is F2A2-TD3 (Proposition 5):
     targets are of the lesser of both critics, the policy climbs the first, and every second update

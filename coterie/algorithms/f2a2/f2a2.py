@@ -50,7 +50,7 @@ class F2A2(Algorithm):
     actor: Model = MLP((64, 64), "leaky_relu")
     """The policy's network."""
     critic_optimizer: Literal["adam", "sgd"] = "adam"
-    """Adam scales each agent's errors by their own size; sgd agrees on the mean reward's critic."""
+    """Adam scales each agent's errors by their own size; sgd agrees on the mean loss's optimum."""
     consensus: Consensus = PrimalDual()
     """Rule by which the team agrees on the shared parameters."""
     objective: Objective = JointObjective()
