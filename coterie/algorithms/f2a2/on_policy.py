@@ -42,7 +42,7 @@ class Rewards(NamedTuple):
         )
 
     def forever(self, discount: float) -> tuple[Float[Array, ""], Float[Array, ""]]:
-        """The least and the largest value that a policy can have: the same reward forever.
+        """The least and the largest discounted sum of such rewards: one of them forever.
 
         >>> [float(x) for x in Rewards(jnp.array(-1.0), jnp.array(0.5)).forever(0.5)]
         [-2.0, 1.0]
