@@ -296,7 +296,7 @@ def advance(
     agents, scales, paid, network = phases.divide(team.agents, team.scales, trajectory, network)
     agents, network, metrics = phases.learn(agents, paid, network, keys[0, :-1])
     agents, scales = phases.observe(agents, scales, trajectory)
-    metrics = metrics | jax.vmap(lambda own: own.metrics)(scales)
+    metrics = metrics | scales.metrics
     report = phases.report(agents, network, trajectory, metrics, episodes)
     changed = {"agents": agents, "scales": scales, "network": network, "stage": stage}
     return team._replace(**changed, iteration=team.iteration + 1), report
