@@ -35,7 +35,7 @@ class RewardScale(NamedTuple):
     moments: Moments
 
     @property
-    def divisor(self) -> Float[Array, ""]:
+    def divisor(self) -> Float[Array, " *N"]:
         """Number that rewards are divided by."""
         return self.moments.deviation
 
