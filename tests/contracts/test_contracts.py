@@ -249,6 +249,8 @@ def test_other_names_for_the_agents_give_the_same(algorithm):
 @each(PLAIN)
 def test_bytes_are_what_the_payloads_weigh_times_the_links(algorithm):
     (agents, trajectory, network, keys), learn, team = taught(algorithm)
+    divide = compiled(algorithm, noise(algorithm)).divide
+    agents, _, trajectory, network = divide(agents, team.scales, trajectory, network)
     _, after, _ = learn(agents, trajectory, network, keys)
     degrees = np.full(4, 3) if algorithm.information.central else np.array([1, 2, 2, 1])
     sends = algorithm.information.sends
