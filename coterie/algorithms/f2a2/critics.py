@@ -18,6 +18,7 @@ from coterie.rl.distributions import masked
 from coterie.rl.layers import ACTIVATIONS, Dense
 from coterie.rl.models import MLP, Inputs, Model
 from coterie.rl.networks import Policy
+from coterie.rl.scaling import InputScale
 from coterie.types import LearnerSpec, Observation
 
 
@@ -36,6 +37,10 @@ class SoftCritic(Part, abc.ABC):
     @abc.abstractmethod
     def shared(self, critic: Any) -> list[PyTree]:
         """The parts of a critic that the team shares."""
+
+    @abc.abstractmethod
+    def head(self, critic: Any) -> Dense:
+        """The last layer of a critic."""
 
     @abc.abstractmethod
     def values(
@@ -74,6 +79,9 @@ class AttentionCritic(SoftCritic, name="attention"):
     def shared(self, critic: "AttentionNetwork") -> list[PyTree]:
         return [critic.attention]
 
+    def head(self, critic: "AttentionNetwork") -> Dense:
+        return critic.outer
+
     def values(
         self,
         critic: "AttentionNetwork",
@@ -108,6 +116,9 @@ class IndependentCritic(SoftCritic, name="independent"):
 
     def shared(self, critic: Policy) -> list[PyTree]:
         return self.sharing.shared(critic)
+
+    def head(self, critic: Policy) -> Dense:
+        return critic.head
 
     def values(
         self,
@@ -144,6 +155,7 @@ class AttentionNetwork(eqx.Module):
     attention: Attention
     inner: Dense
     outer: Dense
+    scale: InputScale | None
     num_heads: int = eqx.field(static=True)
 
     @staticmethod
@@ -162,6 +174,7 @@ class AttentionNetwork(eqx.Module):
             Attention(*(square(k, (width, width)) for k in jax.random.split(attention, 3))),
             Dense.init(inner, 2 * width, width, 2.0**0.5),
             Dense.init(outer, width, spec.action.size, 1.0),
+            Inputs.of_state(spec).scale,
             heads,
         )
 
@@ -176,6 +189,7 @@ class AttentionNetwork(eqx.Module):
         seen: everybody's observations side by side.
         """
         active, (batch, agents, _) = ACTIVATIONS["leaky_relu"], acted.shape
+        seen = seen if self.scale is None else self.scale(seen)
         views = jnp.moveaxis(seen.reshape(batch, agents, -1), 1, 0)
         mine = active(self.own(views[index]))
         others = active(jax.vmap(_encoded)(views, jnp.moveaxis(acted, 1, 0), self.encoders))

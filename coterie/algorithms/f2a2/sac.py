@@ -13,6 +13,7 @@ from coterie.algorithms.f2a2.off_policy import ActionSample, F2A2OffPolicy, Poli
 from coterie.bounds import AtLeast
 from coterie.errors import require
 from coterie.rl.distributions import Distribution, probabilities
+from coterie.rl.layers import Dense
 from coterie.rl.models import Inputs
 from coterie.rl.networks import Policy
 from coterie.types import LearnerSpec, Observation
@@ -68,6 +69,9 @@ class F2A2SAC(F2A2OffPolicy):
 
     def shared(self, critics: Any) -> list[PyTree]:
         return [part for twin in critics for part in self.critic.shared(twin)]
+
+    def heads(self, critics: Any) -> list[Dense]:
+        return [self.critic.head(critic) for critic in critics]
 
     def values(
         self, critics: Any, view: Observation, actions: Float[Array, "B M W"], index: Int[Array, ""]
