@@ -101,9 +101,9 @@ class Task:
 # {0.9, 0.95, 0.99}, step sizes of policies from {5e-4, 1e-3, 3e-3}, of critics from {1e-3, 3e-3},
 # temperatures from {0.01, 0.02, 0.05, 0.1, 0.3, 1}, shares for the targets from {0.005, 0.01,
 # 0.02}, batches from {64, 128, 256, 512}, 12 or 48 environments, 4 or 16 updates. What mattered
-# were many steps for each update, and a temperature that lets policies become sure. Of entropies
-# from {0.01, 0.03, 0.1, 0.3}, step sizes from {3e-4, 5e-4, 1e-3} and 4, 8 or 16 updates nothing
-# brought COMA above 10 on seed 100, 600,000 to 2,000,000 steps.
+# were many steps for each update, and a temperature that lets policies become sure. COMA's were
+# chosen on seed 100 and 600,000 steps, with normalized inputs and rewards and paid its own reward:
+# with a discount of 0.99 and critics at 1e-3 it ends at 3, with these at 111, F2A2-COMA at 123.
 ROVERS = Task(
     RoverTower(),
     Settings(
@@ -132,7 +132,7 @@ ROVERS = Task(
         ),
     ),
     F2A2COMA(
-        updates_per_rollout=8,
+        updates_per_rollout=4,
         actor_lr=5e-4,
         critic_lr=3e-3,
         discount=0.9,

@@ -19,6 +19,7 @@ from coterie.algorithms import (
     InnerLayers,
     WholeCritic,
 )
+from coterie.algorithms.base.normalizing import REWARD_SCALE
 from coterie.algorithms.f2a2.consensus import DualState
 from coterie.algorithms.f2a2.critics import AttentionNetwork
 from coterie.algorithms.f2a2.joint_batch import JointBatch, SampledSequence, Transition
@@ -430,6 +431,7 @@ def test_games_that_do_not_fit_get_their_sentence():
     )
     assert asking.information.sends == (
         "attention",
+        REWARD_SCALE,
         POLICIES,
     )
 
