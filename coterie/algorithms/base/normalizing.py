@@ -24,11 +24,10 @@ class Normalizing(Algorithm):
 
     normalize_observations: bool = True
     """Show networks what they see in deviations from its running mean, cut at 10."""
-    normalize_rewards: bool = True
-    """Divide rewards by the running deviation of discounted returns."""
 
+    normalize_rewards: ClassVar[Any]
     discount: ClassVar[Any]
-    """gamma: a field of those who derive from this."""
+    """Fields of those who derive from this: families differ in whether the scale helps them."""
 
     @abc.abstractmethod
     def in_reward_units(self, state: PyTree) -> list[PyTree]:

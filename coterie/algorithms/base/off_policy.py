@@ -143,6 +143,8 @@ class OffPolicy(Normalizing):
     """Steps played in every environment between two rounds of updates."""
     replay: ExperienceReplay = ExperienceReplay()
     """The memory of steps, and how much is learned from it."""
+    normalize_rewards: bool = True
+    """Divide rewards by the running deviation of discounted returns."""
     actor_lr: Annotated[float, Above(0), AtMost(RATE)] = 1e-4
     """Adam's step size for the policy."""
     critic_lr: Annotated[float, Above(0), AtMost(RATE)] = 1e-3

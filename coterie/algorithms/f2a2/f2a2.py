@@ -44,6 +44,8 @@ class F2A2(Normalizing):
     rewards and policies are not.
     """
 
+    normalize_rewards: bool = True
+    """Divide rewards by the running deviation of discounted returns."""
     critic_lr: Annotated[float, Above(0), AtMost(RATE)] = 1e-3
     """Step size of the critics (beta_phi), and of the force that holds their copies together."""
     discount: Annotated[float, Between(0, 1)] = 0.99

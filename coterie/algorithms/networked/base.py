@@ -22,7 +22,6 @@ from coterie.bounds import RATE, Above, AtLeast, AtMost, Between
 from coterie.internal.count import Count
 from coterie.internal.parts import Part
 from coterie.network import Network, Payload, chunked
-from coterie.rl.layers import Dense
 from coterie.rl.masked_stats import mean
 from coterie.rl.models import MLP, Inputs, Model
 from coterie.rl.networks import Policy
@@ -142,6 +141,8 @@ class Networked(Normalizing):
 
     rollout_length: Annotated[int, AtLeast(1)] = 10
     """Steps played in every environment between two updates; 1 is the paper's order."""
+    normalize_rewards: bool = False
+    """Divide rewards by the running deviation of discounted returns."""
     discount: Annotated[float, Between(0, 1)] = 0.97
     """gamma: what a reward one step later is worth now; 1 for the average-reward form."""
     actor_lr: Annotated[float, Above(0), AtMost(RATE)] = 1e-3
@@ -176,10 +177,6 @@ class Networked(Normalizing):
     @abc.abstractmethod
     def start_critic(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[PyTree, PyTree]:
         """A fresh critic, and the first `last` step."""
-
-    @abc.abstractmethod
-    def heads(self, critic: PyTree) -> list[Dense]:
-        """The last layers of a critic."""
 
     @abc.abstractmethod
     def targets(
@@ -230,9 +227,6 @@ class Networked(Normalizing):
 
     def policy(self, state: NetworkedState) -> Policy:
         return state.policy
-
-    def in_reward_units(self, state: NetworkedState) -> list[PyTree]:
-        return [*self.heads(state.critic), state.average]
 
     def critic_inputs(self, spec: LearnerSpec, actions: bool) -> Inputs:
         """Inputs of a critic: of what is seen, and of the actions."""

@@ -5,7 +5,7 @@ from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Key, PyTree
 
 from coterie.algorithms.base.algorithm import Trajectory, joint
 from coterie.algorithms.networked.base import (
@@ -16,7 +16,6 @@ from coterie.algorithms.networked.base import (
 )
 from coterie.bounds import Between
 from coterie.network import Network
-from coterie.rl.layers import Dense
 from coterie.rl.masked_stats import mean
 from coterie.rl.networks import Critic
 from coterie.rl.returns import generalized_advantage
@@ -56,8 +55,8 @@ class NetworkedAC(Networked):
             Critic.init(keys[2:], self.critic, self.critic_inputs(spec, actions=True)),
         ), ()
 
-    def heads(self, critic: Critics) -> list[Dense]:
-        return [critic.value.head, critic.reward.head]
+    def in_reward_units(self, state: NetworkedState) -> list[PyTree]:
+        return [state.critic.value.head, state.critic.reward.head, state.average]
 
     def targets(
         self,

@@ -17,7 +17,6 @@ from coterie.algorithms.networked.base import (
 from coterie.algorithms.networked.networked_ac import critic_value
 from coterie.network import Network
 from coterie.rl.distributions import probabilities
-from coterie.rl.layers import Dense
 from coterie.rl.masked_stats import mean
 from coterie.rl.networks import Critic
 from coterie.types import LearnerSpec, Observation, blank_observation
@@ -65,11 +64,8 @@ class NetworkedQAC(Networked):
         critic = Critic.init(jax.random.split(key), self.critic, inputs)
         return critic, _blank(spec, inputs.size)
 
-    def heads(self, critic: Critic) -> list[Dense]:
-        return [critic.head]
-
     def in_reward_units(self, state: NetworkedState) -> list[PyTree]:
-        return [*super().in_reward_units(state), state.last.reward]
+        return [state.critic.head, state.average, state.last.reward]
 
     def targets(
         self,

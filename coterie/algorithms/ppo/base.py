@@ -73,6 +73,8 @@ class Proximal(Normalizing):
 
     rollout_length: Annotated[int, AtLeast(1)] = 50
     """Steps played in every environment between two updates."""
+    normalize_rewards: bool = True
+    """Divide rewards by the running deviation of discounted returns."""
     epochs: Annotated[int, AtLeast(1)] = 5
     """Passes over the experience in one update."""
     minibatches: Annotated[int, AtLeast(1)] = 4

@@ -74,6 +74,8 @@ class IQL(Normalizing):
     rollout_length: Annotated[int, AtLeast(1)] = 25
     """Steps played in every environment between two rounds of updates; the length of a stored
     segment."""
+    normalize_rewards: bool = False
+    """Divide rewards by the running deviation of discounted returns."""
     updates_per_rollout: Annotated[int, AtLeast(1)] = 8
     """Gradient steps after each `rollout_length`."""
     batch_size: Annotated[int, AtLeast(1)] = 32

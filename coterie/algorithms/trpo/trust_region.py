@@ -44,6 +44,8 @@ class TrustRegion(Normalizing):
 
     rollout_length: Annotated[int, AtLeast(1)] = 200
     """Steps played in every environment between two updates."""
+    normalize_rewards: bool = True
+    """Divide rewards by the running deviation of discounted returns."""
     max_kl: Annotated[float, Above(0)] = 0.003
     """delta / N: the largest mean divergence of an update, in nats, of all heads together."""
     damping: Annotated[float, AtLeast(0)] = 0.01
