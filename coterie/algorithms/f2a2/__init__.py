@@ -16,3 +16,5 @@ from coterie.algorithms.f2a2.opponents import CommunicatedActions as Communicate
 from coterie.algorithms.f2a2.opponents import EstimatedActions as EstimatedActions
 from coterie.algorithms.f2a2.opponents import IgnoredOpponents as IgnoredOpponents
 from coterie.algorithms.f2a2.sac import F2A2SAC as F2A2SAC
+from coterie.algorithms.f2a2.temperature import AutomaticTemperature as AutomaticTemperature
+from coterie.algorithms.f2a2.temperature import FixedTemperature as FixedTemperature

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from coterie.algorithms.f2a2.off_policy import F2A2OffPolicy, PolicyBatch
+from coterie.algorithms.f2a2.temperature import FixedTemperature, Temperature
 from coterie.bounds import Above, AtLeast, Between
 from coterie.rl.distributions import Distribution
 from coterie.rl.models import MLP, Inputs, Model
@@ -46,6 +47,10 @@ class F2A2DDPG(F2A2OffPolicy):
     other actions. Continuous ones only: discrete ones are drawn."""
     target_noise_clip: Annotated[float, Above(0, infinite=True)] = 0.5
     """The largest noise on target actions, where it has a deviation of its own."""
+
+    @property
+    def entropy_price(self) -> Temperature:
+        return FixedTemperature(0.0)
 
     @property
     def deterministic_eval(self) -> bool:

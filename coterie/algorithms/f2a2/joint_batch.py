@@ -22,6 +22,7 @@ class Transition(NamedTuple):
     The others' observations and actions are stored by them, and looked up.
 
     memory: what the policy remembered of the episode before it.
+    reward, discount, next_view: what came of it, in one step or several (see `Lookahead`).
     over:   an episode ended with this step.
     """
 
@@ -30,7 +31,7 @@ class Transition(NamedTuple):
     choices: Distribution
     memory: Recalled
     reward: Float[Array, "*batch"]
-    terminated: Bool[Array, "*batch"]
+    discount: Float[Array, "*batch"]
     over: Bool[Array, "*batch"]
     next_view: Observation
 

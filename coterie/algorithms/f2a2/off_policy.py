@@ -14,13 +14,17 @@ from coterie.algorithms.base.algorithm import Information, Metrics, Trajectory
 from coterie.algorithms.base.off_policy import (
     ActorCriticState,
     ExperienceReplay,
+    Lookahead,
     Models,
     OffPolicyState,
+    require_lookahead,
 )
 from coterie.algorithms.f2a2.f2a2 import F2A2, JOINT
 from coterie.algorithms.f2a2.joint_batch import JointBatch, Sample, Transition
 from coterie.algorithms.f2a2.opponents import EstimatedActions, Opponents
+from coterie.algorithms.f2a2.temperature import Temperature
 from coterie.bounds import RATE, Above, AtLeast, AtMost, Between
+from coterie.errors import require
 from coterie.network import Network, chunked
 from coterie.rl import replay as experience
 from coterie.rl.bodies import RecurrentState
@@ -41,10 +45,12 @@ class RecordedAction(NamedTuple):
 
 
 class F2A2Extras(NamedTuple):
-    """State besides policy and critics: the agreement on parameters, and models of the others."""
+    """State besides policy and critics: the agreement on parameters, models of the others, and
+    the temperature."""
 
     dual: PyTree
     opponents: PyTree
+    temperature: PyTree
 
 
 class ActionSample(NamedTuple):
@@ -77,6 +83,7 @@ class PolicyBatch(NamedTuple):
     did, might: the action that it took then, and one that it might take now.
     target: y, of what it did.
     index:  the own place among the agents.
+    alpha:  what a nat of entropy is worth.
     """
 
     view: Observation
@@ -85,6 +92,7 @@ class PolicyBatch(NamedTuple):
     might: ActionSample
     target: Float[Array, " B"]
     index: Int[Array, ""]
+    alpha: Float[Array, ""]
 
 
 @dataclass(frozen=True)
@@ -110,12 +118,15 @@ class F2A2OffPolicy(F2A2):
     """Source of the other agents' actions."""
     burn_in: Annotated[int, AtLeast(0)] = 5
     """Steps that a recurrent policy is taken through before each drawn step."""
+    n_step: Annotated[int, AtLeast(1)] = 1
+    """Rewards that a target sums before it looks at the critics."""
 
     action_space: ClassVar[Literal["any", "discrete", "continuous"]] = "any"
 
     @abc.abstractmethod
     def next_action(self, choices: Distribution, key: Key[Array, ""]) -> tuple[Array, Array]:
-        """The own next action, `[B, W]`, by the target's choices, and a bonus for it, `[B]`."""
+        """The own next action, `[B, W]`, by the target's choices, and the nats of entropy that it
+        is paid for, `[B]`."""
 
     @abc.abstractmethod
     def sample_action(self, choices: Distribution, key: Key[Array, ""]) -> Float[Array, "B W"]:
@@ -128,6 +139,20 @@ class F2A2OffPolicy(F2A2):
     @abc.abstractmethod
     def update_policy_now(self, updates: Int[Array, ""]) -> Bool[Array, ""]:
         """True if the policy and the targets move in this update."""
+
+    @property
+    @abc.abstractmethod
+    def entropy_price(self) -> Temperature:
+        """What a nat of entropy is worth."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_lookahead(self.n_step, self.rollout_length)
+        require(
+            self.n_step == 1 or not self.actor.recurrent,
+            f"n_step {self.n_step} looks at a view before which a policy's memory is not kept: use "
+            "--n-step 1, or a policy without a memory (--actor mlp).",
+        )
 
     @property
     def critics_know(self) -> Information:
@@ -145,13 +170,16 @@ class F2A2OffPolicy(F2A2):
         self.consensus.check()
         self.replay.check(num_envs, self.rollout_length)
 
+    def samples_per_insert(self, num_envs: int) -> float:
+        return self.replay.samples_per_insert(num_envs * self.rollout_length)
+
     def init(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[OffPolicyState, RecurrentState]:
         models = self.models(key, spec)
         optimizer = self.optimizer().init(eqx.filter(models, eqx.is_array))
         opponents = self.opponents.init(
             jax.random.fold_in(key, 1), spec, self.rollout_length, self._opponent_rule()
         )
-        extras = F2A2Extras(self.start(models), opponents)
+        extras = F2A2Extras(self.start(models), opponents, self.entropy_price.start())
         zero = jnp.zeros((), jnp.int32)
         student = ActorCriticState(models, models, optimizer, zero, extras)
         memory = models.policy.body.start()
@@ -169,7 +197,7 @@ class F2A2OffPolicy(F2A2):
     def learn(
         self, state: OffPolicyState, trajectory: Trajectory, network: Network, key: Key[Array, ""]
     ) -> tuple[OffPolicyState, Network, Metrics]:
-        student, steps = state.actor_critic, _steps(trajectory)
+        student, steps = state.actor_critic, self._steps(trajectory)
         known = self.opponents.set_characters(
             student.extras.opponents, steps, state.replay.size == 0
         )
@@ -193,13 +221,15 @@ class F2A2OffPolicy(F2A2):
     ) -> tuple[ActorCriticState, Network, Metrics]:
         """One update: critic and policy, the agreement, and the models of the others."""
         others_key, *gradient_keys, own_key = jax.random.split(key, 4)
-        pact, known = student.extras
+        pact, known, temperature = student.extras
+        alpha = self.entropy_price.alpha(temperature)
         information = self.information
         batch = JointBatch.of(sample.sequence, network, information)
         others, network = self._others(known, student, batch, network, (others_key, own_key))
         gradient, metrics = chunked(self._gradient, 1)(  # each judges all others' steps
-            student.models, student.target, batch, others, jnp.stack(gradient_keys)
+            student.models, student.target, batch, others, alpha, jnp.stack(gradient_keys)
         )
+        temperature, cooled = self.entropy_price.updated(temperature, metrics.pop("excess"))
         shared, mine = self.parts(gradient)
         shared, network = self.consensus.pooled(shared, network, self.payload)
         gradient = eqx.combine(shared, mine)
@@ -212,8 +242,8 @@ class F2A2OffPolicy(F2A2):
         known, more = self.opponents.update(
             known, sample, network, information, self._opponent_rule()
         )
-        metrics |= {"gradient_norm": optax.tree.norm(gradient)} | more
-        extras = F2A2Extras(pact, known)
+        metrics |= {"gradient_norm": optax.tree.norm(gradient)} | more | cooled
+        extras = F2A2Extras(pact, known, temperature)
         student = ActorCriticState(models, target, optimizer, student.updates + 1, extras)
         return student, network, metrics
 
@@ -244,21 +274,27 @@ class F2A2OffPolicy(F2A2):
         target: Models,
         batch: JointBatch,
         others: OtherActions,
+        alpha: Float[Array, ""],
         keys: Key[Array, "2"],
     ) -> tuple[Models, Metrics]:
         """The gradient of an agent's loss."""
-        value = self._target(target, batch, others, keys[0])
-        return jax.grad(self._loss, has_aux=True)(models, batch, others, value, keys[1])
+        value = self._target(target, batch, others, alpha, keys[0])
+        return jax.grad(self._loss, has_aux=True)(models, batch, others, value, alpha, keys[1])
 
     def _target(
-        self, target: Models, batch: JointBatch, others: OtherActions, key: Key[Array, ""]
+        self,
+        target: Models,
+        batch: JointBatch,
+        others: OtherActions,
+        alpha: Float[Array, ""],
+        key: Key[Array, ""],
     ) -> Float[Array, " B"]:
-        """`y = r + gamma (min_k Q_k(o', a') + bonus)`."""
+        """`y = r + gamma (min_k Q_k(o', a') + alpha nats)`, of one reward or of several."""
         step, view = batch.step, batch.next_view
-        mine, bonus = self.next_action(batch.next(target.policy), key)
+        mine, nats = self.next_action(batch.next(target.policy), key)
         actions = others.then.at[:, others.index].set(mine)
-        later = jnp.min(self.values(target.critic, view, actions, others.index), axis=0) + bonus
-        return step.reward + self.discount * jnp.where(step.terminated, 0.0, later)
+        later = jnp.min(self.values(target.critic, view, actions, others.index), axis=0)
+        return step.reward + step.discount * (later + alpha * nats)
 
     def _loss(
         self,
@@ -266,6 +302,7 @@ class F2A2OffPolicy(F2A2):
         batch: JointBatch,
         others: OtherActions,
         target: Float[Array, " B"],
+        alpha: Float[Array, ""],
         key: Key[Array, ""],
     ) -> tuple[Float[Array, ""], Metrics]:
         """The agent's part of (4.4): critics at actions taken, the policy at fresh ones."""
@@ -279,7 +316,8 @@ class F2A2OffPolicy(F2A2):
         values = self.values(models.critic, view, did.actions, index)
         error = rule.critic_stored(values, target, did.moved)
         fixed = jax.lax.stop_gradient(models.critic)
-        gain = self.actor_objective(fixed, PolicyBatch(view, choices, did, might, target, index))
+        case = PolicyBatch(view, choices, did, might, target, index, alpha)
+        gain = self.actor_objective(fixed, case)
         if self.td_terms == "both":
             held = jax.lax.stop_gradient(might)
             again = self.values(models.critic, view, held.actions, index)
@@ -291,6 +329,7 @@ class F2A2OffPolicy(F2A2):
             "policy_loss": -mean(gain, present),
             "value": mean(values[0], present),
             "entropy": mean(choices.entropy(), present),
+            "excess": self.entropy_price.excess(choices, present),
         }
         return mean(error - gain, present), metrics
 
@@ -303,28 +342,28 @@ class F2A2OffPolicy(F2A2):
             return _played(policy, policy.body.start(), view, jax.random.key(0))[0]
 
         action, choices, memory = jax.eval_shape(acting)
-        return Transition(view, action, choices, memory, zero, zero > 0, zero > 0, view)
+        return Transition(view, action, choices, memory, zero, zero, zero > 0, view)
+
+    def _steps(self, trajectory: Trajectory) -> Transition:
+        """Data that the replay keeps of every step, `[T, G, ...]`."""
+        action, choices, memory = trajectory.decision
+        ahead = Lookahead.of(trajectory, self.discount, self.n_step)
+        return Transition(
+            trajectory.view._replace(state=None),
+            action,
+            choices.possible,  # what was impossible is not asked for again
+            memory,
+            ahead.reward,
+            ahead.discount,
+            trajectory.over,
+            ahead.next_view._replace(state=None),
+        )
 
     def _opponent_rule(self) -> optax.GradientTransformation:
         """Optimiser of the models of the others."""
         return clipped_adams(
             {"opponent_models": self.critic_lr}, "opponent_models", self.max_grad_norm
         )
-
-
-def _steps(trajectory: Trajectory) -> Transition:
-    """Data that the replay keeps of every step, `[T, G, ...]`."""
-    action, choices, memory = trajectory.decision
-    return Transition(
-        trajectory.view._replace(state=None),
-        action,
-        choices.possible,  # what was impossible is not asked for again
-        memory,
-        trajectory.reward,
-        trajectory.terminated,
-        trajectory.over,
-        trajectory.next_view._replace(state=None),
-    )
 
 
 def _played(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import equinox as eqx
 import jax
@@ -13,7 +13,7 @@ from coterie.algorithms.base.algorithm import Information
 from coterie.algorithms.base.off_policy import Models
 from coterie.algorithms.f2a2.critics import AttentionCritic, SoftCritic
 from coterie.algorithms.f2a2.off_policy import ActionSample, F2A2OffPolicy, PolicyBatch
-from coterie.bounds import AtLeast
+from coterie.algorithms.f2a2.temperature import FixedTemperature, Temperature
 from coterie.errors import require
 from coterie.rl.distributions import Distribution, probabilities
 from coterie.rl.models import Inputs
@@ -34,8 +34,8 @@ class F2A2SAC(F2A2OffPolicy):
     observed, so nobody can be modelled (`opponents=IgnoredOpponents()`).
     """
 
-    temperature: Annotated[float, AtLeast(0)] = 0.01
-    """alpha: what a nat of entropy is worth."""
+    temperature: Temperature = FixedTemperature()
+    """alpha, what a nat of entropy is worth: a number, or one that holds the entropy."""
     critic: SoftCritic = AttentionCritic()
     """Kind of each of the twin critics."""
 
@@ -54,6 +54,10 @@ class F2A2SAC(F2A2OffPolicy):
             "a critic that attends to the others has to know of them: use f2a2-isac, or "
             "--opponents estimated or communicated.",
         )
+
+    @property
+    def entropy_price(self) -> Temperature:
+        return self.temperature
 
     @property
     def payload(self) -> str:
@@ -84,7 +88,7 @@ class F2A2SAC(F2A2OffPolicy):
 
     def next_action(self, choices: Distribution, key: Key[Array, ""]) -> tuple[Array, Array]:
         mine = choices.drawn(key)
-        return mine, -self.temperature * choices.log_prob(jnp.argmax(mine, axis=-1))
+        return mine, -choices.log_prob(jnp.argmax(mine, axis=-1))
 
     def sample_action(self, choices: Distribution, key: Key[Array, ""]) -> Float[Array, "B W"]:
         return choices.drawn(key)
@@ -109,7 +113,7 @@ class F2A2SAC(F2A2OffPolicy):
         each = self.critic.values(critics[0], case.view, tried.actions, case.index)
         base = jnp.sum(probabilities(case.choices) * each, axis=-1)
         value = jnp.sum(tried.actions[:, case.index] * each, axis=-1)
-        return value - self.temperature * tried.log_prob - base
+        return value - case.alpha * tried.log_prob - base
 
 
 def _only(where: Callable[[Any], list[Any]], models: Models) -> Any:

@@ -16,6 +16,7 @@ from coterie.algorithms.base.algorithm import (
     Metrics,
     Trajectory,
 )
+from coterie.algorithms.base.off_policy import advise_reuse
 from coterie.bounds import RATE, Above, AtLeast, AtMost, Between
 from coterie.errors import require
 from coterie.internal.count import Count
@@ -110,6 +111,10 @@ class IQL(Algorithm):
             f"{num_envs} environments bring {num_envs} segments at once, more than a replay memory "
             f"of {self.buffer_size} holds: raise --buffer-size.",
         )
+        advise_reuse(self.samples_per_insert(num_envs), self.updates_per_rollout)
+
+    def samples_per_insert(self, num_envs: int) -> float:
+        return self.updates_per_rollout * self.batch_size / num_envs
 
     def init(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[IQLState, RecurrentState]:
         self.require_actions(spec.action)
@@ -153,7 +158,11 @@ class IQL(Algorithm):
         keys = jax.random.split(key, self.updates_per_rollout)
         student, metrics = jax.lax.scan(update, state.q_network, keys)
         steps = state.steps.plus(Count.of(trajectory.over.size))
-        metrics = jax.tree.map(jnp.mean, metrics) | {"epsilon": self._epsilon(steps)}
+        reused = self.samples_per_insert(trajectory.reward.shape[1])
+        metrics = jax.tree.map(jnp.mean, metrics) | {
+            "epsilon": self._epsilon(steps),
+            "samples_per_insert": jnp.where(ready, reused, 0.0),
+        }
         return IQLState(student, stored, steps), network, metrics
 
     def _update(
