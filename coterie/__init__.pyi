@@ -12,6 +12,7 @@ from coterie.algorithms import Algorithm as Algorithm
 from coterie.algorithms import AlternatingObjective as AlternatingObjective
 from coterie.algorithms import AttentionCritic as AttentionCritic
 from coterie.algorithms import AutomaticTemperature as AutomaticTemperature
+from coterie.algorithms import CentralAttentionCritic as CentralAttentionCritic
 from coterie.algorithms import CentralAverage as CentralAverage
 from coterie.algorithms import CommunicatedActions as CommunicatedActions
 from coterie.algorithms import DeterministicOff as DeterministicOff

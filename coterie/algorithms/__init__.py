@@ -14,6 +14,7 @@ from coterie.algorithms.f2a2 import F2A2SAC as F2A2SAC
 from coterie.algorithms.f2a2 import AlternatingObjective as AlternatingObjective
 from coterie.algorithms.f2a2 import AttentionCritic as AttentionCritic
 from coterie.algorithms.f2a2 import AutomaticTemperature as AutomaticTemperature
+from coterie.algorithms.f2a2 import CentralAttentionCritic as CentralAttentionCritic
 from coterie.algorithms.f2a2 import CentralAverage as CentralAverage
 from coterie.algorithms.f2a2 import CommunicatedActions as CommunicatedActions
 from coterie.algorithms.f2a2 import EstimatedActions as EstimatedActions

@@ -12,6 +12,7 @@ from coterie.algorithms.f2a2 import (
     F2A2COMA,
     F2A2SAC,
     AlternatingObjective,
+    CentralAttentionCritic,
     CentralAverage,
     CommunicatedActions,
     TeamReward,
@@ -40,6 +41,8 @@ MAAC = F2A2SAC(
     consensus=CentralAverage(),
     objective=AlternatingObjective(),
     opponents=CommunicatedActions(),
+    critic=CentralAttentionCritic(),
+    num_critics=1,
 )
 """Multi-actor-attention-critic (Iqbal & Sha 2019): soft actor-critic with a centre.
 

@@ -1,5 +1,8 @@
 """F2A2: flexible fully decentralised approximate actor-critic."""
 
+from coterie.algorithms.f2a2.central_attention import (
+    CentralAttentionCritic as CentralAttentionCritic,
+)
 from coterie.algorithms.f2a2.coma import F2A2COMA as F2A2COMA
 from coterie.algorithms.f2a2.consensus import CentralAverage as CentralAverage
 from coterie.algorithms.f2a2.consensus import Consensus as Consensus

@@ -22,6 +22,7 @@ from coterie.algorithms.base.off_policy import (
 from coterie.algorithms.f2a2.f2a2 import F2A2, JOINT
 from coterie.algorithms.f2a2.joint_batch import JointBatch, Sample, Transition
 from coterie.algorithms.f2a2.opponents import EstimatedActions, Opponents
+from coterie.algorithms.f2a2.policy_batch import ActionSample, OtherActions, PolicyBatch
 from coterie.algorithms.f2a2.temperature import Temperature
 from coterie.bounds import RATE, Above, AtLeast, AtMost, Between
 from coterie.errors import require
@@ -51,48 +52,6 @@ class F2A2Extras(NamedTuple):
     dual: PyTree
     opponents: PyTree
     temperature: PyTree
-
-
-class ActionSample(NamedTuple):
-    """Own action among others', as a critic sees them, `[B M W]`, and its log-probability.
-
-    moved: log pi - log pi_0: how far the policy has moved since the step, where it acts so.
-    """
-
-    actions: Float[Array, "B M W"]
-    log_prob: Float[Array, " B"]
-    moved: Float[Array, " B"]
-
-
-class OtherActions(NamedTuple):
-    """Actions that everybody would take, as an agent knows them; its own entry is not used.
-
-    now, then: where steps began, and where they led to, `[B, M, W]`.
-    index:     the own place among the agents.
-    """
-
-    now: Float[Array, "B M W"]
-    then: Float[Array, "B M W"]
-    index: Int[Array, ""]
-
-
-class PolicyBatch(NamedTuple):
-    """Batch that a policy is improved on.
-
-    view, choices: the own views, and the distributions of the policy now.
-    did, might: the action that it took then, and one that it might take now.
-    target: y, of what it did.
-    index:  the own place among the agents.
-    alpha:  what a nat of entropy is worth.
-    """
-
-    view: Observation
-    choices: Distribution
-    did: ActionSample
-    might: ActionSample
-    target: Float[Array, " B"]
-    index: Int[Array, ""]
-    alpha: Float[Array, ""]
 
 
 @dataclass(frozen=True)
@@ -127,6 +86,13 @@ class F2A2OffPolicy(F2A2):
     def next_action(self, choices: Distribution, key: Key[Array, ""]) -> tuple[Array, Array]:
         """The own next action, `[B, W]`, by the target's choices, and the nats of entropy that it
         is paid for, `[B]`."""
+
+    @abc.abstractmethod
+    def told(
+        self, critics: Any, seen: Float[Array, "B F"], acted: Float[Array, "B W"]
+    ) -> Float[Array, "B K"]:
+        """Numbers that everybody's critics are told of the agent's own steps; none but at a
+        centre."""
 
     @abc.abstractmethod
     def sample_action(self, choices: Distribution, key: Key[Array, ""]) -> Float[Array, "B W"]:
@@ -226,9 +192,11 @@ class F2A2OffPolicy(F2A2):
         information = self.information
         batch = JointBatch.of(sample.sequence, network, information)
         others, network = self._others(known, student, batch, network, (others_key, own_key))
-        gradient, metrics = chunked(self._gradient, 1)(  # each judges all others' steps
-            student.models, student.target, batch, others, alpha, jnp.stack(gradient_keys)
+        heard, others = self._heard(student, batch, others, network)
+        gradient, felt, metrics = chunked(self._gradient, 1)(  # each judges all others' steps
+            student.models, student.target, heard, others, alpha, jnp.stack(gradient_keys)
         )
+        gradient = self._felt(student.models, batch, gradient, felt, network)
         temperature, cooled = self.entropy_price.updated(temperature, metrics.pop("excess"))
         shared, mine = self.parts(gradient)
         shared, network = self.consensus.pooled(shared, network, self.payload)
@@ -268,6 +236,48 @@ class F2A2OffPolicy(F2A2):
         index = network.index if self.opponents.known else jnp.zeros((), jnp.int32)
         return OtherActions(would[0], would[1], index), network
 
+    def _heard(
+        self, student: ActorCriticState, batch: JointBatch, others: OtherActions, network: Network
+    ) -> tuple[JointBatch, OtherActions]:
+        """Everybody's actions, taken, now and next, with what everybody's critics tell of them."""
+
+        def beside(critics: Any, seen: Array, actions: Array) -> Array:
+            acted = actions[:, others.index]
+            told = chunked(self.told)(critics, seen[:, others.index], acted)
+            if told.shape[-1] == 0:
+                return actions
+            heard = jnp.moveaxis(network.gather_public(told), 0, 1)
+            return jnp.concatenate([actions, heard], axis=-1)
+
+        critics, later = student.models.critic, student.target.critic
+        taken = beside(critics, batch.seen[-1], batch.actions)
+        heard = others._replace(
+            now=beside(critics, batch.seen[-1], others.now),
+            then=beside(later, batch.next_seen, others.then),
+        )
+        return batch._replace(acted=taken[None]), heard
+
+    def _felt(
+        self,
+        models: Models,
+        batch: JointBatch,
+        gradient: Models,
+        felt: Float[Array, "B M K"],
+        network: Network,
+    ) -> Models:
+        """The gradient with that of all agents' losses in what the own critics told them."""
+        if felt.shape[-1] == 0:
+            return gradient
+        index = network.index
+        mine = jnp.sum(network.gather_public(felt), axis=0)[:, index]
+
+        def back(critics: Any, seen: Array, acted: Array, felt: Array) -> Any:
+            return jax.vjp(lambda critics: self.told(critics, seen, acted), critics)[1](felt)[0]
+
+        seen, acted = batch.seen[-1][:, index], batch.actions[:, index]
+        more = chunked(back)(models.critic, seen, acted, mine)
+        return gradient._replace(critic=jax.tree.map(jnp.add, gradient.critic, more))
+
     def _gradient(
         self,
         models: Models,
@@ -276,10 +286,16 @@ class F2A2OffPolicy(F2A2):
         others: OtherActions,
         alpha: Float[Array, ""],
         keys: Key[Array, "2"],
-    ) -> tuple[Models, Metrics]:
-        """The gradient of an agent's loss."""
+    ) -> tuple[Models, Float[Array, "B M K"], Metrics]:
+        """The gradient of an agent's loss in its models, and in what critics told of the steps."""
         value = self._target(target, batch, others, alpha, keys[0])
-        return jax.grad(self._loss, has_aux=True)(models, batch, others, value, alpha, keys[1])
+
+        def loss(models: Models, acted: Array) -> tuple[Float[Array, ""], Metrics]:
+            told = batch._replace(acted=acted)
+            return self._loss(models, told, others, value, alpha, keys[1])
+
+        (gradient, felt), metrics = jax.grad(loss, (0, 1), has_aux=True)(models, batch.acted)
+        return gradient, felt[-1, ..., batch.step.acted.shape[-1] :], metrics
 
     def _target(
         self,
@@ -292,7 +308,7 @@ class F2A2OffPolicy(F2A2):
         """`y = r + gamma (min_k Q_k(o', a') + alpha nats)`, of one reward or of several."""
         step, view = batch.step, batch.next_view
         mine, nats = self.next_action(batch.next(target.policy), key)
-        actions = others.then.at[:, others.index].set(mine)
+        actions = others.then.at[:, others.index, : mine.shape[-1]].set(mine)
         later = jnp.min(self.values(target.critic, view, actions, others.index), axis=0)
         return step.reward + step.discount * (later + alpha * nats)
 
@@ -311,7 +327,7 @@ class F2A2OffPolicy(F2A2):
         mine = self.sample_action(choices, key)
         action = jnp.argmax(mine, axis=-1) if step.discrete else mine
         did = _tried(choices, step, step.action, batch.actions)
-        might = _tried(choices, step, action, others.now.at[:, index].set(mine))
+        might = _tried(choices, step, action, others.now.at[:, index, : mine.shape[-1]].set(mine))
 
         values = self.values(models.critic, view, did.actions, index)
         error = rule.critic_stored(values, target, did.moved)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import equinox as eqx
 import jax
@@ -13,7 +13,9 @@ from coterie.algorithms.base.algorithm import Information
 from coterie.algorithms.base.off_policy import Models
 from coterie.algorithms.f2a2.critics import AttentionCritic, SoftCritic
 from coterie.algorithms.f2a2.off_policy import ActionSample, F2A2OffPolicy, PolicyBatch
+from coterie.algorithms.f2a2.opponents import CommunicatedActions
 from coterie.algorithms.f2a2.temperature import FixedTemperature, Temperature
+from coterie.bounds import Between
 from coterie.errors import require
 from coterie.rl.distributions import Distribution, probabilities
 from coterie.rl.models import Inputs
@@ -37,7 +39,9 @@ class F2A2SAC(F2A2OffPolicy):
     temperature: Temperature = FixedTemperature()
     """alpha, what a nat of entropy is worth: a number, or one that holds the entropy."""
     critic: SoftCritic = AttentionCritic()
-    """Kind of each of the twin critics."""
+    """Kind of each of the critics."""
+    num_critics: Annotated[int, Between(1, 2)] = 2
+    """One critic (MAAC's), or twins."""
 
     action_space: ClassVar[Literal["any", "discrete", "continuous"]] = "discrete"
 
@@ -53,6 +57,17 @@ class F2A2SAC(F2A2OffPolicy):
             not joint or self.opponents.known,
             "a critic that attends to the others has to know of them: use f2a2-isac, or "
             "--opponents estimated or communicated.",
+        )
+        told = self.information.central and isinstance(self.opponents, CommunicatedActions)
+        require(
+            not self.critic.central or told,
+            "critics that read what others' critics make of their steps need a centre that is told "
+            "everybody's actions: use maac, or --critic attention.",
+        )
+        require(
+            not self.critic.central or self.num_critics == 1,
+            "critics that read what others' critics make of their steps have no twins: use "
+            "--num-critics 1, or --critic attention.",
         )
 
     @property
@@ -71,7 +86,8 @@ class F2A2SAC(F2A2OffPolicy):
         return Policy.init(keys, self.actor, inputs, spec.action)
 
     def critics(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[Any, ...]:
-        return tuple(self.critic.build(k, spec) for k in jax.random.split(key))
+        keys = jax.random.split(key)[: self.num_critics]
+        return tuple(self.critic.build(k, spec) for k in keys)
 
     def shares(self, models: Models) -> Any:
         return _only(
@@ -82,9 +98,14 @@ class F2A2SAC(F2A2OffPolicy):
     def values(
         self, critics: Any, view: Observation, actions: Float[Array, "B M W"], index: Int[Array, ""]
     ) -> Float[Array, "K B"]:
-        mine = actions[:, index]
         each = [self.critic.values(critic, view, actions, index) for critic in critics]
+        mine = actions[:, index, : each[0].shape[-1]]
         return jnp.stack([jnp.sum(mine * values, axis=-1) for values in each])
+
+    def told(
+        self, critics: Any, seen: Float[Array, "B F"], acted: Float[Array, "B W"]
+    ) -> Float[Array, "B K"]:
+        return jnp.concatenate([self.critic.told(c, seen, acted) for c in critics], axis=-1)
 
     def next_action(self, choices: Distribution, key: Key[Array, ""]) -> tuple[Array, Array]:
         mine = choices.drawn(key)
@@ -112,7 +133,7 @@ class F2A2SAC(F2A2OffPolicy):
         """`Q_1 - alpha log pi - B` of an action."""
         each = self.critic.values(critics[0], case.view, tried.actions, case.index)
         base = jnp.sum(probabilities(case.choices) * each, axis=-1)
-        value = jnp.sum(tried.actions[:, case.index] * each, axis=-1)
+        value = jnp.sum(tried.actions[:, case.index, : each.shape[-1]] * each, axis=-1)
         return value - case.alpha * tried.log_prob - base
 
 
