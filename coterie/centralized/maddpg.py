@@ -11,6 +11,7 @@ from coterie.algorithms.base.algorithm import ActionOnly, Information, Metrics, 
 from coterie.algorithms.base.off_policy import (
     ActorCriticState,
     CriticTargets,
+    ExperienceReplay,
     Lookahead,
     Models,
     OffPolicy,
@@ -48,6 +49,8 @@ class MADDPG(OffPolicy):
     noise is drawn within the `tanh`, and each agent has a critic and a reward of its own.
     """
 
+    replay: ExperienceReplay = ExperienceReplay(updates_per_rollout=128)
+    """The memory of steps, and how much is learned from it."""
     action_noise_std: Annotated[float, Above(0)] = 0.3
     """Standard deviation of the noise within the `tanh`, for continuous actions."""
     action_l2: Annotated[float, AtLeast(0)] = 1e-3

@@ -9,7 +9,7 @@ import abc
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -109,8 +109,9 @@ Improve = Callable[
 class ExperienceReplay(Part):
     """A memory of steps, and how much of it is learned from after each rollout."""
 
-    updates_per_rollout: Annotated[int, AtLeast(1)] = 16
-    """Gradient steps after each `rollout_length`."""
+    updates_per_rollout: Annotated[int, AtLeast(1)] = 64
+    """Gradient steps after each `rollout_length`: by default 10 uses of each step in the usual 64
+    environments (see `samples_per_insert`)."""
     batch_size: Annotated[int, AtLeast(1)] = 256
     """Steps in each gradient step."""
     buffer_size: Annotated[int, AtLeast(1)] = 20_000
@@ -199,8 +200,6 @@ class OffPolicy(Algorithm):
 
     rollout_length: Annotated[int, AtLeast(1)] = 25
     """Steps played in every environment between two rounds of updates."""
-    replay: ExperienceReplay = ExperienceReplay()
-    """The memory of steps, and how much is learned from it."""
     actor_lr: Annotated[float, Above(0), AtMost(RATE)] = 1e-4
     """Adam's step size for the policy."""
     critic_lr: Annotated[float, Above(0), AtMost(RATE)] = 1e-3
@@ -215,6 +214,10 @@ class OffPolicy(Algorithm):
     """The policy's network."""
     critic: Model = MLP()
     """The critic's network."""
+
+    replay: ClassVar[Any]
+    """The memory of steps, and how much is learned from it: a field of those who derive from this,
+    who learn from stored steps as often as their kind of method can."""
 
     @abc.abstractmethod
     def models(self, key: Key[Array, ""], spec: LearnerSpec) -> Models:
