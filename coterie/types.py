@@ -64,6 +64,7 @@ class LearnerSpec:
     sizes:  the sizes of the actions that learning sees: everybody's in order, or one if it sees
             their mean; none if it sees only its own.
     agents: how many the team has.
+    normalized: networks are to normalize what they see.
     widest: the most numbers that any agent sees, and the most that stand for any agent's action;
             (0, 0) for an agent on its own.
     """
@@ -78,6 +79,7 @@ class LearnerSpec:
     sizes: tuple[int, ...] = ()
     num_envs: int = 1
     agents: int = 1
+    normalized: bool = False
     widest: tuple[int, int] = (0, 0)
 
     @property

@@ -220,7 +220,7 @@ FORGED = {
     "no sizes": (network(hidden_sizes=[]), SIZES),
     "other sizes": (network(hidden_sizes=[9]), SIZES),
     "a memory of nothing": (network(name="gru", hidden_sizes=[]), "a recurrent unit comes"),
-    "a memory": (network(name="gru"), "has no array .body.inner.layers"),
+    "a memory": (network(name="gru"), "has no array .body.inner.inner.layers"),
     "a huge layer": (network(hidden_sizes=[2**40]), "sizes are from 0 to"),
     "a layer of nothing": (network(hidden_sizes=[0]), "are at least 1"),
     "text for a size": ({"observation": "2"}, "policy.observation is '2', not of type int"),

@@ -17,7 +17,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, Key, PyTree
 
-from coterie.algorithms.base.algorithm import Algorithm, Metrics, Trajectory
+from coterie.algorithms.base.algorithm import Metrics, Trajectory
+from coterie.algorithms.base.normalizing import Normalizing
 from coterie.bounds import RATE, Above, AtLeast, AtMost, Between
 from coterie.errors import advise, require
 from coterie.internal.parts import Part
@@ -195,7 +196,7 @@ def advise_reuse(samples_per_insert: float, updates: int) -> None:
 
 
 @dataclass(frozen=True)
-class OffPolicy(Algorithm):
+class OffPolicy(Normalizing):
     """Actor-critic whose critic learns given targets and whose policy climbs it, both at once."""
 
     rollout_length: Annotated[int, AtLeast(1)] = 25
@@ -275,6 +276,10 @@ class OffPolicy(Algorithm):
 
     def policy(self, state: OffPolicyState) -> Policy:
         return state.actor_critic.models.policy
+
+    def in_reward_units(self, state: OffPolicyState) -> list[PyTree]:
+        models, target = state.actor_critic.models, state.actor_critic.target
+        return [models.critic.head, target.critic.head, state.replay.items.reward]
 
     def _improve(
         self, student: ActorCriticState, sample: Any, network: Network, key: Key[Array, ""]

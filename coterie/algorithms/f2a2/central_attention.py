@@ -13,6 +13,8 @@ from coterie.algorithms.f2a2.critics import Attention, SoftCritic, require_heads
 from coterie.bounds import AtLeast
 from coterie.rl.distributions import masked
 from coterie.rl.layers import ACTIVATIONS, Dense
+from coterie.rl.models import Inputs
+from coterie.rl.scaling import InputScale
 from coterie.types import LearnerSpec, Observation
 
 
@@ -44,6 +46,9 @@ class CentralAttentionCritic(SoftCritic, name="central-attention"):
     def shared(self, critic: "CentralAttentionNetwork") -> list[PyTree]:
         return [critic.attention]
 
+    def head(self, critic: "CentralAttentionNetwork") -> Dense:
+        return critic.outer
+
     def told(
         self, critic: "CentralAttentionNetwork", seen: Float[Array, "B F"], acted: Array
     ) -> Float[Array, "B K"]:
@@ -70,6 +75,7 @@ class CentralAttentionNetwork(eqx.Module):
     attention: Attention
     inner: Dense
     outer: Dense
+    scale: InputScale | None
     num_heads: int = eqx.field(static=True)
     agents: int = eqx.field(static=True)
 
@@ -87,6 +93,7 @@ class CentralAttentionNetwork(eqx.Module):
             Attention(*(square(k, (width, width)) for k in jax.random.split(attention, 3))),
             Dense.init(inner, 2 * width, width, 2.0**0.5),
             Dense.init(outer, width, spec.action.size, 1.0),
+            Inputs.of(spec).scale,
             heads,
             spec.agents,
         )
@@ -98,7 +105,8 @@ class CentralAttentionNetwork(eqx.Module):
         those of keys and values becomes one when agents average what they share.
         """
         active = ACTIVATIONS["leaky_relu"]
-        code = active(self.encoder(jnp.concatenate([seen, acted], axis=-1)))
+        view = seen if self.scale is None else self.scale(seen)
+        code = active(self.encoder(jnp.concatenate([view, acted], axis=-1)))
         code = code / self.agents + jax.lax.stop_gradient(code - code / self.agents)
         keys, values = code @ self.attention.key, active(code @ self.attention.value)
         return jnp.concatenate([keys, values], axis=-1)
@@ -113,7 +121,7 @@ class CentralAttentionNetwork(eqx.Module):
         active, width = ACTIVATIONS["leaky_relu"], self.own.weight.shape[-1]
         told = acted[..., -2 * width :].reshape(*acted.shape[:2], 2, self.num_heads, -1)
         keys, values = told[:, :, 0], told[:, :, 1]
-        mine = active(self.own(seen))
+        mine = active(self.own(seen if self.scale is None else self.scale(seen)))
         query = (mine @ self.attention.query).reshape(len(mine), self.num_heads, -1)
         likeness = jnp.einsum("bnhd,bhd->bnh", keys, query) / query.shape[-1] ** 0.5
         other = jnp.arange(acted.shape[1])[:, None] != index

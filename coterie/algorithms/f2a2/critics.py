@@ -17,6 +17,7 @@ from coterie.rl.distributions import masked
 from coterie.rl.layers import ACTIVATIONS, Dense
 from coterie.rl.models import MLP, Inputs, Model
 from coterie.rl.networks import Policy
+from coterie.rl.scaling import InputScale
 from coterie.types import LearnerSpec, Observation
 
 
@@ -43,6 +44,9 @@ class SoftCritic(Part, abc.ABC):
         self, critic: Any, seen: Float[Array, "B F"], acted: Float[Array, "B W"]
     ) -> Float[Array, "B K"]:
         """Numbers that all critics are told of the agent's own steps; none unless `central`."""
+
+    def head(self, critic: Any) -> Dense:
+        """The last layer of a critic."""
 
     @abc.abstractmethod
     def values(
@@ -84,6 +88,9 @@ class AttentionCritic(SoftCritic, name="attention"):
         self, critic: "AttentionNetwork", seen: Float[Array, "B F"], acted: Array
     ) -> Float[Array, "B K"]:
         return jnp.zeros((len(seen), 0))
+
+    def head(self, critic: "AttentionNetwork") -> Dense:
+        return critic.outer
 
     def values(
         self,
@@ -134,6 +141,9 @@ class IndependentCritic(SoftCritic, name="independent"):
     def told(self, critic: Policy, seen: Float[Array, "B F"], acted: Array) -> Float[Array, "B K"]:
         return jnp.zeros((len(seen), 0))
 
+    def head(self, critic: Policy) -> Dense:
+        return critic.head
+
     def values(
         self,
         critic: Policy,
@@ -174,6 +184,7 @@ class AttentionNetwork(eqx.Module):
     attention: Attention
     inner: Dense
     outer: Dense
+    scale: InputScale | None
     num_heads: int = eqx.field(static=True)
 
     @staticmethod
@@ -192,6 +203,7 @@ class AttentionNetwork(eqx.Module):
             Attention(*(square(k, (width, width)) for k in jax.random.split(attention, 3))),
             Dense.init(inner, 2 * width, width, 2.0**0.5),
             Dense.init(outer, width, spec.action.size, 1.0),
+            Inputs.of_state(spec).scale,
             heads,
         )
 
@@ -206,6 +218,7 @@ class AttentionNetwork(eqx.Module):
         seen: everybody's observations side by side.
         """
         active, (batch, agents, _) = ACTIVATIONS["leaky_relu"], acted.shape
+        seen = seen if self.scale is None else self.scale(seen)
         views = jnp.moveaxis(seen.reshape(batch, agents, -1), 1, 0)
         mine = active(self.own(views[index]))
         others = active(jax.vmap(_encoded)(views, jnp.moveaxis(acted, 1, 0), self.encoders))

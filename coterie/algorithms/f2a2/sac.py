@@ -18,6 +18,7 @@ from coterie.algorithms.f2a2.temperature import FixedTemperature, Temperature
 from coterie.bounds import Between
 from coterie.errors import require
 from coterie.rl.distributions import Distribution, probabilities
+from coterie.rl.layers import Dense
 from coterie.rl.models import Inputs
 from coterie.rl.networks import Policy
 from coterie.types import LearnerSpec, Observation
@@ -88,6 +89,9 @@ class F2A2SAC(F2A2OffPolicy):
     def critics(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[Any, ...]:
         keys = jax.random.split(key)[: self.num_critics]
         return tuple(self.critic.build(k, spec) for k in keys)
+
+    def heads(self, critics: Any) -> list[Dense]:
+        return [self.critic.head(critic) for critic in critics]
 
     def shares(self, models: Models) -> Any:
         return _only(
