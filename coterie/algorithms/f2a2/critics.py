@@ -45,6 +45,7 @@ class SoftCritic(Part, abc.ABC):
     ) -> Float[Array, "B K"]:
         """Numbers that all critics are told of the agent's own steps; none unless `central`."""
 
+    @abc.abstractmethod
     def head(self, critic: Any) -> Dense:
         """The last layer of a critic."""
 
