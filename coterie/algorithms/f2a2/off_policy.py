@@ -246,19 +246,20 @@ class F2A2OffPolicy(F2A2):
     ) -> tuple[JointBatch, OtherActions]:
         """Everybody's actions, taken, now and next, with what everybody's critics tell of them."""
 
-        def beside(critics: Any, seen: Array, actions: Array) -> Array:
+        def beside(critics: Any, seen: Array, actions: Array, time: int) -> Array:
             acted = actions[:, others.index]
             told = chunked(self.told)(critics, seen[:, others.index], acted)
             if told.shape[-1] == 0:
                 return actions
+            told = _of_the_present(told, batch, others.index, time)
             heard = jnp.moveaxis(network.gather_public(told), 0, 1)
             return jnp.concatenate([actions, heard], axis=-1)
 
         critics, later = student.models.critic, student.target.critic
-        taken = beside(critics, batch.seen[-1], batch.actions)
+        taken = beside(critics, batch.seen[-1], batch.actions, 0)
         heard = others._replace(
-            now=beside(critics, batch.seen[-1], others.now),
-            then=beside(later, batch.next_seen, others.then),
+            now=beside(critics, batch.seen[-1], others.now, 0),
+            then=beside(later, batch.next_seen, others.then, 1),
         )
         return batch._replace(acted=taken[None]), heard
 
@@ -276,7 +277,7 @@ class F2A2OffPolicy(F2A2):
         index = network.index
         # A product with ones is the sum over agents in a thirtieth of the time.
         everybody = jnp.tensordot(jnp.ones(network.size), network.gather_public(felt), 1)
-        mine = jnp.moveaxis(everybody, 1, 0)[index]
+        mine = _of_the_present(jnp.moveaxis(everybody, 1, 0)[index], batch, index, 0)
 
         def back(critics: Any, seen: Array, acted: Array, felt: Array) -> Any:
             return jax.vjp(lambda critics: self.told(critics, seen, acted), critics)[1](felt)[0]
@@ -387,6 +388,15 @@ class F2A2OffPolicy(F2A2):
         return clipped_adams(
             {"opponent_models": self.critic_lr}, "opponent_models", self.max_grad_norm
         )
+
+
+def _of_the_present(
+    told: Float[Array, "B K"], batch: JointBatch, index: Int[Array, ""], time: int
+) -> Float[Array, "B K"]:
+    """Numbers about the own steps, zeros where the agent is gone; `time` is 1 after the steps."""
+    if batch.there is None:
+        return told
+    return jnp.where(batch.there[time][:, index, None], told, 0.0)
 
 
 def _played(
