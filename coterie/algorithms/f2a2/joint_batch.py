@@ -127,6 +127,14 @@ class JointBatch(NamedTuple):
         """Actions now and next, of whoever is in the environment; zeros of the others."""
         return actions if self.there is None else jnp.where(self.there[..., None], actions, 0.0)
 
+    def while_there(
+        self, told: Float[Array, "B K"], index: Int[Array, ""], time: int
+    ) -> Float[Array, "B K"]:
+        """Numbers about an agent's steps, zeros where it is gone; `time` is 1 after the steps."""
+        if self.there is None:
+            return told
+        return jnp.where(self.there[time][:, index, None], told, 0.0)
+
     @property
     def step(self) -> Transition:
         """The own part of the drawn steps, `[B, ...]`."""

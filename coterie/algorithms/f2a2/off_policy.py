@@ -251,7 +251,7 @@ class F2A2OffPolicy(F2A2):
             told = chunked(self.told)(critics, seen[:, others.index], acted)
             if told.shape[-1] == 0:
                 return actions
-            told = _of_the_present(told, batch, others.index, time)
+            told = batch.while_there(told, others.index, time)
             heard = jnp.moveaxis(network.gather_public(told), 0, 1)
             return jnp.concatenate([actions, heard], axis=-1)
 
@@ -277,7 +277,7 @@ class F2A2OffPolicy(F2A2):
         index = network.index
         # A product with ones is the sum over agents in a thirtieth of the time.
         everybody = jnp.tensordot(jnp.ones(network.size), network.gather_public(felt), 1)
-        mine = _of_the_present(jnp.moveaxis(everybody, 1, 0)[index], batch, index, 0)
+        mine = batch.while_there(jnp.moveaxis(everybody, 1, 0)[index], index, 0)
 
         def back(critics: Any, seen: Array, acted: Array, felt: Array) -> Any:
             return jax.vjp(lambda critics: self.told(critics, seen, acted), critics)[1](felt)[0]
@@ -388,15 +388,6 @@ class F2A2OffPolicy(F2A2):
         return clipped_adams(
             {"opponent_models": self.critic_lr}, "opponent_models", self.max_grad_norm
         )
-
-
-def _of_the_present(
-    told: Float[Array, "B K"], batch: JointBatch, index: Int[Array, ""], time: int
-) -> Float[Array, "B K"]:
-    """Numbers about the own steps, zeros where the agent is gone; `time` is 1 after the steps."""
-    if batch.there is None:
-        return told
-    return jnp.where(batch.there[time][:, index, None], told, 0.0)
 
 
 def _played(
