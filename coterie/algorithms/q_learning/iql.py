@@ -75,8 +75,9 @@ class IQL(Normalizing):
     rollout_length: Annotated[int, AtLeast(1)] = 25
     """Steps played in every environment between two rounds of updates; the length of a stored
     segment."""
-    updates_per_rollout: Annotated[int, AtLeast(1)] = 8
-    """Gradient steps after each `rollout_length`."""
+    updates_per_rollout: Annotated[int, AtLeast(1)] = 40
+    """Gradient steps after each `rollout_length`: by default 20 uses of each segment in the usual
+    64 environments (see `samples_per_insert`)."""
     batch_size: Annotated[int, AtLeast(1)] = 32
     """Segments in each gradient step."""
     buffer_size: Annotated[int, AtLeast(1)] = 5_000
