@@ -63,7 +63,7 @@ def test_every_agent_has_its_own_and_sends_nothing_of_it():
     agents, _, metrics = learn(team.agents, lesson.trajectory, team.network, lesson.keys)
     assert touched(before, agents.actor_critic.extras.temperature) == {0, 1, 2, 3}
     assert metrics["temperature"].shape == (4,)
-    assert small.information.sends == ("attention",)
+    assert small.information.sends == F2A2SAC().information.sends
 
 
 def test_options_of_another_kind_of_temperature_get_a_sentence():
