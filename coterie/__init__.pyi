@@ -11,12 +11,15 @@ from coterie.algorithms import MATRPO as MATRPO
 from coterie.algorithms import Algorithm as Algorithm
 from coterie.algorithms import AlternatingObjective as AlternatingObjective
 from coterie.algorithms import AttentionCritic as AttentionCritic
+from coterie.algorithms import AutomaticTemperature as AutomaticTemperature
+from coterie.algorithms import CentralAttentionCritic as CentralAttentionCritic
 from coterie.algorithms import CentralAverage as CentralAverage
 from coterie.algorithms import CommunicatedActions as CommunicatedActions
 from coterie.algorithms import DeterministicOff as DeterministicOff
 from coterie.algorithms import DeterministicOn as DeterministicOn
 from coterie.algorithms import EstimatedActions as EstimatedActions
 from coterie.algorithms import ExperienceReplay as ExperienceReplay
+from coterie.algorithms import FixedTemperature as FixedTemperature
 from coterie.algorithms import Gossip as Gossip
 from coterie.algorithms import GossipEstimate as GossipEstimate
 from coterie.algorithms import IgnoredOpponents as IgnoredOpponents

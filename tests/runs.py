@@ -45,7 +45,7 @@ SMALL = {
     "epochs": 1,
     "minibatches": 2,
     "updates_per_rollout": 2,
-    "batch_size": 4,
+    "batch_size": 12,
     "buffer_size": 24,
     "learning_starts": 4,
     "target_update_interval": 3,

@@ -39,7 +39,7 @@ SMALL = {
     "epochs": 2,
     "minibatches": 2,
     "updates_per_rollout": 2,
-    "batch_size": 4,
+    "batch_size": 12,
     "cg_iters": 2,
     "admm_rounds": 5,
     "buffer_size": 24,

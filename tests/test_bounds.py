@@ -105,7 +105,7 @@ def test_what_is_as_declared_passes():
 class Warm(IPPO):
     """A user's method, with names that other methods have bounds for."""
 
-    temperature: float = -3.0
+    tau: float = -3.0
     penalty: int = 0
     clip_eps: float = -1.0
 
@@ -123,11 +123,11 @@ class Careful(IPPO):
 
 
 def test_a_method_of_ones_own_has_the_bounds_that_it_declares_and_no_others():
-    assert Warm(temperature=-1.0, clip_eps=-2.0).clip_eps == -2.0
+    assert Warm(tau=-1.0, clip_eps=-2.0).clip_eps == -2.0
     with pytest.raises(ConfigError, match="actor_lr must be greater than 0, not -1"):
         Warm(actor_lr=-1.0)
-    with pytest.raises(ConfigError, match="temperature must be at least 0, not -1"):
-        F2A2SAC(temperature=-1.0)
+    with pytest.raises(ConfigError, match="tau must be greater than 0 and at most 1, not -1"):
+        F2A2SAC(tau=-1.0)
     with pytest.raises(ConfigError, match=r"epochs must be a whole number, not 2\.5"):
         Warm(epochs=2.5)
 

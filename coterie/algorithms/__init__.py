@@ -14,11 +14,14 @@ from coterie.algorithms.f2a2 import F2A2DDPG as F2A2DDPG
 from coterie.algorithms.f2a2 import F2A2SAC as F2A2SAC
 from coterie.algorithms.f2a2 import AlternatingObjective as AlternatingObjective
 from coterie.algorithms.f2a2 import AttentionCritic as AttentionCritic
+from coterie.algorithms.f2a2 import AutomaticTemperature as AutomaticTemperature
+from coterie.algorithms.f2a2 import CentralAttentionCritic as CentralAttentionCritic
 from coterie.algorithms.f2a2 import CentralAverage as CentralAverage
 from coterie.algorithms.f2a2 import CommunicatedActions as CommunicatedActions
 from coterie.algorithms.f2a2 import EstimatedActions as EstimatedActions
 from coterie.algorithms.f2a2 import F2A2OffPolicy as F2A2OffPolicy
 from coterie.algorithms.f2a2 import F2A2OnPolicy as F2A2OnPolicy
+from coterie.algorithms.f2a2 import FixedTemperature as FixedTemperature
 from coterie.algorithms.f2a2 import IgnoredOpponents as IgnoredOpponents
 from coterie.algorithms.f2a2 import IndependentCritic as IndependentCritic
 from coterie.algorithms.f2a2 import InnerLayers as InnerLayers

@@ -12,6 +12,7 @@ from coterie.algorithms.f2a2 import (
     F2A2COMA,
     F2A2SAC,
     AlternatingObjective,
+    CentralAttentionCritic,
     CentralAverage,
     CommunicatedActions,
     TeamReward,
@@ -41,12 +42,14 @@ MAAC = F2A2SAC(
     consensus=CentralAverage(),
     objective=AlternatingObjective(),
     opponents=CommunicatedActions(),
+    critic=CentralAttentionCritic(),
+    num_critics=1,
 )
 """Multi-actor-attention-critic (Iqbal & Sha 2019): soft actor-critic with a centre.
 
 There is one set of attention weights, which steps along the mean of all agents' gradients, and
-everybody is told what the others' policies would do. Rewards are each agent's own, neither scaled
-(a temperature of 0.01 is a scale of 100) nor standardised; attention is not regularised.
+everybody is told what the others' policies would do. Rewards are each agent's own; attention is not
+regularised.
 """
 
 COMA = F2A2COMA(consensus=TeamReward(), objective=AlternatingObjective(), sharing=WholeCritic())

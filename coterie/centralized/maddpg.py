@@ -5,15 +5,18 @@ from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Float, Int, Key
 
 from coterie.algorithms.base.algorithm import ActionOnly, Information, Metrics, Trajectory, joint
 from coterie.algorithms.base.off_policy import (
     ActorCriticState,
     CriticTargets,
+    ExperienceReplay,
+    Lookahead,
     Models,
     OffPolicy,
     OffPolicyState,
+    require_lookahead,
 )
 from coterie.bounds import Above, AtLeast
 from coterie.network import Network, Payload
@@ -26,12 +29,12 @@ PAYLOAD = "target-actions"
 
 
 class Transition(NamedTuple):
-    """A step: what an agent saw and was paid, and what everybody did, `[N W]`."""
+    """A step: what an agent saw, what everybody did, `[N W]`, and what came of it (`Lookahead`)."""
 
     view: Observation
     actions: Float[Array, "*batch NW"]
     reward: Float[Array, "*batch"]
-    terminated: Bool[Array, "*batch"]
+    discount: Float[Array, "*batch"]
     next_view: Observation
 
 
@@ -46,10 +49,18 @@ class MADDPG(OffPolicy):
     noise is drawn within the `tanh`, and each agent has a critic and a reward of its own.
     """
 
+    replay: ExperienceReplay = ExperienceReplay(updates_per_rollout=128)
+    """The memory of steps, and how much is learned from it."""
     action_noise_std: Annotated[float, Above(0)] = 0.3
     """Standard deviation of the noise within the `tanh`, for continuous actions."""
     action_l2: Annotated[float, AtLeast(0)] = 1e-3
     """Weight of the mean square of the policy's outputs before they are squashed."""
+    n_step: Annotated[int, AtLeast(1)] = 1
+    """Rewards that a target sums before it looks at the critic."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_lookahead(self.n_step, self.rollout_length)
 
     @property
     def information(self) -> Information:
@@ -76,7 +87,7 @@ class MADDPG(OffPolicy):
 
     def blank(self, spec: LearnerSpec) -> Transition:
         view, zero = blank_observation(spec), jnp.zeros(())
-        return Transition(view, jnp.zeros(spec.joint), zero, zero > 0, view)
+        return Transition(view, jnp.zeros(spec.joint), zero, zero, view)
 
     def act(
         self, state: OffPolicyState, memory: tuple[()], view: Observation, key: Key[Array, ""]
@@ -86,8 +97,8 @@ class MADDPG(OffPolicy):
     def steps(self, trajectory: Trajectory) -> Transition:
         everybody = joint(trajectory)
         flat = everybody.reshape(*everybody.shape[:2], -1)
-        view, following = trajectory.view, trajectory.next_view
-        return Transition(view, flat, trajectory.reward, trajectory.terminated, following)
+        ahead = Lookahead.of(trajectory, self.discount, self.n_step)
+        return Transition(trajectory.view, flat, *ahead)
 
     def critic_targets(
         self, student: ActorCriticState, sample: Transition, network: Network, key: Key[Array, ""]
@@ -101,7 +112,7 @@ class MADDPG(OffPolicy):
         everybody = everybody.at[network.neighbor].set(heard.received).at[network.index].set(mine)
         following = jnp.moveaxis(everybody, 0, 1).reshape(len(mine), -1)
         later = student.target.critic.value(sample.next_view.critic_input, following)
-        target = sample.reward + self.discount * jnp.where(sample.terminated, 0.0, later)
+        target = sample.reward + sample.discount * later
         return CriticTargets(sample.actions, target, jnp.ones_like(target)), network, {}
 
     def actor_objective(

@@ -13,6 +13,7 @@ from coterie.algorithms import (
     CommunicatedActions,
     EstimatedActions,
     ExperienceReplay,
+    FixedTemperature,
     IgnoredOpponents,
     IndependentCritic,
     InnerLayers,
@@ -119,7 +120,7 @@ ROVERS = Task(
     ),
     F2A2SAC(
         critic=AttentionCritic(attention_dim=64),
-        temperature=0.02,
+        temperature=FixedTemperature(0.02),
         replay=ExperienceReplay(
             updates_per_rollout=4, batch_size=128, buffer_size=100_000, learning_starts=2_400
         ),
@@ -152,7 +153,7 @@ HUNTERS = Task(
     replace(ROVERS.settings, steps=600_000, num_envs=192),
     replace(
         ROVERS.learner,
-        temperature=0.01,
+        temperature=FixedTemperature(0.01),
         replay=replace(ROVERS.learner.replay, updates_per_rollout=16, learning_starts=50_000),
         actor_lr=1e-4,
         critic_lr=1e-3,

@@ -92,6 +92,11 @@ class Categorical(NamedTuple):
         """`-sum_a pi(a) log pi(a)`, in nats."""
         return -jnp.sum(jnp.exp(self.log_probs) * self.log_probs, axis=-1)
 
+    def largest_entropy(self) -> Float[Array, " *batch"]:
+        """Entropy of all possible actions alike: the logarithm of their number, in nats."""
+        possible = jnp.sum(self.log_probs > 0.1 * NEVER, axis=-1)
+        return jnp.log(possible.astype(self.log_probs.dtype))
+
     def kl(self, other: Any) -> Float[Array, " *batch"]:
         """`KL(self || other)` to another categorical, in nats."""
         return jnp.sum(jnp.exp(self.log_probs) * (self.log_probs - other.log_probs), axis=-1)

@@ -83,6 +83,7 @@ class ProgressBar:
             + f", of which {done:,} are done" * (done > 0)
             + f", in {run.folder}" * run.saved,
             *rounded(run),
+            *reused(run),
         ):
             self.say(f"{self._title}: {sentence}")
 
@@ -149,6 +150,12 @@ class Speed:
         """Steps per second of all seeds together; None before there is a second block."""
         done = sum(self._steps.values()) - self._first
         return done / max(time.perf_counter() - self._since, 1e-9) if done else None
+
+
+def reused(run: Run) -> list[str]:
+    """How often a method with a replay memory learns from a stored step, as a sentence."""
+    often = run.algorithm.samples_per_insert(run.settings.num_envs)
+    return [] if often is None else [f"each stored step is learned from {often:.3g} times"]
 
 
 def rounded(run: Run) -> list[str]:

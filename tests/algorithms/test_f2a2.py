@@ -56,7 +56,7 @@ METHODS = {
     "td3-box": ("f2a2-td3", Box),
     "sac": ("f2a2-sac", Discrete),
 }
-KEY = jax.random.key(5)
+KEY, ALPHA = jax.random.key(5), jnp.float32(0.01)
 # A second critic beside continuous actions is left to the deep tests.
 each = pytest.mark.parametrize(
     "method", [pytest.param(m, marks=[pytest.mark.deep] * (m == "td3-box")) for m in METHODS]
@@ -93,7 +93,7 @@ def one(name):
         joint = jax.nn.one_hot(jnp.argmax(joint, -1), WIDTH)
     mine = jax.nn.one_hot(action, WIDTH) if space is Discrete else action
     ends = jnp.arange(BATCH) % 2 == 0
-    step = Transition(seen, action, choices, (), numbers(BATCH), ends, ends, after)
+    step = Transition(seen, action, choices, (), numbers(BATCH), 0.5 * ~ends, ends, after)
     acted, real = joint.at[:, 1].set(mine), jnp.ones((1, BATCH), bool)
     drawn = SampledSequence(jax.tree.map(lambda x: x[None], step), real)
     scene = JointBatch(drawn, everybody[:1], acted[None], everybody[1])
@@ -110,9 +110,9 @@ def test_targets_are_the_least_critics_of_what_all_would_do_next(method):
     algorithm, (student, scene) = method_of(method), one(method)
     others, index = scene.actions * 0.5, jnp.int32(1)
     target = jax.jit(algorithm._target)(
-        student.target, scene, OtherActions(scene.actions, others, index), KEY
+        student.target, scene, OtherActions(scene.actions, others, index), ALPHA, KEY
     )
-    mine, bonus = algorithm.next_action(scene.next(student.target.policy), KEY)
+    mine, nats = algorithm.next_action(scene.next(student.target.policy), KEY)
     joint = others.at[:, 1].set(mine)
     if method == "sac":
         later = [
@@ -122,12 +122,14 @@ def test_targets_are_the_least_critics_of_what_all_would_do_next(method):
         log_prob = student.target.policy.distribution(scene.next_view).log_prob(
             jnp.argmax(mine, -1)
         )
-        np.testing.assert_allclose(bonus, -0.01 * log_prob, rtol=1e-5)
+        np.testing.assert_allclose(nats, -log_prob, rtol=1e-5)
     else:
         later = [flat(critic, scene.next_view, joint) for critic in student.target.critic]
-        assert not bonus.any()
+        assert not nats.any()
     assert len(later) == (1 if method.startswith("ddpg") else 2)
-    expected = scene.step.reward + 0.5 * (np.min(later, axis=0) + bonus) * (np.arange(BATCH) % 2)
+    expected = scene.step.reward + 0.5 * (np.min(later, axis=0) + ALPHA * nats) * (
+        np.arange(BATCH) % 2
+    )
     np.testing.assert_allclose(target, expected, rtol=1e-5, atol=1e-6)
 
 
@@ -149,10 +151,10 @@ def losses(method, **options):
     algorithm, (student, scene) = method_of(method, **options), one(method)
     others = scene.actions[::-1]
     known = OtherActions(others, others, jnp.int32(1))
-    target = jax.jit(algorithm._target)(student.target, scene, known, KEY)
+    target = jax.jit(algorithm._target)(student.target, scene, known, ALPHA, KEY)
 
     def loss(models):
-        return algorithm._loss(models, scene, known, target, KEY)[0]
+        return algorithm._loss(models, scene, known, target, ALPHA, KEY)[0]
 
     return jax.jit(jax.grad(loss))(student.models), algorithm, student, scene, others, target
 

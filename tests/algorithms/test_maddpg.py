@@ -51,7 +51,7 @@ def team(space):
     target = jax.tree.map(lambda x: x + 0.3 * numbers(*x.shape), models)
     actions = jnp.broadcast_to(jnp.tanh(numbers(BATCH, TEAM * WIDTH)), (TEAM, BATCH, TEAM * WIDTH))
     ends = jnp.broadcast_to(jnp.arange(BATCH) % 2 == 0, (TEAM, BATCH))
-    sample = Transition(views(), actions, numbers(TEAM, BATCH), ends, views())
+    sample = Transition(views(), actions, numbers(TEAM, BATCH), 0.5 * ~ends, views())
     return students._replace(models=models, target=target), sample
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from coterie.rl.masked_stats import mean, standardize
-from coterie.rl.returns import generalized_advantage
+from coterie.rl.returns import generalized_advantage, n_step_return
 
 NO, YES = False, True
 # reward, value, next value of three steps; discount 1/2 and trace 1/2, so that each later error
@@ -76,3 +76,35 @@ def test_a_sample_that_does_not_count_may_be_anything():
     values, where = jnp.array([1.0, jnp.nan, 3.0]), jnp.array([True, False, True])
     assert float(mean(values, where)) == 2.0
     np.testing.assert_allclose(standardize(values, where)[::2], [-1.0, 1.0], rtol=1e-6)
+
+
+CHAIN = np.array([1.0, -2.0, 4.0, 0.5, 3.0, 8.0])
+"""Rewards of a chain that is walked from left to right."""
+
+
+@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("n", [1, 2, 3, 6, 9])
+def test_targets_of_exact_values_are_exact_whatever_the_number_of_steps(n, jit):
+    """On a chain whose third step terminates, and which is recorded up to its fifth."""
+    ends = np.array([NO, NO, YES, NO, NO])
+    value = np.zeros(7)
+    for state in (5, 4, 3):
+        value[state] = CHAIN[state] + 0.9 * value[state + 1]
+    for state in (2, 1, 0):  # nothing follows the third step
+        value[state] = CHAIN[state] + 0.9 * (state < 2) * value[state + 1]
+    function = jax.jit(n_step_return, static_argnums=(2, 3)) if jit else n_step_return
+    found = function(jnp.array(CHAIN[:5], jnp.float32), jnp.array(ends), 0.9, n)
+    goes_on = ~found.at_last(jnp.array(ends))
+    target = found.reward + found.discount * goes_on * value[1:][np.asarray(found.last)]
+    np.testing.assert_allclose(target, value[:5], rtol=1e-6)
+    steps = np.minimum(n, [3, 2, 1, 2, 1])
+    np.testing.assert_array_equal(found.last, np.arange(5) + steps - 1)
+    np.testing.assert_allclose(found.discount, 0.9**steps, rtol=1e-6)
+
+
+def test_sums_of_streams_side_by_side_do_not_mix():
+    reward, ends = jnp.array([[1.0, 8.0], [2.0, 4.0]]), jnp.array([[NO, YES], [NO, NO]])
+    found = n_step_return(reward, ends, 0.5, 2)
+    assert found.reward.tolist() == [[2.0, 8.0], [2.0, 4.0]]
+    picture = jnp.arange(8.0).reshape(2, 2, 2)
+    assert found.at_last(picture).tolist() == [[[4, 5], [2, 3]], [[4, 5], [6, 7]]]

@@ -8,6 +8,7 @@ import signal
 import pytest
 from rich.console import Console
 
+from coterie.centralized import MADDPG
 from coterie.internal.signals import exit_code
 from coterie.training.progress import ProgressBar, Speed
 from coterie.training.run import MEMORY
@@ -80,6 +81,15 @@ def test_evaluations_that_are_too_many_for_the_updates_are_told():
         f"{start}: 48 steps instead of 40, for an update takes 24: 4 environments x 6 steps",
         f"{start}: 2 evaluations instead of 20, for the run has 2 updates",
     ]
+
+
+def test_how_often_a_stored_step_is_used_is_told():
+    console, text = shown(False)
+    run = dataclasses.replace(finished(), folder=MEMORY, algorithm=MADDPG())
+    with ProgressBar(run, console) as bar:
+        bar.start(run)
+    # 128 updates of 256 steps, of the 4 environments x 25 steps of a rollout
+    assert "each stored step is learned from 328 times" in text().splitlines()[-1]
 
 
 def test_speed_leaves_out_what_was_done_before_and_what_compiles(monkeypatch):

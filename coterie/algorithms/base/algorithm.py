@@ -170,6 +170,10 @@ class Algorithm(abc.ABC):
         """Raise `ConfigError` if hyper-parameters do not go together, or not with so many
         environments."""
 
+    def samples_per_insert(self, num_envs: int) -> float | None:
+        """Mean number of times that a stored step is learned from; `None` without a memory."""
+        return None
+
     def check_communication(self, gaps: tuple[float, float], wait: float) -> None:  # noqa: B027 (all do)
         """Warn of hyper-parameters that do not go with averages over a graph of these `gaps`, to
         which each agent listens in one round of `wait`, if not in all."""

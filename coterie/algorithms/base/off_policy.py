@@ -6,9 +6,10 @@ method adds the data of a stored step, the critic's targets and the actor's obje
 """
 
 import abc
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -19,7 +20,7 @@ from jaxtyping import Array, Float, Int, Key, PyTree
 from coterie.algorithms.base.algorithm import Metrics, Trajectory
 from coterie.algorithms.base.normalizing import Normalizing
 from coterie.bounds import RATE, Above, AtLeast, AtMost, Between
-from coterie.errors import require
+from coterie.errors import advise, require
 from coterie.internal.parts import Part
 from coterie.network import Network, chunked
 from coterie.rl import replay as experience
@@ -28,7 +29,8 @@ from coterie.rl.models import MLP, Model
 from coterie.rl.networks import Policy, polyak_update
 from coterie.rl.optimizers import clipped_adams
 from coterie.rl.replay import Replay
-from coterie.types import LearnerSpec
+from coterie.rl.returns import n_step_return
+from coterie.types import LearnerSpec, Observation
 
 
 class Models(NamedTuple):
@@ -66,6 +68,38 @@ class CriticTargets(NamedTuple):
     weight: Float[Array, " B"]
 
 
+class Lookahead(NamedTuple):
+    """Rewards of the next steps, and the view after them that a target looks at; `[T, G, ...]`.
+
+    discount: the weight of the value of `next_view`; 0 where nothing follows.
+    """
+
+    reward: Float[Array, "T G"]
+    discount: Float[Array, "T G"]
+    next_view: Observation
+
+    @staticmethod
+    def of(trajectory: Trajectory, discount: float, n: int) -> "Lookahead":
+        """Sums over up to `n` steps, as far as the trajectory and the episode go."""
+        ends = trajectory.terminated | trajectory.truncated | trajectory.over
+        if trajectory.there is not None:
+            # Targets are of everybody's next views, which have to be of one time.
+            left = jnp.any(trajectory.there[1:] != trajectory.there[:-1], axis=-1)
+            ends = ends.at[:-1].set(ends[:-1] | left)
+        found = n_step_return(trajectory.reward, ends, discount, n)
+        terminated, view = found.at_last((trajectory.terminated, trajectory.next_view))
+        return Lookahead(found.reward, jnp.where(terminated, 0.0, found.discount), view)
+
+
+def require_lookahead(n_step: int, rollout_length: int) -> None:
+    """Raise `ConfigError` for sums over more steps than are stored at a time."""
+    require(
+        n_step <= rollout_length,
+        f"n_step {n_step} is more than the {rollout_length} steps of a rollout, within which "
+        "rewards are summed: lower --n-step, or raise --rollout-length.",
+    )
+
+
 Improve = Callable[
     [ActorCriticState, Any, Network, Key[Array, ""]], tuple[ActorCriticState, Network, Metrics]
 ]
@@ -76,8 +110,9 @@ Improve = Callable[
 class ExperienceReplay(Part):
     """A memory of steps, and how much of it is learned from after each rollout."""
 
-    updates_per_rollout: Annotated[int, AtLeast(1)] = 16
-    """Gradient steps after each `rollout_length`."""
+    updates_per_rollout: Annotated[int, AtLeast(1)] = 64
+    """Gradient steps after each `rollout_length`: by default 10 uses of each step in the usual 64
+    environments (see `samples_per_insert`)."""
     batch_size: Annotated[int, AtLeast(1)] = 256
     """Steps in each gradient step."""
     buffer_size: Annotated[int, AtLeast(1)] = 20_000
@@ -85,8 +120,19 @@ class ExperienceReplay(Part):
     learning_starts: Annotated[int, AtLeast(0)] = 2_000
     """Steps to collect before the first update."""
 
+    def samples_per_insert(self, inserted: int) -> float:
+        """Mean number of times that a step is drawn if `inserted` ones are stored in a rollout.
+
+        >>> ExperienceReplay(updates_per_rollout=4, batch_size=100).samples_per_insert(200)
+        2.0
+        """
+        return self.updates_per_rollout * self.batch_size / inserted
+
     def check(self, num_envs: int, rollout_length: int) -> None:
-        """Raise `ConfigError` unless a rollout, a batch and the first steps fit in the memory."""
+        """Raise `ConfigError` unless a rollout, a batch and the first steps fit in the memory.
+
+        Warn if steps are drawn less than once.
+        """
         count, size = num_envs * rollout_length, self.buffer_size
         require(
             count <= size,
@@ -103,6 +149,7 @@ class ExperienceReplay(Part):
             f"a batch of {self.batch_size} is more than a replay memory of {size} holds: lower "
             "--batch-size, or raise --buffer-size.",
         )
+        advise_reuse(self.samples_per_insert(count), self.updates_per_rollout)
 
     def learn(
         self,
@@ -132,7 +179,20 @@ class ExperienceReplay(Part):
 
         keys = jax.random.split(key, self.updates_per_rollout)
         (student, network), metrics = jax.lax.scan(update, (state.actor_critic, network), keys)
-        return OffPolicyState(student, stored), network, jax.tree.map(jnp.mean, metrics)
+        reused = self.samples_per_insert(jax.tree.leaves(new)[0].shape[0])
+        metrics = jax.tree.map(jnp.mean, metrics)
+        metrics["samples_per_insert"] = jnp.where(ready, reused, 0.0)
+        return OffPolicyState(student, stored), network, metrics
+
+
+def advise_reuse(samples_per_insert: float, updates: int) -> None:
+    """Warn of a memory whose steps are drawn less than once."""
+    enough = math.ceil(5 * updates / max(samples_per_insert, 1e-9))
+    advise(
+        samples_per_insert >= 1.0,
+        f"a stored step is drawn {samples_per_insert:.2g} times, so that most of what is played "
+        f"is not learned from: raise --updates-per-rollout from {updates} to {enough} or so.",
+    )
 
 
 @dataclass(frozen=True)
@@ -141,8 +201,6 @@ class OffPolicy(Normalizing):
 
     rollout_length: Annotated[int, AtLeast(1)] = 25
     """Steps played in every environment between two rounds of updates."""
-    replay: ExperienceReplay = ExperienceReplay()
-    """The memory of steps, and how much is learned from it."""
     normalize_rewards: bool = True
     """Divide rewards by the running deviation of discounted returns."""
     actor_lr: Annotated[float, Above(0), AtMost(RATE)] = 1e-4
@@ -159,6 +217,10 @@ class OffPolicy(Normalizing):
     """The policy's network."""
     critic: Model = MLP()
     """The critic's network."""
+
+    replay: ClassVar[Any]
+    """The memory of steps, and how much is learned from it: a field of those who derive from this,
+    who learn from stored steps as often as their kind of method can."""
 
     @abc.abstractmethod
     def models(self, key: Key[Array, ""], spec: LearnerSpec) -> Models:
@@ -192,6 +254,9 @@ class OffPolicy(Normalizing):
 
     def check(self, num_envs: int) -> None:
         self.replay.check(num_envs, self.rollout_length)
+
+    def samples_per_insert(self, num_envs: int) -> float:
+        return self.replay.samples_per_insert(num_envs * self.rollout_length)
 
     def init(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[OffPolicyState, tuple[()]]:
         models = self.models(key, spec)

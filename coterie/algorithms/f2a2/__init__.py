@@ -1,5 +1,8 @@
 """F2A2: flexible fully decentralised approximate actor-critic."""
 
+from coterie.algorithms.f2a2.central_attention import (
+    CentralAttentionCritic as CentralAttentionCritic,
+)
 from coterie.algorithms.f2a2.coma import F2A2COMA as F2A2COMA
 from coterie.algorithms.f2a2.consensus import CentralAverage as CentralAverage
 from coterie.algorithms.f2a2.consensus import Consensus as Consensus
@@ -20,3 +23,5 @@ from coterie.algorithms.f2a2.sac import F2A2SAC as F2A2SAC
 from coterie.algorithms.f2a2.sharing import InnerLayers as InnerLayers
 from coterie.algorithms.f2a2.sharing import Sharing as Sharing
 from coterie.algorithms.f2a2.sharing import WholeCritic as WholeCritic
+from coterie.algorithms.f2a2.temperature import AutomaticTemperature as AutomaticTemperature
+from coterie.algorithms.f2a2.temperature import FixedTemperature as FixedTemperature

@@ -29,6 +29,8 @@ class SoftCritic(Part, abc.ABC):
     """What the shared part is called when it is sent."""
     information: ClassVar[Information]
     """What a learner has to know for it."""
+    central: ClassVar[bool] = False
+    """Whether it reads what other agents' critics make of their steps, as at a centre."""
 
     @abc.abstractmethod
     def build(self, key: Key[Array, ""], spec: LearnerSpec) -> Any:
@@ -39,6 +41,12 @@ class SoftCritic(Part, abc.ABC):
         """The parts of a critic that the team shares."""
 
     @abc.abstractmethod
+    def told(
+        self, critic: Any, seen: Float[Array, "B F"], acted: Float[Array, "B W"]
+    ) -> Float[Array, "B K"]:
+        """Numbers that all critics are told of the agent's own steps; none unless `central`."""
+
+    @abc.abstractmethod
     def head(self, critic: Any) -> Dense:
         """The last layer of a critic."""
 
@@ -46,7 +54,10 @@ class SoftCritic(Part, abc.ABC):
     def values(
         self, critic: Any, view: Observation, actions: Float[Array, "B M W"], index: Int[Array, ""]
     ) -> Float[Array, "B A"]:
-        """Value of each of the agent's actions; its own entry of `actions` is ignored."""
+        """Value of each of the agent's actions; its own entry of `actions` is ignored.
+
+        actions: everybody's, and after the numbers of each what its critic tells of its step.
+        """
 
 
 @dataclass(frozen=True)
@@ -67,17 +78,18 @@ class AttentionCritic(SoftCritic, name="attention"):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(
-            self.attention_dim % self.num_heads == 0,
-            f"a critic of width {self.attention_dim} cannot be dealt to {self.num_heads} heads: "
-            "try 128 and 4.",
-        )
+        require_heads(self.attention_dim, self.num_heads)
 
     def build(self, key: Key[Array, ""], spec: LearnerSpec) -> "AttentionNetwork":
         return AttentionNetwork.init(key, spec, self.attention_dim, self.num_heads)
 
     def shared(self, critic: "AttentionNetwork") -> list[PyTree]:
         return [critic.attention]
+
+    def told(
+        self, critic: "AttentionNetwork", seen: Float[Array, "B F"], acted: Array
+    ) -> Float[Array, "B K"]:
+        return jnp.zeros((len(seen), 0))
 
     def head(self, critic: "AttentionNetwork") -> Dense:
         return critic.outer
@@ -90,6 +102,14 @@ class AttentionCritic(SoftCritic, name="attention"):
         index: Int[Array, ""],
     ) -> Float[Array, "B A"]:
         return critic.values(view.critic_input, actions, index)
+
+
+def require_heads(width: int, heads: int) -> None:
+    """Raise `ConfigError` unless the heads of an attention can divide its width."""
+    require(
+        width % heads == 0,
+        f"a critic of width {width} cannot be dealt to {heads} heads: try 128 and 4.",
+    )
 
 
 @dataclass(frozen=True)
@@ -116,6 +136,9 @@ class IndependentCritic(SoftCritic, name="independent"):
 
     def shared(self, critic: Policy) -> list[PyTree]:
         return self.sharing.shared(critic)
+
+    def told(self, critic: Policy, seen: Float[Array, "B F"], acted: Array) -> Float[Array, "B K"]:
+        return jnp.zeros((len(seen), 0))
 
     def head(self, critic: Policy) -> Dense:
         return critic.head

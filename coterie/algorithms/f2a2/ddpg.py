@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from coterie.algorithms.f2a2.off_policy import F2A2OffPolicy, PolicyBatch
 from coterie.algorithms.f2a2.sharing import InnerLayers, Sharing
+from coterie.algorithms.f2a2.temperature import FixedTemperature, Temperature
 from coterie.bounds import Above, AtLeast, Between
 from coterie.rl.distributions import Distribution
 from coterie.rl.layers import Dense
@@ -53,6 +54,10 @@ class F2A2DDPG(F2A2OffPolicy):
     """The largest noise on target actions, where it has a deviation of its own."""
 
     @property
+    def entropy_price(self) -> Temperature:
+        return FixedTemperature(0.0)
+
+    @property
     def deterministic_eval(self) -> bool:
         return True
 
@@ -82,6 +87,11 @@ class F2A2DDPG(F2A2OffPolicy):
     ) -> Float[Array, "K B"]:
         flat = actions.reshape(len(actions), -1)
         return jnp.stack([critic.value(view.critic_input, flat) for critic in critics])
+
+    def told(
+        self, critics: Any, seen: Float[Array, "B F"], acted: Float[Array, "B W"]
+    ) -> Float[Array, "B K"]:
+        return jnp.zeros((len(seen), 0))
 
     def next_action(self, choices: Distribution, key: Key[Array, ""]) -> tuple[Array, Array]:
         if self.target_noise is None:

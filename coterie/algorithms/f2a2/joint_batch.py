@@ -22,6 +22,7 @@ class Transition(NamedTuple):
     The others' observations and actions are stored by them, and looked up.
 
     memory: what the policy remembered of the episode before it.
+    reward, discount, next_view: what came of it, in one step or several (see `Lookahead`).
     over:   an episode ended with this step.
     """
 
@@ -30,7 +31,7 @@ class Transition(NamedTuple):
     choices: Distribution
     memory: Recalled
     reward: Float[Array, "*batch"]
-    terminated: Bool[Array, "*batch"]
+    discount: Float[Array, "*batch"]
     over: Bool[Array, "*batch"]
     next_view: Observation
 
@@ -125,6 +126,14 @@ class JointBatch(NamedTuple):
     def of_those_there(self, actions: Float[Array, "2 B M W"]) -> Float[Array, "2 B M W"]:
         """Actions now and next, of whoever is in the environment; zeros of the others."""
         return actions if self.there is None else jnp.where(self.there[..., None], actions, 0.0)
+
+    def while_there(
+        self, told: Float[Array, "B K"], index: Int[Array, ""], time: int
+    ) -> Float[Array, "B K"]:
+        """Numbers about an agent's steps, zeros where it is gone; `time` is 1 after the steps."""
+        if self.there is None:
+            return told
+        return jnp.where(self.there[time][:, index, None], told, 0.0)
 
     @property
     def step(self) -> Transition:

@@ -14,13 +14,18 @@ from coterie.algorithms.base.algorithm import Information, Metrics, Trajectory
 from coterie.algorithms.base.off_policy import (
     ActorCriticState,
     ExperienceReplay,
+    Lookahead,
     Models,
     OffPolicyState,
+    require_lookahead,
 )
 from coterie.algorithms.f2a2.f2a2 import F2A2, JOINT
 from coterie.algorithms.f2a2.joint_batch import JointBatch, Sample, Transition
 from coterie.algorithms.f2a2.opponents import EstimatedActions, Opponents
+from coterie.algorithms.f2a2.policy_batch import ActionSample, OtherActions, PolicyBatch
+from coterie.algorithms.f2a2.temperature import Temperature
 from coterie.bounds import RATE, Above, AtLeast, AtMost, Between
+from coterie.errors import require
 from coterie.network import Network, chunked
 from coterie.rl import replay as experience
 from coterie.rl.bodies import RecurrentState
@@ -41,50 +46,12 @@ class RecordedAction(NamedTuple):
 
 
 class F2A2Extras(NamedTuple):
-    """State besides policy and critics: the agreement on parameters, and models of the others."""
+    """State besides policy and critics: the agreement on parameters, models of the others, and
+    the temperature."""
 
     dual: PyTree
     opponents: PyTree
-
-
-class ActionSample(NamedTuple):
-    """Own action among others', as a critic sees them, `[B M W]`, and its log-probability.
-
-    moved: log pi - log pi_0: how far the policy has moved since the step, where it acts so.
-    """
-
-    actions: Float[Array, "B M W"]
-    log_prob: Float[Array, " B"]
-    moved: Float[Array, " B"]
-
-
-class OtherActions(NamedTuple):
-    """Actions that everybody would take, as an agent knows them; its own entry is not used.
-
-    now, then: where steps began, and where they led to, `[B, M, W]`.
-    index:     the own place among the agents.
-    """
-
-    now: Float[Array, "B M W"]
-    then: Float[Array, "B M W"]
-    index: Int[Array, ""]
-
-
-class PolicyBatch(NamedTuple):
-    """Batch that a policy is improved on.
-
-    view, choices: the own views, and the distributions of the policy now.
-    did, might: the action that it took then, and one that it might take now.
-    target: y, of what it did.
-    index:  the own place among the agents.
-    """
-
-    view: Observation
-    choices: Distribution
-    did: ActionSample
-    might: ActionSample
-    target: Float[Array, " B"]
-    index: Int[Array, ""]
+    temperature: PyTree
 
 
 @dataclass(frozen=True)
@@ -110,12 +77,22 @@ class F2A2OffPolicy(F2A2):
     """Source of the other agents' actions."""
     burn_in: Annotated[int, AtLeast(0)] = 5
     """Steps that a recurrent policy is taken through before each drawn step."""
+    n_step: Annotated[int, AtLeast(1)] = 1
+    """Rewards that a target sums before it looks at the critics."""
 
     action_space: ClassVar[Literal["any", "discrete", "continuous"]] = "any"
 
     @abc.abstractmethod
     def next_action(self, choices: Distribution, key: Key[Array, ""]) -> tuple[Array, Array]:
-        """The own next action, `[B, W]`, by the target's choices, and a bonus for it, `[B]`."""
+        """The own next action, `[B, W]`, by the target's choices, and the nats of entropy that it
+        is paid for, `[B]`."""
+
+    @abc.abstractmethod
+    def told(
+        self, critics: Any, seen: Float[Array, "B F"], acted: Float[Array, "B W"]
+    ) -> Float[Array, "B K"]:
+        """Numbers that everybody's critics are told of the agent's own steps; none but at a
+        centre."""
 
     @abc.abstractmethod
     def sample_action(self, choices: Distribution, key: Key[Array, ""]) -> Float[Array, "B W"]:
@@ -128,6 +105,20 @@ class F2A2OffPolicy(F2A2):
     @abc.abstractmethod
     def update_policy_now(self, updates: Int[Array, ""]) -> Bool[Array, ""]:
         """True if the policy and the targets move in this update."""
+
+    @property
+    @abc.abstractmethod
+    def entropy_price(self) -> Temperature:
+        """What a nat of entropy is worth."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_lookahead(self.n_step, self.rollout_length)
+        require(
+            self.n_step == 1 or not self.actor.recurrent,
+            f"n_step {self.n_step} looks at a view before which a policy's memory is not kept: use "
+            "--n-step 1, or a policy without a memory (--actor mlp).",
+        )
 
     @property
     def critics_know(self) -> Information:
@@ -145,13 +136,16 @@ class F2A2OffPolicy(F2A2):
         self.consensus.check()
         self.replay.check(num_envs, self.rollout_length)
 
+    def samples_per_insert(self, num_envs: int) -> float:
+        return self.replay.samples_per_insert(num_envs * self.rollout_length)
+
     def init(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[OffPolicyState, RecurrentState]:
         models = self.models(key, spec)
         optimizer = self.optimizer().init(eqx.filter(models, eqx.is_array))
         opponents = self.opponents.init(
             jax.random.fold_in(key, 1), spec, self.rollout_length, self._opponent_rule()
         )
-        extras = F2A2Extras(self.start(models), opponents)
+        extras = F2A2Extras(self.start(models), opponents, self.entropy_price.start())
         zero = jnp.zeros((), jnp.int32)
         student = ActorCriticState(models, models, optimizer, zero, extras)
         memory = models.policy.body.start()
@@ -174,7 +168,7 @@ class F2A2OffPolicy(F2A2):
     def learn(
         self, state: OffPolicyState, trajectory: Trajectory, network: Network, key: Key[Array, ""]
     ) -> tuple[OffPolicyState, Network, Metrics]:
-        student, steps = state.actor_critic, _steps(trajectory)
+        student, steps = state.actor_critic, self._steps(trajectory)
         known = self.opponents.set_characters(
             student.extras.opponents, steps, state.replay.size == 0
         )
@@ -198,13 +192,17 @@ class F2A2OffPolicy(F2A2):
     ) -> tuple[ActorCriticState, Network, Metrics]:
         """One update: critic and policy, the agreement, and the models of the others."""
         others_key, *gradient_keys, own_key = jax.random.split(key, 4)
-        pact, known = student.extras
+        pact, known, temperature = student.extras
+        alpha = self.entropy_price.alpha(temperature)
         information = self.information
         batch = JointBatch.of(sample.sequence, network, information)
         others, network = self._others(known, student, batch, network, (others_key, own_key))
-        gradient, metrics = chunked(self._gradient, 1)(  # each judges all others' steps
-            student.models, student.target, batch, others, jnp.stack(gradient_keys)
+        heard, others = self._heard(student, batch, others, network)
+        gradient, felt, metrics = chunked(self._gradient, 1)(  # each judges all others' steps
+            student.models, student.target, heard, others, alpha, jnp.stack(gradient_keys)
         )
+        gradient = self._felt(student.models, batch, gradient, felt, network)
+        temperature, cooled = self.entropy_price.updated(temperature, metrics.pop("excess"))
         shared, mine = self.parts(gradient)
         shared, network = self.consensus.pooled(shared, network, self.payload)
         gradient = eqx.combine(shared, mine)
@@ -217,8 +215,8 @@ class F2A2OffPolicy(F2A2):
         known, more = self.opponents.update(
             known, sample, network, information, self._opponent_rule()
         )
-        metrics |= {"gradient_norm": optax.tree.norm(gradient)} | more
-        extras = F2A2Extras(pact, known)
+        metrics |= {"gradient_norm": optax.tree.norm(gradient)} | more | cooled
+        extras = F2A2Extras(pact, known, temperature)
         student = ActorCriticState(models, target, optimizer, student.updates + 1, extras)
         return student, network, metrics
 
@@ -243,27 +241,84 @@ class F2A2OffPolicy(F2A2):
         index = network.index if self.opponents.known else jnp.zeros((), jnp.int32)
         return OtherActions(would[0], would[1], index), network
 
+    def _heard(
+        self, student: ActorCriticState, batch: JointBatch, others: OtherActions, network: Network
+    ) -> tuple[JointBatch, OtherActions]:
+        """Everybody's actions, taken, now and next, with what everybody's critics tell of them."""
+
+        def beside(critics: Any, seen: Array, actions: Array, time: int) -> Array:
+            acted = actions[:, others.index]
+            told = chunked(self.told)(critics, seen[:, others.index], acted)
+            if told.shape[-1] == 0:
+                return actions
+            told = batch.while_there(told, others.index, time)
+            heard = jnp.moveaxis(network.gather_public(told), 0, 1)
+            return jnp.concatenate([actions, heard], axis=-1)
+
+        critics, later = student.models.critic, student.target.critic
+        taken = beside(critics, batch.seen[-1], batch.actions, 0)
+        heard = others._replace(
+            now=beside(critics, batch.seen[-1], others.now, 0),
+            then=beside(later, batch.next_seen, others.then, 1),
+        )
+        return batch._replace(acted=taken[None]), heard
+
+    def _felt(
+        self,
+        models: Models,
+        batch: JointBatch,
+        gradient: Models,
+        felt: Float[Array, "B M K"],
+        network: Network,
+    ) -> Models:
+        """The gradient with that of all agents' losses in what the own critics told them."""
+        if felt.shape[-1] == 0:
+            return gradient
+        index = network.index
+        # A product with ones is the sum over agents in a thirtieth of the time.
+        everybody = jnp.tensordot(jnp.ones(network.size), network.gather_public(felt), 1)
+        mine = batch.while_there(jnp.moveaxis(everybody, 1, 0)[index], index, 0)
+
+        def back(critics: Any, seen: Array, acted: Array, felt: Array) -> Any:
+            return jax.vjp(lambda critics: self.told(critics, seen, acted), critics)[1](felt)[0]
+
+        seen, acted = batch.seen[-1][:, index], batch.actions[:, index]
+        more = chunked(back)(models.critic, seen, acted, mine)
+        return gradient._replace(critic=jax.tree.map(jnp.add, gradient.critic, more))
+
     def _gradient(
         self,
         models: Models,
         target: Models,
         batch: JointBatch,
         others: OtherActions,
+        alpha: Float[Array, ""],
         keys: Key[Array, "2"],
-    ) -> tuple[Models, Metrics]:
-        """The gradient of an agent's loss."""
-        value = self._target(target, batch, others, keys[0])
-        return jax.grad(self._loss, has_aux=True)(models, batch, others, value, keys[1])
+    ) -> tuple[Models, Float[Array, "B M K"], Metrics]:
+        """The gradient of an agent's loss in its models, and in what critics told of the steps."""
+        value = self._target(target, batch, others, alpha, keys[0])
+
+        def loss(models: Models, acted: Array) -> tuple[Float[Array, ""], Metrics]:
+            told = batch._replace(acted=acted)
+            return self._loss(models, told, others, value, alpha, keys[1])
+
+        (gradient, felt), metrics = jax.grad(loss, (0, 1), has_aux=True)(models, batch.acted)
+        return gradient, felt[-1, ..., batch.step.acted.shape[-1] :], metrics
 
     def _target(
-        self, target: Models, batch: JointBatch, others: OtherActions, key: Key[Array, ""]
+        self,
+        target: Models,
+        batch: JointBatch,
+        others: OtherActions,
+        alpha: Float[Array, ""],
+        key: Key[Array, ""],
     ) -> Float[Array, " B"]:
-        """`y = r + gamma (min_k Q_k(o', a') + bonus)`."""
+        """`y = r + gamma (min_k Q_k(o', a') + alpha nats)`, of one reward or of several."""
         step, view = batch.step, batch.next_view
-        mine, bonus = self.next_action(batch.next(target.policy), key)
-        actions = others.then.at[:, others.index].set(mine)
-        later = jnp.min(self.values(target.critic, view, actions, others.index), axis=0) + bonus
-        return step.reward + self.discount * jnp.where(step.terminated, 0.0, later)
+        mine, nats = self.next_action(batch.next(target.policy), key)
+        actions = others.then.at[:, others.index, : mine.shape[-1]].set(mine)
+        later = jnp.min(self.values(target.critic, view, actions, others.index), axis=0)
+        return step.reward + step.discount * (later + alpha * nats)
 
     def _loss(
         self,
@@ -271,6 +326,7 @@ class F2A2OffPolicy(F2A2):
         batch: JointBatch,
         others: OtherActions,
         target: Float[Array, " B"],
+        alpha: Float[Array, ""],
         key: Key[Array, ""],
     ) -> tuple[Float[Array, ""], Metrics]:
         """The agent's part of (4.4): critics at actions taken, the policy at fresh ones."""
@@ -279,12 +335,13 @@ class F2A2OffPolicy(F2A2):
         mine = self.sample_action(choices, key)
         action = jnp.argmax(mine, axis=-1) if step.discrete else mine
         did = _tried(choices, step, step.action, batch.actions)
-        might = _tried(choices, step, action, others.now.at[:, index].set(mine))
+        might = _tried(choices, step, action, others.now.at[:, index, : mine.shape[-1]].set(mine))
 
         values = self.values(models.critic, view, did.actions, index)
         error = rule.critic_stored(values, target, did.moved)
         fixed = jax.lax.stop_gradient(models.critic)
-        gain = self.actor_objective(fixed, PolicyBatch(view, choices, did, might, target, index))
+        case = PolicyBatch(view, choices, did, might, target, index, alpha)
+        gain = self.actor_objective(fixed, case)
         if self.td_terms == "both":
             held = jax.lax.stop_gradient(might)
             again = self.values(models.critic, view, held.actions, index)
@@ -296,6 +353,7 @@ class F2A2OffPolicy(F2A2):
             "policy_loss": -mean(gain, present),
             "value": mean(values[0], present),
             "entropy": mean(choices.entropy(), present),
+            "excess": self.entropy_price.excess(choices, present),
         }
         return mean(error - gain, present), metrics
 
@@ -308,28 +366,28 @@ class F2A2OffPolicy(F2A2):
             return _played(policy, policy.body.start(), view, jax.random.key(0))[0]
 
         action, choices, memory = jax.eval_shape(acting)
-        return Transition(view, action, choices, memory, zero, zero > 0, zero > 0, view)
+        return Transition(view, action, choices, memory, zero, zero, zero > 0, view)
+
+    def _steps(self, trajectory: Trajectory) -> Transition:
+        """Data that the replay keeps of every step, `[T, G, ...]`."""
+        action, choices, memory = trajectory.decision
+        ahead = Lookahead.of(trajectory, self.discount, self.n_step)
+        return Transition(
+            trajectory.view._replace(state=None),
+            action,
+            choices.possible,  # what was impossible is not asked for again
+            memory,
+            ahead.reward,
+            ahead.discount,
+            trajectory.over,
+            ahead.next_view._replace(state=None),
+        )
 
     def _opponent_rule(self) -> optax.GradientTransformation:
         """Optimiser of the models of the others."""
         return clipped_adams(
             {"opponent_models": self.critic_lr}, "opponent_models", self.max_grad_norm
         )
-
-
-def _steps(trajectory: Trajectory) -> Transition:
-    """Data that the replay keeps of every step, `[T, G, ...]`."""
-    action, choices, memory = trajectory.decision
-    return Transition(
-        trajectory.view._replace(state=None),
-        action,
-        choices.possible,  # what was impossible is not asked for again
-        memory,
-        trajectory.reward,
-        trajectory.terminated,
-        trajectory.over,
-        trajectory.next_view._replace(state=None),
-    )
 
 
 def _played(

@@ -145,7 +145,8 @@ class CommunicatedActions(Opponents, name="communicated"):
         did = jnp.moveaxis(jnp.broadcast_to(batch.actions, (2, *batch.actions.shape)), 2, 0)
         arrived = heard.arrived[:, None, None, None]
         told = jnp.where(arrived, heard.received, did[network.neighbor])
-        return jnp.moveaxis(did.at[network.neighbor].set(told), 0, 2), network
+        everybody = did.at[network.neighbor].set(told).at[network.index].set(heard.sent)
+        return jnp.moveaxis(everybody, 0, 2), network
 
 
 @dataclass(frozen=True)

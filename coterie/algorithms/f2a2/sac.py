@@ -10,7 +10,9 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 from coterie.algorithms.base.algorithm import Information
 from coterie.algorithms.f2a2.critics import AttentionCritic, SoftCritic
 from coterie.algorithms.f2a2.off_policy import ActionSample, F2A2OffPolicy, PolicyBatch
-from coterie.bounds import AtLeast
+from coterie.algorithms.f2a2.opponents import CommunicatedActions
+from coterie.algorithms.f2a2.temperature import FixedTemperature, Temperature
+from coterie.bounds import Between
 from coterie.errors import require
 from coterie.rl.distributions import Distribution, probabilities
 from coterie.rl.layers import Dense
@@ -32,10 +34,12 @@ class F2A2SAC(F2A2OffPolicy):
     observed, so nobody can be modelled (`opponents=IgnoredOpponents()`).
     """
 
-    temperature: Annotated[float, AtLeast(0)] = 0.01
-    """alpha: what a nat of entropy is worth."""
+    temperature: Temperature = FixedTemperature()
+    """alpha, what a nat of entropy is worth: a number, or one that holds the entropy."""
     critic: SoftCritic = AttentionCritic()
-    """Kind of each of the twin critics."""
+    """Kind of each of the critics."""
+    num_critics: Annotated[int, Between(1, 2)] = 2
+    """One critic (MAAC's), or twins."""
 
     action_space: ClassVar[Literal["any", "discrete", "continuous"]] = "discrete"
 
@@ -52,6 +56,21 @@ class F2A2SAC(F2A2OffPolicy):
             "a critic that attends to the others has to know of them: use f2a2-isac, or "
             "--opponents estimated or communicated.",
         )
+        told = self.information.central and isinstance(self.opponents, CommunicatedActions)
+        require(
+            not self.critic.central or told,
+            "critics that read what others' critics make of their steps need a centre that is told "
+            "everybody's actions: use maac, or --critic attention.",
+        )
+        require(
+            not self.critic.central or self.num_critics == 1,
+            "critics that read what others' critics make of their steps have no twins: use "
+            "--num-critics 1, or --critic attention.",
+        )
+
+    @property
+    def entropy_price(self) -> Temperature:
+        return self.temperature
 
     @property
     def payload(self) -> str:
@@ -65,7 +84,8 @@ class F2A2SAC(F2A2OffPolicy):
         return Policy.init(keys, self.actor, inputs, spec.action)
 
     def critics(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[Any, ...]:
-        return tuple(self.critic.build(k, spec) for k in jax.random.split(key))
+        keys = jax.random.split(key)[: self.num_critics]
+        return tuple(self.critic.build(k, spec) for k in keys)
 
     def shared(self, critics: Any) -> list[PyTree]:
         return [part for twin in critics for part in self.critic.shared(twin)]
@@ -76,13 +96,18 @@ class F2A2SAC(F2A2OffPolicy):
     def values(
         self, critics: Any, view: Observation, actions: Float[Array, "B M W"], index: Int[Array, ""]
     ) -> Float[Array, "K B"]:
-        mine = actions[:, index]
         each = [self.critic.values(critic, view, actions, index) for critic in critics]
+        mine = actions[:, index, : each[0].shape[-1]]
         return jnp.stack([jnp.sum(mine * values, axis=-1) for values in each])
+
+    def told(
+        self, critics: Any, seen: Float[Array, "B F"], acted: Float[Array, "B W"]
+    ) -> Float[Array, "B K"]:
+        return jnp.concatenate([self.critic.told(c, seen, acted) for c in critics], axis=-1)
 
     def next_action(self, choices: Distribution, key: Key[Array, ""]) -> tuple[Array, Array]:
         mine = choices.drawn(key)
-        return mine, -self.temperature * choices.log_prob(jnp.argmax(mine, axis=-1))
+        return mine, -choices.log_prob(jnp.argmax(mine, axis=-1))
 
     def sample_action(self, choices: Distribution, key: Key[Array, ""]) -> Float[Array, "B W"]:
         return choices.drawn(key)
@@ -106,5 +131,5 @@ class F2A2SAC(F2A2OffPolicy):
         """`Q_1 - alpha log pi - B` of an action."""
         each = self.critic.values(critics[0], case.view, tried.actions, case.index)
         base = jnp.sum(probabilities(case.choices) * each, axis=-1)
-        value = jnp.sum(tried.actions[:, case.index] * each, axis=-1)
-        return value - self.temperature * tried.log_prob - base
+        value = jnp.sum(tried.actions[:, case.index, : each.shape[-1]] * each, axis=-1)
+        return value - case.alpha * tried.log_prob - base

@@ -11,6 +11,7 @@ from coterie.algorithms.base.algorithm import Information, Metrics, Trajectory
 from coterie.algorithms.base.off_policy import (
     ActorCriticState,
     CriticTargets,
+    ExperienceReplay,
     Models,
     OffPolicy,
     OffPolicyState,
@@ -71,6 +72,9 @@ class LiJia(OffPolicy):
     that is short and a policy that is slow keep c small (see the documentation).
     """
 
+    replay: ExperienceReplay = ExperienceReplay(updates_per_rollout=16)
+    """The memory of steps, and how much is learned from it: policies that move far from those of
+    stored steps make their weights vary."""
     weight_estimation: LogRatioEstimate = GossipEstimate()
     """Estimate of c: for the drawn steps only, or (as printed) kept up to date for all."""
     log_weight_clip: Annotated[float, AtLeast(0, infinite=True)] = 3.0

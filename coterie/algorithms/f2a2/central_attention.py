@@ -1,0 +1,131 @@
+"""MAAC's critics as its authors compute them: everybody's step is encoded once, for all critics."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Key, PyTree
+
+from coterie.algorithms.base.algorithm import Information
+from coterie.algorithms.f2a2.critics import Attention, SoftCritic, require_heads
+from coterie.bounds import AtLeast
+from coterie.rl.distributions import masked
+from coterie.rl.layers import ACTIVATIONS, Dense
+from coterie.rl.models import Inputs
+from coterie.rl.scaling import InputScale
+from coterie.types import LearnerSpec, Observation
+
+
+@dataclass(frozen=True)
+class CentralAttentionCritic(SoftCritic, name="central-attention"):
+    """A critic that attends to others' steps as one encoder of each agent tells them (MAAC's code).
+
+    At a centre only: agent `j` has the encoder of its own steps, all critics read what it makes of
+    them, and it learns from the mean of their gradients. So a team of `N` encodes `N` steps, where
+    critics with encoders of their own (`AttentionCritic`) encode `N^2`.
+    """
+
+    num_heads: Annotated[int, AtLeast(1)] = 4
+    """Heads of the critics' attention."""
+    attention_dim: Annotated[int, AtLeast(1)] = 128
+    """Numbers that a critic makes of each agent: a multiple of the heads."""
+
+    payload: ClassVar[str] = "attention"
+    information: ClassVar[Information] = Information(state="observations", actions="joint")
+    central: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_heads(self.attention_dim, self.num_heads)
+
+    def build(self, key: Key[Array, ""], spec: LearnerSpec) -> "CentralAttentionNetwork":
+        return CentralAttentionNetwork.init(key, spec, self.attention_dim, self.num_heads)
+
+    def shared(self, critic: "CentralAttentionNetwork") -> list[PyTree]:
+        return [critic.attention]
+
+    def head(self, critic: "CentralAttentionNetwork") -> Dense:
+        return critic.outer
+
+    def told(
+        self, critic: "CentralAttentionNetwork", seen: Float[Array, "B F"], acted: Array
+    ) -> Float[Array, "B K"]:
+        return critic.told(seen, acted)
+
+    def values(
+        self,
+        critic: "CentralAttentionNetwork",
+        view: Observation,
+        actions: Float[Array, "B M W"],
+        index: Int[Array, ""],
+    ) -> Float[Array, "B A"]:
+        return critic.values(view.observation, actions, index)
+
+
+class CentralAttentionNetwork(eqx.Module):
+    """`Q_i = zeta(g(o_i), sum_h sum_{j != i} alpha_j^h leaky(V_h F_j(o_j, a_j)))`, for all actions.
+
+    Agent `j` tells the keys and values of its own step, `[B, 2 H]`; see `AttentionNetwork`.
+    """
+
+    own: Dense
+    encoder: Dense
+    attention: Attention
+    inner: Dense
+    outer: Dense
+    scale: InputScale | None
+    num_heads: int = eqx.field(static=True)
+    agents: int = eqx.field(static=True)
+
+    @staticmethod
+    def init(
+        key: Key[Array, ""], spec: LearnerSpec, width: int, heads: int
+    ) -> "CentralAttentionNetwork":
+        """A fresh critic; `heads` divides its `width`."""
+        seen, acted = spec.padded.observation, spec.padded.action.size
+        own, encoder, attention, inner, outer = jax.random.split(key, 5)
+        square = jax.nn.initializers.orthogonal()
+        return CentralAttentionNetwork(
+            Dense.init(own, seen, width, 2.0**0.5),
+            Dense.init(encoder, seen + acted, width, 2.0**0.5),
+            Attention(*(square(k, (width, width)) for k in jax.random.split(attention, 3))),
+            Dense.init(inner, 2 * width, width, 2.0**0.5),
+            Dense.init(outer, width, spec.action.size, 1.0),
+            Inputs.of(spec).scale,
+            heads,
+            spec.agents,
+        )
+
+    def told(self, seen: Float[Array, "B F"], acted: Float[Array, "B W"]) -> Float[Array, "B K"]:
+        """Keys and values of the own steps, as all critics read them.
+
+        All agents' critics send gradients back, of which the encoder takes the mean; the sum of
+        those of keys and values becomes one when agents average what they share.
+        """
+        active = ACTIVATIONS["leaky_relu"]
+        view = seen if self.scale is None else self.scale(seen)
+        code = active(self.encoder(jnp.concatenate([view, acted], axis=-1)))
+        code = code / self.agents + jax.lax.stop_gradient(code - code / self.agents)
+        keys, values = code @ self.attention.key, active(code @ self.attention.value)
+        return jnp.concatenate([keys, values], axis=-1)
+
+    def values(
+        self, seen: Float[Array, "B F"], acted: Float[Array, "B N D"], index: Int[Array, ""]
+    ) -> Float[Array, "B A"]:
+        """Value of each action of agent `index`, which sees `seen`.
+
+        acted: everybody's actions, and after them what everybody tells; the own entry is ignored.
+        """
+        active, width = ACTIVATIONS["leaky_relu"], self.own.weight.shape[-1]
+        told = acted[..., -2 * width :].reshape(*acted.shape[:2], 2, self.num_heads, -1)
+        keys, values = told[:, :, 0], told[:, :, 1]
+        mine = active(self.own(seen if self.scale is None else self.scale(seen)))
+        query = (mine @ self.attention.query).reshape(len(mine), self.num_heads, -1)
+        likeness = jnp.einsum("bnhd,bhd->bnh", keys, query) / query.shape[-1] ** 0.5
+        other = jnp.arange(acted.shape[1])[:, None] != index
+        weights = jax.nn.softmax(masked(likeness, other), axis=1)
+        weights = jnp.where(other, weights, 0.0)
+        heard = jnp.einsum("bnh,bnhd->bhd", weights, values).reshape(len(mine), -1)
+        return self.outer(active(self.inner(jnp.concatenate([mine, heard], axis=-1))))

@@ -1,0 +1,50 @@
+"""Batches that critics judge: actions of everybody, taken or drawn afresh."""
+
+from typing import NamedTuple
+
+from jaxtyping import Array, Float, Int
+
+from coterie.rl.distributions import Distribution
+from coterie.types import Observation
+
+
+class ActionSample(NamedTuple):
+    """Own action among others', as a critic sees them, `[B M W]`, and its log-probability.
+
+    moved: log pi - log pi_0: how far the policy has moved since the step, where it acts so.
+    """
+
+    actions: Float[Array, "B M W"]
+    log_prob: Float[Array, " B"]
+    moved: Float[Array, " B"]
+
+
+class OtherActions(NamedTuple):
+    """Actions that everybody would take, as an agent knows them; its own entry is not used.
+
+    now, then: where steps began, and where they led to, `[B, M, W]`.
+    index:     the own place among the agents.
+    """
+
+    now: Float[Array, "B M W"]
+    then: Float[Array, "B M W"]
+    index: Int[Array, ""]
+
+
+class PolicyBatch(NamedTuple):
+    """Batch that a policy is improved on.
+
+    view, choices: the own views, and the distributions of the policy now.
+    did, might: the action that it took then, and one that it might take now.
+    target: y, of what it did.
+    index:  the own place among the agents.
+    alpha:  what a nat of entropy is worth.
+    """
+
+    view: Observation
+    choices: Distribution
+    did: ActionSample
+    might: ActionSample
+    target: Float[Array, " B"]
+    index: Int[Array, ""]
+    alpha: Float[Array, ""]
