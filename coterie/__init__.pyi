@@ -22,6 +22,7 @@ from coterie.algorithms import GossipEstimate as GossipEstimate
 from coterie.algorithms import IgnoredOpponents as IgnoredOpponents
 from coterie.algorithms import IndependentCritic as IndependentCritic
 from coterie.algorithms import Information as Information
+from coterie.algorithms import InitKeys as InitKeys
 from coterie.algorithms import IQLTabular as IQLTabular
 from coterie.algorithms import JointObjective as JointObjective
 from coterie.algorithms import LiJia as LiJia

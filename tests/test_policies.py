@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import coterie
+from coterie.algorithms import InitKeys
 from coterie.errors import CoterieError, RunError
 from coterie.internal.files import write_arrays
 from coterie.internal.reading import read_arrays
@@ -63,7 +64,9 @@ def as_trained(run, agent):
 def own_shapes(run, own, agent):
     init = run.algorithm.init
     return jax.eval_shape(
-        lambda: run.algorithm.policy(init(jax.random.key(0), own.setup.specs[agent])[0])
+        lambda: run.algorithm.policy(
+            init(InitKeys.of(jax.random.key(0)), own.setup.specs[agent])[0]
+        )
     )
 
 
@@ -289,6 +292,7 @@ def test_a_deployed_policy_needs_neither_jax_nor_the_trainer(tmp_path):
 import sys
 before = set(sys.modules)
 import coterie
+from coterie.algorithms import InitKeys
 policy = coterie.load_policy(sys.argv[1])
 policy([0.1, 0.2])
 coterie.load_team(sys.argv[2])({"agent-0": [0.1, 0.2], "agent-1": [0.1]})

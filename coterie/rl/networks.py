@@ -21,6 +21,10 @@ from coterie.rl.layers import ACTIVATIONS, JAX, Dense
 from coterie.rl.models import MLP, Inputs, Model
 from coterie.types import Mixed, Observation, Space
 
+ACTION_VALUE_GAIN = 0.01
+"""Gain of the heads of action values. Policies follow the differences between actions, and those of
+a fresh critic mean nothing: Adam would climb them at full step size."""
+
 
 class Policy(eqx.Module):
     """A stochastic policy: a body and a head for one action space.
@@ -155,10 +159,10 @@ class Critic(eqx.Module):
     head: Dense
 
     @staticmethod
-    def init(keys: Key[Array, "2"], model: Model, inputs: Inputs) -> "Critic":
-        """A critic with an orthogonal head."""
+    def init(keys: Key[Array, "2"], model: Model, inputs: Inputs, gain: float = 1.0) -> "Critic":
+        """A critic with an orthogonal head; `ACTION_VALUE_GAIN` for one that sees actions."""
         body = model.build(keys[0], inputs)
-        return Critic(body, model.head(keys[1], inputs, body, 1, 1.0))
+        return Critic(body, model.head(keys[1], inputs, body, 1, gain))
 
     def value(self, features: Float[Array, "*batch H"]) -> Float[Array, " *batch"]:
         """The value, given the body's features."""
@@ -185,7 +189,7 @@ class ActionCritic(eqx.Module):
         front, seen, acted, body, activation, width = model.fuse(
             jnp.stack([keys[0], body_key]), inputs, actions
         )
-        head = Dense.init(head_key, width, 1, 1.0)
+        head = Dense.init(head_key, width, 1, ACTION_VALUE_GAIN)
         return ActionCritic(seen, acted, body, head, front, activation)
 
     def value(

@@ -11,7 +11,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
-from coterie.algorithms import Algorithm, Information, Trajectory
+from coterie.algorithms import Algorithm, Information, InitKeys, Trajectory
 from coterie.envs.game import Env, VectorEnv
 from coterie.errors import EnvError, require
 from coterie.internal.count import Count
@@ -127,11 +127,12 @@ def init_state(
     communication: Communication,
     key: Key[Array, ""],
 ) -> TrainState:
-    """A fresh team: every agent its own parameters, optimiser, memory and random stream."""
+    """A fresh team: every agent its own parameters, optimiser, memory and random stream; what the
+    team is to agree on is drawn alike."""
     specs = resolve_specs(env, vector, algorithm.information)
-    agents_key, env_key, stage_key = jax.random.split(key, 3)
+    agents_key, env_key, stage_key, network_key, common_key = jax.random.split(key, 5)
     keys = jax.vmap(jax.random.fold_in, (None, 0))(agents_key, jnp.arange(len(specs)))
-    agents, start = _started(algorithm, specs, keys)
+    agents, start = _started(algorithm, specs, keys, common_key)
     return TrainState(
         agents,
         start,
@@ -142,7 +143,7 @@ def init_state(
             schedule=communication.schedule,
             channels=communication.channels,
             shared=jax.vmap(algorithm.information.lasting)(agents),
-            key=jax.random.fold_in(key, 1),
+            key=network_key,
             joint_observable=algorithm.information.joint_observable,
         ),
         init_env_state(vector, start, stage_key),
@@ -152,12 +153,15 @@ def init_state(
 
 
 def _started(
-    algorithm: Algorithm, specs: tuple[LearnerSpec, ...], keys: Key[Array, " N"]
+    algorithm: Algorithm,
+    specs: tuple[LearnerSpec, ...],
+    keys: Key[Array, " N"],
+    common: Key[Array, ""],
 ) -> tuple[PyTree, PyTree]:
     """Every agent's state and first memory, `[N, ...]`; all agents of a kind are made at once."""
 
     def init(spec: LearnerSpec, key: Key[Array, ""]) -> tuple[PyTree, PyTree]:
-        return algorithm.init(jax.random.fold_in(key, 0), spec)
+        return algorithm.init(InitKeys(jax.random.fold_in(key, 0), common), spec)
 
     alike = kinds(specs)
     made = [

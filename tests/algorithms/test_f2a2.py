@@ -16,6 +16,7 @@ from coterie.algorithms import (
     CommunicatedActions,
     IgnoredOpponents,
     IndependentCritic,
+    InitKeys,
 )
 from coterie.algorithms.f2a2.consensus import DualState
 from coterie.algorithms.f2a2.critics import AttentionNetwork
@@ -67,7 +68,7 @@ def one(name):
     """Agent 1 of a team with targets of its own, and a scene of steps from an older policy."""
     algorithm, space = method_of(name), METHODS[name][1]
     spec = LearnerSpec(SEEN, space(WIDTH), state=TEAM * SEEN, sizes=(WIDTH,) * TEAM, agents=TEAM)
-    learner = jax.jit(algorithm.init, static_argnums=1)(jax.random.key(0), spec)[0]
+    learner = jax.jit(algorithm.init, static_argnums=1)(InitKeys.of(jax.random.key(0)), spec)[0]
     random = np.random.default_rng(0)
 
     def numbers(*shape):
@@ -359,7 +360,7 @@ def test_parts_that_do_not_go_together_are_refused_at_once():
         F2A2SAC(critic=IndependentCritic())
     inner = with_options(ALGORITHMS["f2a2-isac"], share="inner", hidden_sizes=(64,))
     with pytest.raises(ConfigError, match="share=inner needs two hidden layers"):
-        inner.init(KEY, LearnerSpec(2, Discrete(2)))
+        inner.init(InitKeys.of(KEY), LearnerSpec(2, Discrete(2)))
 
 
 def test_a_penalty_too_strong_is_told():
@@ -451,7 +452,7 @@ def test_a_recurrent_policy_is_taken_through_the_steps_before():
     """From what it remembered where they begin: of those after an end, what it did then."""
     algorithm, (_, scene) = remembering(method_of("ddpg", burn_in=3)), one("ddpg")
     spec = LearnerSpec(SEEN, Discrete(WIDTH), state=TEAM * SEEN, sizes=(WIDTH,) * TEAM, agents=TEAM)
-    policy = algorithm.init(jax.random.key(0), spec)[0].actor_critic.models.policy
+    policy = algorithm.init(InitKeys.of(jax.random.key(0)), spec)[0].actor_critic.models.policy
     length = algorithm.burn_in + 1
     random = np.random.default_rng(1)
     seen = jnp.asarray(random.normal(size=(length, BATCH, SEEN)), jnp.float32)

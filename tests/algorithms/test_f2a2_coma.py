@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coterie.algorithms import F2A2COMA, AlternatingObjective, Trajectory
+from coterie.algorithms import F2A2COMA, AlternatingObjective, InitKeys, Trajectory
 from coterie.algorithms.ppo.base import DrawnAction
 from coterie.catalogue import make_env
 from coterie.centralized import COMA
@@ -57,7 +57,7 @@ def view(*shape):
 
 SPEC = LearnerSpec(SEEN, Discrete(WIDTH), state=TEAM * SEEN, sizes=(WIDTH,) * TEAM, agents=TEAM)
 KEY = jax.random.key(0)
-MODELS = moved(LITTLE.models(KEY, SPEC))
+MODELS = moved(LITTLE.models(InitKeys.of(KEY), SPEC))
 OLDER = moved(MODELS.policy)
 
 
@@ -311,7 +311,7 @@ def test_what_makes_no_sense_is_refused():
     with pytest.raises(ConfigError, match=r"penalty \(beta\) must be above 0, not 0"):
         with_options(F2A2COMA(), penalty=0.0).check(4)
     with pytest.raises(ConfigError, match="needs a hidden layer"):
-        with_options(F2A2COMA(), hidden_sizes=()).init(KEY, SPEC)
+        with_options(F2A2COMA(), hidden_sizes=()).init(InitKeys.of(KEY), SPEC)
     for method in (F2A2COMA(), COMA):
         for env, sentence in (
             (make_env("spread", continuous=True), "chooses among discrete actions"),

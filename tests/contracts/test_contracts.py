@@ -14,6 +14,8 @@ from coterie.algorithms import (
     F2A2DDPG,
     MATRPO,
     CommunicatedActions,
+    F2A2OffPolicy,
+    InitKeys,
     LiJia,
     NetworkedAC,
     TrackingEstimate,
@@ -35,6 +37,7 @@ from tests.support import (
     catalogue,
     compiled,
     each,
+    leaves,
     noise,
     perturbed,
     played,
@@ -162,6 +165,29 @@ def test_in_a_game_without_contact_agents_live_apart(algorithm):
             (after.agents, told.metrics, after.stage.memory),
         )
         assert reached == (set(range(4)) if algorithm.information.central else {J})
+
+
+AGREEING = {n: a for n, a in EVERY.items() if any(p.lasting for p in a.information.payloads)}
+
+
+@each(AGREEING)
+def test_what_is_to_be_agreed_on_starts_equal(algorithm):
+    """It does for agents of several kinds, with its targets and dual variables; policies differ."""
+    see = {} if algorithm.information.state else {"sizes": ((2, 2),) * 4}  # or nothing is alike
+    _, _, team = taught(algorithm, noise(algorithm, **see))
+    shared = jax.vmap(algorithm.information.lasting)(team.agents)
+    copies = [getattr(team.agents, "dual", ())]
+    if isinstance(algorithm, F2A2OffPolicy):
+        student = team.agents.actor_critic
+        copies = student.extras.dual, jax.vmap(algorithm.parts)(student.target).shared
+    for path, leaf in leaves((shared, copies)).items():
+        assert equal_at_all(leaf), path
+    policies = jax.vmap(algorithm.policy)(team.agents)
+    assert not equal_at_all(policies.head.weight)
+
+
+def equal_at_all(leaf):
+    return bool(np.all(np.asarray(leaf) == np.asarray(leaf)[:1]))
 
 
 def test_random_streams_are_each_agents_own():
@@ -358,7 +384,7 @@ def test_beside_a_bigger_agent_one_learns_as_among_equals(algorithm, box):
     lesson, learn, _ = taught(algorithm, *(() if usual else (env, family("none", team))))
     agents, trajectory, network, keys = lesson
     specs = resolve_specs(env, env.vectorize(1), algorithm.information)
-    alike = [algorithm.init(jax.random.key(0), spec)[0] for spec in specs]
+    alike = [algorithm.init(InitKeys.of(jax.random.key(0)), spec)[0] for spec in specs]
 
     agents = jax.device_put(agents)
     assert_same(stack([unstack(agents, i, mine) for i, mine in enumerate(alike)]), agents)
@@ -388,7 +414,7 @@ def test_unequal_agents_can_agree(algorithm):
     one, other = (
         jax.eval_shape(
             lambda spec=spec: algorithm.information.lasting(
-                algorithm.init(jax.random.key(0), spec)[0]
+                algorithm.init(InitKeys.of(jax.random.key(0)), spec)[0]
             )
         )
         for spec in specs[:2]
@@ -405,7 +431,9 @@ def test_of_critics_of_own_views_the_inner_layers_can_be_shared():
     env = noise(inner)
     specs = resolve_specs(env, env.vectorize(1), inner.information)
     require_fit(Communication(family("ring", 4)), inner, specs, tuple("abcd"))
-    shared = inner.information.lasting(inner.init(jax.random.key(0), specs[0])[0])["critic"]
+    shared = inner.information.lasting(inner.init(InitKeys.of(jax.random.key(0)), specs[0])[0])[
+        "critic"
+    ]
     assert [x.shape for x in jax.tree.leaves(shared)] == 2 * [(8, 6), (6,)]
 
 

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, Key, PyTree
 
-from coterie.algorithms.base.algorithm import Algorithm, Metrics, Trajectory
+from coterie.algorithms.base.algorithm import Algorithm, InitKeys, Metrics, Trajectory
 from coterie.bounds import RATE, Above, AtLeast, AtMost, Between
 from coterie.errors import require
 from coterie.internal.parts import Part
@@ -190,8 +190,8 @@ class OffPolicy(Algorithm):
     def check(self, num_envs: int) -> None:
         self.replay.check(num_envs, self.rollout_length)
 
-    def init(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[OffPolicyState, tuple[()]]:
-        models = self.models(key, spec)
+    def init(self, keys: InitKeys, spec: LearnerSpec) -> tuple[OffPolicyState, tuple[()]]:
+        models = self.models(keys.own, spec)
         optimizer = self._optimizer().init(eqx.filter(models, eqx.is_array))
         student = ActorCriticState(models, models, optimizer, jnp.zeros((), jnp.int32))
         return OffPolicyState(

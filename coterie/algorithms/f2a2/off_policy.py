@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
-from coterie.algorithms.base.algorithm import Information, Metrics, Trajectory
+from coterie.algorithms.base.algorithm import Information, InitKeys, Metrics, Trajectory
 from coterie.algorithms.base.off_policy import (
     ActorCriticState,
     ExperienceReplay,
@@ -145,11 +145,11 @@ class F2A2OffPolicy(F2A2):
         self.consensus.check()
         self.replay.check(num_envs, self.rollout_length)
 
-    def init(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[OffPolicyState, RecurrentState]:
-        models = self.models(key, spec)
+    def init(self, keys: InitKeys, spec: LearnerSpec) -> tuple[OffPolicyState, RecurrentState]:
+        models = self.models(keys, spec)
         optimizer = self.optimizer().init(eqx.filter(models, eqx.is_array))
         opponents = self.opponents.init(
-            jax.random.fold_in(key, 1), spec, self.rollout_length, self._opponent_rule()
+            jax.random.fold_in(keys.own, 1), spec, self.rollout_length, self._opponent_rule()
         )
         extras = F2A2Extras(self.start(models), opponents)
         zero = jnp.zeros((), jnp.int32)
@@ -299,7 +299,7 @@ class F2A2OffPolicy(F2A2):
         view, zero = blank_observation(spec)._replace(state=None), jnp.zeros(())
 
         def acting() -> RecordedAction:
-            policy = self.models(jax.random.key(0), spec).policy
+            policy = self.models(InitKeys.of(jax.random.key(0)), spec).policy
             return _played(policy, policy.body.start(), view, jax.random.key(0))[0]
 
         action, choices, memory = jax.eval_shape(acting)

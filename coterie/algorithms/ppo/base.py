@@ -16,7 +16,7 @@ import optax
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
 from coterie.algorithms.base.advantages import values_and_gae
-from coterie.algorithms.base.algorithm import Algorithm, Metrics, Trajectory
+from coterie.algorithms.base.algorithm import Algorithm, InitKeys, Metrics, Trajectory
 from coterie.bounds import RATE, Above, AtLeast, AtMost, Between
 from coterie.errors import require
 from coterie.network import Network
@@ -127,10 +127,10 @@ class Proximal(Algorithm):
             f"use a num_envs that {self.minibatches} divides, or other --minibatches.",
         )
 
-    def init(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[PPOState, RecurrentStates]:
-        keys = jax.random.split(key, 4)
-        policy = Policy.init(keys[0::2], self.actor, Inputs.of(spec), spec.action)
-        critic = Critic.init(keys[1::2], self.critic, Inputs.of_critic(spec))
+    def init(self, keys: InitKeys, spec: LearnerSpec) -> tuple[PPOState, RecurrentStates]:
+        own = jax.random.split(keys.own, 4)
+        policy = Policy.init(own[0::2], self.actor, Inputs.of(spec), spec.action)
+        critic = Critic.init(own[1::2], self.critic, Inputs.of_critic(spec))
         optimizer = self._optimizer().init(eqx.filter((policy, critic), eqx.is_array))
         learner = PPOState(policy, critic, optimizer, self.start_coefficients())
         return learner, RecurrentStates(policy.body.start(), critic.body.start())
