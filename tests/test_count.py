@@ -42,9 +42,8 @@ def test_exploration_and_step_sizes_stay_at_their_end(steps):
     rates = NetworkedAC(actor_lr_decay=0.5)._rates(late)
     assert 0.0 < float(rates[0]) < 1e-4
     assert int(late.next().whole()) == steps + 1
-    table, _ = IQLTabular().init(
-        InitKeys.of(jax.random.key(0)), LearnerSpec(1, Discrete(2), states=3)
-    )
+    keys, spec = InitKeys.of(jax.random.key(0)), LearnerSpec(1, Discrete(2), states=3)
+    table, _ = IQLTabular().init(keys, spec)
     assert int(table.steps.whole()) == 0
 
 

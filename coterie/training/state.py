@@ -19,7 +19,15 @@ from coterie.network import Communication, Network, Traffic, joined, lift, netwo
 from coterie.training.action_scaling import action_scaling
 from coterie.training.play import EnvState, StepKeys, init_env_state
 from coterie.training.rollout import EpisodeStats, rollout
-from coterie.types import AgentSpec, LearnerSpec, Observation, are_mixed, in_mixed_team, kinds
+from coterie.types import (
+    AgentSpec,
+    LearnerSpec,
+    Observation,
+    ObservationEncoder,
+    are_mixed,
+    in_mixed_team,
+    kinds,
+)
 
 MASK = "action mask"
 """The entry of a report that is about masks."""
@@ -86,10 +94,17 @@ class IterationStats(NamedTuple):
 def resolve_specs(env: Env, vector: VectorEnv, information: Information) -> tuple[LearnerSpec, ...]:
     """The agents' specs, with the global state and the masks that they will really be shown."""
     envs, view = jax.eval_shape(vector.reset, jax.random.key(0))
-    specs, state = env.specs, 0
+    specs, state, encoder = env.specs, 0, ObservationEncoder.of(env.specs)
     sizes = tuple(spec.action.size for spec in specs)
+    widest = encoder.states or view.observation.shape[-1], max(sizes)
     if information.state == "observations":
-        state = math.prod(view.observation.shape[1:])
+        require(
+            encoder.states > 0 or not any(spec.states for spec in specs),
+            "this method sees all observations side by side, and some agents' are numbered and "
+            "others' are not: give none of them `states`, or all.",
+            EnvError,
+        )
+        state = len(specs) * widest[0]
     elif information.state:
         state = jax.eval_shape(vector.global_state, envs, view).shape[-1]
     require(
@@ -101,7 +116,6 @@ def resolve_specs(env: Env, vector: VectorEnv, information: Information) -> tupl
     )
     mixed = are_mixed([spec.action for spec in env.specs])
     seen = {"own": (), "mean": (max(sizes),), "joint": sizes}[information.actions]
-    widest = view.observation.shape[-1], max(sizes)
     return tuple(
         LearnerSpec(
             observation=spec.size,
@@ -243,11 +257,12 @@ class Phases(NamedTuple):
 def phases(algorithm: Algorithm, env: Env, vector: VectorEnv) -> Phases:
     """The phases of an iteration of a team in these environments."""
     information, scale = algorithm.information, action_scaling(env.specs)
+    encoder = ObservationEncoder.of(env.specs)
     steps = algorithm.rollout_length * vector.copies
     central = _central_bytes(information, env) * steps
 
     def play(team: TrainState, keys: StepKeys) -> tuple[EnvState, Trajectory, EpisodeStats]:
-        world = vector, scale, team.agents, team.start, team.stage
+        world = vector, scale, encoder, team.agents, team.start, team.stage
         return rollout(algorithm.act, information, *world, keys)
 
     def report(

@@ -389,15 +389,6 @@ def test_games_that_do_not_fit_get_their_sentence():
                 F2A2SAC(), continuous, Settings(communication=Communication(Complete())), "unused"
             )
         )
-    with pytest.raises(ConfigError, match="this environment's are numbered states"):
-        dry_run(
-            new_run(
-                F2A2DDPG(),
-                "random-mdp",
-                Settings(communication=Communication(Complete())),
-                "unused",
-            )
-        )
     asking = F2A2SAC(opponents=CommunicatedActions())
     with pytest.raises(GraphError, match=r"asks what everybody would do, and not all .* linked"):
         dry_run(new_run(asking, "treasure", Settings(), "unused"))

@@ -329,8 +329,7 @@ def test_the_step_before_a_cut_is_left_out_and_the_last_one_waits():
 
 def test_what_it_cannot_do_gets_a_sentence():
     with pytest.raises(ConfigError, match="NetworkedQAC chooses among discrete actions"):
-        NetworkedQAC().init(
-            InitKeys.of(jax.random.key(0)), LearnerSpec(2, Box(1), state=2, sizes=(2, 2))
-        )
+        spec = LearnerSpec(2, Box(1), state=2, sizes=(2, 2))
+        NetworkedQAC().init(InitKeys.of(jax.random.key(0)), spec)
     with pytest.raises(ConfigError, match="critic of NetworkedAC has no memory"):
         NetworkedAC(critic=GRU())

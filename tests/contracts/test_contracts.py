@@ -173,8 +173,10 @@ AGREEING = {n: a for n, a in EVERY.items() if any(p.lasting for p in a.informati
 @each(AGREEING)
 def test_what_is_to_be_agreed_on_starts_equal(algorithm):
     """It does for agents of several kinds, with its targets and dual variables; policies differ."""
-    see = {} if algorithm.information.state else {"sizes": ((2, 2),) * 4}  # or nothing is alike
-    _, _, team = taught(algorithm, noise(algorithm, **see))
+    if algorithm.information.state:
+        team = taught(algorithm).team
+    else:  # critics of own views are alike only where all see as much
+        team = team_of(algorithm, noise(algorithm, sizes=((2, 2),) * 4))
     shared = jax.vmap(algorithm.information.lasting)(team.agents)
     copies = [getattr(team.agents, "dual", ())]
     if isinstance(algorithm, F2A2OffPolicy):
@@ -431,9 +433,8 @@ def test_of_critics_of_own_views_the_inner_layers_can_be_shared():
     env = noise(inner)
     specs = resolve_specs(env, env.vectorize(1), inner.information)
     require_fit(Communication(family("ring", 4)), inner, specs, tuple("abcd"))
-    shared = inner.information.lasting(inner.init(InitKeys.of(jax.random.key(0)), specs[0])[0])[
-        "critic"
-    ]
+    state, _ = inner.init(InitKeys.of(jax.random.key(0)), specs[0])
+    shared = inner.information.lasting(state)["critic"]
     assert [x.shape for x in jax.tree.leaves(shared)] == 2 * [(8, 6), (6,)]
 
 

@@ -22,7 +22,8 @@ class Information:
     """Declaration of what an algorithm may know. What is not declared is absent from its data.
 
     state:   learning sees the global state (`view.state`) or, in its place, everybody's
-             "observations" side by side, `[N F]`, each as long as the longest.
+             "observations" side by side, `[N F]`, each as long as the longest; a number of a
+             state is a vector of zeros and a one.
     actions: learning sees its "own" actions, everybody's ("joint"), or their "mean".
     action_space: which kinds of actions the method can choose: "any", one of several ("discrete"),
              or numbers ("continuous").

@@ -17,7 +17,6 @@ from coterie.algorithms.base.off_policy import Models
 from coterie.algorithms.f2a2.consensus import Consensus, PrimalDual, SharedSplit
 from coterie.algorithms.f2a2.joint_objective import JointObjective, Objective
 from coterie.bounds import RATE, Above, AtMost, Between
-from coterie.errors import ConfigError
 from coterie.network import Network, Payload
 from coterie.rl.models import MLP, Inputs, Model
 from coterie.rl.networks import Policy
@@ -105,11 +104,6 @@ class F2A2(Algorithm):
 
     def models(self, keys: InitKeys, spec: LearnerSpec) -> Models:
         """A fresh policy and fresh critics; what is shared is drawn alike by all."""
-        if spec.states:
-            raise ConfigError(
-                "f2a2 learns from observations, but this environment's are numbered states: "
-                "use maddpg, networked-q or a method with tables."
-            )
         self.require_actions(spec.action)
         own, common = (self.parts(self._drawn(key, spec)) for key in keys)
         return SharedSplit(common.shared, own.individual).whole

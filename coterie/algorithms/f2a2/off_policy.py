@@ -29,7 +29,7 @@ from coterie.rl.masked_stats import mean
 from coterie.rl.networks import Policy, polyak_update
 from coterie.rl.optimizers import clipped_adams
 from coterie.rl.replay import Replay
-from coterie.types import LearnerSpec, Observation, blank_observation
+from coterie.types import LearnerSpec, Observation, ObservationEncoder, blank_observation
 
 
 class RecordedAction(NamedTuple):
@@ -169,7 +169,8 @@ class F2A2OffPolicy(F2A2):
     def learn(
         self, state: OffPolicyState, trajectory: Trajectory, network: Network, key: Key[Array, ""]
     ) -> tuple[OffPolicyState, Network, Metrics]:
-        student, steps = state.actor_critic, _steps(trajectory)
+        student, stored = state.actor_critic, state.replay.items
+        steps = _steps(trajectory, stored.encoder)
         known = self.opponents.set_characters(
             student.extras.opponents, steps, state.replay.size == 0
         )
@@ -303,7 +304,8 @@ class F2A2OffPolicy(F2A2):
             return _played(policy, policy.body.start(), view, jax.random.key(0))[0]
 
         action, choices, memory = jax.eval_shape(acting)
-        return Transition(view, action, choices, memory, zero, zero > 0, zero > 0, view)
+        no = zero > 0
+        return Transition(view, action, choices, memory, zero, no, no, view, spec.encoder)
 
     def _opponent_rule(self) -> optax.GradientTransformation:
         """Optimiser of the models of the others."""
@@ -312,7 +314,7 @@ class F2A2OffPolicy(F2A2):
         )
 
 
-def _steps(trajectory: Trajectory) -> Transition:
+def _steps(trajectory: Trajectory, encoder: ObservationEncoder) -> Transition:
     """Data that the replay keeps of every step, `[T, G, ...]`."""
     action, choices, memory = trajectory.decision
     return Transition(
@@ -324,6 +326,7 @@ def _steps(trajectory: Trajectory) -> Transition:
         trajectory.terminated,
         trajectory.over,
         trajectory.next_view._replace(state=None),
+        encoder,
     )
 
 
