@@ -212,11 +212,11 @@ def test_gradients_are_the_printed_ones(fresh):
 def test_one_update_is_a_step_a_force_and_a_meeting():
     """(5.4) for a whole team that has met before, with plain steps for the critics."""
     network = networks(family("complete", TEAM), LITTLE.information.sends)
-    team = jax.vmap(lambda key: LITTLE.init(key, SPEC)[0])(jax.random.split(KEY, TEAM))
+    keys = jax.random.split(KEY, TEAM)
+    team = jax.vmap(lambda key: LITTLE.init(InitKeys.of(key), SPEC)[0])(keys)
     team = team._replace(models=moved(team.models), dual=moved(team.dual))
     played = jax.tree.map(lambda x: jnp.broadcast_to(x, (TEAM, *x.shape)), PLAYED)
     played = played._replace(reward=numbers(TEAM, STEPS, NUM_ENVS))
-    keys = jax.random.split(KEY, TEAM)
     after, network, _ = jax.jit(lift(LITTLE.learn))(team, played, network, keys)
 
     rate, beta, new = 0.1, 2.0, []
