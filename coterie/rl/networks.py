@@ -159,10 +159,10 @@ class Critic(eqx.Module):
     head: Dense
 
     @staticmethod
-    def init(keys: Key[Array, "2"], model: Model, inputs: Inputs, gain: float = 1.0) -> "Critic":
-        """A critic with an orthogonal head; `ACTION_VALUE_GAIN` for one that sees actions."""
+    def init(keys: Key[Array, "2"], model: Model, inputs: Inputs) -> "Critic":
+        """A critic with an orthogonal head."""
         body = model.build(keys[0], inputs)
-        return Critic(body, model.head(keys[1], inputs, body, 1, gain))
+        return Critic(body, model.head(keys[1], inputs, body, 1, 1.0))
 
     def value(self, features: Float[Array, "*batch H"]) -> Float[Array, " *batch"]:
         """The value, given the body's features."""

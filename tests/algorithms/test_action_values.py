@@ -5,10 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coterie.algorithms import IQL, IndependentCritic, NetworkedQAC
-from coterie.algorithms.base.algorithm import InitKeys
+from coterie.algorithms import IQL, IndependentCritic, InitKeys
 from coterie.algorithms.f2a2.critics import AttentionNetwork
-from coterie.algorithms.networked.base import observation_actions
 from coterie.algorithms.networked.networked_ac import critic_value
 from coterie.rl.models import MLP, Inputs
 from coterie.rl.networks import ActionCritic, Critic
@@ -41,18 +39,7 @@ def q_network():
     return values.head(values.body.step(SEEN, ())[0])
 
 
-def networked():
-    critic, _ = NetworkedQAC().start_critic(KEY, SPEC)
-    state = jnp.tile(SEEN, TEAM)
-
-    def value(own):
-        acted = jnp.tile(EACH[0], (BATCH, TEAM, 1)).at[:, 1].set(own)
-        return critic_value(critic, observation_actions(state, acted))
-
-    return jax.vmap(value)(EACH).T
-
-
-@pytest.mark.parametrize("values", [joint_critic, attention, independent, q_network, networked])
+@pytest.mark.parametrize("values", [joint_critic, attention, independent, q_network])
 def test_a_fresh_critic_prefers_no_action(values):
     """Beside rewards of about 1, for observations of deviation 3."""
     apart = np.std(values(), axis=-1)

@@ -17,7 +17,7 @@ from coterie.algorithms.networked.base import (
 from coterie.bounds import Between
 from coterie.network import Network
 from coterie.rl.masked_stats import mean
-from coterie.rl.networks import ACTION_VALUE_GAIN, Critic
+from coterie.rl.networks import Critic
 from coterie.rl.returns import generalized_advantage
 from coterie.types import LearnerSpec
 
@@ -49,10 +49,10 @@ class NetworkedAC(Networked):
     """lambda: how far the team's errors of later steps count; 0 in the paper."""
 
     def start_critic(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[Critics, tuple[()]]:
-        keys, gain = jax.random.split(key, 4), ACTION_VALUE_GAIN
+        keys = jax.random.split(key, 4)
         return Critics(
             Critic.init(keys[:2], self.critic, self.critic_inputs(spec, actions=False)),
-            Critic.init(keys[2:], self.critic, self.critic_inputs(spec, actions=True), gain),
+            Critic.init(keys[2:], self.critic, self.critic_inputs(spec, actions=True)),
         ), ()
 
     def targets(

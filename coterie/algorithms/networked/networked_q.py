@@ -18,7 +18,7 @@ from coterie.algorithms.networked.networked_ac import critic_value
 from coterie.network import Network
 from coterie.rl.distributions import probabilities
 from coterie.rl.masked_stats import mean
-from coterie.rl.networks import ACTION_VALUE_GAIN, Critic
+from coterie.rl.networks import Critic
 from coterie.types import LearnerSpec, Observation, blank_observation
 
 
@@ -61,7 +61,7 @@ class NetworkedQAC(Networked):
     def start_critic(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[Critic, Step]:
         self.require_actions(spec.action)
         inputs = self.critic_inputs(spec, actions=True)
-        critic = Critic.init(jax.random.split(key), self.critic, inputs, ACTION_VALUE_GAIN)
+        critic = Critic.init(jax.random.split(key), self.critic, inputs)
         return critic, _blank(spec, inputs.size)
 
     def targets(
