@@ -91,6 +91,7 @@ class LearnerSpec:
     sizes:  the sizes of the actions that learning sees: everybody's in order, or one if it sees
             their mean; none if it sees only its own.
     agents: how many the team has.
+    normalized: networks are to normalize what they see.
     widest: the most numbers that others see of any agent's observation (see `encoder`), and the
             most that stand for any agent's action; (0, 0) for an agent on its own.
     """
@@ -105,6 +106,7 @@ class LearnerSpec:
     sizes: tuple[int, ...] = ()
     num_envs: int = 1
     agents: int = 1
+    normalized: bool = False
     widest: tuple[int, int] = (0, 0)
 
     @property

@@ -197,7 +197,8 @@ def taught(algorithm: Algorithm, env: JaxEnv | None = None, graph: Graph | None 
         graph = family("complete" if central else "line", len(env.specs))
     vector = env.vectorize(4)
     team = assembled(algorithm, env, vector, Communication(graph), jax.random.key(0))
-    play, learn, _ = compiled(algorithm, env)
+    parts = compiled(algorithm, env)
+    play, learn = parts.play, parts.learn
     trajectory = play(team, step_keys(algorithm, team))[1]
     keys = jax.vmap(lambda key: jax.random.split(key, 3), out_axes=1)(team.keys)
     agents = team.agents

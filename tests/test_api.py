@@ -91,7 +91,7 @@ def test_unequal_actions_without_a_mask_are_refused():
 def test_who_makes_specs_without_a_run_is_refused_too():
     env = Bare(unequal=True)
     with pytest.raises(EnvError, match="actions of different sizes, 2 to 3, and no mask"):
-        resolve_specs(env, env.vectorize(2), small("ippo").information)
+        resolve_specs(env, env.vectorize(2), small("ippo"))
 
 
 def test_a_comparison_tells_of_unequal_budgets_by_its_labels(tmp_path, monkeypatch):

@@ -223,7 +223,7 @@ FORGED = {
     "no sizes": (network(hidden_sizes=[]), SIZES),
     "other sizes": (network(hidden_sizes=[9]), SIZES),
     "a memory of nothing": (network(name="gru", hidden_sizes=[]), "a recurrent unit comes"),
-    "a memory": (network(name="gru"), "has no array .body.inner.layers"),
+    "a memory": (network(name="gru"), "has no array .body.inner.inner.layers"),
     "a huge layer": (network(hidden_sizes=[2**40]), "sizes are from 0 to"),
     "a layer of nothing": (network(hidden_sizes=[0]), "are at least 1"),
     "text for a size": ({"observation": "2"}, "policy.observation is '2', not of type int"),
@@ -292,7 +292,6 @@ def test_a_deployed_policy_needs_neither_jax_nor_the_trainer(tmp_path):
 import sys
 before = set(sys.modules)
 import coterie
-from coterie.algorithms import InitKeys
 policy = coterie.load_policy(sys.argv[1])
 policy([0.1, 0.2])
 coterie.load_team(sys.argv[2])({"agent-0": [0.1, 0.2], "agent-1": [0.1]})

@@ -71,7 +71,7 @@ class MADDPG(OffPolicy):
             policy = Policy.squashed(keys[0::2], self.actor, seen, spec.action, (noise, noise))
         else:
             policy = Policy.init(keys[0::2], self.actor, seen, spec.action)
-        known = Inputs(spec.state)
+        known = Inputs.of_state(spec)
         return Models(policy, ActionCritic.init(keys[1::2], self.critic, known, spec.joint))
 
     def blank(self, spec: LearnerSpec) -> Transition:

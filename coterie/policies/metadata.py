@@ -57,6 +57,7 @@ class PolicyMetadata:
     file:     the name that the file was written under.
     observation, shape: how many numbers it perceives, and what shape they have.
     states:   how many different observations there are, if they are numbered; 0 otherwise.
+    normalized: the network normalizes what it perceives.
     action:   its action space, as learners know it.
     sees, acts: the encodings of the environment's own observations and actions, if it has any.
     model:    the architecture of its network.
@@ -72,6 +73,7 @@ class PolicyMetadata:
     greedy: bool
     shape: tuple[int, ...] = ()
     states: int = 0
+    normalized: bool = False
     deviations: tuple[float, float] | None = None
     sees: Encoding | None = None
     acts: ActionEncoding | None = None
@@ -200,7 +202,10 @@ def network_kinds(about: PolicyMetadata) -> dict[str, Kind]:
 
 def _shapes(about: PolicyMetadata) -> Iterator[tuple[str, tuple[int, ...]]]:
     model, width = about.model, about.states or about.observation
-    body = ".body.inner" if model.name == "gru" else ".body"
+    body = body_name(about)
+    if about.normalized:
+        yield ".body.scale.shift", (width,)
+        yield ".body.scale.factor", (width,)
     if model.name == "cnn":
         *image, depth = about.shape
         for place, channels in enumerate(model.channels):
@@ -215,15 +220,26 @@ def _shapes(about: PolicyMetadata) -> Iterator[tuple[str, tuple[int, ...]]]:
             yield f"{body}.norms[{place}].shift", (hidden,)
         width = hidden
     if model.name == "gru":
+        cell = cell_name(about)
         for name in ("weight_ih", "weight_hh"):
-            yield f".body.cell.{name}", (3 * width, width)
-        yield ".body.cell.bias", (3 * width,)
-        yield ".body.cell.bias_n", (width,)
+            yield f"{cell}.{name}", (3 * width, width)
+        yield f"{cell}.bias", (3 * width,)
+        yield f"{cell}.bias_n", (width,)
     yield from _dense(".head", width, about.action.size)
     if about.action.continuous and about.deviations is not None:
         yield from _dense(".log_std", width, about.action.size)
     elif about.action.continuous:
         yield ".log_std", (about.action.size,)
+
+
+def body_name(about: PolicyMetadata) -> str:
+    """Name of the dense layers and convolutions of a network in a file."""
+    return ".body" + about.normalized * ".inner" + (about.model.name == "gru") * ".inner"
+
+
+def cell_name(about: PolicyMetadata) -> str:
+    """Name of the recurrent unit of a network in a file."""
+    return ".body" + about.normalized * ".inner" + ".cell"
 
 
 def _dense(name: str, inputs: int, outputs: int) -> Iterator[tuple[str, tuple[int, ...]]]:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from coterie.internal.reading import Arrays
-from coterie.policies.metadata import PolicyMetadata
+from coterie.policies.metadata import PolicyMetadata, body_name, cell_name
 from coterie.rl import forward
 from coterie.rl.forward import NUMPY
 
@@ -67,6 +67,13 @@ class Cell(NamedTuple):
     bias_n: np.ndarray
 
 
+class InputScale(NamedTuple):
+    """A shift and a factor of inputs, see `forward.normalized`."""
+
+    shift: np.ndarray
+    factor: np.ndarray
+
+
 class Layers(NamedTuple):
     """Convolutions and dense layers, see `forward.layers`."""
 
@@ -80,6 +87,7 @@ class Layers(NamedTuple):
 class Network(NamedTuple):
     """A body and a head; `second` gives the deviations, or is their logarithms."""
 
+    scale: InputScale | None
     body: Layers
     cell: Cell | None
     head: Dense
@@ -90,7 +98,7 @@ class Network(NamedTuple):
     def of(arrays: Arrays, about: PolicyMetadata) -> "Network":
         """The network that metadata describes, of these arrays (`metadata.network_kinds`)."""
         model, numbered = about.model, about.states > 0
-        inner = ".body.inner" if model.name == "gru" else ".body"
+        inner = body_name(about)
 
         def layer(kind: Any, name: str, *more: Any) -> Any:
             fields = kind._fields[: len(kind._fields) - len(more)]
@@ -106,12 +114,13 @@ class Network(NamedTuple):
             tuple(layer(LayerNorm, f"{inner}.norms[{i}]") for i in places if model.layer_norm),
             about.shape,
         )
-        cell = layer(Cell, ".body.cell") if model.name == "gru" else None
+        scale = layer(InputScale, ".body.scale") if about.normalized else None
+        cell = layer(Cell, cell_name(about)) if model.name == "gru" else None
         head = layer(Dense, ".head", numbered and not places)
         second = arrays.get(".log_std")
         if about.action.continuous and about.deviations is not None:
             second = layer(Dense, ".log_std", numbered and not places)
-        return Network(body, cell, head, second, about.deviations or (1.0, 1.0))
+        return Network(scale, body, cell, head, second, about.deviations or (1.0, 1.0))
 
     def start(self) -> Any:
         """The memory at the start of an episode."""
@@ -119,7 +128,8 @@ class Network(NamedTuple):
 
     def step(self, x: np.ndarray, memory: Any) -> Outputs:
         """Outputs for an observation `[F]`."""
-        features = forward.layers(self.body, x, NUMPY)
+        seen = x if self.scale is None else forward.normalized(self.scale, x, NUMPY)
+        features = forward.layers(self.body, seen, NUMPY)
         if self.cell is not None:
             features = memory = forward.gated(self.cell, features, memory, NUMPY)
         values, log_std = forward.dense(self.head, features, NUMPY), self.second

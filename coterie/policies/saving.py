@@ -49,6 +49,7 @@ def policy_metadata(
         greedy=greedy,
         shape=spec.shape,
         states=spec.states,
+        normalized=spec.normalized,
         deviations=policy.deviations,
         sees=sees,
         acts=acts,

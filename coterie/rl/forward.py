@@ -12,6 +12,9 @@ import numpy as np
 
 Unary = Callable[[Any], Any]
 
+CLIP = 10.0
+"""Deviations at which normalized inputs are cut."""
+
 
 class Ops(NamedTuple):
     """A library's functions, on arrays `[..., F]`.
@@ -22,6 +25,7 @@ class Ops(NamedTuple):
     thirds:   three parts of the last axis.
     one_hot:  `(x, n)`: numbers `x` as vectors of zeros and a one, `[..., n]`.
     convolve: `(images, weight)`: `[B, H, W, I]` with `[K, K, I, O]`, zeros beyond the edges.
+    clip:     `(x, low, high)`.
     """
 
     activations: Mapping[str, Unary]
@@ -32,6 +36,12 @@ class Ops(NamedTuple):
     thirds: Unary
     one_hot: Callable[[Any, int], Any]
     convolve: Callable[[Any, Any], Any]
+    clip: Callable[[Any, float, float], Any]
+
+
+def normalized(scale: Any, x: Any, ops: Ops) -> Any:
+    """Inputs in deviations from their mean, cut at `CLIP`."""
+    return ops.clip((x - scale.shift) * scale.factor, -CLIP, CLIP)
 
 
 def dense(layer: Any, x: Any, ops: Ops) -> Any:
@@ -115,4 +125,5 @@ NUMPY = Ops(
     thirds=lambda x: np.split(x, 3, axis=-1),
     one_hot=lambda x, n: (x[..., None] == np.arange(n)).astype(np.float32),
     convolve=_convolve,
+    clip=np.clip,
 )

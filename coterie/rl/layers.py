@@ -33,6 +33,7 @@ JAX = forward.Ops(
     thirds=lambda x: jnp.split(x, 3, axis=-1),
     one_hot=jax.nn.one_hot,
     convolve=_convolve,
+    clip=jnp.clip,
 )
 """The functions of JAX that the formulas of networks are written in."""
 

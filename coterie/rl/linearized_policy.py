@@ -15,6 +15,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, PyTree
 
 from coterie.rl.distributions import Distribution
+from coterie.rl.scaling import learned, scales
 
 Heads = tuple[Distribution, ...]
 """Distributions over actions, `[T, G]` each, or `[T, G, ...]` for several agents' at once."""
@@ -72,6 +73,7 @@ def around(
     log_probs: of these actions, for every agent that they are of, `[T, G, N]`.
     """
     arrays, rest = eqx.partition(model, eqx.is_inexact_array)
+    arrays, rest = learned(arrays), eqx.combine(rest, scales(arrays))
     start, unravel = ravel_pytree(arrays)
     now = heads(model)
     outputs, fixed = eqx.partition(now, eqx.is_inexact_array)

@@ -18,6 +18,7 @@ from coterie.errors import require
 from coterie.internal.parts import Part
 from coterie.rl.bodies import Body, Gated, Layers
 from coterie.rl.layers import Activation, Convolution, Dense, LayerNorm
+from coterie.rl.scaling import InputScale, Normalized
 from coterie.rl.widths import Widths
 
 
@@ -27,21 +28,31 @@ class Inputs(NamedTuple):
     size:     how many numbers, flat; how many different ones if it is `numbered`.
     shape:    what they are to a model that looks at images, `(H, W, C)`; `(size,)` for a vector.
     numbered: it is one number that says which observation this is.
+    scale:    what normalizes them, if anything does; numbers beyond its size are actions.
     """
 
     size: int
     shape: tuple[int, ...] = ()
     numbered: bool = False
+    scale: InputScale | None = None
 
     @staticmethod
     def of(spec: Any) -> "Inputs":
         """The own observations of an agent's spec, or of whatever describes them alike."""
-        return Inputs(spec.states or spec.observation, spec.shape, spec.states > 0)
+        size = spec.states or spec.observation
+        scale = InputScale.fresh(size, "observation") if spec.normalized else None
+        return Inputs(size, spec.shape, spec.states > 0, scale)
+
+    @staticmethod
+    def of_state(spec: Any, actions: int = 0) -> "Inputs":
+        """Inputs of a critic of the global state, and of so many numbers of actions."""
+        scale = InputScale.fresh(spec.state, "state") if spec.normalized else None
+        return Inputs(spec.state + actions, scale=scale)
 
     @staticmethod
     def of_critic(spec: Any) -> "Inputs":
         """Inputs of a critic: the global state, where it is declared, else the observation."""
-        return Inputs(spec.state) if spec.state else Inputs.of(spec)
+        return Inputs.of_state(spec) if spec.state else Inputs.of(spec)
 
 
 class Fused(NamedTuple):
@@ -67,7 +78,12 @@ class Model(Part, abc.ABC):
 
     @abc.abstractmethod
     def build(self, key: Key[Array, ""], inputs: Inputs) -> Body:
-        """A fresh body."""
+        """A fresh body, for inputs as they are."""
+
+    def body(self, key: Key[Array, ""], inputs: Inputs) -> Body:
+        """A fresh body, behind the scale of its inputs, if they have one."""
+        body = self.build(key, inputs)
+        return body if inputs.scale is None else Normalized(inputs.scale, body)
 
     @property
     def recurrent(self) -> bool:

@@ -19,6 +19,7 @@ from coterie.rl.distributions import (
 from coterie.rl.hybrid import Hybrid
 from coterie.rl.layers import ACTIVATIONS, JAX, Dense
 from coterie.rl.models import MLP, Inputs, Model
+from coterie.rl.scaling import InputScale
 from coterie.types import Mixed, Observation, Space
 
 ACTION_VALUE_GAIN = 0.01
@@ -59,7 +60,7 @@ class Policy(eqx.Module):
         if isinstance(space, Mixed):
             return Policy.init(keys, model, inputs, space.own, gain).in_team(space)
         log_std = jnp.zeros(space.size) if space.continuous else None
-        body = model.build(keys[0], inputs)
+        body = model.body(keys[0], inputs)
         head = model.head(keys[1], inputs, body, space.size, gain)
         return Policy(body, head, log_std, model, several=space.each)
 
@@ -161,7 +162,7 @@ class Critic(eqx.Module):
     @staticmethod
     def init(keys: Key[Array, "2"], model: Model, inputs: Inputs) -> "Critic":
         """A critic with an orthogonal head."""
-        body = model.build(keys[0], inputs)
+        body = model.body(keys[0], inputs)
         return Critic(body, model.head(keys[1], inputs, body, 1, 1.0))
 
     def value(self, features: Float[Array, "*batch H"]) -> Float[Array, " *batch"]:
@@ -180,6 +181,7 @@ class ActionCritic(eqx.Module):
     body: Body
     head: Dense
     front: Body | None
+    scale: InputScale | None
     activation: str = eqx.field(static=True)
 
     @staticmethod
@@ -190,13 +192,14 @@ class ActionCritic(eqx.Module):
             jnp.stack([keys[0], body_key]), inputs, actions
         )
         head = Dense.init(head_key, width, 1, ACTION_VALUE_GAIN)
-        return ActionCritic(seen, acted, body, head, front, activation)
+        return ActionCritic(seen, acted, body, head, front, inputs.scale, activation)
 
     def value(
         self, x: Float[Array, "*batch I"], action: Float[Array, "*batch D"]
     ) -> Float[Array, " *batch"]:
         """The value of an action, given an observation or a state."""
-        known = x if self.front is None else self.front.step(x, ())[0]
+        known = x if self.scale is None else self.scale(x)
+        known = known if self.front is None else self.front.step(known, ())[0]
         features = ACTIVATIONS[self.activation](self.seen(known) + action @ self.acted)
         return self.head(self.body.step(features, ())[0])[..., 0]
 

@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import PyTree
 
+from coterie.rl.scaling import of_learned
+
 
 def clipped_adams(
     rates: Mapping[str, float], labels: PyTree, max_grad_norm: float, eps: float = 1e-8
@@ -27,7 +29,7 @@ def clipped_adams(
         label: optax.chain(optax.clip_by_global_norm(max_grad_norm), optax.adam(rate, eps=eps))
         for label, rate in rates.items()
     }
-    return optax.partition(rules, labels)
+    return of_learned(optax.partition(rules, labels))
 
 
 def scales(optimizer: PyTree) -> PyTree:

@@ -135,13 +135,13 @@ def _of(owner: Owner, iteration: int, who: str) -> str:
 
 
 def _cut(team: TrainState) -> Parts:
-    private = (team.agents, team.start, team.keys, team.network, team.stage.memory)
+    private = (team.agents, team.scales, team.start, team.keys, team.network, team.stage.memory)
     return Parts(private, (team.stage._replace(memory=()), team.env_key, team.iteration))
 
 
 def _join(parts: Parts) -> TrainState:
-    agents, start, keys, network, memory = parts.agents
+    agents, scales, start, keys, network, memory = parts.agents
     stage, env_key, iteration = parts.world
     return TrainState(
-        agents, start, keys, network, stage._replace(memory=memory), env_key, iteration
+        agents, scales, start, keys, network, stage._replace(memory=memory), env_key, iteration
     )

@@ -57,7 +57,7 @@ def set_up(run: Run) -> Setup:
     env.for_seed(run.seeds[-1])  # the last environment that is drawn has to exist, too
     communication = CENTER if algorithm.information.central else settings.communication
     vector = env.vectorize(settings.num_envs)
-    specs = resolve_specs(env, vector, algorithm.information)
+    specs = resolve_specs(env, vector, algorithm)
     for spec in specs:
         algorithm.require_actions(spec.action)
     require_fit(communication, algorithm, specs, env.names)

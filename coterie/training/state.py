@@ -19,6 +19,7 @@ from coterie.network import Communication, Network, Traffic, joined, lift, netwo
 from coterie.training.action_scaling import action_scaling
 from coterie.training.play import EnvState, StepKeys, init_env_state
 from coterie.training.rollout import EpisodeStats, rollout
+from coterie.training.scales import Scales, dividing, observe, start_scales
 from coterie.types import (
     AgentSpec,
     LearnerSpec,
@@ -37,6 +38,7 @@ class TrainState(NamedTuple):
     """State of one seed while it trains; checkpoints hold exactly this.
 
     agents, start: the agents' states and first memories, `[N, ...]`.
+    scales:    each agent's scales of what it sees and is paid, `[N, ...]`.
     keys:      each agent's own random stream, `[N]`.
     network:   each agent's end of the network, `[N, ...]`.
     stage:     the environments in progress.
@@ -45,6 +47,7 @@ class TrainState(NamedTuple):
     """
 
     agents: PyTree
+    scales: Scales
     start: PyTree
     keys: Key[Array, " N"]
     network: Network
@@ -91,8 +94,9 @@ class IterationStats(NamedTuple):
         return self.observed.whole()
 
 
-def resolve_specs(env: Env, vector: VectorEnv, information: Information) -> tuple[LearnerSpec, ...]:
+def resolve_specs(env: Env, vector: VectorEnv, algorithm: Algorithm) -> tuple[LearnerSpec, ...]:
     """The agents' specs, with the global state and the masks that they will really be shown."""
+    information = algorithm.information
     envs, view = jax.eval_shape(vector.reset, jax.random.key(0))
     specs, state, encoder = env.specs, 0, ObservationEncoder.of(env.specs)
     sizes = tuple(spec.action.size for spec in specs)
@@ -128,6 +132,7 @@ def resolve_specs(env: Env, vector: VectorEnv, information: Information) -> tupl
             sizes=seen,
             num_envs=vector.copies,
             agents=len(specs),
+            normalized=algorithm.normalize_observations and not spec.states,
             widest=widest,
         )
         for spec in specs
@@ -143,12 +148,13 @@ def init_state(
 ) -> TrainState:
     """A fresh team: every agent its own parameters, optimiser, memory and random stream; what the
     team is to agree on is drawn alike."""
-    specs = resolve_specs(env, vector, algorithm.information)
+    specs = resolve_specs(env, vector, algorithm)
     agents_key, env_key, stage_key, network_key, common_key = jax.random.split(key, 5)
     keys = jax.vmap(jax.random.fold_in, (None, 0))(agents_key, jnp.arange(len(specs)))
     agents, start = _started(algorithm, specs, keys, common_key)
     return TrainState(
         agents,
+        start_scales(algorithm, specs),
         start,
         keys,
         networks(
@@ -243,14 +249,19 @@ class Phases(NamedTuple):
 
     play:   a team and the keys of the steps to the stage after them, every agent's trajectory,
             `[N, T, G, ...]`, and the sums over the episodes that ended.
+    divide: the agents' states, scales, trajectories and the network, `[N, ...]` each, to the same
+            in the units of reward that hold from here on.
     learn:  the agents' states, their trajectories, the network and keys, `[N, ...]` each, to their
             new states, the network and metrics.
+    observe: their states, scales and trajectories to their states and scales after them.
     report: the agents, the network, the trajectories, the metrics and the episodes to the report of
             the iteration.
     """
 
     play: Callable[[TrainState, StepKeys], tuple[EnvState, Trajectory, EpisodeStats]]
+    divide: Callable[..., tuple[PyTree, Scales, Trajectory, Network]]
     learn: Callable[..., tuple[PyTree, Network, dict[str, Array]]]
+    observe: Callable[..., tuple[PyTree, Scales]]
     report: Callable[..., IterationStats]
 
 
@@ -292,7 +303,7 @@ def phases(algorithm: Algorithm, env: Env, vector: VectorEnv) -> Phases:
             },
         )
 
-    return Phases(play, lift(algorithm.learn), report)
+    return Phases(play, lift(dividing(algorithm)), lift(algorithm.learn), lift(observe), report)
 
 
 def advance(
@@ -300,12 +311,14 @@ def advance(
 ) -> tuple[TrainState, IterationStats]:
     """An iteration: play, then learn; `keys` are those of the update and then of each step."""
     stage, trajectory, episodes = phases.play(team, StepKeys(keys[1:, :-1], keys[1:, -1]))
-    agents, network, metrics = phases.learn(
-        team.agents, trajectory, jax.vmap(Network.cleared)(team.network), keys[0, :-1]
-    )
+    network = jax.vmap(Network.cleared)(team.network)
+    agents, scales, paid, network = phases.divide(team.agents, team.scales, trajectory, network)
+    agents, network, metrics = phases.learn(agents, paid, network, keys[0, :-1])
+    agents, scales = phases.observe(agents, scales, trajectory)
+    metrics = metrics | scales.metrics
     report = phases.report(agents, network, trajectory, metrics, episodes)
-    team = team._replace(agents=agents, network=network, stage=stage, iteration=team.iteration + 1)
-    return team, report
+    changed = {"agents": agents, "scales": scales, "network": network, "stage": stage}
+    return team._replace(**changed, iteration=team.iteration + 1), report
 
 
 def _sound(values: Array) -> Bool[Array, " N"]:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coterie.algorithms import F2A2COMA, CommunicatedActions, Information
+from coterie.algorithms import F2A2COMA, IPPO, CommunicatedActions
 from coterie.algorithms.f2a2.f2a2 import JOINT
 from coterie.algorithms.f2a2.joint_batch import JointBatch, SampledSequence, Transition
 from coterie.algorithms.f2a2.on_policy import Critics, PolicyBatch
@@ -170,12 +170,12 @@ class SomeNumbered(Babble):
 
 def test_vectors_are_as_long_as_the_most_states():
     env = Babble(numbered=True)
-    specs = resolve_specs(env, env.vectorize(1), JOINT)
+    specs = resolve_specs(env, env.vectorize(1), F2A2COMA())
     assert [spec.states for spec in specs] == [2, 3, 2, 3]
     assert {(spec.state, spec.padded.observation, spec.encoder.states) for spec in specs} == {
         (12, 3, 3)
     }
     mixed = SomeNumbered(numbered=True)
     with pytest.raises(EnvError, match=r"some agents' are numbered and others' are not"):
-        resolve_specs(mixed, mixed.vectorize(1), JOINT)
-    resolve_specs(mixed, mixed.vectorize(1), Information())
+        resolve_specs(mixed, mixed.vectorize(1), F2A2COMA())
+    resolve_specs(mixed, mixed.vectorize(1), IPPO())

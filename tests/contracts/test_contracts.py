@@ -277,10 +277,12 @@ def test_other_names_for_the_agents_give_the_same(algorithm):
 @each(PLAIN)
 def test_bytes_are_what_the_payloads_weigh_times_the_links(algorithm):
     (agents, trajectory, network, keys), learn, team = taught(algorithm)
+    divide = compiled(algorithm, noise(algorithm)).divide
+    agents, _, trajectory, network = divide(agents, team.scales, trajectory, network)
     _, after, _ = learn(agents, trajectory, network, keys)
     degrees = np.full(4, 3) if algorithm.information.central else np.array([1, 2, 2, 1])
     sends = algorithm.information.sends
-    spec = resolve_specs(noise(algorithm), noise(algorithm).vectorize(4), algorithm.information)[0]
+    spec = resolve_specs(noise(algorithm), noise(algorithm).vectorize(4), algorithm)[0]
     weights = {
         payload.name: (weight(payload, agents, spec), payload.messages)
         for payload in algorithm.information.payloads
@@ -385,7 +387,7 @@ def test_beside_a_bigger_agent_one_learns_as_among_equals(algorithm, box):
     usual = env == noise(algorithm) and not algorithm.information.sends
     lesson, learn, _ = taught(algorithm, *(() if usual else (env, family("none", team))))
     agents, trajectory, network, keys = lesson
-    specs = resolve_specs(env, env.vectorize(1), algorithm.information)
+    specs = resolve_specs(env, env.vectorize(1), algorithm)
     alike = [algorithm.init(InitKeys.of(jax.random.key(0)), spec)[0] for spec in specs]
 
     agents = jax.device_put(agents)
@@ -412,7 +414,7 @@ def test_beside_a_bigger_agent_one_learns_as_among_equals(algorithm, box):
 def test_unequal_agents_can_agree(algorithm):
     """What is sent is as long for everybody; a critic of the own view is not, and says so."""
     env, talk = noise(algorithm), Communication(family("ring", 4))
-    specs = resolve_specs(env, env.vectorize(1), algorithm.information)
+    specs = resolve_specs(env, env.vectorize(1), algorithm)
     one, other = (
         jax.eval_shape(
             lambda spec=spec: algorithm.information.lasting(
@@ -431,7 +433,7 @@ def test_unequal_agents_can_agree(algorithm):
 def test_of_critics_of_own_views_the_inner_layers_can_be_shared():
     inner = with_options(PLAIN["f2a2-isac"], share="inner", hidden_sizes=(8, 6))
     env = noise(inner)
-    specs = resolve_specs(env, env.vectorize(1), inner.information)
+    specs = resolve_specs(env, env.vectorize(1), inner)
     require_fit(Communication(family("ring", 4)), inner, specs, tuple("abcd"))
     state, _ = inner.init(InitKeys.of(jax.random.key(0)), specs[0])
     shared = inner.information.lasting(state)["critic"]

@@ -160,6 +160,10 @@ class Algorithm(abc.ABC):
     """Names of the models that may have a memory."""
     mixed_actions: ClassVar[bool] = False
     """Whether it can learn in a team where some agents have discrete actions and others not."""
+    normalize_observations: ClassVar[Any] = False
+    """Whether its networks normalize what they see (see `Normalizing`)."""
+    normalize_rewards: ClassVar[Any] = False
+    """Whether its rewards are divided by the deviation of returns."""
 
     def __post_init__(self) -> None:
         require_bounds(self)

@@ -16,7 +16,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, Key, PyTree
 
-from coterie.algorithms.base.algorithm import Algorithm, InitKeys, Metrics, Trajectory
+from coterie.algorithms.base.algorithm import InitKeys, Metrics, Trajectory
+from coterie.algorithms.base.normalizing import Normalizing
 from coterie.bounds import RATE, Above, AtLeast, AtMost, Between
 from coterie.errors import require
 from coterie.internal.parts import Part
@@ -135,7 +136,7 @@ class ExperienceReplay(Part):
 
 
 @dataclass(frozen=True)
-class OffPolicy(Algorithm):
+class OffPolicy(Normalizing):
     """Actor-critic whose critic learns given targets and whose policy climbs it, both at once."""
 
     rollout_length: Annotated[int, AtLeast(1)] = 25
@@ -210,6 +211,10 @@ class OffPolicy(Algorithm):
 
     def policy(self, state: OffPolicyState) -> Policy:
         return state.actor_critic.models.policy
+
+    def in_reward_units(self, state: OffPolicyState) -> list[PyTree]:
+        models, target = state.actor_critic.models, state.actor_critic.target
+        return [models.critic.head, target.critic.head, state.replay.items.reward]
 
     def _improve(
         self, student: ActorCriticState, sample: Any, network: Network, key: Key[Array, ""]

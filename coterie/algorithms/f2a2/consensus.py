@@ -32,6 +32,7 @@ from coterie.bounds import AtLeast, Between
 from coterie.errors import advise, require
 from coterie.internal.parts import Part
 from coterie.network import Network
+from coterie.rl.scaling import learned, scales
 
 
 class DualState(NamedTuple):
@@ -54,7 +55,9 @@ class SharedSplit(NamedTuple):
         >>> SharedSplit.of({"mine": 1.0, "ours": 2.0}, {"mine": False, "ours": True}).shared
         {'mine': None, 'ours': 2.0}
         """
-        return SharedSplit(*eqx.partition(models, shares))
+        shared, individual = eqx.partition(models, shares)
+        # Scales are no parameters: they are not agreed on, whatever stands behind them is.
+        return SharedSplit(learned(shared), eqx.combine(individual, scales(shared)))
 
     @property
     def whole(self) -> PyTree:

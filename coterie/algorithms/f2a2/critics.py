@@ -17,6 +17,7 @@ from coterie.rl.distributions import masked
 from coterie.rl.layers import ACTIVATIONS, Dense
 from coterie.rl.models import MLP, Inputs, Model
 from coterie.rl.networks import ACTION_VALUE_GAIN, Policy
+from coterie.rl.scaling import InputScale
 from coterie.types import LearnerSpec, Observation
 
 
@@ -35,6 +36,10 @@ class SoftCritic(Part, abc.ABC):
     @abc.abstractmethod
     def shared(self, critic: Any) -> list[PyTree]:
         """The parts of a critic that the team shares."""
+
+    @abc.abstractmethod
+    def head(self, critic: Any) -> Dense:
+        """The last layer of a critic."""
 
     @abc.abstractmethod
     def values(
@@ -73,6 +78,9 @@ class AttentionCritic(SoftCritic, name="attention"):
     def shared(self, critic: "AttentionNetwork") -> list[PyTree]:
         return [critic.attention]
 
+    def head(self, critic: "AttentionNetwork") -> Dense:
+        return critic.outer
+
     def values(
         self,
         critic: "AttentionNetwork",
@@ -110,6 +118,9 @@ class IndependentCritic(SoftCritic, name="independent"):
 
     def shared(self, critic: Policy) -> list[PyTree]:
         return [critic] if self.share == "all" else _inner(critic)
+
+    def head(self, critic: Policy) -> Dense:
+        return critic.head
 
     def values(
         self,
@@ -151,6 +162,7 @@ class AttentionNetwork(eqx.Module):
     attention: Attention
     inner: Dense
     outer: Dense
+    scale: InputScale | None
     num_heads: int = eqx.field(static=True)
 
     @staticmethod
@@ -169,6 +181,7 @@ class AttentionNetwork(eqx.Module):
             Attention(*(square(k, (width, width)) for k in jax.random.split(attention, 3))),
             Dense.init(inner, 2 * width, width, 2.0**0.5),
             Dense.init(outer, width, spec.action.size, ACTION_VALUE_GAIN),
+            Inputs.of_state(spec).scale,
             heads,
         )
 
@@ -183,6 +196,7 @@ class AttentionNetwork(eqx.Module):
         seen: everybody's observations side by side.
         """
         active, (batch, agents, _) = ACTIVATIONS["leaky_relu"], acted.shape
+        seen = seen if self.scale is None else self.scale(seen)
         views = jnp.moveaxis(seen.reshape(batch, agents, -1), 1, 0)
         mine = active(self.own(views[index]))
         others = active(jax.vmap(_encoded)(views, jnp.moveaxis(acted, 1, 0), self.encoders))

@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from coterie.algorithms.f2a2.off_policy import F2A2OffPolicy, PolicyBatch
 from coterie.bounds import Above, AtLeast, Between
 from coterie.rl.distributions import Distribution
+from coterie.rl.layers import Dense
 from coterie.rl.models import MLP, Inputs, Model
 from coterie.rl.networks import ActionCritic, Policy
 from coterie.types import LearnerSpec, Observation
@@ -63,6 +64,9 @@ class F2A2DDPG(F2A2OffPolicy):
         return tuple(
             ActionCritic.init(jax.random.split(k), self.critic, inputs, actions) for k in keys
         )
+
+    def heads(self, critics: Any) -> list[Dense]:
+        return [critic.head for critic in critics]
 
     def values(
         self, critics: Any, view: Observation, actions: Float[Array, "B M W"], index: Int[Array, ""]

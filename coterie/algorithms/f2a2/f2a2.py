@@ -12,14 +12,17 @@ import jax
 import optax
 from jaxtyping import Array, Float, Int, Key, PyTree
 
-from coterie.algorithms.base.algorithm import Algorithm, Information, InitKeys
+from coterie.algorithms.base.algorithm import Information, InitKeys
+from coterie.algorithms.base.normalizing import Normalizing
 from coterie.algorithms.base.off_policy import Models
 from coterie.algorithms.f2a2.consensus import Consensus, PrimalDual, SharedSplit
 from coterie.algorithms.f2a2.joint_objective import JointObjective, Objective
 from coterie.bounds import RATE, Above, AtMost, Between
 from coterie.network import Network, Payload
+from coterie.rl.layers import Dense
 from coterie.rl.models import MLP, Inputs, Model
 from coterie.rl.networks import Policy
+from coterie.rl.scaling import of_learned
 from coterie.types import LearnerSpec, Observation
 
 JOINT = Information(state="observations", actions="joint")
@@ -27,7 +30,7 @@ JOINT = Information(state="observations", actions="joint")
 
 
 @dataclass(frozen=True)
-class F2A2(Algorithm):
+class F2A2(Normalizing):
     """Flexible fully-decentralised actor-critic (F2A2; Algorithm 1).
 
     An agent minimises its part of the augmented Lagrangian (5.2): critic and policy together (see
@@ -68,6 +71,10 @@ class F2A2(Algorithm):
         """The models in an agent's state."""
 
     @abc.abstractmethod
+    def heads(self, critics: Any) -> list[Dense]:
+        """The last layers of critics."""
+
+    @abc.abstractmethod
     def values(
         self,
         critics: Any,
@@ -97,7 +104,7 @@ class F2A2(Algorithm):
             lasting=lambda state: self.parts(self.learned(state)).shared,
             messages=self.consensus.messages * updates,
         )
-        return self.consensus.declared(replace(information, payloads=(shared,)))
+        return self.scaled_alike(self.consensus.declared(replace(information, payloads=(shared,))))
 
     def check_communication(self, gaps: tuple[float, float], wait: float) -> None:
         self.consensus.check_step(self.critic_lr, gaps, wait)
@@ -138,7 +145,7 @@ class F2A2(Algorithm):
             "policy": optax.chain(clip, optax.adam(self.actor_lr)),
             "critic": optax.chain(clip, critic(self.critic_lr)),
         }
-        return optax.partition(rules, Models("policy", "critic"))  # type: ignore[arg-type]
+        return of_learned(optax.partition(rules, Models("policy", "critic")))  # type: ignore[arg-type]
 
     def parts(self, models: Models) -> SharedSplit:
         """Split models into the parameters that the team shares and those that it does not."""

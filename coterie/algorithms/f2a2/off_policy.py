@@ -158,6 +158,11 @@ class F2A2OffPolicy(F2A2):
         stored = experience.empty(self._blank(spec), self.replay.buffer_size)
         return OffPolicyState(student, stored), memory
 
+    def in_reward_units(self, state: OffPolicyState) -> list[PyTree]:
+        student = state.actor_critic
+        heads = self.heads(student.models.critic) + self.heads(student.target.critic)
+        return [*heads, state.replay.items.reward]
+
     def learned(self, state: OffPolicyState) -> Models:
         return state.actor_critic.models
 

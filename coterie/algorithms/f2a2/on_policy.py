@@ -25,6 +25,7 @@ from coterie.bounds import RATE, Above, AtLeast, AtMost, Between
 from coterie.network import Network
 from coterie.rl.bodies import RecurrentState
 from coterie.rl.distributions import Distribution
+from coterie.rl.layers import Dense
 from coterie.rl.masked_stats import mean
 from coterie.rl.models import MLP, Inputs, Model
 from coterie.rl.networks import ActionCritic, Critic, Policy
@@ -115,11 +116,17 @@ class F2A2OnPolicy(F2A2):
         return Policy.init(keys, self.actor, inputs, spec.action)
 
     def critics(self, key: Key[Array, ""], spec: LearnerSpec) -> Critics:
-        keys, everybody = jax.random.split(key, 4), Inputs(spec.state)
+        keys, everybody = jax.random.split(key, 4), Inputs.of_state(spec)
         return Critics(
             ActionCritic.init(keys[:2], self.critic, everybody, spec.joint),
             Critic.init(keys[2:], self.critic, everybody),
         )
+
+    def heads(self, critics: Critics) -> list[Dense]:
+        return [critics.joint.head, critics.state.head]
+
+    def in_reward_units(self, state: F2A2OnPolicyState) -> list[PyTree]:
+        return self.heads(state.models.critic)
 
     def values(
         self, critics: Critics, view: Observation, actions: Float[Array, "*batch N W"], index: Array

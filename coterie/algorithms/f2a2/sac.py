@@ -16,6 +16,7 @@ from coterie.algorithms.f2a2.off_policy import ActionSample, F2A2OffPolicy, Poli
 from coterie.bounds import AtLeast
 from coterie.errors import require
 from coterie.rl.distributions import Distribution, probabilities
+from coterie.rl.layers import Dense
 from coterie.rl.models import Inputs
 from coterie.rl.networks import Policy
 from coterie.types import LearnerSpec, Observation
@@ -68,6 +69,9 @@ class F2A2SAC(F2A2OffPolicy):
 
     def critics(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[Any, ...]:
         return tuple(self.critic.build(k, spec) for k in jax.random.split(key))
+
+    def heads(self, critics: Any) -> list[Dense]:
+        return [self.critic.head(critic) for critic in critics]
 
     def shares(self, models: Models) -> Any:
         return _only(

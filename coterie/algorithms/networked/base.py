@@ -13,20 +13,22 @@ from jaxtyping import Array, Bool, Float, Key, PyTree
 
 from coterie.algorithms.base.algorithm import (
     ActionOnly,
-    Algorithm,
     Information,
     InitKeys,
     Metrics,
     Trajectory,
 )
+from coterie.algorithms.base.normalizing import Normalizing
 from coterie.bounds import RATE, Above, AtLeast, AtMost, Between
 from coterie.internal.count import Count
 from coterie.internal.parts import Part
 from coterie.network import Network, Payload, chunked
+from coterie.rl.layers import Dense
 from coterie.rl.masked_stats import mean
 from coterie.rl.models import MLP, Inputs, Model
 from coterie.rl.networks import Policy
 from coterie.rl.optimizers import rescaled, scales
+from coterie.rl.scaling import learned, of_learned
 from coterie.rl.schedules import decayed
 from coterie.types import LearnerSpec, Observation
 
@@ -104,7 +106,7 @@ class ToldReward(CriticConsensus, name="team-reward"):
 
 def _message(state: NetworkedState) -> CriticMessage:
     """Message of an agent in this state."""
-    return CriticMessage(state.critic, scales(state.optimizer[1]))
+    return CriticMessage(learned(state.critic), scales(state.optimizer[1]))
 
 
 class NetworkedTargets(NamedTuple):
@@ -126,7 +128,7 @@ class NetworkedTargets(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Networked(Algorithm):
+class Networked(Normalizing):
     """The hyper-parameters and the update that networked actor-critics share.
 
     With `discount = 1` rewards are counted from their running mean (the average-reward form of the
@@ -177,6 +179,10 @@ class Networked(Algorithm):
         """A fresh critic, and the first `last` step."""
 
     @abc.abstractmethod
+    def heads(self, critic: PyTree) -> list[Dense]:
+        """The last layers of a critic."""
+
+    @abc.abstractmethod
     def targets(
         self,
         state: NetworkedState,
@@ -190,7 +196,7 @@ class Networked(Algorithm):
     def information(self) -> Information:
         state, actions = self.critic_input == "state", self.critic_actions
         known = Information(state=state, actions=actions, action_space=self.action_space)
-        return self.consensus.declared(known)
+        return self.scaled_alike(self.consensus.declared(known))
 
     def init(self, keys: InitKeys, spec: LearnerSpec) -> tuple[NetworkedState, tuple[()]]:
         own = jax.random.split(keys.own)
@@ -216,18 +222,24 @@ class Networked(Algorithm):
         state, metrics = chunked(self._improved)(state, trajectory, network)
         actor, optimizer = state.optimizer
         (critic, agreed), network = self.consensus.agree(
-            CriticMessage(state.critic, scales(optimizer)), network
+            CriticMessage(learned(state.critic), scales(optimizer)), network
         )
+        critic = eqx.combine(critic, state.critic)
         optimizers = actor, rescaled(optimizer, agreed)
         return state._replace(critic=critic, optimizer=optimizers), network, metrics
 
     def policy(self, state: NetworkedState) -> Policy:
         return state.policy
 
+    def in_reward_units(self, state: NetworkedState) -> list[PyTree]:
+        return [*self.heads(state.critic), state.average]
+
     def critic_inputs(self, spec: LearnerSpec, actions: bool) -> Inputs:
         """Inputs of a critic: of what is seen, and of the actions."""
-        size = spec.state if self.critic_input == "state" else spec.observation
-        return Inputs(size + (spec.joint if actions else 0))
+        acted = spec.joint if actions else 0
+        if self.critic_input == "state":
+            return Inputs.of_state(spec, acted)
+        return Inputs(spec.observation + acted, scale=Inputs.of(spec).scale)
 
     def _improved(
         self, state: NetworkedState, trajectory: Trajectory, network: Network
@@ -298,9 +310,8 @@ class Networked(Algorithm):
 
     def _optimizer(self) -> optax.GradientTransformation:
         clip = optax.clip_by_global_norm(self.max_grad_norm)
-        if self.optimizer == "sgd":
-            return optax.chain(clip, optax.sgd(1.0))
-        return optax.chain(clip, optax.adam(1.0))
+        rule = optax.sgd(1.0) if self.optimizer == "sgd" else optax.adam(1.0)
+        return of_learned(optax.chain(clip, rule))
 
 
 def observation_actions(

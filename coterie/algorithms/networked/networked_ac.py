@@ -16,6 +16,7 @@ from coterie.algorithms.networked.base import (
 )
 from coterie.bounds import Between
 from coterie.network import Network
+from coterie.rl.layers import Dense
 from coterie.rl.masked_stats import mean
 from coterie.rl.networks import Critic
 from coterie.rl.returns import generalized_advantage
@@ -54,6 +55,9 @@ class NetworkedAC(Networked):
             Critic.init(keys[:2], self.critic, self.critic_inputs(spec, actions=False)),
             Critic.init(keys[2:], self.critic, self.critic_inputs(spec, actions=True)),
         ), ()
+
+    def heads(self, critic: Critics) -> list[Dense]:
+        return [critic.value.head, critic.reward.head]
 
     def targets(
         self,

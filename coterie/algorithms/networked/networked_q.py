@@ -5,7 +5,7 @@ from typing import ClassVar, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from coterie.algorithms.base.algorithm import Trajectory, joint
 from coterie.algorithms.networked.base import (
@@ -17,6 +17,7 @@ from coterie.algorithms.networked.base import (
 from coterie.algorithms.networked.networked_ac import critic_value
 from coterie.network import Network
 from coterie.rl.distributions import probabilities
+from coterie.rl.layers import Dense
 from coterie.rl.masked_stats import mean
 from coterie.rl.networks import Critic
 from coterie.types import LearnerSpec, Observation, blank_observation
@@ -63,6 +64,12 @@ class NetworkedQAC(Networked):
         inputs = self.critic_inputs(spec, actions=True)
         critic = Critic.init(jax.random.split(key), self.critic, inputs)
         return critic, _blank(spec, inputs.size)
+
+    def heads(self, critic: Critic) -> list[Dense]:
+        return [critic.head]
+
+    def in_reward_units(self, state: NetworkedState) -> list[PyTree]:
+        return [*super().in_reward_units(state), state.last.reward]
 
     def targets(
         self,

@@ -16,7 +16,8 @@ import optax
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
 from coterie.algorithms.base.advantages import values_and_gae
-from coterie.algorithms.base.algorithm import Algorithm, InitKeys, Metrics, Trajectory
+from coterie.algorithms.base.algorithm import InitKeys, Metrics, Trajectory
+from coterie.algorithms.base.normalizing import Normalizing
 from coterie.bounds import RATE, Above, AtLeast, AtMost, Between
 from coterie.errors import require
 from coterie.network import Network
@@ -64,7 +65,7 @@ class Sample(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Proximal(Algorithm):
+class Proximal(Normalizing):
     """The hyper-parameters and the update that on-policy methods share."""
 
     rollout_length: Annotated[int, AtLeast(1)] = 50
@@ -160,6 +161,9 @@ class Proximal(Algorithm):
 
     def policy(self, state: PPOState) -> Policy:
         return state.policy
+
+    def in_reward_units(self, state: PPOState) -> list[PyTree]:
+        return [state.critic.head]
 
     def _sample_of(self, critic: Critic, trajectory: Trajectory) -> Sample:
         """Advantages, and the targets that the critic is to learn."""

@@ -11,12 +11,12 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from coterie.algorithms.base.algorithm import (
     ActionOnly,
-    Algorithm,
     Information,
     InitKeys,
     Metrics,
     Trajectory,
 )
+from coterie.algorithms.base.normalizing import Normalizing
 from coterie.bounds import RATE, Above, AtLeast, AtMost, Between
 from coterie.errors import require
 from coterie.internal.count import Count
@@ -27,6 +27,7 @@ from coterie.rl.distributions import masked
 from coterie.rl.masked_stats import mean
 from coterie.rl.models import MLP, Inputs, Model
 from coterie.rl.networks import ACTION_VALUE_GAIN, Policy
+from coterie.rl.scaling import of_learned
 from coterie.rl.schedules import falling
 from coterie.types import LearnerSpec, Observation, blank_observation
 
@@ -62,7 +63,7 @@ class IQLState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class IQL(Algorithm):
+class IQL(Normalizing):
     """Independent Q-learning (Tan 1993; Tampuu et al. 2015) with double Q-learning.
 
     Each agent learns `Q(o, a)` towards `r + gamma Q_target(o', argmax_a Q(o', a))` (van Hasselt et
@@ -193,6 +194,10 @@ class IQL(Algorithm):
         later = _pick(following(student.target), best)
         return stream.reward + self.discount * jnp.where(stream.terminated, 0.0, later)
 
+    def in_reward_units(self, state: IQLState) -> list[PyTree]:
+        q = state.q_network
+        return [q.values.head, q.target.head, state.replay.items.reward]
+
     def policy(self, state: IQLState) -> Policy:
         return state.q_network.values
 
@@ -213,7 +218,8 @@ class IQL(Algorithm):
         )
 
     def _optimizer(self) -> optax.GradientTransformation:
-        return optax.chain(optax.clip_by_global_norm(self.max_grad_norm), optax.adam(self.lr))
+        clip = optax.clip_by_global_norm(self.max_grad_norm)
+        return of_learned(optax.chain(clip, optax.adam(self.lr)))
 
 
 def _segments(trajectory: Trajectory) -> SequenceTransition:

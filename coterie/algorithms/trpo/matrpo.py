@@ -83,7 +83,7 @@ class MATRPO(TrustRegion):
         if self.advantage_normalization == "team":
             twice = 2 * self.normalization_rounds
             told += (Payload(MOMENTS, messages=twice, numbers=lambda spec: 1),)
-        return Information(actions="joint", payloads=told)
+        return self.scaled_alike(Information(actions="joint", payloads=told))
 
     def check_communication(self, gaps: tuple[float, float], wait: float) -> None:
         sentence = (

@@ -12,19 +12,15 @@ import optax
 from jaxtyping import Array, Float, Key, PyTree
 
 from coterie.algorithms.base.advantages import values_and_gae
-from coterie.algorithms.base.algorithm import (
-    ActionOnly,
-    Algorithm,
-    InitKeys,
-    Metrics,
-    Trajectory,
-)
+from coterie.algorithms.base.algorithm import ActionOnly, InitKeys, Metrics, Trajectory
+from coterie.algorithms.base.normalizing import Normalizing
 from coterie.bounds import RATE, Above, AtLeast, AtMost, Between
 from coterie.errors import require
 from coterie.rl.cg_subspace import full_step, line_search
 from coterie.rl.masked_stats import mean
 from coterie.rl.models import MLP, Inputs, Model
 from coterie.rl.networks import Critic, Policy
+from coterie.rl.scaling import of_learned
 from coterie.types import LearnerSpec, Observation
 
 
@@ -43,7 +39,7 @@ class TRPOState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class TrustRegion(Algorithm):
+class TrustRegion(Normalizing):
     """The hyper-parameters and the steps that trust-region methods share."""
 
     rollout_length: Annotated[int, AtLeast(1)] = 200
@@ -110,6 +106,9 @@ class TrustRegion(Algorithm):
     ) -> tuple[ActionOnly, tuple[()]]:
         return ActionOnly(self.policy(state).distribution(view).sample(key)), memory
 
+    def in_reward_units(self, state: TRPOState) -> list[PyTree]:
+        return [state.critic.head]
+
     def advantages(
         self, state: TRPOState, trajectory: Trajectory, key: Key[Array, ""]
     ) -> tuple[TRPOState, Float[Array, "T G"], Metrics]:
@@ -154,4 +153,4 @@ class TrustRegion(Algorithm):
         return line_search(start, change, judge, self.max_kl, self.line_search_steps)
 
     def _optimizer(self) -> optax.GradientTransformation:
-        return optax.adam(self.critic_lr)
+        return of_learned(optax.adam(self.critic_lr))
