@@ -29,6 +29,7 @@ from coterie.algorithms import LiJia as LiJia
 from coterie.algorithms import LiJiaTabular as LiJiaTabular
 from coterie.algorithms import NetworkedAC as NetworkedAC
 from coterie.algorithms import NetworkedQAC as NetworkedQAC
+from coterie.algorithms import Normalizing as Normalizing
 from coterie.algorithms import PrimalDual as PrimalDual
 from coterie.algorithms import TeamReward as TeamReward
 from coterie.algorithms import ToldReward as ToldReward

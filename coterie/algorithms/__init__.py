@@ -6,6 +6,7 @@ from coterie.algorithms.base import Algorithm as Algorithm
 from coterie.algorithms.base import Information as Information
 from coterie.algorithms.base import InitKeys as InitKeys
 from coterie.algorithms.base import Trajectory as Trajectory
+from coterie.algorithms.base.normalizing import Normalizing as Normalizing
 from coterie.algorithms.base.off_policy import ExperienceReplay as ExperienceReplay
 from coterie.algorithms.deterministic import DeterministicOff as DeterministicOff
 from coterie.algorithms.deterministic import DeterministicOn as DeterministicOn

@@ -75,6 +75,20 @@ def within(a: str, limit: float) -> Question:
     return ask
 
 
+def improves(*methods: str) -> Question:
+    """Ask whether each method ends above where it began."""
+    return every(*map(_rises, methods))
+
+
+def _rises(a: str) -> Question:
+    def ask(curves: Curves) -> Answer:
+        start, end = float(curves[a].line[0]), curves[a].final(TAIL)
+        verdict = judged([curves[a]], end.low > start, end.high < start)
+        return Answer(verdict, f"{a} from {start:.4g} to {end}")
+
+    return ask
+
+
 def arrives(a: str, name: str, share: float) -> Question:
     """Ask whether `a` comes this share of the way from its beginning to a known value."""
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from coterie.claims import cost, dpo, f2a2, grosnit, li_jia, matrpo
+from coterie.claims import cost, dpo, f2a2, grosnit, li_jia, matrpo, strength
 from coterie.claims.figure import Figure
 from coterie.claims.study import Study
 from coterie.errors import unknown
@@ -29,6 +29,7 @@ FIGURES: dict[str, Callable[[], Figure | Study]] = {
     "matrpo-3b": matrpo.figure_3b,
     "matrpo-4": matrpo.figure_4,
     "matrpo-5": matrpo.figure_5,
+    "strength-defaults": strength.defaults,
 }
 
 

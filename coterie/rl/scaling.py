@@ -47,12 +47,10 @@ class Moments(NamedTuple):
         there = jnp.ones(samples.shape[: len(axes)]) if counts is None else counts.astype(float)
         weight = there.reshape(there.shape + (1,) * self.mean.ndim)
         new = jnp.sum(there)
-        # Distances from one sample, for a sum of large numbers loses their small differences.
-        near = samples[(0,) * len(axes)]
-        apart = jnp.sum(weight * (samples - near), axes) / jnp.maximum(new, 1.0)
-        square = jnp.sum(weight * (samples - near - apart) ** 2, axes)
+        mean = jnp.sum(weight * samples, axes) / jnp.maximum(new, 1.0)
+        square = jnp.sum(weight * (samples - mean) ** 2, axes)
         total = jnp.maximum(self.count + new, 1.0)
-        step, share = near + apart - self.mean, new / total
+        step, share = mean - self.mean, new / total
         return Moments(
             self.count + new,
             self.mean + share * step,

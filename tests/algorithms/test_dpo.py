@@ -25,7 +25,7 @@ def penalties(root, linear):
 
 def surrogate(algorithm, logits, present=None):
     """The algorithm's surrogate of the policy with these logits, at its initial penalties."""
-    return algorithm.surrogate(
+    return algorithm.objective(
         Categorical.of(logits),
         DrawnAction(jnp.array(ACTION), Categorical.of(jnp.array(OLD))),
         jnp.array(ADVANTAGE),

@@ -1,5 +1,7 @@
 """PPO's clip and the critic's, by hand."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +9,10 @@ import pytest
 
 from coterie.algorithms import IPPO
 from coterie.algorithms.ppo.base import DrawnAction, Sample
+from coterie.internal.count import Count
+from coterie.network import lift
 from coterie.rl.distributions import Categorical
+from tests.support import catalogue, taught
 
 # ratio, advantage, what counts with a clip of 0.2, its slope in the ratio
 CLIPS = [
@@ -41,8 +46,10 @@ def test_entropy_is_added_and_absent_samples_are_not():
     policy = Categorical.of(jnp.log(jnp.array([[[0.5, 0.5], [0.9, 0.1]]])))
     choice = DrawnAction(jnp.zeros((1, 2), jnp.int32), policy)
     present = jnp.array([[True, False]])
-    gain = IPPO(entropy_coef=0.1).surrogate(policy, choice, jnp.full((1, 2), 3.0), present, (), 3)
-    assert float(gain) == pytest.approx(3.0 + 0.1 * np.log(2))
+    told = policy, choice, jnp.full((1, 2), 3.0), present, (), 3
+    assert float(IPPO(entropy_coef=0.1).objective(*told)) == pytest.approx(3.0 + 0.1 * np.log(2))
+    half = IPPO(entropy_coef=0.1).objective(*told, share=0.5)
+    assert float(half) == pytest.approx(3.0 + 0.05 * np.log(2))
 
 
 # value, old value, target, error without and with a clip of 0.2
@@ -60,3 +67,26 @@ def test_the_clipped_value_error(value, old, target, free, clipped):
     for clip, error in ((None, free), (0.2, clipped)):
         found = IPPO(value_clip=clip)._value_error(jnp.full((1, 1), value), seen)
         assert float(found[0, 0]) == pytest.approx(error, rel=1e-5)
+
+
+def test_large_errors_of_values_count_in_a_line():
+    """Huber: e^2 up to 1, then 2 |e| - 1."""
+    seen = Sample(*[None] * 4, target=jnp.zeros((1, 3)), value=jnp.zeros((1, 3)))
+    found = IPPO(huber_delta=1.0)._value_error(jnp.array([[0.5, -1.0, 4.0]]), seen)
+    np.testing.assert_allclose(found, [[0.25, 1.0, 7.0]], rtol=1e-6)
+
+
+def test_steps_fall_in_a_line_and_nothing_moves_in_the_end():
+    lesson, _, _ = taught(catalogue(recurrent=False)["ippo"])
+    annealed = replace(catalogue(recurrent=False)["ippo"], anneal_steps=100)
+
+    def moved(steps):
+        agents = lesson.agents._replace(steps=jax.tree.map(lambda x: jnp.stack([x] * 4), steps))
+        after, _, _ = learn(agents, lesson.trajectory, lesson.network, lesson.keys)
+        head = after.policy.head.weight - lesson.agents.policy.head.weight
+        assert after.steps.whole().tolist() == [int(steps.whole()) + 6 * 4] * 4
+        return float(jnp.abs(head).max())
+
+    learn = jax.jit(lift(annealed.learn))
+    first, later, last = (moved(Count.of(steps)) for steps in (0, 75, 100))
+    assert 0.1 * first < later < 0.5 * first and last == 0.0

@@ -24,6 +24,7 @@ CURVES = {
     "low": ramp("low", 1.0),
     "split": ramp("split", 2.0, noise=0.8),
     "shaky": ramp("shaky", 2.0, jitter=0.3),
+    "falling": ramp("falling", -1.0),
 }
 CURVES["high"] = replace(CURVES["high"], sent=1e6)
 CURVES["low"] = replace(CURVES["low"], sent=1e5)
@@ -35,6 +36,8 @@ CASES = {
     "above, seeds differ": (assertions.above("high", "split"), "undecided"),
     "above all": (assertions.above("high", "low", "split"), "undecided"),
     "above one, below one": (assertions.above("low", "split", "high"), "does not hold"),
+    "improves": (assertions.improves("high", "split"), "holds"),
+    "falls": (assertions.improves("high", "falling"), "does not hold"),
     "keeps up": (assertions.not_worse("high", "early", "low"), "holds"),
     "keeps up with one": (assertions.not_worse("low", "low", "high"), "does not hold"),
     "perhaps keeps up": (assertions.not_worse("split", "low", "high"), "undecided"),
@@ -88,7 +91,8 @@ def test_an_answer_gives_its_figures():
 @pytest.mark.parametrize(
     "ask",
     [assertions.not_worse("one seed", "low"), assertions.not_worse("low", "one seed")]
-    + [assertions.close("one seed", "low"), assertions.above("one seed", "low")],
+    + [assertions.close("one seed", "low"), assertions.above("one seed", "low")]
+    + [assertions.improves("one seed")],
 )
 @pytest.mark.parametrize("end", [0.1, 0.95, 2.0])
 def test_one_seed_decides_nothing(ask, end):

@@ -20,6 +20,7 @@ from coterie.algorithms.base.algorithm import InitKeys, Metrics, Trajectory
 from coterie.algorithms.base.normalizing import Normalizing
 from coterie.bounds import RATE, Above, AtLeast, AtMost, Between
 from coterie.errors import require
+from coterie.internal.count import Count
 from coterie.network import Network
 from coterie.rl.bodies import RecurrentState
 from coterie.rl.distributions import Distribution
@@ -27,6 +28,7 @@ from coterie.rl.masked_stats import mean, standardize
 from coterie.rl.models import MLP, Inputs, Model
 from coterie.rl.networks import Critic, Policy
 from coterie.rl.optimizers import clipped_adams
+from coterie.rl.schedules import falling
 from coterie.types import LearnerSpec, Observation
 
 
@@ -45,12 +47,13 @@ class RecurrentStates(NamedTuple):
 
 
 class PPOState(NamedTuple):
-    """State of an agent of a proximal method."""
+    """State of an agent of a proximal method; `steps` are those it has learned from."""
 
     policy: Policy
     critic: Critic
     optimizer: PyTree
     coefficients: PyTree
+    steps: Count
 
 
 class Sample(NamedTuple):
@@ -88,6 +91,11 @@ class Proximal(Normalizing):
     """Gradient clipping by global norm, for each network."""
     value_clip: Annotated[float | None, Above(0)] = None
     """Largest change of a value from the old one in an update; no limit by default."""
+    huber_delta: Annotated[float | None, Above(0)] = None
+    """Error of a value from which its loss grows in a line (Huber 1964); by default nowhere."""
+    anneal_steps: Annotated[int | None, AtLeast(1)] = None
+    """Steps, over all environments, in which step sizes and the entropy's weight fall to 0 in a
+    line; constant by default."""
     actor: Model = MLP()
     """The policy's network."""
     critic: Model = MLP()
@@ -106,7 +114,26 @@ class Proximal(Normalizing):
         coefficients: PyTree,
         team: int,
     ) -> Float[Array, ""]:
-        """Objective that the policy maximises on a minibatch; `team` is the number of agents."""
+        """Objective that the policy maximises on a minibatch, besides its entropy; `team` is the
+        number of agents."""
+
+    def entropy_weight(self, team: int) -> float:
+        """Weight of the policy's entropy in its objective, in a team of so many agents."""
+        return self.entropy_coef
+
+    def objective(
+        self,
+        new: Distribution,
+        old: DrawnAction,
+        advantage: Float[Array, "T G"],
+        present: Bool[Array, "T G"] | None,
+        coefficients: PyTree,
+        team: int,
+        share: float | Float[Array, ""] = 1.0,
+    ) -> Float[Array, ""]:
+        """The surrogate and this share of the entropy's bonus."""
+        gain = self.surrogate(new, old, advantage, present, coefficients, team)
+        return gain + share * self.entropy_weight(team) * mean(new.entropy(), present)
 
     def start_coefficients(self) -> PyTree:
         """The coefficients of the surrogate before the first update."""
@@ -133,7 +160,7 @@ class Proximal(Normalizing):
         policy = Policy.init(own[0::2], self.actor, Inputs.of(spec), spec.action)
         critic = Critic.init(own[1::2], self.critic, Inputs.of_critic(spec))
         optimizer = self._optimizer().init(eqx.filter((policy, critic), eqx.is_array))
-        learner = PPOState(policy, critic, optimizer, self.start_coefficients())
+        learner = PPOState(policy, critic, optimizer, self.start_coefficients(), Count.of(0))
         return learner, RecurrentStates(policy.body.start(), critic.body.start())
 
     def act(
@@ -157,7 +184,8 @@ class Proximal(Normalizing):
             sample,
             lambda: self._distribution(state.policy, sample, trajectory.memory),
         )
-        return state._replace(coefficients=coefficients), network, metrics | more
+        steps = state.steps.plus(Count.of(trajectory.over.size))
+        return state._replace(coefficients=coefficients, steps=steps), network, metrics | more
 
     def policy(self, state: PPOState) -> Policy:
         return state.policy
@@ -189,14 +217,16 @@ class Proximal(Normalizing):
             jax.tree.map(lambda x: _deal(x, order, self.minibatches, axis=1), sample),
             jax.tree.map(lambda x: _deal(x, order, self.minibatches, axis=0), memory),
         )
-        optimizer = self._optimizer()
+        optimizer, share = self._optimizer(), self._annealed(state.steps)
 
         def step(carry: tuple, part: tuple[Sample, RecurrentStates]) -> tuple[tuple, Metrics]:
             models, optimizer_state = carry
             gradient, metrics = jax.grad(self._loss, has_aux=True)(
-                models, *part, state.coefficients, team
+                models, *part, state.coefficients, team, share
             )
             change, optimizer_state = optimizer.update(gradient, optimizer_state)
+            if self.anneal_steps is not None:
+                change = jax.tree.map(lambda x: share * x, change)
             metrics["gradient_norm"] = optax.tree.norm(gradient)
             return (eqx.apply_updates(models, change), optimizer_state), metrics
 
@@ -205,7 +235,8 @@ class Proximal(Normalizing):
 
         carry = (state.policy, state.critic), state.optimizer
         (models, optimizer_state), metrics = jax.lax.scan(epoch, carry, None, length=self.epochs)
-        state = PPOState(*models, optimizer_state, state.coefficients)
+        policy, critic = models
+        state = state._replace(policy=policy, critic=critic, optimizer=optimizer_state)
         return state, jax.tree.map(lambda each: jnp.mean(each[-1]), metrics)
 
     def _loss(
@@ -215,11 +246,13 @@ class Proximal(Normalizing):
         memory: RecurrentStates,
         coefficients: PyTree,
         team: int,
+        share: Float[Array, ""],
     ) -> tuple[Float[Array, ""], Metrics]:
         policy, critic = models
         present = sample.view.alive
         new = self._distribution(policy, sample, memory)
-        gain = self.surrogate(new, sample.old, sample.advantage, present, coefficients, team)
+        told = sample.old, sample.advantage, present, coefficients, team
+        gain = self.objective(new, *told, share)
         features = critic.body.sequence(sample.view.critic_input, memory.critic, sample.over)
         error = self._value_error(critic.value(features), sample)
         critic_loss = mean(error, present)
@@ -232,11 +265,23 @@ class Proximal(Normalizing):
         return critic_loss - gain, metrics
 
     def _value_error(self, value: Float[Array, "T G"], sample: Sample) -> Float[Array, "T G"]:
-        error = (value - sample.target) ** 2
+        error = self._badness(value - sample.target)
         if self.value_clip is None:
             return error
         moved = jnp.clip(value - sample.value, -self.value_clip, self.value_clip)
-        return jnp.maximum(error, (sample.value + moved - sample.target) ** 2)
+        return jnp.maximum(error, self._badness(sample.value + moved - sample.target))
+
+    def _badness(self, error: Float[Array, "T G"]) -> Float[Array, "T G"]:
+        """The square of a value's error, or twice Huber's loss."""
+        if self.huber_delta is None:
+            return error**2
+        return 2.0 * optax.losses.huber_loss(error, delta=self.huber_delta)
+
+    def _annealed(self, steps: Count) -> Float[Array, ""]:
+        """Share of step sizes and of the entropy's weight that is left after so many steps."""
+        if self.anneal_steps is None:
+            return jnp.ones(())
+        return falling(1.0, 0.0, self.anneal_steps, steps.real())
 
     def _distribution(
         self, policy: Policy, sample: Sample, memory: RecurrentStates

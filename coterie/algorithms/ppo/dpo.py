@@ -64,14 +64,15 @@ class DPO(Proximal):
         team: int,
     ) -> Float[Array, ""]:
         ratio = jnp.exp(new.log_prob(old.action) - old.distribution.log_prob(old.action))
-        gain = mean(ratio * advantage + self.entropy_coef * new.entropy(), present)
         divergence = old.distribution.kl(new)
-        share = 1.0 / team if self.scale_by_num_agents else 1.0
         return (
-            share * gain
+            self._share(team) * mean(ratio * advantage, present)
             - coefficients.root * self._root(divergence, present)
             - coefficients.linear * mean(divergence, present)
         )
+
+    def entropy_weight(self, team: int) -> float:
+        return self._share(team) * self.entropy_coef
 
     def adapt(
         self, coefficients: Penalties, sample: Sample, policy: Callable[[], Distribution]
@@ -91,6 +92,10 @@ class DPO(Proximal):
             "sqrt_kl_coef": adapted.root,
             "kl_coef": adapted.linear,
         }
+
+    def _share(self, team: int) -> float:
+        """Weight of an agent's own gain."""
+        return 1.0 / team if self.scale_by_num_agents else 1.0
 
     def _root(
         self, divergence: Float[Array, "T G"], present: Bool[Array, "T G"] | None

@@ -18,8 +18,8 @@ from coterie.rl.masked_stats import mean
 class IPPO(Proximal):
     """Independent PPO with clipped ratios (de Witt et al. 2020; Schulman et al. 2017, eq. 7).
 
-    Each agent maximises `E[min(r A, clip(r, 1 - c, 1 + c) A)] + entropy` with `r` the ratio of its
-    new to its old policy. Nothing is sent, nothing is shared.
+    Each agent maximises `E[min(r A, clip(r, 1 - c, 1 + c) A)]` and its entropy, with `r` the ratio
+    of its new to its old policy. Nothing is sent, nothing is shared.
     """
 
     clip_eps: Annotated[float, Above(0, infinite=True)] = 0.2
@@ -38,4 +38,4 @@ class IPPO(Proximal):
     ) -> Float[Array, ""]:
         ratio = jnp.exp(new.log_prob(old.action) - old.distribution.log_prob(old.action))
         gain = clipped_gain(ratio, advantage, self.clip_eps)
-        return mean(gain + self.entropy_coef * new.entropy(), present)
+        return mean(gain, present)
