@@ -18,7 +18,7 @@ from coterie.algorithms import (
     IndependentCritic,
     InitKeys,
 )
-from coterie.algorithms.f2a2.consensus import DualState
+from coterie.algorithms.f2a2.consensus import DualState, SharedSplit
 from coterie.algorithms.f2a2.critics import AttentionNetwork
 from coterie.algorithms.f2a2.joint_batch import JointBatch, SampledSequence, Transition
 from coterie.algorithms.f2a2.off_policy import OtherActions
@@ -275,8 +275,11 @@ def test_what_is_shared_is_pulled_together_and_nothing_else(name):
         ALGORITHMS[name], **(LITTLE | {"updates_per_rollout": 8, "learning_starts": 1})
     )
     lesson, learn, team = taught(algorithm, graph=family("complete", 4))
-    agents, network = team.agents, team.network
-    apart = []
+    agents, network, random = team.agents, team.network, np.random.default_rng(0)
+    shared, own = jax.vmap(algorithm.parts)(agents.actor_critic.models)
+    noisy = jax.tree.map(lambda x: x + 0.3 * jnp.float32(random.normal(size=x.shape)), shared)
+    student = agents.actor_critic._replace(models=SharedSplit(noisy, own).whole)
+    agents, apart = agents._replace(actor_critic=student), []
     for key in jax.random.split(KEY, 30):
         keys = jax.random.split(key, 4)
         agents, network, _ = learn(agents, lesson.trajectory, network, keys)
