@@ -289,8 +289,8 @@ def test_what_is_shared_is_pulled_together_and_nothing_else(name):
     pact: DualState = agents.actor_critic.extras.dual
     for dual in jax.tree.leaves(pact.dual):
         np.testing.assert_allclose(dual.sum(axis=0), 0.0, atol=1e-3)
-    policies = agents.actor_critic.models.policy.body.layers[0].weight
-    assert np.std(policies, axis=0).mean() > 0.1
+    policies = agents.actor_critic.models.policy.head.weight
+    assert np.std(policies, axis=0).mean() > 1e-3
 
 
 def test_what_the_others_say_is_taken_in_place_of_a_guess():

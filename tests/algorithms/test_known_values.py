@@ -48,6 +48,7 @@ OPTIONS = {
     "td_weight_in_actor": 0.0,
     "actor_weight_in_critic": 0.0,
     "max_grad_norm": 100.0,
+    "normalize_rewards": False,
 }
 
 
