@@ -23,6 +23,7 @@ from coterie.algorithms import IgnoredOpponents as IgnoredOpponents
 from coterie.algorithms import IndependentCritic as IndependentCritic
 from coterie.algorithms import Information as Information
 from coterie.algorithms import InitKeys as InitKeys
+from coterie.algorithms import InnerLayers as InnerLayers
 from coterie.algorithms import IQLTabular as IQLTabular
 from coterie.algorithms import JointObjective as JointObjective
 from coterie.algorithms import LiJia as LiJia
@@ -30,11 +31,13 @@ from coterie.algorithms import LiJiaTabular as LiJiaTabular
 from coterie.algorithms import NetworkedAC as NetworkedAC
 from coterie.algorithms import NetworkedQAC as NetworkedQAC
 from coterie.algorithms import Normalizing as Normalizing
+from coterie.algorithms import OwnReward as OwnReward
 from coterie.algorithms import PrimalDual as PrimalDual
 from coterie.algorithms import TeamReward as TeamReward
 from coterie.algorithms import ToldReward as ToldReward
 from coterie.algorithms import TrackingEstimate as TrackingEstimate
 from coterie.algorithms import Trajectory as Trajectory
+from coterie.algorithms import WholeCritic as WholeCritic
 from coterie.api import check_env as check_env
 from coterie.api import compare as compare
 from coterie.api import config as config

@@ -21,9 +21,9 @@ from coterie.rl.importance import clipped_gain
 
 @dataclass(frozen=True)
 class F2A2PPO(F2A2OnPolicy):
-    """Clipped ratios of new to old policies, by `A = Q(o, a) - V(o)` of the mean reward's critics.
+    """Clipped ratios of new to old policies, by `A = Q(o, a) - V(o)` of the agent's own critics.
 
-    An agent knows its own reward only: `A` is the team's because the critics are.
+    They tell what the agent is paid; with `sharing=WholeCritic()` they tell the team's mean.
     """
 
     clip_eps: Annotated[float, Above(0)] = 0.2

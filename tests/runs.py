@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from coterie.algorithms import WholeCritic
 from coterie.catalogue import make_algorithm
 from coterie.cli import main
 from coterie.envs.game import AgentSpec, Box, Discrete, JaxEnv, Observation, Scene, Timestep
@@ -48,6 +49,7 @@ SMALL = {
     "buffer_size": 24,
     "learning_starts": 4,
     "target_update_interval": 3,
+    "sharing": WholeCritic(),
 }
 ROOT = Path(__file__).parents[1]
 

@@ -12,7 +12,15 @@ import numpy as np
 import pytest
 from jaxtyping import PyTree
 
-from coterie.algorithms import IPPO, MATRPO, Algorithm, Information, InitKeys, Trajectory
+from coterie.algorithms import (
+    IPPO,
+    MATRPO,
+    Algorithm,
+    Information,
+    InitKeys,
+    Trajectory,
+    WholeCritic,
+)
 from coterie.algorithms.ppo.base import Proximal
 from coterie.catalogue import ALGORITHMS
 from coterie.envs.game import AgentSpec, Box, Discrete, JaxEnv, Observation, Timestep
@@ -49,6 +57,7 @@ SMALL = {
     "attention_dim": 8,
     "hidden_size": 4,
     "epsilon_decay_steps": 100,
+    "sharing": WholeCritic(),
 }
 
 

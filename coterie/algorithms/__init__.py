@@ -22,9 +22,12 @@ from coterie.algorithms.f2a2 import F2A2OffPolicy as F2A2OffPolicy
 from coterie.algorithms.f2a2 import F2A2OnPolicy as F2A2OnPolicy
 from coterie.algorithms.f2a2 import IgnoredOpponents as IgnoredOpponents
 from coterie.algorithms.f2a2 import IndependentCritic as IndependentCritic
+from coterie.algorithms.f2a2 import InnerLayers as InnerLayers
 from coterie.algorithms.f2a2 import JointObjective as JointObjective
+from coterie.algorithms.f2a2 import OwnReward as OwnReward
 from coterie.algorithms.f2a2 import PrimalDual as PrimalDual
 from coterie.algorithms.f2a2 import TeamReward as TeamReward
+from coterie.algorithms.f2a2 import WholeCritic as WholeCritic
 from coterie.algorithms.li_jia import GossipEstimate as GossipEstimate
 from coterie.algorithms.li_jia import LiJia as LiJia
 from coterie.algorithms.li_jia import LiJiaTabular as LiJiaTabular

@@ -15,6 +15,7 @@ from coterie.algorithms.f2a2 import (
     CentralAverage,
     CommunicatedActions,
     TeamReward,
+    WholeCritic,
 )
 from coterie.algorithms.li_jia import LiJiaTabular
 from coterie.algorithms.networked import NetworkedAC, ToldReward
@@ -48,7 +49,7 @@ everybody is told what the others' policies would do. Rewards are each agent's o
 (a temperature of 0.01 is a scale of 100) nor standardised; attention is not regularised.
 """
 
-COMA = F2A2COMA(consensus=TeamReward(), objective=AlternatingObjective())
+COMA = F2A2COMA(consensus=TeamReward(), objective=AlternatingObjective(), sharing=WholeCritic())
 """Counterfactual multi-agent policy gradients (Foerster et al. 2018).
 
 All critics see the same and are paid the team's mean reward, so that there is nothing to agree on.

@@ -5,7 +5,7 @@ import abc
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, PyTree
 
 from coterie.rl import forward
 from coterie.rl.layers import JAX, Convolution, Dense, LayerNorm
@@ -34,6 +34,11 @@ class Body(eqx.Module):
         self, x: Float[Array, "*batch I"], memory: RecurrentState
     ) -> tuple[Float[Array, "*batch H"], RecurrentState]:
         """The features of one step, and the memory after it."""
+
+    @property
+    def inner_layers(self) -> list[PyTree]:
+        """The layers but for the first one, which meets the inputs; none if it is not known."""
+        return []
 
     def start(self) -> RecurrentState:
         """The memory at the start of an episode."""
@@ -74,6 +79,11 @@ class Layers(Body):
     @property
     def width(self) -> int:
         return self.layers[-1].bias.shape[-1]
+
+    @property
+    def inner_layers(self) -> list[PyTree]:
+        first = 0 if self.convolutions else 1
+        return [*self.convolutions[1:], *self.layers[first:], *self.norms[first:]]
 
     def step(
         self, x: Float[Array, "*batch I"], memory: RecurrentState

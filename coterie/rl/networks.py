@@ -152,6 +152,11 @@ class Policy(eqx.Module):
             return output, forward.log_deviation(self.log_std, features, bounds, JAX)
         return output, jnp.broadcast_to(self.log_std, output.shape)
 
+    @property
+    def inner_layers(self) -> list[PyTree]:
+        """The layers between the first and the last."""
+        return self.body.inner_layers
+
 
 class Critic(eqx.Module):
     """A value function: a body and one number."""
@@ -168,6 +173,11 @@ class Critic(eqx.Module):
     def value(self, features: Float[Array, "*batch H"]) -> Float[Array, " *batch"]:
         """The value, given the body's features."""
         return self.head(features)[..., 0]
+
+    @property
+    def inner_layers(self) -> list[PyTree]:
+        """The layers between the first and the last."""
+        return self.body.inner_layers
 
 
 class ActionCritic(eqx.Module):
@@ -202,6 +212,13 @@ class ActionCritic(eqx.Module):
         known = known if self.front is None else self.front.step(known, ())[0]
         features = ACTIVATIONS[self.activation](self.seen(known) + action @ self.acted)
         return self.head(self.body.step(features, ())[0])[..., 0]
+
+    @property
+    def inner_layers(self) -> list[PyTree]:
+        """The layers between the first and the last."""
+        if self.front is None:
+            return [self.body] if jax.tree.leaves(self.body) else []
+        return [*self.front.inner_layers, self.seen, self.acted]
 
 
 def polyak_update(target: PyTree, model: PyTree, rate: float | Float[Array, ""]) -> PyTree:

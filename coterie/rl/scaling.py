@@ -35,7 +35,7 @@ class Moments(NamedTuple):
         return Moments(jnp.zeros(()), jnp.zeros(shape), jnp.zeros(shape))
 
     def joined(
-        self, samples: Float[Array, "*batch F"], counts: Bool[Array, " *batch"] | None = None
+        self, samples: Float[Array, "..."], counts: Bool[Array, " *batch"] | None = None
     ) -> "Moments":
         """Moments of these samples, too (Chan, Golub & LeVeque 1979), or of those that count.
 
@@ -97,6 +97,10 @@ class Normalized(Body):
     @property
     def width(self) -> int:
         return self.inner.width
+
+    @property
+    def inner_layers(self) -> list[PyTree]:
+        return self.inner.inner_layers
 
     def start(self) -> RecurrentState:
         return self.inner.start()

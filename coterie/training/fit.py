@@ -89,6 +89,6 @@ def _require_equal(
                 raise EnvError(
                     f"payload {payload!r} of {names[0]} and of {names[agent]} have the shapes "
                     f"{unequal[0][0]} and {unequal[0][1]}, which have no average: share less "
-                    "(f2a2-isac: --critic.share inner), use a method whose agents judge by what "
+                    "(f2a2-isac: --critic.sharing inner), use a method whose agents judge by what "
                     "all see (f2a2-sac), or one that sends nothing (ippo)."
                 )

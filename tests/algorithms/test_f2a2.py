@@ -17,7 +17,10 @@ from coterie.algorithms import (
     IgnoredOpponents,
     IndependentCritic,
     InitKeys,
+    InnerLayers,
+    WholeCritic,
 )
+from coterie.algorithms.base.normalizing import REWARD_SCALE
 from coterie.algorithms.f2a2.consensus import DualState, SharedSplit
 from coterie.algorithms.f2a2.critics import AttentionNetwork
 from coterie.algorithms.f2a2.joint_batch import JointBatch, SampledSequence, Transition
@@ -28,6 +31,8 @@ from coterie.errors import ConfigError, CoterieWarning, GraphError
 from coterie.graph import Complete, family
 from coterie.network import AsyncIntervals, Communication, lift, networks
 from coterie.rl import replay
+from coterie.rl.models import CNN, Inputs
+from coterie.rl.networks import ActionCritic
 from coterie.training.loop import dry_run
 from coterie.training.run import new_run
 from coterie.training.settings import Settings
@@ -268,6 +273,27 @@ def test_attention_looks_at_the_others_alone():
     np.testing.assert_allclose(values, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["f2a2-td3", "f2a2-coma"])
+def test_inner_layers_are_shared_and_first_and_last_ones_are_own(name):
+    algorithm = with_options(ALGORITHMS[name], hidden_sizes=(5, 6, 7))
+    spec = LearnerSpec(SEEN, Discrete(WIDTH), state=TEAM * SEEN, sizes=(WIDTH,) * TEAM, agents=TEAM)
+    models = algorithm.models(InitKeys.of(KEY), spec)
+    shared, own = algorithm.parts(models)
+    inner = [(5, 6), (6,), (6, 7), (7,)]
+    assert [x.shape for x in jax.tree.leaves(shared)] == 2 * inner
+    assert (7, 1) in [x.shape for x in jax.tree.leaves(own.critic)]
+    assert not jax.tree.leaves(shared.policy)
+    whole = with_options(algorithm, sharing=WholeCritic()).parts(models).shared.critic
+    assert_same(whole, models.critic)
+
+
+def test_of_images_the_layer_where_actions_come_in_is_shared():
+    algorithm = F2A2DDPG(critic=CNN((2, 3), hidden_sizes=(5,)))
+    critic = ActionCritic.init(jax.random.split(KEY), algorithm.critic, Inputs(48, (4, 4, 3)), 6)
+    shapes = [x.shape for x in jax.tree.leaves(algorithm.shared((critic,)))]
+    assert shapes == [(3, 3, 2, 3), (3,), (48, 5), (5,), (5, 5), (5,), (6, 5)]
+
+
 @pytest.mark.deep
 @pytest.mark.parametrize("name", ["f2a2-ddpg", "f2a2-sac"])
 def test_what_is_shared_is_pulled_together_and_nothing_else(name):
@@ -361,8 +387,8 @@ def test_parts_that_do_not_go_together_are_refused_at_once():
         F2A2SAC(opponents=IgnoredOpponents())
     with pytest.raises(ConfigError, match="does not observe the others' actions"):
         F2A2SAC(critic=IndependentCritic())
-    inner = with_options(ALGORITHMS["f2a2-isac"], share="inner", hidden_sizes=(64,))
-    with pytest.raises(ConfigError, match="share=inner needs two hidden layers"):
+    inner = with_options(ALGORITHMS["f2a2-isac"], sharing=InnerLayers(), hidden_sizes=(64,))
+    with pytest.raises(ConfigError, match="inner layers are shared needs two hidden layers"):
         inner.init(InitKeys.of(KEY), LearnerSpec(2, Discrete(2)))
 
 
@@ -400,6 +426,7 @@ def test_games_that_do_not_fit_get_their_sentence():
     )
     assert asking.information.sends == (
         "attention",
+        REWARD_SCALE,
         POLICIES,
     )
 

@@ -8,7 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coterie.algorithms import F2A2COMA, AlternatingObjective, InitKeys, Trajectory
+from coterie.algorithms import (
+    F2A2COMA,
+    AlternatingObjective,
+    InitKeys,
+    InnerLayers,
+    Trajectory,
+    WholeCritic,
+)
+from coterie.algorithms.f2a2.on_policy import Rewards
 from coterie.algorithms.ppo.base import DrawnAction
 from coterie.catalogue import make_env
 from coterie.centralized import COMA
@@ -20,14 +28,20 @@ from coterie.training.run import new_run
 from coterie.training.settings import Settings
 from coterie.training.state import init_state, iteration
 from coterie.types import Discrete, LearnerSpec, Observation
-from tests.algorithms.purses import MEAN, Purses
+from tests.algorithms.purses import MEAN, STAKES, Purses
 from tests.options import remembering
 from tests.support import SMALL, taught, with_options
 
 TEAM, STEPS, NUM_ENVS, WIDTH, SEEN = 3, 5, 4, 3, 2
 MINE = 1  # the agent in question
 OPTIMISM, CAUTION = 0.4, 0.7
-SGD = {"critic_optimizer": "sgd", "penalty": 2.0, "max_grad_norm": 1e9, "critic_lr": 0.1}
+SGD = {
+    "sharing": WholeCritic(),
+    "critic_optimizer": "sgd",
+    "penalty": 2.0,
+    "max_grad_norm": 1e9,
+    "critic_lr": 0.1,
+}
 LITTLE = with_options(
     F2A2COMA(),
     hidden_sizes=(4,),
@@ -40,6 +54,7 @@ LITTLE = with_options(
 )
 RANDOM = np.random.default_rng(0)
 held = jax.lax.stop_gradient
+UNBOUND = jnp.array(-jnp.inf), jnp.array(jnp.inf)
 
 
 def numbers(*shape):
@@ -94,7 +109,7 @@ def v(critics, view):
 
 def test_targets_are_lambda_returns_with_v():
     """`(1 - lambda) sum_n lambda^(n-1) G^(n)`, written out; the last term has what is left over."""
-    found = LITTLE._target(MODELS.critic.state, PLAYED)
+    found = LITTLE._target(MODELS.critic.state, PLAYED, UNBOUND)
     later = np.asarray(v(MODELS.critic, PLAYED.next_view))
     ends, over = np.asarray(PLAYED.terminated), np.asarray(PLAYED.over)
     for t, g in itertools.product(range(STEPS), range(NUM_ENVS)):
@@ -107,6 +122,52 @@ def test_targets_are_lambda_returns_with_v():
         weights = [0.2 * 0.8**n for n in range(len(returns) - 1)] + [0.8 ** (len(returns) - 1)]
         expected = np.dot(weights, np.asarray(returns))
         assert float(found[t, g]) == pytest.approx(expected, rel=1e-4, abs=1e-5), (t, g)
+
+
+def test_values_do_not_run_away_behind_a_time_limit():
+    """Observations double with each step, and so does a critic that extrapolates to the last."""
+    size, steps = TEAM * SEEN, 8
+    seen = 0.1 * 2.0 ** jnp.arange(steps + 1)[:, None, None] * jnp.ones((2, size))
+    views = [Observation(x[..., :SEEN], state=x) for x in (seen[:-1], seen[1:])]
+    choices = MODELS.policy.distribution(views[0])
+    action, no = jnp.zeros((steps, 2), int), jnp.zeros((steps, 2), bool)
+    joint = jnp.broadcast_to(jnp.eye(WIDTH)[0], (steps, 2, TEAM, WIDTH))
+    played = Trajectory(
+        views[0],
+        DrawnAction(action, choices),
+        jnp.full((steps, 2), -1.0),
+        no,
+        no.at[-1].set(True),
+        no.at[-1].set(True),
+        views[1],
+        (),
+        joint,
+    )
+    algorithm = with_options(
+        COMA, hidden_sizes=(8,), discount=0.9, critic_lr=0.01, updates_per_rollout=8
+    )
+    network = networks(family("none", 1), algorithm.information.sends)
+    team = jax.tree.map(lambda x: x[None], algorithm.init(InitKeys.of(KEY), SPEC)[0])
+
+    def learned(carry, key):
+        one = jax.tree.map(lambda x: x[None], played)
+        state, network, _ = lift(algorithm.learn)(carry[0], one, carry[1], key[None])
+        critics = jax.tree.map(lambda x: x[0], state.models.critic)
+        return (state, network), v(critics, views[0])
+
+    _, values = jax.jit(lambda c: jax.lax.scan(learned, c, jax.random.split(KEY, 400)))(
+        (team, network)
+    )
+    truth = -1.0 / (1.0 - 0.9)
+    assert values.min() > 3.0 * truth and values[-1].mean() < truth / 3.0
+
+
+def test_rewards_of_who_is_away_are_not_counted():
+    reward, alive = jnp.array([[2.0, 9.0], [-3.0, 1.0]]), jnp.array([[True, False], [True, True]])
+    range_ = Rewards(jnp.zeros(()), jnp.zeros(())).wider(reward, alive)
+    assert range_ == (-3.0, 2.0)
+    least, most = range_.wider(reward, None).forever(1.0)
+    assert most == 9e6 and least == -3e6  # an undiscounted sum has no bound to speak of
 
 
 def test_the_baseline_is_what_the_policy_does_on_average():
@@ -123,7 +184,7 @@ def test_the_baseline_is_what_the_policy_does_on_average():
 
 
 def gradient(algorithm, models, played, index=MINE):
-    target = algorithm._target(models.critic.state, played)
+    target = algorithm._target(models.critic.state, played, UNBOUND)
     loss = jax.grad(lambda m: algorithm._loss(m, played, target, jnp.int32(index))[0])
     return jax.jit(loss)(models)
 
@@ -184,7 +245,7 @@ def test_gradients_are_the_printed_ones(fresh):
     Where the policy has moved since, each weighed by the ratio of what it now does, at most 1.
     """
     played = trajectory(MODELS.policy) if fresh else PLAYED
-    target = LITTLE._target(MODELS.critic.state, played)
+    target = LITTLE._target(MODELS.critic.state, played, UNBOUND)
     case = LITTLE._case(MODELS.policy, played, target, jnp.int32(MINE))
     weight = np.minimum(1.0, np.exp(case.moved))
     assert (weight == 1.0).all() == fresh or (np.abs(weight - 1.0) < 1e-5).all() == fresh
@@ -214,7 +275,8 @@ def test_one_update_is_a_step_a_force_and_a_meeting():
     network = networks(family("complete", TEAM), LITTLE.information.sends)
     keys = jax.random.split(KEY, TEAM)
     team = jax.vmap(lambda key: LITTLE.init(InitKeys.of(key), SPEC)[0])(keys)
-    team = team._replace(models=moved(team.models), dual=moved(team.dual))
+    wide = Rewards(jnp.full(TEAM, -1e3), jnp.full(TEAM, 1e3))
+    team = team._replace(models=moved(team.models), dual=moved(team.dual), rewards=wide)
     played = jax.tree.map(lambda x: jnp.broadcast_to(x, (TEAM, *x.shape)), PLAYED)
     played = played._replace(reward=numbers(TEAM, STEPS, NUM_ENVS))
     after, network, _ = jax.jit(lift(LITTLE.learn))(team, played, network, keys)
@@ -281,6 +343,7 @@ def believed(algorithm, links="complete"):
 
 
 BELIEVERS = {
+    "sharing": WholeCritic(),
     "rollout_length": 4,
     "hidden_sizes": (8,),
     "actor_lr": 1e-9,
@@ -298,6 +361,17 @@ def test_critics_agree_on_the_mean_reward(links):
     difference, expected = believed(with_options(F2A2COMA(), **BELIEVERS), links)
     np.testing.assert_allclose(difference, MEAN, rtol=0.1)
     np.testing.assert_allclose(expected, MEAN / 2, rtol=0.1)
+
+
+@pytest.mark.deep
+def test_critics_that_share_inner_layers_tell_their_own_rewards():
+    """All see the same, and are paid in very different numbers for it."""
+    own = with_options(
+        F2A2COMA(), **(BELIEVERS | {"sharing": InnerLayers(), "hidden_sizes": (8, 8)})
+    )
+    difference, expected = believed(own)
+    np.testing.assert_allclose(difference, STAKES, rtol=0.15, atol=0.1)
+    np.testing.assert_allclose(expected, STAKES / 2, rtol=0.15, atol=0.1)
 
 
 @pytest.mark.deep

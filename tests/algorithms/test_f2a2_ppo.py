@@ -30,7 +30,7 @@ def test_it_is_short_and_found_by_its_path(tmp_path):
 
 
 def test_ratios_are_clipped_and_advantages_are_of_both_critics():
-    algorithm = with_options(F2A2PPO(), hidden_sizes=(4,), clip_eps=0.2)
+    algorithm = with_options(F2A2PPO(), hidden_sizes=(4, 4), clip_eps=0.2)
     spec = LearnerSpec(2, Discrete(3), state=4, sizes=(3, 3), agents=2)
     critics = algorithm.critics(jax.random.key(4), spec)
     random = np.random.default_rng(0)

@@ -16,6 +16,7 @@ from coterie.algorithms import (
     CommunicatedActions,
     F2A2OffPolicy,
     InitKeys,
+    InnerLayers,
     LiJia,
     NetworkedAC,
     TrackingEstimate,
@@ -208,7 +209,7 @@ def test_random_streams_are_each_agents_own():
     )
     assert len(np.unique(jax.random.key_data(many.keys), axis=0)) == 4
     assert_same((few.keys, few.agents), jax.tree.map(lambda x: x[:2], (many.keys, many.agents)))
-    weights = many.agents.policy.body.layers[0].weight
+    weights = many.agents.policy.head.weight
     assert len(np.unique(weights, axis=0)) == 4
 
 
@@ -431,7 +432,7 @@ def test_unequal_agents_can_agree(algorithm):
 
 
 def test_of_critics_of_own_views_the_inner_layers_can_be_shared():
-    inner = with_options(PLAIN["f2a2-isac"], share="inner", hidden_sizes=(8, 6))
+    inner = with_options(PLAIN["f2a2-isac"], sharing=InnerLayers(), hidden_sizes=(8, 6))
     env = noise(inner)
     specs = resolve_specs(env, env.vectorize(1), inner)
     require_fit(Communication(family("ring", 4)), inner, specs, tuple("abcd"))

@@ -17,6 +17,7 @@ from coterie.algorithms import (
     IndependentCritic,
     NetworkedAC,
     NetworkedQAC,
+    WholeCritic,
 )
 from coterie.algorithms.base.off_policy import OffPolicy
 from coterie.algorithms.base.tabular import Tabular
@@ -39,6 +40,7 @@ pytestmark = pytest.mark.deep
 QUICK = {
     "discount": 0.5,
     "hidden_sizes": (16,),
+    "sharing": WholeCritic(),  # the mean reward's critics
     "rollout_length": 8,
     "lr": 0.01,
     "actor_lr": 0.01,

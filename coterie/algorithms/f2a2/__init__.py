@@ -3,6 +3,7 @@
 from coterie.algorithms.f2a2.coma import F2A2COMA as F2A2COMA
 from coterie.algorithms.f2a2.consensus import CentralAverage as CentralAverage
 from coterie.algorithms.f2a2.consensus import Consensus as Consensus
+from coterie.algorithms.f2a2.consensus import OwnReward as OwnReward
 from coterie.algorithms.f2a2.consensus import PrimalDual as PrimalDual
 from coterie.algorithms.f2a2.consensus import TeamReward as TeamReward
 from coterie.algorithms.f2a2.critics import AttentionCritic as AttentionCritic
@@ -16,3 +17,6 @@ from coterie.algorithms.f2a2.opponents import CommunicatedActions as Communicate
 from coterie.algorithms.f2a2.opponents import EstimatedActions as EstimatedActions
 from coterie.algorithms.f2a2.opponents import IgnoredOpponents as IgnoredOpponents
 from coterie.algorithms.f2a2.sac import F2A2SAC as F2A2SAC
+from coterie.algorithms.f2a2.sharing import InnerLayers as InnerLayers
+from coterie.algorithms.f2a2.sharing import Sharing as Sharing
+from coterie.algorithms.f2a2.sharing import WholeCritic as WholeCritic

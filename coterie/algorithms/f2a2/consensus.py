@@ -66,11 +66,12 @@ class SharedSplit(NamedTuple):
 
 
 class Consensus(Part, abc.ABC):
-    """Rule of agreement on shared parameters; by default an agent steps along its own gradient."""
+    """Rule of agreement on shared parameters; by default an agent steps along its own gradient, and
+    nothing is exchanged."""
 
+    @abc.abstractmethod
     def declared(self, information: Information) -> Information:
-        """Declaration of what an algorithm may know with this consensus."""
-        return information
+        """Declaration of what an algorithm may know, and sends, with this consensus."""
 
     @property
     def messages(self) -> int:
@@ -83,15 +84,14 @@ class Consensus(Part, abc.ABC):
     def check_step(self, step: float, gaps: tuple[float, float], wait: float = 1.0) -> None:
         """Warn of a step size that does not go with a graph of these `gaps`, heard every `wait`."""
 
-    @abc.abstractmethod
     def start(self, mine: PyTree) -> PyTree:
         """Initial state of the agreement, before any exchange."""
+        return ()
 
     def pooled(self, gradient: PyTree, network: Network, payload: str) -> tuple[PyTree, Network]:
         """The gradient of what is shared, along which an agent steps."""
         return gradient, network
 
-    @abc.abstractmethod
     def agree(
         self,
         before: PyTree,
@@ -105,6 +105,15 @@ class Consensus(Part, abc.ABC):
 
         before, after: the own copy, before and after its own gradient step of size `step`.
         """
+        return after, state, network
+
+
+@dataclass(frozen=True)
+class OwnReward(Consensus, name="own-reward"):
+    """No agreement: everybody learns from its own reward."""
+
+    def declared(self, information: Information) -> Information:
+        return replace(information, payloads=())
 
 
 @dataclass(frozen=True)
@@ -113,20 +122,6 @@ class TeamReward(Consensus, name="team-reward"):
 
     def declared(self, information: Information) -> Information:
         return replace(information, reward="team", central=True, payloads=())
-
-    def start(self, mine: PyTree) -> tuple[()]:
-        return ()
-
-    def agree(
-        self,
-        before: PyTree,
-        after: PyTree,
-        state: PyTree,
-        step: float,
-        network: Network,
-        payload: str,
-    ) -> tuple[PyTree, PyTree, Network]:
-        return after, state, network
 
 
 @dataclass(frozen=True)
@@ -139,9 +134,6 @@ class CentralAverage(Consensus, name="central-average"):
     @property
     def messages(self) -> int:
         return 2  # gradients, and then weights
-
-    def start(self, mine: PyTree) -> tuple[()]:
-        return ()
 
     def pooled(self, gradient: PyTree, network: Network, payload: str) -> tuple[PyTree, Network]:
         return network.mix(gradient, payload)
@@ -169,6 +161,9 @@ class PrimalDual(Consensus, name="primal-dual"):
     dual_decay: Annotated[float, Between(0, 1)] = 0.0
     """The share of the dual variables forgotten in each round: above 0 where agents listen at
     intervals of their own."""
+
+    def declared(self, information: Information) -> Information:
+        return information
 
     def check(self) -> None:
         require(

@@ -2,7 +2,7 @@
 
 import abc
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 from coterie.algorithms.base.algorithm import Information
+from coterie.algorithms.f2a2.sharing import Sharing, WholeCritic
 from coterie.bounds import AtLeast
 from coterie.errors import require
 from coterie.internal.parts import Part
@@ -95,14 +96,14 @@ class AttentionCritic(SoftCritic, name="attention"):
 class IndependentCritic(SoftCritic, name="independent"):
     """A critic of the own observation and action alone, for large teams (section 6.3).
 
-    Critics are shared as a whole, as in the paper, whose agents all see and do as much; of a team
-    of several kinds only what is alike can be.
+    Critics are shared as a whole, as in the paper, whose agents all see and do as much: what they
+    see tells them apart. Of a team of several kinds only what is alike can be shared.
     """
 
     model: Model = MLP((64, 64), "leaky_relu")
     """The critic's network."""
-    share: Literal["all", "inner"] = "all"
-    """Part of its critics that an agent shares: all, or (a team of several kinds) the layers
+    sharing: Sharing = WholeCritic()
+    """Part of its critics that an agent shares: the whole, or (a team of several kinds) the layers
     between the first and the last."""
 
     information: ClassVar[Information] = Information()
@@ -110,14 +111,11 @@ class IndependentCritic(SoftCritic, name="independent"):
     def build(self, key: Key[Array, ""], spec: LearnerSpec) -> Policy:
         keys, inputs = jax.random.split(key), Inputs.of(spec)
         network = Policy.init(keys, self.model, inputs, spec.action, ACTION_VALUE_GAIN)
-        require(
-            self.share == "all" or len(self.shared(network)) > 0,
-            "share=inner needs two hidden layers: try --critic.model.hidden-sizes 64 64.",
-        )
+        self.sharing.check(network)
         return network
 
     def shared(self, critic: Policy) -> list[PyTree]:
-        return [critic] if self.share == "all" else _inner(critic)
+        return self.sharing.shared(critic)
 
     def head(self, critic: Policy) -> Dense:
         return critic.head
@@ -130,11 +128,6 @@ class IndependentCritic(SoftCritic, name="independent"):
         index: Int[Array, ""],
     ) -> Float[Array, "B A"]:
         return critic.head(critic.body.step(view.observation, ())[0])
-
-
-def _inner(critic: Policy) -> list[PyTree]:
-    """The layers between the first and the last."""
-    return list(getattr(critic.body, "layers", ())[1:])
 
 
 class Attention(NamedTuple):

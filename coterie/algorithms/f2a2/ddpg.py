@@ -5,9 +5,10 @@ from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from coterie.algorithms.f2a2.off_policy import F2A2OffPolicy, PolicyBatch
+from coterie.algorithms.f2a2.sharing import InnerLayers, Sharing
 from coterie.bounds import Above, AtLeast, Between
 from coterie.rl.distributions import Distribution
 from coterie.rl.layers import Dense
@@ -18,14 +19,14 @@ from coterie.types import LearnerSpec, Observation
 
 @dataclass(frozen=True)
 class F2A2DDPG(F2A2OffPolicy):
-    """Deterministic policies, critics of everybody's actions, all of it shared (Proposition 4).
+    """Deterministic policies and critics of everybody's actions (Proposition 4).
 
         critic:  (Q(o, a) - r_i - gamma Q_target(o', mu_target(o')))^2
         policy:  Q(o, a), with the own action a function of the policy, to be maximised
 
-    All agents hold copies of one critic, each of which learns from its own reward: what they agree
-    on is the critic of the mean. Continuous policies are `tanh` of a network with normal noise
-    within; discrete ones are drawn, and relaxed by Gumbel-softmax where a gradient has to pass.
+    Each agent has a critic, of which it shares a part (`sharing`), and which learns from its own
+    reward. Continuous policies are `tanh` of a network with normal noise within; discrete ones are
+    drawn, and relaxed by Gumbel-softmax where a gradient has to pass.
 
     With two critics, `policy_delay=2` and `target_noise=0.2` it is F2A2-TD3 (Proposition 5):
     targets are of the lesser of both critics, the policy climbs the first, and every second update
@@ -34,6 +35,9 @@ class F2A2DDPG(F2A2OffPolicy):
 
     critic: Model = MLP((64, 64), "leaky_relu")
     """The critics' network."""
+    sharing: Sharing = InnerLayers()
+    """Part of its critics that an agent shares: the layers between its own first and last, or (the
+    mean reward's critic) the whole."""
     num_critics: Annotated[int, Between(1, 2)] = 1
     """One critic, or twins."""
     policy_delay: Annotated[int, AtLeast(1)] = 1
@@ -61,9 +65,14 @@ class F2A2DDPG(F2A2OffPolicy):
     def critics(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[ActionCritic, ...]:
         keys = [key] if self.num_critics == 1 else jax.random.split(key)
         inputs, actions = Inputs.of_critic(spec), spec.joint or spec.action.size
-        return tuple(
+        critics = tuple(
             ActionCritic.init(jax.random.split(k), self.critic, inputs, actions) for k in keys
         )
+        self.sharing.check(critics[0])
+        return critics
+
+    def shared(self, critics: Any) -> list[PyTree]:
+        return [part for critic in critics for part in self.sharing.shared(critic)]
 
     def heads(self, critics: Any) -> list[Dense]:
         return [critic.head for critic in critics]

@@ -52,7 +52,7 @@ class F2A2(Normalizing):
     actor: Model = MLP((64, 64), "leaky_relu")
     """The policy's network."""
     critic_optimizer: Literal["adam", "sgd"] = "adam"
-    """Adam scales each agent's errors by their own size; sgd agrees on the mean reward's critic."""
+    """Adam scales each agent's errors by their own size; sgd agrees on the mean loss's optimum."""
     consensus: Consensus = PrimalDual()
     """Rule by which the team agrees on the shared parameters."""
     objective: Objective = JointObjective()
@@ -93,9 +93,9 @@ class F2A2(Normalizing):
         """Name of the payload that carries the shared parameters."""
         return "critic"
 
-    def shares(self, models: Models) -> Any:
-        """Mask of the shared parameters: truth values for a prefix of the models."""
-        return Models(policy=False, critic=True)  # type: ignore[arg-type]
+    @abc.abstractmethod
+    def shared(self, critics: Any) -> list[PyTree]:
+        """The parts of the critics that the team shares."""
 
     def declared(self, information: Information, updates: int) -> Information:
         """Declaration of what is known and sent, with the consensus in each of so many updates."""
@@ -149,4 +149,7 @@ class F2A2(Normalizing):
 
     def parts(self, models: Models) -> SharedSplit:
         """Split models into the parameters that the team shares and those that it does not."""
-        return SharedSplit.of(models, self.shares(models))
+        leaves, structure = jax.tree.flatten(models)
+        places = jax.tree.unflatten(structure, range(len(leaves)))
+        ours = set(jax.tree.leaves(self.shared(places.critic)))
+        return SharedSplit.of(models, jax.tree.map(lambda place: place in ours, places))

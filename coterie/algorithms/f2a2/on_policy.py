@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int, Key, PyTree
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from coterie.algorithms.base.advantages import values_and_gae
 from coterie.algorithms.base.algorithm import (
@@ -20,6 +20,7 @@ from coterie.algorithms.base.algorithm import (
 )
 from coterie.algorithms.base.off_policy import Models
 from coterie.algorithms.f2a2.f2a2 import F2A2, JOINT
+from coterie.algorithms.f2a2.sharing import InnerLayers, Sharing
 from coterie.algorithms.ppo.base import DrawnAction
 from coterie.bounds import RATE, Above, AtLeast, AtMost, Between
 from coterie.network import Network
@@ -32,12 +33,38 @@ from coterie.rl.networks import ActionCritic, Critic, Policy
 from coterie.types import LearnerSpec, Observation
 
 
+class Rewards(NamedTuple):
+    """Least and largest reward that an agent was paid, or 0, which it may always come to."""
+
+    least: Float[Array, ""]
+    most: Float[Array, ""]
+
+    def wider(
+        self, reward: Float[Array, "T G"], alive: Bool[Array, "T G"] | None = None
+    ) -> "Rewards":
+        """The range with the rewards of those who are there."""
+        return Rewards(
+            jnp.min(reward, where=alive, initial=self.least),
+            jnp.max(reward, where=alive, initial=self.most),
+        )
+
+    def forever(self, discount: float) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        """The least and the largest discounted sum of such rewards: one of them forever.
+
+        >>> [float(x) for x in Rewards(jnp.array(-1.0), jnp.array(0.5)).forever(0.5)]
+        [-2.0, 1.0]
+        """
+        horizon = 1.0 / max(1.0 - discount, 1e-6)
+        return self.least * horizon, self.most * horizon
+
+
 class F2A2OnPolicyState(NamedTuple):
-    """State of an agent: its models, their optimiser, and the agreement on what is shared."""
+    """State of an agent: its models, their optimiser, the agreement, and the range of rewards."""
 
     models: Models
     optimizer: PyTree
     dual: PyTree
+    rewards: Rewards
 
 
 class Critics(NamedTuple):
@@ -75,14 +102,17 @@ class PolicyBatch(NamedTuple):
 class F2A2OnPolicy(F2A2):
     """The on-policy form: a few updates on the steps just played (Proposition 3).
 
-    All agents hold copies of two critics of everybody's observations, each of which learns from its
-    own reward; what they agree on is the critic of the mean:
+    Each agent has two critics of everybody's observations, of which it shares a part (`sharing`),
+    and which learn from its own reward:
 
         Q(o, a) and V(o)  towards  y = G^lambda,  G^(1) = r_i + gamma V(o')
 
-    with `V` as the last update left it. All actions are stored, so no agent has to be modelled.
-    A method defines the policy's objective for them. At the first update nothing has moved, and the
-    gradient is that of Proposition 3; at later ones terms are weighed by ratios of at most 1.
+    with `V` as the last update left it, and never beyond what the least or the largest reward would
+    be worth if it were paid forever: no critic is trained on the last observation before a time
+    limit, and one that extrapolates would learn from itself and run away. All actions are stored,
+    so no agent has to be modelled. A method defines the policy's objective for them. At the first
+    update nothing has moved, and the gradient is that of Proposition 3; at later ones terms are
+    weighed by ratios of at most 1.
     """
 
     rollout_length: Annotated[int, AtLeast(1)] = 25
@@ -97,6 +127,9 @@ class F2A2OnPolicy(F2A2):
     """Weight of the policy's entropy in its objective; 0 in the paper."""
     critic: Model = MLP((64, 64), "leaky_relu")
     """The critics' network."""
+    sharing: Sharing = InnerLayers()
+    """Part of its critics that an agent shares: the layers between its own first and last, or (the
+    mean reward's critic) the whole."""
 
     action_space: ClassVar[Literal["any", "discrete", "continuous"]] = "any"
 
@@ -117,16 +150,22 @@ class F2A2OnPolicy(F2A2):
 
     def critics(self, key: Key[Array, ""], spec: LearnerSpec) -> Critics:
         keys, everybody = jax.random.split(key, 4), Inputs.of_state(spec)
-        return Critics(
+        critics = Critics(
             ActionCritic.init(keys[:2], self.critic, everybody, spec.joint),
             Critic.init(keys[2:], self.critic, everybody),
         )
+        for critic in critics:
+            self.sharing.check(critic)
+        return critics
+
+    def shared(self, critics: Critics) -> list[PyTree]:
+        return [part for critic in critics for part in self.sharing.shared(critic)]
 
     def heads(self, critics: Critics) -> list[Dense]:
         return [critics.joint.head, critics.state.head]
 
     def in_reward_units(self, state: F2A2OnPolicyState) -> list[PyTree]:
-        return self.heads(state.models.critic)
+        return [*self.heads(state.models.critic), state.rewards]
 
     def values(
         self, critics: Critics, view: Observation, actions: Float[Array, "*batch N W"], index: Array
@@ -141,7 +180,9 @@ class F2A2OnPolicy(F2A2):
     def init(self, keys: InitKeys, spec: LearnerSpec) -> tuple[F2A2OnPolicyState, RecurrentState]:
         models = self.models(keys, spec)
         optimizer = self.optimizer().init(eqx.filter(models, eqx.is_array))
-        return F2A2OnPolicyState(models, optimizer, self.start(models)), models.policy.body.start()
+        rewards = Rewards(jnp.zeros(()), jnp.zeros(()))
+        state = F2A2OnPolicyState(models, optimizer, self.start(models), rewards)
+        return state, models.policy.body.start()
 
     def learned(self, state: F2A2OnPolicyState) -> Models:
         return state.models
@@ -163,26 +204,33 @@ class F2A2OnPolicy(F2A2):
         network: Network,
         key: Key[Array, ""],
     ) -> tuple[F2A2OnPolicyState, Network, Metrics]:
-        target = self._target(state.models.critic.state, trajectory)
+        rewards = state.rewards.wider(trajectory.reward, trajectory.view.alive)
+        state = state._replace(rewards=rewards)
+        bounds = rewards.forever(self.discount)
+        target = self._target(state.models.critic.state, trajectory, bounds)
 
         def update(carry: tuple[F2A2OnPolicyState, Network], _: None) -> tuple[tuple, Metrics]:
-            (models, optimizer, pact), network = carry
+            (models, optimizer, pact, rewards), network = carry
             gradient, said = jax.grad(self._loss, has_aux=True)(
                 models, trajectory, target, network.index
             )
             change, optimizer = self.optimizer().update(gradient, optimizer)
             models, pact, network = self.agree(models, change, pact, network)
             said["gradient_norm"] = optax.tree.norm(gradient)
-            return (F2A2OnPolicyState(models, optimizer, pact), network), said
+            return (F2A2OnPolicyState(models, optimizer, pact, rewards), network), said
 
         (state, network), said = jax.lax.scan(
             update, (state, network), None, length=self.updates_per_rollout
         )
         return state, network, jax.tree.map(jnp.mean, said)
 
-    def _target(self, critic: Critic, trajectory: Trajectory) -> Float[Array, "T G"]:
+    def _target(
+        self, critic: Critic, trajectory: Trajectory, bounds: tuple[Array, Array]
+    ) -> Float[Array, "T G"]:
         """`G^lambda_t`, up to the end of the episode or of what was played."""
-        value, advantage = values_and_gae(critic, trajectory, (), self.discount, self.gae_lambda)
+        value, advantage = values_and_gae(
+            critic, trajectory, (), self.discount, self.gae_lambda, bounds
+        )
         return value + advantage
 
     def _case(

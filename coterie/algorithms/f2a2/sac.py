@@ -1,16 +1,13 @@
 """F2A2-SAC and F2A2-ISAC: stochastic policies that are paid for entropy."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from coterie.algorithms.base.algorithm import Information
-from coterie.algorithms.base.off_policy import Models
 from coterie.algorithms.f2a2.critics import AttentionCritic, SoftCritic
 from coterie.algorithms.f2a2.off_policy import ActionSample, F2A2OffPolicy, PolicyBatch
 from coterie.bounds import AtLeast
@@ -70,14 +67,11 @@ class F2A2SAC(F2A2OffPolicy):
     def critics(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[Any, ...]:
         return tuple(self.critic.build(k, spec) for k in jax.random.split(key))
 
+    def shared(self, critics: Any) -> list[PyTree]:
+        return [part for twin in critics for part in self.critic.shared(twin)]
+
     def heads(self, critics: Any) -> list[Dense]:
         return [self.critic.head(critic) for critic in critics]
-
-    def shares(self, models: Models) -> Any:
-        return _only(
-            lambda models: [part for twin in models.critic for part in self.critic.shared(twin)],
-            models,
-        )
 
     def values(
         self, critics: Any, view: Observation, actions: Float[Array, "B M W"], index: Int[Array, ""]
@@ -114,9 +108,3 @@ class F2A2SAC(F2A2OffPolicy):
         base = jnp.sum(probabilities(case.choices) * each, axis=-1)
         value = jnp.sum(tried.actions[:, case.index] * each, axis=-1)
         return value - self.temperature * tried.log_prob - base
-
-
-def _only(where: Callable[[Any], list[Any]], models: Models) -> Any:
-    """Truth values for models: these parts and no others."""
-    nothing, every = (jax.tree.map(lambda _, so=so: so, models) for so in (False, True))
-    return eqx.tree_at(where, nothing, where(every))
