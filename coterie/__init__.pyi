@@ -25,6 +25,7 @@ from coterie.algorithms import GossipEstimate as GossipEstimate
 from coterie.algorithms import IgnoredOpponents as IgnoredOpponents
 from coterie.algorithms import IndependentCritic as IndependentCritic
 from coterie.algorithms import Information as Information
+from coterie.algorithms import InitKeys as InitKeys
 from coterie.algorithms import InnerLayers as InnerLayers
 from coterie.algorithms import IQLTabular as IQLTabular
 from coterie.algorithms import JointObjective as JointObjective

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
@@ -49,6 +50,32 @@ class AgentSpec:
         return math.prod(self.shape)
 
 
+@jax.tree_util.register_static
+@dataclass(frozen=True)
+class ObservationEncoder:
+    """Form in which others see an agent's observation: a numbered one is a vector of zeros and a
+    one, any other stays as it is.
+
+    states: the most states of any agent, if all observations are numbered; 0 otherwise.
+
+    >>> ObservationEncoder(3)(jnp.array([[2.0]])).tolist()
+    [[0.0, 0.0, 1.0]]
+    """
+
+    states: int = 0
+
+    @staticmethod
+    def of(specs: Sequence[AgentSpec]) -> "ObservationEncoder":
+        """Encoder of a team's observations."""
+        states = [spec.states for spec in specs]
+        return ObservationEncoder(max(states) if all(states) else 0)
+
+    def __call__(self, observation: Float[Array, "*batch F"]) -> Float[Array, "*batch S"]:
+        if self.states == 0:
+            return observation
+        return jax.nn.one_hot(observation[..., 0].astype(int), self.states)
+
+
 @dataclass(frozen=True)
 class LearnerSpec:
     """Description of an agent and its team that the framework gives to a learner.
@@ -65,8 +92,8 @@ class LearnerSpec:
             their mean; none if it sees only its own.
     agents: how many the team has.
     normalized: networks are to normalize what they see.
-    widest: the most numbers that any agent sees, and the most that stand for any agent's action;
-            (0, 0) for an agent on its own.
+    widest: the most numbers that others see of any agent's observation (see `encoder`), and the
+            most that stand for any agent's action; (0, 0) for an agent on its own.
     """
 
     observation: int
@@ -84,13 +111,19 @@ class LearnerSpec:
 
     @property
     def padded(self) -> "LearnerSpec":
-        """Spec whose observation and action are as wide as the widest of the team.
+        """Spec whose observation, as others see it, and action are as wide as the widest.
 
         >>> LearnerSpec(3, Box(1), widest=(5, 2)).padded.action.size
         2
         """
-        seen, acted = max(self.observation, self.widest[0]), max(self.action.size, self.widest[1])
-        return replace(self, observation=seen, action=self.action.widened(acted))
+        seen = max(self.states or self.observation, self.widest[0])
+        acted = self.action.widened(max(self.action.size, self.widest[1]))
+        return replace(self, observation=seen, states=seen if self.states else 0, action=acted)
+
+    @property
+    def encoder(self) -> ObservationEncoder:
+        """Form in which others see the agent's observations."""
+        return ObservationEncoder(self.padded.states)
 
     @property
     def joint(self) -> int:

@@ -10,7 +10,7 @@ import equinox as eqx
 import jax
 import optax
 
-from coterie import MLP, Algorithm, Information, Inputs, LearnerSpec, Model, Payload
+from coterie import MLP, Algorithm, Information, InitKeys, Inputs, LearnerSpec, Model, Payload
 from coterie.algorithms.base.advantages import values_and_gae
 from coterie.algorithms.base.algorithm import ActionOnly
 from coterie.rl.masked_stats import mean, standardize
@@ -29,10 +29,10 @@ class GossipA2C(Algorithm):
     def information(self) -> Information:
         return Information(payloads=(Payload("critic", lasting=lambda state: state[0][1]),))
 
-    def init(self, key: jax.Array, spec: LearnerSpec) -> tuple[Any, tuple[()]]:
-        keys, seen = jax.random.split(key, 4), Inputs.of(spec)
-        policy = Policy.init(keys[:2], self.model, seen, spec.action)
-        models = policy, Critic.init(keys[2:], self.model, seen)
+    def init(self, keys: InitKeys, spec: LearnerSpec) -> tuple[Any, tuple[()]]:
+        own, common = map(jax.random.split, keys)
+        policy = Policy.init(own, self.model, Inputs.of(spec), spec.action)
+        models = policy, Critic.init(common, self.model, Inputs.of(spec))
         return (models, optax.adam(self.lr).init(eqx.filter(models, eqx.is_array))), ()
 
     def act(self, state: Any, memory: Any, view: Any, key: jax.Array) -> tuple:

@@ -12,7 +12,15 @@ import numpy as np
 import pytest
 from jaxtyping import PyTree
 
-from coterie.algorithms import IPPO, MATRPO, Algorithm, Information, Trajectory, WholeCritic
+from coterie.algorithms import (
+    IPPO,
+    MATRPO,
+    Algorithm,
+    Information,
+    InitKeys,
+    Trajectory,
+    WholeCritic,
+)
 from coterie.algorithms.ppo.base import Proximal
 from coterie.catalogue import ALGORITHMS
 from coterie.envs.game import AgentSpec, Box, Discrete, JaxEnv, Observation, Timestep
@@ -69,6 +77,11 @@ class Gossip(Proximal):
         rewards = Payload("reward", numbers=lambda spec: self.rollout_length * spec.num_envs)
         critic = Payload("critic", lasting=lambda state: state.critic, messages=self.rounds)
         return Information(payloads=(rewards, critic))
+
+    def init(self, keys, spec):
+        mine, memory = super().init(keys, spec)
+        alike, _ = super().init(keys._replace(own=keys.common), spec)
+        return mine._replace(critic=alike.critic), memory
 
     def learn(self, state, trajectory, network, key):
         present, earned = trajectory.view.alive, trajectory.reward
@@ -262,7 +275,7 @@ def accepts(algorithm: Algorithm, kind: type) -> bool:
     states = 4 if algorithm.information.numbered else 0
     try:
         spec = LearnerSpec(1, kind(2), states=states, state=2, sizes=(2, 2))
-        jax.eval_shape(functools.partial(algorithm.init, spec=spec), jax.random.key(0))
+        jax.eval_shape(functools.partial(algorithm.init, spec=spec), InitKeys.of(jax.random.key(0)))
     except ConfigError:
         return False
     return True

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coterie.algorithms import IQL, IQLTabular, NetworkedAC
+from coterie.algorithms import IQL, InitKeys, IQLTabular, NetworkedAC
 from coterie.graph import family
 from coterie.internal.count import Count
 from coterie.network import lift, networks
@@ -42,7 +42,8 @@ def test_exploration_and_step_sizes_stay_at_their_end(steps):
     rates = NetworkedAC(actor_lr_decay=0.5)._rates(late)
     assert 0.0 < float(rates[0]) < 1e-4
     assert int(late.next().whole()) == steps + 1
-    table, _ = IQLTabular().init(jax.random.key(0), LearnerSpec(1, Discrete(2), states=3))
+    keys, spec = InitKeys.of(jax.random.key(0)), LearnerSpec(1, Discrete(2), states=3)
+    table, _ = IQLTabular().init(keys, spec)
     assert int(table.steps.whole()) == 0
 
 

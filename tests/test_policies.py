@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import coterie
+from coterie.algorithms import InitKeys
 from coterie.errors import CoterieError, RunError
 from coterie.internal.files import write_arrays
 from coterie.internal.reading import read_arrays
@@ -63,7 +64,9 @@ def as_trained(run, agent):
 def own_shapes(run, own, agent):
     init = run.algorithm.init
     return jax.eval_shape(
-        lambda: run.algorithm.policy(init(jax.random.key(0), own.setup.specs[agent])[0])
+        lambda: run.algorithm.policy(
+            init(InitKeys.of(jax.random.key(0)), own.setup.specs[agent])[0]
+        )
     )
 
 

@@ -4,6 +4,7 @@ from coterie.algorithms.base import ActionOnly as ActionOnly
 from coterie.algorithms.base import ActOutput as ActOutput
 from coterie.algorithms.base import Algorithm as Algorithm
 from coterie.algorithms.base import Information as Information
+from coterie.algorithms.base import InitKeys as InitKeys
 from coterie.algorithms.base import Trajectory as Trajectory
 from coterie.algorithms.base.normalizing import Normalizing as Normalizing
 from coterie.algorithms.base.off_policy import ExperienceReplay as ExperienceReplay

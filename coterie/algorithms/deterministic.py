@@ -10,7 +10,13 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
-from coterie.algorithms.base.algorithm import Algorithm, Information, Metrics, Trajectory
+from coterie.algorithms.base.algorithm import (
+    Algorithm,
+    Information,
+    InitKeys,
+    Metrics,
+    Trajectory,
+)
 from coterie.bounds import RATE, Above, AtLeast, AtMost, Between
 from coterie.errors import require
 from coterie.internal.count import Count
@@ -121,12 +127,12 @@ class Deterministic(Algorithm):
             f"{self.critic_lr_decay}: the critic has to keep up with the policy.",
         )
 
-    def init(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[DeterministicState, tuple[()]]:
+    def init(self, keys: InitKeys, spec: LearnerSpec) -> tuple[DeterministicState, tuple[()]]:
         self.require_actions(spec.action)
-        policy = self._actor(key, spec)
+        policy = self._actor(keys.own, spec)
         width = math.log(self.action_noise_std)
         policy = replace(policy, log_std=jnp.full(spec.action.size, width))
-        each = jax.eval_shape(lambda: _parameters(self._actor(key, spec.padded)))
+        each = jax.eval_shape(lambda: _parameters(self._actor(keys.own, spec.padded)))
         slopes = jax.tree.map(lambda x: jnp.zeros((spec.agents, *x.shape)), each)
         critic = Critic(slopes, (jnp.zeros(spec.state), jnp.zeros(())))
         return DeterministicState(policy, critic, jnp.zeros(()), Count.of(0)), ()

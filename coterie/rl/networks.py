@@ -22,6 +22,10 @@ from coterie.rl.models import MLP, Inputs, Model
 from coterie.rl.scaling import InputScale
 from coterie.types import Mixed, Observation, Space
 
+ACTION_VALUE_GAIN = 0.01
+"""Gain of the heads of action values. Policies follow the differences between actions, and those of
+a fresh critic mean nothing: Adam would climb them at full step size."""
+
 
 class Policy(eqx.Module):
     """A stochastic policy: a body and a head for one action space.
@@ -197,7 +201,7 @@ class ActionCritic(eqx.Module):
         front, seen, acted, body, activation, width = model.fuse(
             jnp.stack([keys[0], body_key]), inputs, actions
         )
-        head = Dense.init(head_key, width, 1, 1.0)
+        head = Dense.init(head_key, width, 1, ACTION_VALUE_GAIN)
         return ActionCritic(seen, acted, body, head, front, inputs.scale, activation)
 
     def value(

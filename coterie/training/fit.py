@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import jax
 
-from coterie.algorithms import Algorithm
+from coterie.algorithms import Algorithm, InitKeys
 from coterie.errors import EnvError, GraphError, require
 from coterie.graph import Complete, Graph, Unlinked, uniform
 from coterie.network import Communication, require_connected_union, union
@@ -75,7 +75,9 @@ def _require_equal(
     """Raise `EnvError` unless the arrays that agents average have one shape for all of them."""
 
     def shared(spec: LearnerSpec) -> dict:
-        return algorithm.information.lasting(algorithm.init(jax.random.key(0), spec)[0])
+        return algorithm.information.lasting(
+            algorithm.init(InitKeys.of(jax.random.key(0)), spec)[0]
+        )
 
     alike = kinds(specs)
     first, *others = [jax.eval_shape(lambda spec=spec: shared(spec)) for spec in alike]

@@ -5,6 +5,7 @@ from typing import Protocol, runtime_checkable
 
 import jax
 
+from coterie.algorithms import InitKeys
 from coterie.errors import RunError, require
 from coterie.network import unstack
 from coterie.policies.metadata import PolicyMetadata
@@ -102,7 +103,9 @@ def exports(
     algorithm, specs, names = setup.algorithm, setup.specs, run.played.names
     shapes = {
         spec: jax.eval_shape(
-            lambda spec=spec: algorithm.policy(algorithm.init(jax.random.key(0), spec)[0])
+            lambda spec=spec: algorithm.policy(
+                algorithm.init(InitKeys.of(jax.random.key(0)), spec)[0]
+            )
         )
         for spec in kinds(specs)
     }

@@ -11,7 +11,7 @@ from coterie.envs.game import VectorEnv
 from coterie.network import lift
 from coterie.training.action_scaling import ActionScaling
 from coterie.training.play import EnvState, Moment, Player, StepKeys, choose, own_views, play_steps
-from coterie.types import Observation
+from coterie.types import Observation, ObservationEncoder
 
 
 class EpisodeStats(NamedTuple):
@@ -36,6 +36,7 @@ def rollout(
     information: Information,
     vector: VectorEnv,
     units: ActionScaling,
+    encoder: ObservationEncoder,
     agents: PyTree,
     start: PyTree,
     stage: EnvState,
@@ -44,6 +45,7 @@ def rollout(
     """Play as many steps in every environment as there are keys.
 
     act:        one agent's `(state, memory, view, key) -> (decision, memory)`.
+    encoder:    the form in which agents see each other's observations.
     agents:     the agents' states, `[N, ...]`.
     start:      the agents' memories at the start of an episode, `[N, ...]`.
 
@@ -55,7 +57,7 @@ def rollout(
         return lift(act)(agents, memory, view, keys)
 
     def look(envs: PyTree, view: Observation, state: Array | None) -> Observation:
-        return _shown(information, vector, envs, view, state)
+        return _shown(information, vector, encoder, envs, view, state)
 
     def record(moment: Moment) -> tuple[Trajectory, Public, EpisodeStats]:
         return _record(information, moment), _public(information, units, moment), _ended(moment)
@@ -73,6 +75,7 @@ def rollout(
 def _shown(
     information: Information,
     vector: VectorEnv,
+    encoder: ObservationEncoder,
     envs: PyTree,
     view: Observation,
     state: Array | None,
@@ -83,7 +86,8 @@ def _shown(
     if not information.state:
         return shown
     if information.state == "observations":
-        return shown._replace(state=_everybodys(view))
+        seen = view._replace(observation=encoder(view.observation))
+        return shown._replace(state=_everybodys(seen))
     known = vector.global_state(envs, view) if state is None else state
     agents = view.observation.shape[1]
     return shown._replace(state=jnp.broadcast_to(known, (agents, *known.shape)))

@@ -11,7 +11,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
-from coterie.algorithms import Algorithm, Information, Trajectory
+from coterie.algorithms import Algorithm, Information, InitKeys, Trajectory
 from coterie.envs.game import Env, VectorEnv
 from coterie.errors import EnvError, require
 from coterie.internal.count import Count
@@ -20,7 +20,15 @@ from coterie.training.action_scaling import action_scaling
 from coterie.training.play import EnvState, StepKeys, init_env_state
 from coterie.training.rollout import EpisodeStats, rollout
 from coterie.training.scales import Scales, dividing, observe, start_scales
-from coterie.types import AgentSpec, LearnerSpec, Observation, are_mixed, in_mixed_team, kinds
+from coterie.types import (
+    AgentSpec,
+    LearnerSpec,
+    Observation,
+    ObservationEncoder,
+    are_mixed,
+    in_mixed_team,
+    kinds,
+)
 
 MASK = "action mask"
 """The entry of a report that is about masks."""
@@ -90,10 +98,17 @@ def resolve_specs(env: Env, vector: VectorEnv, algorithm: Algorithm) -> tuple[Le
     """The agents' specs, with the global state and the masks that they will really be shown."""
     information = algorithm.information
     envs, view = jax.eval_shape(vector.reset, jax.random.key(0))
-    specs, state = env.specs, 0
+    specs, state, encoder = env.specs, 0, ObservationEncoder.of(env.specs)
     sizes = tuple(spec.action.size for spec in specs)
+    widest = encoder.states or view.observation.shape[-1], max(sizes)
     if information.state == "observations":
-        state = math.prod(view.observation.shape[1:])
+        require(
+            encoder.states > 0 or not any(spec.states for spec in specs),
+            "this method sees all observations side by side, and some agents' are numbered and "
+            "others' are not: give none of them `states`, or all.",
+            EnvError,
+        )
+        state = len(specs) * widest[0]
     elif information.state:
         state = jax.eval_shape(vector.global_state, envs, view).shape[-1]
     require(
@@ -105,7 +120,6 @@ def resolve_specs(env: Env, vector: VectorEnv, algorithm: Algorithm) -> tuple[Le
     )
     mixed = are_mixed([spec.action for spec in env.specs])
     seen = {"own": (), "mean": (max(sizes),), "joint": sizes}[information.actions]
-    widest = view.observation.shape[-1], max(sizes)
     return tuple(
         LearnerSpec(
             observation=spec.size,
@@ -132,11 +146,12 @@ def init_state(
     communication: Communication,
     key: Key[Array, ""],
 ) -> TrainState:
-    """A fresh team: every agent its own parameters, optimiser, memory and random stream."""
+    """A fresh team: every agent its own parameters, optimiser, memory and random stream; what the
+    team is to agree on is drawn alike."""
     specs = resolve_specs(env, vector, algorithm)
-    agents_key, env_key, stage_key = jax.random.split(key, 3)
+    agents_key, env_key, stage_key, network_key, common_key = jax.random.split(key, 5)
     keys = jax.vmap(jax.random.fold_in, (None, 0))(agents_key, jnp.arange(len(specs)))
-    agents, start = _started(algorithm, specs, keys)
+    agents, start = _started(algorithm, specs, keys, common_key)
     return TrainState(
         agents,
         start_scales(algorithm, specs),
@@ -148,7 +163,7 @@ def init_state(
             schedule=communication.schedule,
             channels=communication.channels,
             shared=jax.vmap(algorithm.information.lasting)(agents),
-            key=jax.random.fold_in(key, 1),
+            key=network_key,
             joint_observable=algorithm.information.joint_observable,
         ),
         init_env_state(vector, start, stage_key),
@@ -158,12 +173,15 @@ def init_state(
 
 
 def _started(
-    algorithm: Algorithm, specs: tuple[LearnerSpec, ...], keys: Key[Array, " N"]
+    algorithm: Algorithm,
+    specs: tuple[LearnerSpec, ...],
+    keys: Key[Array, " N"],
+    common: Key[Array, ""],
 ) -> tuple[PyTree, PyTree]:
     """Every agent's state and first memory, `[N, ...]`; all agents of a kind are made at once."""
 
     def init(spec: LearnerSpec, key: Key[Array, ""]) -> tuple[PyTree, PyTree]:
-        return algorithm.init(jax.random.fold_in(key, 0), spec)
+        return algorithm.init(InitKeys(jax.random.fold_in(key, 0), common), spec)
 
     alike = kinds(specs)
     made = [
@@ -250,11 +268,12 @@ class Phases(NamedTuple):
 def phases(algorithm: Algorithm, env: Env, vector: VectorEnv) -> Phases:
     """The phases of an iteration of a team in these environments."""
     information, scale = algorithm.information, action_scaling(env.specs)
+    encoder = ObservationEncoder.of(env.specs)
     steps = algorithm.rollout_length * vector.copies
     central = _central_bytes(information, env) * steps
 
     def play(team: TrainState, keys: StepKeys) -> tuple[EnvState, Trajectory, EpisodeStats]:
-        world = vector, scale, team.agents, team.start, team.stage
+        world = vector, scale, encoder, team.agents, team.start, team.stage
         return rollout(algorithm.act, information, *world, keys)
 
     def report(

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coterie.algorithms import DeterministicOff, DeterministicOn
+from coterie.algorithms import DeterministicOff, DeterministicOn, InitKeys
 from coterie.envs.game import AgentSpec, Box, Discrete, JaxEnv, Observation, Timestep
 from coterie.errors import ConfigError
 from coterie.graph import family
@@ -229,7 +229,7 @@ def test_what_does_not_fit_gets_its_sentence():
     with pytest.raises(
         ConfigError, match="chooses numbers, but this environment's actions are discrete"
     ):
-        ON().init(jax.random.key(0), LearnerSpec(2, Discrete(3)))
+        ON().init(InitKeys.of(jax.random.key(0)), LearnerSpec(2, Discrete(3)))
     with pytest.raises(
         ConfigError, match=r"actor_lr_decay must be at least critic_lr_decay, not 0.0"
     ):

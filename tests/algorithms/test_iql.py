@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coterie.algorithms import IQL, Trajectory
+from coterie.algorithms import IQL, InitKeys, Trajectory
 from coterie.algorithms.base.algorithm import ActionOnly
 from coterie.graph import family
 from coterie.internal.count import Count
@@ -41,7 +41,7 @@ def table(values):
 
 
 def learner(algorithm, **about):
-    state, _ = algorithm.init(jax.random.key(0), LearnerSpec(2, Discrete(2), **about))
+    state, _ = algorithm.init(InitKeys.of(jax.random.key(0)), LearnerSpec(2, Discrete(2), **about))
     student = state.q_network._replace(values=table(Q), target=table(TARGET))
     return state._replace(q_network=student)
 

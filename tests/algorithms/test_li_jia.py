@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coterie.algorithms import LiJia, Trajectory
+from coterie.algorithms import InitKeys, LiJia, Trajectory
 from coterie.algorithms.base.off_policy import Models
 from coterie.algorithms.li_jia.li_jia import SquashedAction, Transition
 from coterie.algorithms.li_jia.others_log_ratio import (
@@ -110,7 +110,7 @@ def lesson_of(algorithm, change, others=jnp.zeros(8), present=HERE):  # noqa: B0
     present: which of the two was there.
     """
     spec = LearnerSpec(2, Box(2))
-    learner, _ = algorithm.init(jax.random.key(0), spec)
+    learner, _ = algorithm.init(InitKeys.of(jax.random.key(0)), spec)
     view = Observation(jax.random.normal(jax.random.key(1), (8, 2)))
     thrown, _ = algorithm.act(learner, (), view, jax.random.key(2))
     sample = Transition(
@@ -215,7 +215,7 @@ def test_as_printed_new_steps_start_at_zero_and_lag_one_update():
     algorithm = replace(SMALL, weight_estimation=TrackingEstimate(), actor_lr=0.1)
     spec = LearnerSpec(2, Box(2))
     keys = jax.random.split(jax.random.key(0), 5)
-    agents = jax.vmap(lambda key: algorithm.init(key, spec)[0])(keys)
+    agents = jax.vmap(lambda key: algorithm.init(InitKeys.of(key), spec)[0])(keys)
     network, learn = networks(RING, (PAYLOAD,)), jax.jit(lift(algorithm.learn))
     told = jax.tree.map(lambda x: jnp.broadcast_to(x, (5, *x.shape)), trajectory())
     for _ in range(3):
@@ -260,7 +260,7 @@ def test_critics_see_the_state_if_asked():
 
 def test_the_policy_climbs_its_critic():
     """Of a critic that is `16 a` for positive features, the mean action has a positive slope."""
-    learner, _ = SMALL.init(jax.random.key(0), LearnerSpec(2, Box(1)))
+    learner, _ = SMALL.init(InitKeys.of(jax.random.key(0)), LearnerSpec(2, Box(1)))
     policy, critic = learner.actor_critic.models
     seen = Dense(jnp.zeros((2, 4)), 9.0 * jnp.ones(4))
     head = Dense(jnp.ones((4, 1)), jnp.zeros(1))

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coterie.algorithms import LiJiaTabular, Trajectory
+from coterie.algorithms import InitKeys, LiJiaTabular, Trajectory
 from coterie.algorithms.base.algorithm import ActionOnly
 from coterie.errors import ConfigError
 from coterie.graph import family
@@ -32,7 +32,7 @@ def in_coterie(method, keys):
     """The same environment with the method's own `act` and `learn`; keys `[T, 2, N]`."""
     sums = jnp.cumsum(jnp.asarray(TRANSITION, jnp.float32), axis=-1)
     spec = LearnerSpec(1, Discrete(ACTIONS), states=STATES)
-    blank, _ = method.init(jax.random.key(0), spec)
+    blank, _ = method.init(InitKeys.of(jax.random.key(0)), spec)
     agents = jax.tree.map(lambda x: jnp.broadcast_to(x, (AGENTS, *x.shape)), blank)
     network = networks(family("ring", AGENTS))
     never = jnp.zeros((AGENTS, 1, 1), bool)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from coterie.algorithms import InitKeys
 from coterie.centralized import MADDPG
 from coterie.centralized.maddpg import PAYLOAD, Transition
 from coterie.graph import family
@@ -44,7 +45,7 @@ def team(space):
             numbers(TEAM, BATCH, 2), state=jnp.broadcast_to(numbers(BATCH, 3), (TEAM, BATCH, 3))
         )
 
-    students = jax.vmap(lambda key: SMALL.init(key, spec)[0].actor_critic)(
+    students = jax.vmap(lambda key: SMALL.init(InitKeys.of(key), spec)[0].actor_critic)(
         jax.random.split(jax.random.key(0), TEAM)
     )
     models = jax.tree.map(lambda x: x + 0.3 * numbers(*x.shape), students.models)
@@ -116,9 +117,8 @@ def test_a_policy_climbs_its_critic_in_its_own_action(space):
 
 
 def test_noise_is_within_the_tanh_and_as_wide_as_wanted():
-    learner, _ = MADDPG(action_noise_std=0.2).init(
-        jax.random.key(0), LearnerSpec(1, Box(1), state=1, sizes=(1,), agents=1)
-    )
+    spec = LearnerSpec(1, Box(1), state=1, sizes=(1,), agents=1)
+    learner, _ = MADDPG(action_noise_std=0.2).init(InitKeys.of(jax.random.key(0)), spec)
     view = Observation(jnp.zeros((4000, 1)))
     action = SMALL.act(learner, (), view, jax.random.key(1))[0].action
     assert np.arctanh(action).std() == pytest.approx(0.2, rel=0.05)

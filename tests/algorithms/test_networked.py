@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coterie.algorithms import NetworkedAC, NetworkedQAC, Trajectory
+from coterie.algorithms import InitKeys, NetworkedAC, NetworkedQAC, Trajectory
 from coterie.algorithms.base.algorithm import ActionOnly
 from coterie.algorithms.networked.networked_q import Step
 from coterie.centralized import CENTRAL_AC
@@ -213,7 +213,7 @@ def test_what_follows_after_an_agent_has_left_is_none_of_its_advantage():
     """It is paid 1, 1 and leaves; the others play on, and `R` is -8 then; V is 0 everywhere."""
     algorithm = with_options(NetworkedAC(), **LINEAR | {"discount": 0.97, "gae_lambda": 0.5})
     spec = LearnerSpec(1, Discrete(2), leaves=True, state=1, sizes=(2, 2))
-    state, _ = algorithm.init(jax.random.key(0), spec)
+    state, _ = algorithm.init(InitKeys.of(jax.random.key(0)), spec)
     alone = of(0, networks(family("none", 2), ("critic",)))
     blank = jax.tree.map(jnp.zeros_like, state.critic)
     critic = eqx.tree_at(lambda c: c.reward.head.weight, blank, jnp.eye(5)[:, :1])
@@ -329,6 +329,7 @@ def test_the_step_before_a_cut_is_left_out_and_the_last_one_waits():
 
 def test_what_it_cannot_do_gets_a_sentence():
     with pytest.raises(ConfigError, match="NetworkedQAC chooses among discrete actions"):
-        NetworkedQAC().init(jax.random.key(0), LearnerSpec(2, Box(1), state=2, sizes=(2, 2)))
+        spec = LearnerSpec(2, Box(1), state=2, sizes=(2, 2))
+        NetworkedQAC().init(InitKeys.of(jax.random.key(0)), spec)
     with pytest.raises(ConfigError, match="critic of NetworkedAC has no memory"):
         NetworkedAC(critic=GRU())

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 
-from coterie.algorithms import ITRPO
+from coterie.algorithms import ITRPO, InitKeys
 from coterie.errors import ConfigError
 from coterie.rl.cg_subspace import (
     BoundaryStep,
@@ -173,7 +173,7 @@ def test_a_closed_form_stays_inside_where_the_edge_would_be_too_far():
 def test_an_agent_that_sees_nothing_is_refused():
     sentence = "an agent's observation is empty: it has nothing to act on"
     with pytest.raises(ConfigError, match=sentence):
-        ITRPO().init(jax.random.key(0), LearnerSpec(0, Discrete(2)))
+        ITRPO().init(InitKeys.of(jax.random.key(0)), LearnerSpec(0, Discrete(2)))
 
 
 def test_nothing_to_climb_is_no_step():

@@ -14,6 +14,8 @@ from coterie.algorithms import (
     F2A2DDPG,
     MATRPO,
     CommunicatedActions,
+    F2A2OffPolicy,
+    InitKeys,
     InnerLayers,
     LiJia,
     NetworkedAC,
@@ -36,6 +38,7 @@ from tests.support import (
     catalogue,
     compiled,
     each,
+    leaves,
     noise,
     perturbed,
     played,
@@ -165,6 +168,31 @@ def test_in_a_game_without_contact_agents_live_apart(algorithm):
         assert reached == (set(range(4)) if algorithm.information.central else {J})
 
 
+AGREEING = {n: a for n, a in EVERY.items() if any(p.lasting for p in a.information.payloads)}
+
+
+@each(AGREEING)
+def test_what_is_to_be_agreed_on_starts_equal(algorithm):
+    """It does for agents of several kinds, with its targets and dual variables; policies differ."""
+    if algorithm.information.state:
+        team = taught(algorithm).team
+    else:  # critics of own views are alike only where all see as much
+        team = team_of(algorithm, noise(algorithm, sizes=((2, 2),) * 4))
+    shared = jax.vmap(algorithm.information.lasting)(team.agents)
+    copies = [getattr(team.agents, "dual", ())]
+    if isinstance(algorithm, F2A2OffPolicy):
+        student = team.agents.actor_critic
+        copies = student.extras.dual, jax.vmap(algorithm.parts)(student.target).shared
+    for path, leaf in leaves((shared, copies)).items():
+        assert equal_at_all(leaf), path
+    policies = jax.vmap(algorithm.policy)(team.agents)
+    assert not equal_at_all(policies.head.weight)
+
+
+def equal_at_all(leaf):
+    return bool(np.all(np.asarray(leaf) == np.asarray(leaf)[:1]))
+
+
 def test_random_streams_are_each_agents_own():
     """They differ, and more agents do not change those that were there."""
     small, large = Babble(sizes=((2, 2),) * 2), Babble(sizes=((2, 2),) * 4)
@@ -181,7 +209,7 @@ def test_random_streams_are_each_agents_own():
     )
     assert len(np.unique(jax.random.key_data(many.keys), axis=0)) == 4
     assert_same((few.keys, few.agents), jax.tree.map(lambda x: x[:2], (many.keys, many.agents)))
-    weights = many.agents.policy.body.layers[0].weight
+    weights = many.agents.policy.head.weight
     assert len(np.unique(weights, axis=0)) == 4
 
 
@@ -361,7 +389,7 @@ def test_beside_a_bigger_agent_one_learns_as_among_equals(algorithm, box):
     lesson, learn, _ = taught(algorithm, *(() if usual else (env, family("none", team))))
     agents, trajectory, network, keys = lesson
     specs = resolve_specs(env, env.vectorize(1), algorithm)
-    alike = [algorithm.init(jax.random.key(0), spec)[0] for spec in specs]
+    alike = [algorithm.init(InitKeys.of(jax.random.key(0)), spec)[0] for spec in specs]
 
     agents = jax.device_put(agents)
     assert_same(stack([unstack(agents, i, mine) for i, mine in enumerate(alike)]), agents)
@@ -391,7 +419,7 @@ def test_unequal_agents_can_agree(algorithm):
     one, other = (
         jax.eval_shape(
             lambda spec=spec: algorithm.information.lasting(
-                algorithm.init(jax.random.key(0), spec)[0]
+                algorithm.init(InitKeys.of(jax.random.key(0)), spec)[0]
             )
         )
         for spec in specs[:2]
@@ -408,7 +436,8 @@ def test_of_critics_of_own_views_the_inner_layers_can_be_shared():
     env = noise(inner)
     specs = resolve_specs(env, env.vectorize(1), inner)
     require_fit(Communication(family("ring", 4)), inner, specs, tuple("abcd"))
-    shared = inner.information.lasting(inner.init(jax.random.key(0), specs[0])[0])["critic"]
+    state, _ = inner.init(InitKeys.of(jax.random.key(0)), specs[0])
+    shared = inner.information.lasting(state)["critic"]
     assert [x.shape for x in jax.tree.leaves(shared)] == 2 * [(8, 6), (6,)]
 
 

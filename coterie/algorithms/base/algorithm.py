@@ -4,6 +4,7 @@ import abc
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
 
+import jax
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
 from coterie.bounds import require_bounds
@@ -21,7 +22,8 @@ class Information:
     """Declaration of what an algorithm may know. What is not declared is absent from its data.
 
     state:   learning sees the global state (`view.state`) or, in its place, everybody's
-             "observations" side by side, `[N F]`, each as long as the longest.
+             "observations" side by side, `[N F]`, each as long as the longest; a number of a
+             state is a vector of zeros and a one.
     actions: learning sees its "own" actions, everybody's ("joint"), or their "mean".
     action_space: which kinds of actions the method can choose: "any", one of several ("discrete"),
              or numbers ("continuous").
@@ -69,6 +71,23 @@ class Information:
     def joint_observable(self) -> bool:
         """True if agents may look up others' parts of a memory (see `Network.gather_public`)."""
         return self.state == "observations" or self.actions == "joint"
+
+
+class InitKeys(NamedTuple):
+    """Random keys that an agent's initial state is drawn from.
+
+    own:    its own: what is drawn from it differs between agents, as policies.
+    common: the team's: what is drawn from it is equal at all agents, as parameters that they are to
+            agree on. The mean of independent networks is no network: its weights are too small.
+    """
+
+    own: Key[Array, ""]
+    common: Key[Array, ""]
+
+    @staticmethod
+    def of(key: Key[Array, ""]) -> "InitKeys":
+        """Keys of an agent by itself."""
+        return InitKeys(*jax.random.split(key))
 
 
 AS_ONE = Information(reward="team", central=True, joint_control=True)
@@ -200,8 +219,11 @@ class Algorithm(abc.ABC):
         )
 
     @abc.abstractmethod
-    def init(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[PyTree, PyTree]:
-        """Initial `(state, memory)`; the memory is that at the start of an episode."""
+    def init(self, keys: InitKeys, spec: LearnerSpec) -> tuple[PyTree, PyTree]:
+        """Initial `(state, memory)`; the memory is that at the start of an episode.
+
+        keys: what the team is to agree on is drawn from `keys.common`, the rest from `keys.own`.
+        """
 
     @abc.abstractmethod
     def act(

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, Key, PyTree
 
-from coterie.algorithms.base.algorithm import Metrics, Trajectory
+from coterie.algorithms.base.algorithm import InitKeys, Metrics, Trajectory
 from coterie.algorithms.base.normalizing import Normalizing
 from coterie.bounds import RATE, Above, AtLeast, AtMost, Between
 from coterie.errors import advise, require
@@ -258,8 +258,8 @@ class OffPolicy(Normalizing):
     def samples_per_insert(self, num_envs: int) -> float:
         return self.replay.samples_per_insert(num_envs * self.rollout_length)
 
-    def init(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[OffPolicyState, tuple[()]]:
-        models = self.models(key, spec)
+    def init(self, keys: InitKeys, spec: LearnerSpec) -> tuple[OffPolicyState, tuple[()]]:
+        models = self.models(keys.own, spec)
         optimizer = self._optimizer().init(eqx.filter(models, eqx.is_array))
         student = ActorCriticState(models, models, optimizer, jnp.zeros((), jnp.int32))
         return OffPolicyState(

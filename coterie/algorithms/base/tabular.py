@@ -12,6 +12,7 @@ from coterie.algorithms.base.algorithm import (
     ActionOnly,
     Algorithm,
     Information,
+    InitKeys,
     Metrics,
     Trajectory,
 )
@@ -106,7 +107,7 @@ class Tabular(Algorithm):
         """True if the agent may change its policy after so many steps; always, by default."""
         return jnp.ones((), bool)
 
-    def init(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[TabularState, tuple[()]]:
+    def init(self, keys: InitKeys, spec: LearnerSpec) -> tuple[TabularState, tuple[()]]:
         name = type(self).__name__
         require(
             spec.states > 0,

@@ -126,10 +126,7 @@ class TeamReward(Consensus, name="team-reward"):
 
 @dataclass(frozen=True)
 class CentralAverage(Consensus, name="central-average"):
-    """One copy for all at a centre: it steps along the mean of all agents' gradients.
-
-    The copies start out as different draws; from the first round on they are the same.
-    """
+    """One copy for all at a centre: it steps along the mean of all agents' gradients."""
 
     def declared(self, information: Information) -> Information:
         return replace(information, central=True)

@@ -17,7 +17,7 @@ from coterie.internal.parts import Part
 from coterie.rl.distributions import masked
 from coterie.rl.layers import ACTIVATIONS, Dense
 from coterie.rl.models import MLP, Inputs, Model
-from coterie.rl.networks import Policy
+from coterie.rl.networks import ACTION_VALUE_GAIN, Policy
 from coterie.rl.scaling import InputScale
 from coterie.types import LearnerSpec, Observation
 
@@ -129,8 +129,8 @@ class IndependentCritic(SoftCritic, name="independent"):
     information: ClassVar[Information] = Information()
 
     def build(self, key: Key[Array, ""], spec: LearnerSpec) -> Policy:
-        keys = jax.random.split(key)
-        network = Policy.init(keys, self.model, Inputs.of(spec), spec.action, gain=1.0)
+        keys, inputs = jax.random.split(key), Inputs.of(spec)
+        network = Policy.init(keys, self.model, inputs, spec.action, ACTION_VALUE_GAIN)
         self.sharing.check(network)
         return network
 
@@ -196,7 +196,7 @@ class AttentionNetwork(eqx.Module):
             ),
             Attention(*(square(k, (width, width)) for k in jax.random.split(attention, 3))),
             Dense.init(inner, 2 * width, width, 2.0**0.5),
-            Dense.init(outer, width, spec.action.size, 1.0),
+            Dense.init(outer, width, spec.action.size, ACTION_VALUE_GAIN),
             Inputs.of_state(spec).scale,
             heads,
         )

@@ -12,13 +12,12 @@ import jax
 import optax
 from jaxtyping import Array, Float, Int, Key, PyTree
 
-from coterie.algorithms.base.algorithm import Information
+from coterie.algorithms.base.algorithm import Information, InitKeys
 from coterie.algorithms.base.normalizing import Normalizing
 from coterie.algorithms.base.off_policy import Models
 from coterie.algorithms.f2a2.consensus import Consensus, PrimalDual, SharedSplit
 from coterie.algorithms.f2a2.joint_objective import JointObjective, Objective
 from coterie.bounds import RATE, Above, AtMost, Between
-from coterie.errors import ConfigError
 from coterie.network import Network, Payload
 from coterie.rl.layers import Dense
 from coterie.rl.models import MLP, Inputs, Model
@@ -112,14 +111,13 @@ class F2A2(Normalizing):
     def check_communication(self, gaps: tuple[float, float], wait: float) -> None:
         self.consensus.check_step(self.critic_lr, gaps, wait)
 
-    def models(self, key: Key[Array, ""], spec: LearnerSpec) -> Models:
-        """A fresh policy and fresh critics."""
-        if spec.states:
-            raise ConfigError(
-                "f2a2 learns from observations, but this environment's are numbered states: "
-                "use maddpg, networked-q or a method with tables."
-            )
+    def models(self, keys: InitKeys, spec: LearnerSpec) -> Models:
+        """A fresh policy and fresh critics; what is shared is drawn alike by all."""
         self.require_actions(spec.action)
+        own, common = (self.parts(self._drawn(key, spec)) for key in keys)
+        return SharedSplit(common.shared, own.individual).whole
+
+    def _drawn(self, key: Key[Array, ""], spec: LearnerSpec) -> Models:
         keys = jax.random.split(key, 3)
         return Models(self.policy_of(keys[:2], Inputs.of(spec), spec), self.critics(keys[2], spec))
 

@@ -13,7 +13,7 @@ from coterie.rl.bodies import RecurrentState as Recalled
 from coterie.rl.distributions import Distribution
 from coterie.rl.networks import Policy
 from coterie.rl.opponent_model import History
-from coterie.types import Observation
+from coterie.types import Observation, ObservationEncoder
 
 
 class Transition(NamedTuple):
@@ -24,6 +24,7 @@ class Transition(NamedTuple):
     memory: what the policy remembered of the episode before it.
     reward, discount, next_view: what came of it, in one step or several (see `Lookahead`).
     over:   an episode ended with this step.
+    encoder: the form in which others see the observations.
     """
 
     view: Observation
@@ -34,6 +35,17 @@ class Transition(NamedTuple):
     discount: Float[Array, "*batch"]
     over: Bool[Array, "*batch"]
     next_view: Observation
+    encoder: ObservationEncoder = ObservationEncoder()
+
+    @property
+    def seen(self) -> Float[Array, "*batch F"]:
+        """Observation as critics see it."""
+        return self.encoder(self.view.observation)
+
+    @property
+    def next_seen(self) -> Float[Array, "*batch F"]:
+        """Next observation as critics see it."""
+        return self.encoder(self.next_view.observation)
 
     @property
     def discrete(self) -> bool:
@@ -117,9 +129,9 @@ class JointBatch(NamedTuple):
             there = jnp.moveaxis(network.gather_public(jnp.stack([now[-1], then])), 0, -1)
         return JointBatch(
             drawn,
-            look(steps.view.observation, now),
+            look(steps.seen, now),
             hear(steps.acted, now),
-            look(steps.next_view.observation[-1], then),
+            look(steps.next_seen[-1], then),
             there,
         )
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
-from coterie.algorithms.base.algorithm import Information, Metrics, Trajectory
+from coterie.algorithms.base.algorithm import Information, InitKeys, Metrics, Trajectory
 from coterie.algorithms.base.off_policy import (
     ActorCriticState,
     ExperienceReplay,
@@ -34,7 +34,7 @@ from coterie.rl.masked_stats import mean
 from coterie.rl.networks import Policy, polyak_update
 from coterie.rl.optimizers import clipped_adams
 from coterie.rl.replay import Replay
-from coterie.types import LearnerSpec, Observation, blank_observation
+from coterie.types import LearnerSpec, Observation, ObservationEncoder, blank_observation
 
 
 class RecordedAction(NamedTuple):
@@ -139,11 +139,11 @@ class F2A2OffPolicy(F2A2):
     def samples_per_insert(self, num_envs: int) -> float:
         return self.replay.samples_per_insert(num_envs * self.rollout_length)
 
-    def init(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[OffPolicyState, RecurrentState]:
-        models = self.models(key, spec)
+    def init(self, keys: InitKeys, spec: LearnerSpec) -> tuple[OffPolicyState, RecurrentState]:
+        models = self.models(keys, spec)
         optimizer = self.optimizer().init(eqx.filter(models, eqx.is_array))
         opponents = self.opponents.init(
-            jax.random.fold_in(key, 1), spec, self.rollout_length, self._opponent_rule()
+            jax.random.fold_in(keys.own, 1), spec, self.rollout_length, self._opponent_rule()
         )
         extras = F2A2Extras(self.start(models), opponents, self.entropy_price.start())
         zero = jnp.zeros((), jnp.int32)
@@ -168,7 +168,8 @@ class F2A2OffPolicy(F2A2):
     def learn(
         self, state: OffPolicyState, trajectory: Trajectory, network: Network, key: Key[Array, ""]
     ) -> tuple[OffPolicyState, Network, Metrics]:
-        student, steps = state.actor_critic, self._steps(trajectory)
+        student, stored = state.actor_critic, state.replay.items
+        steps = self._steps(trajectory, stored.encoder)
         known = self.opponents.set_characters(
             student.extras.opponents, steps, state.replay.size == 0
         )
@@ -362,13 +363,13 @@ class F2A2OffPolicy(F2A2):
         view, zero = blank_observation(spec)._replace(state=None), jnp.zeros(())
 
         def acting() -> RecordedAction:
-            policy = self.models(jax.random.key(0), spec).policy
+            policy = self.models(InitKeys.of(jax.random.key(0)), spec).policy
             return _played(policy, policy.body.start(), view, jax.random.key(0))[0]
 
         action, choices, memory = jax.eval_shape(acting)
-        return Transition(view, action, choices, memory, zero, zero, zero > 0, view)
+        return Transition(view, action, choices, memory, zero, zero, zero > 0, view, spec.encoder)
 
-    def _steps(self, trajectory: Trajectory) -> Transition:
+    def _steps(self, trajectory: Trajectory, encoder: ObservationEncoder) -> Transition:
         """Data that the replay keeps of every step, `[T, G, ...]`."""
         action, choices, memory = trajectory.decision
         ahead = Lookahead.of(trajectory, self.discount, self.n_step)
@@ -381,6 +382,7 @@ class F2A2OffPolicy(F2A2):
             ahead.discount,
             trajectory.over,
             ahead.next_view._replace(state=None),
+            encoder,
         )
 
     def _opponent_rule(self) -> optax.GradientTransformation:

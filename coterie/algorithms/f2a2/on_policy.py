@@ -11,7 +11,13 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from coterie.algorithms.base.advantages import values_and_gae
-from coterie.algorithms.base.algorithm import Information, Metrics, Trajectory, joint
+from coterie.algorithms.base.algorithm import (
+    Information,
+    InitKeys,
+    Metrics,
+    Trajectory,
+    joint,
+)
 from coterie.algorithms.base.off_policy import Models
 from coterie.algorithms.f2a2.f2a2 import F2A2, JOINT
 from coterie.algorithms.f2a2.sharing import InnerLayers, Sharing
@@ -171,10 +177,8 @@ class F2A2OnPolicy(F2A2):
         """`V(o)`."""
         return critics.state.value(critics.state.body.step(view.critic_input, ())[0])
 
-    def init(
-        self, key: Key[Array, ""], spec: LearnerSpec
-    ) -> tuple[F2A2OnPolicyState, RecurrentState]:
-        models = self.models(key, spec)
+    def init(self, keys: InitKeys, spec: LearnerSpec) -> tuple[F2A2OnPolicyState, RecurrentState]:
+        models = self.models(keys, spec)
         optimizer = self.optimizer().init(eqx.filter(models, eqx.is_array))
         rewards = Rewards(jnp.zeros(()), jnp.zeros(()))
         state = F2A2OnPolicyState(models, optimizer, self.start(models), rewards)

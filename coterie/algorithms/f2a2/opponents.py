@@ -181,7 +181,7 @@ class EstimatedActions(Opponents, name="estimated"):
     ) -> OpponentModelState:
         kept = state.first
         some = jax.tree.map(lambda x: x[:, : kept.over.shape[1]], steps)
-        mine = jnp.concatenate([some.view.observation, some.acted], axis=-1)
+        mine = jnp.concatenate([some.seen, some.acted], axis=-1)
         if some.view.alive is not None:
             mine = jnp.where(some.view.alive[..., None], mine, 0.0)
         past = History(mine, some.over, jnp.ones_like(some.over))

@@ -14,6 +14,7 @@ from jaxtyping import Array, Bool, Float, Key, PyTree
 from coterie.algorithms.base.algorithm import (
     ActionOnly,
     Information,
+    InitKeys,
     Metrics,
     Trajectory,
 )
@@ -194,11 +195,10 @@ class Networked(Normalizing):
         known = Information(state=state, actions=actions, action_space=self.action_space)
         return self.scaled_alike(self.consensus.declared(known))
 
-    def init(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[NetworkedState, tuple[()]]:
-        policy_key, critic_key = jax.random.split(key)
-        keys = jax.random.split(policy_key)
-        policy = Policy.init(keys, self.actor, Inputs.of(spec), spec.action)
-        critic, last = self.start_critic(critic_key, spec)
+    def init(self, keys: InitKeys, spec: LearnerSpec) -> tuple[NetworkedState, tuple[()]]:
+        own = jax.random.split(keys.own)
+        policy = Policy.init(own, self.actor, Inputs.of(spec), spec.action)
+        critic, last = self.start_critic(keys.common, spec)
         optimizer = self._optimizer()
         actor_start, critic_start = (
             optimizer.init(eqx.filter(model, eqx.is_array)) for model in (policy, critic)

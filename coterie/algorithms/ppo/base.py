@@ -16,7 +16,7 @@ import optax
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
 from coterie.algorithms.base.advantages import values_and_gae
-from coterie.algorithms.base.algorithm import Metrics, Trajectory
+from coterie.algorithms.base.algorithm import InitKeys, Metrics, Trajectory
 from coterie.algorithms.base.normalizing import Normalizing
 from coterie.bounds import RATE, Above, AtLeast, AtMost, Between
 from coterie.errors import require
@@ -157,10 +157,10 @@ class Proximal(Normalizing):
             f"use a num_envs that {self.minibatches} divides, or other --minibatches.",
         )
 
-    def init(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[PPOState, RecurrentStates]:
-        keys = jax.random.split(key, 4)
-        policy = Policy.init(keys[0::2], self.actor, Inputs.of(spec), spec.action)
-        critic = Critic.init(keys[1::2], self.critic, Inputs.of_critic(spec))
+    def init(self, keys: InitKeys, spec: LearnerSpec) -> tuple[PPOState, RecurrentStates]:
+        own = jax.random.split(keys.own, 4)
+        policy = Policy.init(own[0::2], self.actor, Inputs.of(spec), spec.action)
+        critic = Critic.init(own[1::2], self.critic, Inputs.of_critic(spec))
         optimizer = self._optimizer().init(eqx.filter((policy, critic), eqx.is_array))
         learner = PPOState(policy, critic, optimizer, self.start_coefficients(), Count.of(0))
         return learner, RecurrentStates(policy.body.start(), critic.body.start())

@@ -12,6 +12,7 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 from coterie.algorithms.base.algorithm import (
     ActionOnly,
     Information,
+    InitKeys,
     Metrics,
     Trajectory,
 )
@@ -26,7 +27,7 @@ from coterie.rl.bodies import RecurrentState
 from coterie.rl.distributions import masked
 from coterie.rl.masked_stats import mean
 from coterie.rl.models import MLP, Inputs, Model
-from coterie.rl.networks import Policy
+from coterie.rl.networks import ACTION_VALUE_GAIN, Policy
 from coterie.rl.scaling import of_learned
 from coterie.rl.schedules import falling
 from coterie.types import LearnerSpec, Observation, blank_observation
@@ -120,10 +121,10 @@ class IQL(Normalizing):
     def samples_per_insert(self, num_envs: int) -> float:
         return self.updates_per_rollout * self.batch_size / num_envs
 
-    def init(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[IQLState, RecurrentState]:
+    def init(self, keys: InitKeys, spec: LearnerSpec) -> tuple[IQLState, RecurrentState]:
         self.require_actions(spec.action)
-        keys = jax.random.split(key)
-        values = Policy.init(keys, self.critic, Inputs.of(spec), spec.action, gain=1.0)
+        inputs, gain = Inputs.of(spec), ACTION_VALUE_GAIN
+        values = Policy.init(jax.random.split(keys.own), self.critic, inputs, spec.action, gain)
         student = QNetworkState(
             values,
             values,

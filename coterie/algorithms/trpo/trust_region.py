@@ -12,7 +12,7 @@ import optax
 from jaxtyping import Array, Float, Key, PyTree
 
 from coterie.algorithms.base.advantages import values_and_gae
-from coterie.algorithms.base.algorithm import ActionOnly, Metrics, Trajectory
+from coterie.algorithms.base.algorithm import ActionOnly, InitKeys, Metrics, Trajectory
 from coterie.algorithms.base.normalizing import Normalizing
 from coterie.bounds import RATE, Above, AtLeast, AtMost, Between
 from coterie.errors import require
@@ -93,14 +93,14 @@ class TrustRegion(Normalizing):
             "or num_envs, or lower cg_iters.",
         )
 
-    def init(self, key: Key[Array, ""], spec: LearnerSpec) -> tuple[TRPOState, tuple[()]]:
+    def init(self, keys: InitKeys, spec: LearnerSpec) -> tuple[TRPOState, tuple[()]]:
         require(spec.observation > 0, "an agent's observation is empty: it has nothing to act on.")
-        keys = jax.random.split(key, 5)
+        own = jax.random.split(keys.own, 5)
         inputs = Inputs.of(spec)
-        policy = Policy.init(keys[:2], self.actor, inputs, spec.action)
-        critic = Critic.init(keys[2:4], self.critic, inputs)
+        policy = Policy.init(own[:2], self.actor, inputs, spec.action)
+        critic = Critic.init(own[2:4], self.critic, inputs)
         optimizer = self._optimizer().init(eqx.filter(critic, eqx.is_array))
-        model = self.start_model(policy, spec, keys[4])
+        model = self.start_model(policy, spec, own[4])
         return TRPOState(model, critic, optimizer, self.start_kept(spec)), ()
 
     def act(
