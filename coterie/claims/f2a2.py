@@ -10,6 +10,7 @@ from coterie.algorithms import (
     Algorithm,
     AlternatingObjective,
     AttentionCritic,
+    CentralAttentionCritic,
     CommunicatedActions,
     EstimatedActions,
     ExperienceReplay,
@@ -31,6 +32,9 @@ from coterie.network import AsyncIntervals, Communication, RandomLinks
 from coterie.rl.models import MLP
 from coterie.training.run import options
 from coterie.training.settings import Settings
+
+WIDTH = 64
+"""Numbers that critics with attention make of each agent."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,8 @@ class Task:
         """The central method that F2A2-SAC is compared with."""
         return replace(
             self.learner,
+            critic=CentralAttentionCritic(attention_dim=WIDTH),
+            num_critics=MAAC.num_critics,
             consensus=MAAC.consensus,
             objective=MAAC.objective,
             opponents=MAAC.opponents,
@@ -119,7 +125,7 @@ ROVERS = Task(
         num_checkpoints=1,
     ),
     F2A2SAC(
-        critic=AttentionCritic(attention_dim=64),
+        critic=AttentionCritic(attention_dim=WIDTH),
         temperature=FixedTemperature(0.02),
         replay=ExperienceReplay(
             updates_per_rollout=4, batch_size=128, buffer_size=100_000, learning_starts=2_400
