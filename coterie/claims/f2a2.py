@@ -128,7 +128,7 @@ ROVERS = Task(
         critic=AttentionCritic(attention_dim=WIDTH),
         temperature=FixedTemperature(0.02),
         replay=ExperienceReplay(
-            updates_per_rollout=4, batch_size=128, buffer_size=100_000, learning_starts=2_400
+            updates_per_rollout=12, batch_size=128, buffer_size=100_000, learning_starts=2_400
         ),
         actor_lr=1e-3,
         critic_lr=3e-3,
@@ -160,7 +160,7 @@ HUNTERS = Task(
     replace(
         ROVERS.learner,
         temperature=FixedTemperature(0.01),
-        replay=replace(ROVERS.learner.replay, updates_per_rollout=16, learning_starts=50_000),
+        replay=replace(ROVERS.learner.replay, updates_per_rollout=48, learning_starts=50_000),
         actor_lr=1e-4,
         critic_lr=1e-3,
     ),
