@@ -264,7 +264,7 @@ def test_the_policy_climbs_its_critic():
     policy, critic = learner.actor_critic.models
     seen = Dense(jnp.zeros((2, 4)), 9.0 * jnp.ones(4))
     head = Dense(jnp.ones((4, 1)), jnp.zeros(1))
-    critic = ActionCritic(seen, 4.0 * jnp.ones((1, 4)), critic.body, head, None, "relu")
+    critic = ActionCritic(seen, 4.0 * jnp.ones((1, 4)), critic.body, head, None, None, "relu")
     view, zeros = Observation(jnp.ones((8, 2))), jnp.zeros(8)
     sample = Transition(view, zeros[:, None], zeros, zeros, zeros > 0, view, None)
 

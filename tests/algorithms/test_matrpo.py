@@ -48,6 +48,7 @@ from coterie.rl.cg_subspace import ConstrainedStep, KrylovSubspace
 from coterie.rl.linearized_policy import around
 from coterie.rl.models import MLP, Inputs
 from coterie.rl.networks import Policy
+from coterie.rl.scaling import learned
 from coterie.training.fit import require_fit
 from coterie.training.state import init_state, iteration
 from coterie.types import LearnerSpec
@@ -258,7 +259,7 @@ def test_a_solve_that_breaks_down_leaves_the_old_policy_and_harms_nobody_else(wh
     assert all(np.isfinite(values).all() for values in report.metrics.values())
     assert report.metrics["accepted"].tolist() == [0.0, 1.0, 1.0]
     assert report.metrics["accepted_step_fraction"][0] == 0.0
-    before, now = (jax.tree.leaves(t.agents.model) for t in (team, after))
+    before, now = (jax.tree.leaves(learned(t.agents.model)) for t in (team, after))
     moved = [
         np.any(np.asarray(a != b).reshape(3, -1), axis=1) for a, b in zip(before, now, strict=True)
     ]

@@ -66,7 +66,8 @@ def test_every_agent_has_its_own_and_sends_nothing_of_it():
     assert small.information.sends == F2A2SAC().information.sends
 
 
-def test_options_of_another_kind_of_temperature_get_a_sentence():
+def test_options_of_another_kind_of_temperature_get_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     train = ["train", "f2a2-sac", "rover-tower", "--temperature"]
     assert "temperature.value" in refused([*train, "automatic", "--temperature.value", "0.1"])
     assert "temperature.target" in refused([*train, "fixed", "--temperature.target", "0.1"])
