@@ -23,8 +23,9 @@ def test_a_memory_that_does_not_fit_is_refused_before_anything_is_written(tmp_pa
     taken = held(run, programs)
     more = new_run(small("f2a2-ddpg", buffer_size=20_000), Pond(), SETTINGS, tmp_path / "run")
     spec = programs.setup.specs[0]
-    numbers = 2 * spec.observation + spec.action.size + 2  # and a logarithm for each, action, pay
-    flags = 2 + 2 * (spec.action.size * spec.masked + spec.leaves)
+    # And a logarithm for each, the action, the pay, the weight of what follows.
+    numbers = 2 * spec.observation + spec.action.size + 3
+    flags = 1 + 2 * (spec.action.size * spec.masked + spec.leaves)
     per_step = len(run.played.specs) * len(run.seeds) * (4 * numbers + flags)
     assert held(more, Programs(set_up(more))) - taken == 10_000 * per_step
     monkeypatch.setattr(memory, "available", lambda: taken - 1)

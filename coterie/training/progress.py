@@ -153,7 +153,7 @@ class Speed:
 
 
 def reused(run: Run) -> list[str]:
-    """How often a method with a replay memory learns from a stored step, as a sentence."""
+    """Sentence about how often a method with a replay memory learns from a stored step."""
     often = run.algorithm.samples_per_insert(run.settings.num_envs)
     return [] if often is None else [f"each stored step is learned from {often:.3g} times"]
 

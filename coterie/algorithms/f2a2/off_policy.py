@@ -109,7 +109,7 @@ class F2A2OffPolicy(F2A2):
     @property
     @abc.abstractmethod
     def entropy_price(self) -> Temperature:
-        """What a nat of entropy is worth."""
+        """Worth of a nat of entropy."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -249,9 +249,10 @@ class F2A2OffPolicy(F2A2):
 
         def beside(critics: Any, seen: Array, actions: Array, time: int) -> Array:
             acted = actions[:, others.index]
-            told = chunked(self.told)(critics, seen[:, others.index], acted)
-            if told.shape[-1] == 0:
+            mine = seen[:, others.index], acted
+            if jax.eval_shape(self.told, critics, *mine).shape[-1] == 0:
                 return actions
+            told = chunked(self.told)(critics, *mine)
             told = batch.while_there(told, others.index, time)
             heard = jnp.moveaxis(network.gather_public(told), 0, 1)
             return jnp.concatenate([actions, heard], axis=-1)
