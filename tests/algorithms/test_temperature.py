@@ -56,6 +56,7 @@ def test_a_fixed_temperature_stays():
     assert rule.alpha(state) == pytest.approx(0.2) and metrics == {}
 
 
+@pytest.mark.deep
 def test_every_agent_has_its_own_and_sends_nothing_of_it():
     small = with_options(F2A2SAC(temperature=AutomaticTemperature(target=0.9)), **SMALL)
     lesson, learn, team = taught(small)

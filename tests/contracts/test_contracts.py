@@ -171,7 +171,7 @@ def test_in_a_game_without_contact_agents_live_apart(algorithm):
 AGREEING = {n: a for n, a in EVERY.items() if any(p.lasting for p in a.information.payloads)}
 
 
-@each(AGREEING)
+@each(AGREEING, deep=LATER)
 def test_what_is_to_be_agreed_on_starts_equal(algorithm):
     """It does for agents of several kinds, with its targets and dual variables; policies differ."""
     if algorithm.information.state:
