@@ -110,7 +110,9 @@ class Task:
 # {0.9, 0.95, 0.99}, step sizes of policies from {5e-4, 1e-3, 3e-3}, of critics from {1e-3, 3e-3},
 # temperatures from {0.01, 0.02, 0.05, 0.1, 0.3, 1}, shares for the targets from {0.005, 0.01,
 # 0.02}, batches from {64, 128, 256, 512}, 12 or 48 environments, 4 or 16 updates. What mattered
-# were many steps for each update, and a temperature that lets policies become sure. COMA's were
+# were many steps for each update, and a temperature that lets policies become sure. Beside divided
+# rewards that is 0.002 of {0.0005, 0.002, 0.02}: MAAC ends at 122.9 after 600,000 steps of seed
+# 100, with 0.02 at 12.4. COMA's were
 # chosen on seed 100 and 600,000 steps, paid its own reward: entropies from {0.003, 0.01}, step
 # sizes of critics from {1e-3, 3e-3}, discounts from {0.9, 0.95, 0.99} (104.8 with these; 80.4 with
 # an entropy of 0.003, 91.4 with critics at 1e-3, 5.0 with a discount of 0.99 as well).
@@ -128,9 +130,9 @@ ROVERS = Task(
     ),
     F2A2SAC(
         critic=AttentionCritic(attention_dim=WIDTH),
-        temperature=FixedTemperature(0.02),
+        temperature=FixedTemperature(0.002),
         replay=ExperienceReplay(
-            updates_per_rollout=12, batch_size=128, buffer_size=100_000, learning_starts=2_400
+            updates_per_rollout=24, batch_size=128, buffer_size=100_000, learning_starts=2_400
         ),
         actor_lr=1e-3,
         critic_lr=3e-3,
@@ -161,8 +163,8 @@ HUNTERS = Task(
     replace(ROVERS.settings, steps=600_000, num_envs=192),
     replace(
         ROVERS.learner,
-        temperature=FixedTemperature(0.01),
-        replay=replace(ROVERS.learner.replay, updates_per_rollout=48, learning_starts=50_000),
+        temperature=FixedTemperature(0.001),
+        replay=replace(ROVERS.learner.replay, updates_per_rollout=96, learning_starts=50_000),
         actor_lr=1e-4,
         critic_lr=1e-3,
     ),

@@ -45,11 +45,11 @@ class F2A2(Normalizing):
 
     normalize_rewards: bool = True
     """Divide rewards by the running deviation of discounted returns."""
-    critic_lr: Annotated[float, Above(0), AtMost(RATE)] = 1e-3
+    critic_lr: Annotated[float, Above(0), AtMost(RATE)] = 3e-3
     """Step size of the critics (beta_phi), and of the force that holds their copies together."""
-    discount: Annotated[float, Between(0, 1)] = 0.99
+    discount: Annotated[float, Between(0, 1)] = 0.95
     """gamma: what a reward one step later is worth now."""
-    max_grad_norm: Annotated[float, Above(0, infinite=True)] = 1.0
+    max_grad_norm: Annotated[float, Above(0, infinite=True)] = 10.0
     """Largest norm of each network's gradient."""
     actor: Model = MLP((64, 64), "leaky_relu")
     """The policy's network."""

@@ -68,7 +68,7 @@ class F2A2OffPolicy(F2A2):
     """Adam's step size for the policy (beta_psi)."""
     replay: ExperienceReplay = ExperienceReplay()
     """The memory of steps, and how much is learned from it."""
-    tau: Annotated[float, Between(0, 1, open=True)] = 0.005
+    tau: Annotated[float, Between(0, 1, open=True)] = 0.02
     """The share of the way that targets go towards what they follow, at each gradient step."""
     td_terms: Literal["stored", "both"] = "stored"
     """Whether terms with a temporal difference are of stored actions alone, or (as printed) also

@@ -117,9 +117,9 @@ class F2A2OnPolicy(F2A2):
 
     rollout_length: Annotated[int, AtLeast(1)] = 25
     """Steps played in every environment between two rounds of updates."""
-    updates_per_rollout: Annotated[int, AtLeast(1)] = 16
+    updates_per_rollout: Annotated[int, AtLeast(1)] = 4
     """Gradient steps after each `rollout_length`, on all of its steps; 4 in the paper."""
-    actor_lr: Annotated[float, Above(0), AtMost(RATE)] = 1e-4
+    actor_lr: Annotated[float, Above(0), AtMost(RATE)] = 5e-4
     """Adam's step size for the policy (beta_psi); 1e-3 in the paper."""
     gae_lambda: Annotated[float, Between(0, 1)] = 0.8
     """lambda of the critics' targets; the paper leaves it open."""

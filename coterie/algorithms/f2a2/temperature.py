@@ -42,7 +42,7 @@ class Temperature(Part, abc.ABC):
 class FixedTemperature(Temperature, name="fixed"):
     """A temperature that stays as it is."""
 
-    value: Annotated[float, AtLeast(0)] = 0.01
+    value: Annotated[float, AtLeast(0)] = 0.002
     """alpha."""
 
     def start(self) -> tuple[()]:
@@ -78,7 +78,7 @@ class AutomaticTemperature(Temperature, name="automatic"):
     """Entropy that is aimed at, as a share of that of all possible actions alike."""
     lr: Annotated[float, Above(0), AtMost(RATE)] = 1e-3
     """Adam's step size for the logarithm of alpha."""
-    initial: Annotated[float, Above(0)] = 0.01
+    initial: Annotated[float, Above(0)] = 0.002
     """alpha at first."""
 
     def start(self) -> TemperatureState:
