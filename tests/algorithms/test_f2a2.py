@@ -395,7 +395,7 @@ def test_parts_that_do_not_go_together_are_refused_at_once():
 
 
 def test_a_penalty_too_strong_is_told():
-    env, method = make_env("spread", agents=4), ddpg(penalty=1.2e3)
+    env, method = make_env("spread", agents=4), ddpg(penalty=400.0)
     with pytest.warns(CoterieWarning, match="drives the shared parameters apart"):
         dry_run(new_run(method, env, Settings(), "unused"))
     with warnings.catch_warnings(action="error"):
