@@ -300,7 +300,8 @@ def test_of_images_the_layer_where_actions_come_in_is_shared():
 @pytest.mark.parametrize("name", ["f2a2-ddpg", "f2a2-sac"])
 def test_what_is_shared_is_pulled_together_and_nothing_else(name):
     algorithm = with_options(
-        ALGORITHMS[name], **(LITTLE | {"updates_per_rollout": 8, "learning_starts": 1})
+        ALGORITHMS[name],
+        **(LITTLE | {"updates_per_rollout": 8, "learning_starts": 1, "critic_lr": 1e-3}),
     )
     lesson, learn, team = taught(algorithm, graph=family("complete", 4))
     agents, network, random = team.agents, team.network, np.random.default_rng(0)

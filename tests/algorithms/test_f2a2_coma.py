@@ -352,6 +352,7 @@ BELIEVERS = {
     "penalty": 10.0,
     "max_grad_norm": 1e6,
     "actor_weight_in_critic": 0.0,
+    "normalize_rewards": False,
 }
 
 

@@ -62,7 +62,8 @@ class CentralAttentionCritic(SoftCritic, name="central-attention"):
         actions: Float[Array, "B M W"],
         index: Int[Array, ""],
     ) -> Float[Array, "B A"]:
-        return critic.values(view.observation, actions, index)
+        everybody = view.critic_input.reshape(*actions.shape[:2], -1)
+        return critic.values(everybody[:, index], actions, index)
 
 
 class CentralAttentionNetwork(eqx.Module):
