@@ -38,6 +38,8 @@ from tests.support import OTHERS, accepts, each, with_options
 pytestmark = pytest.mark.deep
 
 QUICK = {
+    "normalize_observations": False,  # what is judged are values in units of reward
+    "normalize_rewards": False,
     "discount": 0.5,
     "hidden_sizes": (16,),
     "sharing": WholeCritic(),  # the mean reward's critics
@@ -184,6 +186,9 @@ def imagined(algorithm, models, rules):
     """What critics of everybody's observations and actions think of each state, `[S, N]`."""
     everything = rules.observation.reshape(STATES, -1)
     first = jnp.tile(jnp.eye(3)[0], (STATES, 2, 1))
+    if isinstance(algorithm, F2A2OffPolicy):  # and of what everybody's critics tell of them
+        told = jax.vmap(algorithm.told, (0, 1, 1), 1)(models.critic, rules.observation, first)
+        first = jnp.concatenate([first, told], axis=-1)
 
     def mine(models, seen, index):
         view = Observation(seen, state=everything)
