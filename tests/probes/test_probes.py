@@ -14,6 +14,7 @@ from coterie.algorithms import (
     MATRPO,
     CommunicatedActions,
     F2A2OnPolicy,
+    FixedTemperature,
     IndependentCritic,
     NetworkedAC,
     NetworkedQAC,
@@ -63,7 +64,7 @@ OWN = {
     # A policy that climbs a critic has to be slower than it: as fast, it is in a corner, or never
     # tries an action again, before the critic knows any better.
     OffPolicy: {"actor_lr": 0.001},
-    F2A2OffPolicy: {"actor_lr": 0.001},
+    F2A2OffPolicy: {"actor_lr": 0.001, "temperature": FixedTemperature(0.01)},
     # Small networks, and critics by plain steps: see below.
     F2A2: {
         "critic_optimizer": "sgd",

@@ -1,6 +1,7 @@
 """F2A2 on-policy: from the steps just played, which are fresh samples of everybody's policies."""
 
 import abc
+import math
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal, NamedTuple
 
@@ -206,7 +207,9 @@ class F2A2OnPolicy(F2A2):
     ) -> tuple[F2A2OnPolicyState, Network, Metrics]:
         rewards = state.rewards.wider(trajectory.reward, trajectory.view.alive)
         state = state._replace(rewards=rewards)
-        bounds = rewards.forever(self.discount)
+        # What the team agrees on as a whole is worth what others are paid, too.
+        own = self.sharing.own_values or not self.information.sends
+        bounds = rewards.forever(self.discount) if own else (-math.inf, math.inf)
         target = self._target(state.models.critic.state, trajectory, bounds)
 
         def update(carry: tuple[F2A2OnPolicyState, Network], _: None) -> tuple[tuple, Metrics]:
@@ -225,7 +228,7 @@ class F2A2OnPolicy(F2A2):
         return state, network, jax.tree.map(jnp.mean, said)
 
     def _target(
-        self, critic: Critic, trajectory: Trajectory, bounds: tuple[Array, Array]
+        self, critic: Critic, trajectory: Trajectory, bounds: tuple[float | Array, float | Array]
     ) -> Float[Array, "T G"]:
         """`G^lambda_t`, up to the end of the episode or of what was played."""
         value, advantage = values_and_gae(

@@ -9,6 +9,7 @@ all critics are one function of the same inputs, which can only tell the mean of
 
 import abc
 from dataclasses import dataclass
+from typing import ClassVar
 
 from jaxtyping import PyTree
 
@@ -21,6 +22,9 @@ Network = ActionCritic | Critic | Policy
 
 class Sharing(Part, abc.ABC):
     """Rule of which parameters of a critic the team shares."""
+
+    own_values: ClassVar[bool] = True
+    """Whether each agent's critics tell the value of its own rewards."""
 
     @abc.abstractmethod
     def shared(self, critic: Network) -> list[PyTree]:
@@ -56,6 +60,8 @@ class WholeCritic(Sharing, name="whole"):
     Critics that see the same are one function, which can only tell the mean of all rewards; critics
     of the own view and action tell agents apart by these.
     """
+
+    own_values: ClassVar[bool] = False
 
     def shared(self, critic: Network) -> list[PyTree]:
         return [critic]
