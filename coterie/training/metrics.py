@@ -71,9 +71,9 @@ def require_sound(report: IterationStats, names: tuple[str, ...], first: int) ->
     for name, sound in report.sound.items():
         flags = np.asarray(sound)
         if name == MASK:
-            _require_possible(np.asarray(flags), names, first)
+            _require_possible(flags, names, first)
         else:
-            _require_finite(np.asarray(flags), name, names, first, ENV)
+            _require_finite(flags, name, names, first, ENV)
     for name, values in report.metrics.items():
         _require_finite(np.isfinite(np.asarray(values)), name, names, first, RATES)
 

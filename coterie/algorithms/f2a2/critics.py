@@ -40,11 +40,11 @@ class SoftCritic(Part, abc.ABC):
     def shared(self, critic: Any) -> list[PyTree]:
         """The parts of a critic that the team shares."""
 
-    @abc.abstractmethod
     def told(
         self, critic: Any, seen: Float[Array, "B F"], acted: Float[Array, "B W"]
     ) -> Float[Array, "B K"]:
         """Numbers that all critics are told of the agent's own steps; none unless `central`."""
+        return jnp.zeros((len(seen), 0))
 
     @abc.abstractmethod
     def head(self, critic: Any) -> Dense:
@@ -85,11 +85,6 @@ class AttentionCritic(SoftCritic, name="attention"):
 
     def shared(self, critic: "AttentionNetwork") -> list[PyTree]:
         return [critic.attention]
-
-    def told(
-        self, critic: "AttentionNetwork", seen: Float[Array, "B F"], acted: Array
-    ) -> Float[Array, "B K"]:
-        return jnp.zeros((len(seen), 0))
 
     def head(self, critic: "AttentionNetwork") -> Dense:
         return critic.outer
@@ -136,9 +131,6 @@ class IndependentCritic(SoftCritic, name="independent"):
 
     def shared(self, critic: Policy) -> list[PyTree]:
         return self.sharing.shared(critic)
-
-    def told(self, critic: Policy, seen: Float[Array, "B F"], acted: Array) -> Float[Array, "B K"]:
-        return jnp.zeros((len(seen), 0))
 
     def head(self, critic: Policy) -> Dense:
         return critic.head

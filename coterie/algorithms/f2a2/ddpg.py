@@ -88,11 +88,6 @@ class F2A2DDPG(F2A2OffPolicy):
         flat = actions.reshape(len(actions), -1)
         return jnp.stack([critic.value(view.critic_input, flat) for critic in critics])
 
-    def told(
-        self, critics: Any, seen: Float[Array, "B F"], acted: Float[Array, "B W"]
-    ) -> Float[Array, "B K"]:
-        return jnp.zeros((len(seen), 0))
-
     def next_action(self, choices: Distribution, key: Key[Array, ""]) -> tuple[Array, Array]:
         if self.target_noise is None:
             mine = choices.drawn(key)
