@@ -1,4 +1,4 @@
-"""F2A2-SAC's update beside its dense products: eight agents, batches of 1,024, as in the paper.
+"""Updates of F2A2-SAC and MAAC beside their dense products: eight agents, batches of 1,024.
 
 Of a processor, which other work beside a measurement changes less, and on the clock, as for IPPO.
 """
@@ -20,11 +20,13 @@ from coterie import family
 from coterie.algorithms import (
     F2A2SAC,
     AttentionCritic,
+    CentralAttentionCritic,
     CommunicatedActions,
     EstimatedActions,
     ExperienceReplay,
 )
 from coterie.algorithms.f2a2.consensus import DualState, PrimalDual
+from coterie.centralized import MAAC
 from coterie.envs import Treasure
 from coterie.network import Communication, Network, lift, networks
 from coterie.rl.models import MLP
@@ -43,6 +45,13 @@ ALGORITHM = F2A2SAC(
     critic=ATTENTION,
     opponents=MODELS,
 )
+CENTRAL = dataclasses.replace(
+    MAAC,
+    rollout_length=100,
+    replay=REPLAY,
+    actor=MLP(HIDDEN, "leaky_relu"),
+    critic=CentralAttentionCritic(),
+)
 ENV = Treasure()
 
 
@@ -50,9 +59,8 @@ def main() -> None:
     """Measure and print."""
     whole = Updates(ALGORITHM)
     alone = Updates(dataclasses.replace(ALGORITHM, opponents=CommunicatedActions()))
-    meet = Agreement(whole.team)
     rows = {"one update, play included": whole, "the same without models of others": alone}
-    rows["the agreement"] = meet
+    rows |= {"the agreement": Agreement(whole.team), "an update of MAAC": Updates(CENTRAL)}
     least = {clock: bound(ENV.specs[0], ENV.agents) for clock in CLOCKS.values()}
     taken = {name: [] for name in rows}
     for _ in range(ROUNDS):  # in turn, so that a busy machine slows all alike
@@ -69,23 +77,26 @@ def main() -> None:
 
 def show(seconds: dict[str, Array], parts: dict[str, tuple[float, ...]]) -> None:
     """Print what was measured beside the parts of the bound, each by every clock."""
-    floor = np.sum(list(parts.values()), axis=0)
-    table = Table(title=f"F2A2-SAC, {ENV.agents} agents, batches of {REPLAY.batch_size}")
+    table = Table(title=f"F2A2-SAC and MAAC, {ENV.agents} agents, batches of {REPLAY.batch_size}")
     table.add_column("seconds")
     for name in CLOCKS:
         table.add_column(name, justify="right")
     for name, each in seconds.items():
         table.add_row(name, *(f"{x:.3f}" for x in each))
-    table.add_row("arithmetic bound", *(f"{x:.3f}" for x in floor))
     for name, each in parts.items():
-        table.add_row(f"  products, {name}", *(f"{x:.3f}" for x in each))
+        table.add_row(f"products, {name}", *(f"{x:.3f}" for x in each))
     Console().print(table)
-    update, _, talk = seconds.values()
-    shares = ", ".join(f"{x:.2f} {name}" for x, name in zip(floor / update, CLOCKS, strict=True))
-    Console().print(
-        f"of the bound: {shares}; {1 / update[1]:.2f} updates per second of {1 / floor[1]:.2f}; "
-        f"the agreement is {100 * talk[0] / update[0]:.1f} % of an update"
-    )
+    update, alone, talk, central = seconds.values()
+    policies, critics = np.array(parts["policies"]), np.array(parts["critics"])
+    floors = {
+        "F2A2-SAC": (policies + critics + parts["models of others"], update),
+        "F2A2-SAC without models of others": (policies + critics, alone),
+        "MAAC": (policies + parts["critics of MAAC"], central),
+    }
+    for name, (floor, taken) in floors.items():
+        shares = zip(floor / taken, CLOCKS, strict=True)
+        Console().print(f"{name}: of the bound {', '.join(f'{x:.2f} {on}' for x, on in shares)}")
+    Console().print(f"the agreement is {100 * talk[0] / update[0]:.1f} % of an update")
 
 
 def spent(since: Array | float = 0.0) -> Array:
@@ -147,6 +158,7 @@ def bound(spec: AgentSpec, agents: int) -> dict[str, Part]:
     policies = Counter(products(rows, policy, True)) + Counter(products(rows, policy, False))
     return {
         "critics": dense(agents, critics),
+        "critics of MAAC": dense(agents, central(*sizes[:2])),
         "policies": dense(agents, policies),
         "models of others": dense(agents, minds(*sizes)),
     }
@@ -160,6 +172,22 @@ def critic(backward: bool, seen: int, acted: int, others: int) -> Counter[Produc
     for _ in range(others):
         found.update(products(rows, (seen + acted, width, width), backward))  # and values
     found.update(_inner(rows, (2 * width, width, acted), backward))
+    return found
+
+
+def central(seen: int, acted: int) -> Counter[Product]:
+    """The products of MAAC's critics: everybody's step encoded once, of each by its own critic."""
+    width, rows = ATTENTION.attention_dim, REPLAY.batch_size
+    found: Counter[Product] = Counter()
+    for backward, encoded, judged in ((False, 2, 1), (True, 1, 1)):
+        told = Counter(products(rows, (seen + acted, width, width), backward))
+        told.update(_inner(rows, (width, width), backward))  # keys, then values
+        own = Counter(products(rows, (seen, width, width), backward))
+        own.update(_inner(rows, (2 * width, width, acted), backward))
+        for part, times in (told, encoded), (own, judged):
+            found.update({p: times * n for p, n in part.items()})
+    # Others' fresh actions change nothing but what is heard of them.
+    found.update(products(rows, (2 * width, width, acted), False))
     return found
 
 

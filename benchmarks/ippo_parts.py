@@ -22,10 +22,8 @@ from coterie.algorithms.base.algorithm import Metrics, Trajectory
 from coterie.algorithms.ppo.base import PPOState, RecurrentStates, Sample
 from coterie.network import Communication, lift
 from coterie.rl.networks import Critic, Policy
-from coterie.training.action_scaling import action_scaling
 from coterie.training.play import StepKeys
-from coterie.training.rollout import rollout
-from coterie.training.state import TrainState, init_state, iterations
+from coterie.training.state import TrainState, init_state, iterations, phases
 
 ROUNDS = 15
 STEPS = ALGORITHM.epochs * ALGORITHM.minibatches
@@ -79,16 +77,8 @@ def play(team: TrainState, key: Key[Array, ""]) -> Trajectory:
     """The experience of an update."""
     env = SpreadFarama(agents=AGENTS)
     keys = jax.random.split(key, (ALGORITHM.rollout_length, AGENTS + 1))
-    return rollout(
-        ALGORITHM.act,
-        ALGORITHM.information,
-        env.vectorize(NUM_ENVS),
-        action_scaling(env.specs),
-        team.agents,
-        team.start,
-        team.stage,
-        StepKeys(keys[:, :-1], keys[:, -1]),
-    )[1]
+    steps = StepKeys(keys[:, :-1], keys[:, -1])
+    return phases(ALGORITHM, env, env.vectorize(NUM_ENVS)).play(team, steps)[1]
 
 
 def improved(method: IPPO) -> Callable:

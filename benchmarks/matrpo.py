@@ -27,10 +27,8 @@ from coterie.algorithms.trpo.trust_region import TRPOState
 from coterie.envs import SpreadMATRPO
 from coterie.network import Communication, EdgeGossip, Network, Schedule, Static, lift, networks
 from coterie.rl.linearized_policy import LinearizedPolicy
-from coterie.training.action_scaling import action_scaling
 from coterie.training.play import StepKeys
-from coterie.training.rollout import rollout
-from coterie.training.state import init_state
+from coterie.training.state import init_state, phases
 
 PAPERS = MATRPO(rollout_length=1000, ratio_exchange="linear")
 NUM_ENVS, TURNS = 10, 3
@@ -119,16 +117,8 @@ def lesson(agents: int, num_envs: int, method: MATRPO) -> Lesson:
     def play(key: Key[Array, ""]) -> Lesson:
         team = init_state(method, env, vector, Communication(family("ring", agents)), key)
         keys = jax.random.split(team.env_key, (horizon, agents + 1))
-        trajectory = rollout(
-            method.act,
-            method.information,
-            vector,
-            action_scaling(env.specs),
-            team.agents,
-            team.start,
-            team.stage,
-            StepKeys(keys[:, :-1], keys[:, -1]),
-        )[1]
+        steps = StepKeys(keys[:, :-1], keys[:, -1])
+        trajectory = phases(method, env, vector).play(team, steps)[1]
         return Lesson(team.agents, trajectory, team.keys)
 
     return jax.block_until_ready(jax.jit(play)(jax.random.key(0)))

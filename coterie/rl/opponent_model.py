@@ -14,14 +14,14 @@ The paper says LSTM in its text and gated units in its appendix: units they are,
 after a dense one. It leaves open how the two predictions are put together, and the loss.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
-from coterie.rl import masked_stats
 from coterie.rl.bodies import Body
 from coterie.rl.layers import Dense
 from coterie.rl.models import GRU, MLP, Inputs
@@ -115,27 +115,32 @@ class OpponentModels(NamedTuple):
     models: OpponentModel
     first: History
 
-    def predict(self, seen: Float[Array, "B N F"], past: History) -> Float[Array, "B N W"]:
-        """Predictions of all agents' actions, given what all see and what they did just before."""
-        one = jax.vmap(
-            lambda mind, seen, recent, whole: mind.predict(
-                seen, recent, past.real, whole, self.first.over
-            ),
-            in_axes=(0, 1, 0, 0),
-            out_axes=1,
-        )
-        return one(self.models, seen, past.steps, self.first.steps)
+    def predict(
+        self, seen: Float[Array, "B N F"], past: History, who: Int[Array, " M"]
+    ) -> Float[Array, "B M W"]:
+        """Predictions of the actions of agents `who`, given what all see and what they did just
+        before."""
+        each = _one_by_one(lambda j: self._of(j, seen, past)(self._model(j)), who)
+        return jnp.moveaxis(each, 0, 1)
 
     def sample(
-        self, seen: Float[Array, "B N F"], past: History, discrete: bool, key: Key[Array, ""]
+        self,
+        seen: Float[Array, "B N F"],
+        past: History,
+        index: Int[Array, ""],
+        discrete: bool,
+        key: Key[Array, ""],
     ) -> Float[Array, "B N W"]:
-        """Actions that everybody might take, as others see them."""
-        outputs = jax.lax.stop_gradient(self.predict(seen, past))
-        if not discrete:
-            return jnp.tanh(outputs)
-        return jax.nn.one_hot(jax.random.categorical(key, outputs), outputs.shape[-1])
+        """Actions that the others might take, as others see them; zeros for agent `index`."""
+        who = others(index, seen.shape[1])
+        outputs = jax.lax.stop_gradient(self.predict(seen, past, who))
+        if discrete:
+            told = jax.nn.one_hot(jax.random.categorical(key, outputs), outputs.shape[-1])
+        else:
+            told = jnp.tanh(outputs)
+        return jnp.zeros((*seen.shape[:2], told.shape[-1])).at[:, who].set(told)
 
-    def loss(
+    def gradient(
         self,
         seen: Float[Array, "B N F"],
         acted: Float[Array, "B N W"],
@@ -143,31 +148,78 @@ class OpponentModels(NamedTuple):
         index: Int[Array, ""],
         discrete: bool,
         there: Bool[Array, "B N"] | None = None,
-    ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
-        """Loss and accuracy of the predictions of the others' actions, for agent `index`.
+    ) -> tuple[OpponentModel, dict[str, Float[Array, ""]]]:
+        """Gradient of the predictions' loss in all models, held by agent `index`, and metrics.
 
-        The cross-entropy of discrete actions, in nats, and the share of them that is thought most
-        likely; half the squared error of continuous ones, and the share of their variance that is
-        explained. Where it is known who is `there`, only these count.
+        The loss is the cross-entropy of discrete actions, in nats, and half the squared error of
+        continuous ones; the accuracy is the share of actions that are thought most likely, or the
+        share of their variance that is explained. Where it is known who is `there`, only these
+        count.
         """
-        outputs = self.predict(seen, past)
-        other = jnp.arange(acted.shape[1]) != index
-        others = other / (acted.shape[1] - 1)
+        who = others(index, acted.shape[1])
+        counts = jnp.ones(acted.shape[:2]) if there is None else there.astype(acted.dtype)
+        share = counts / jnp.maximum(jnp.sum(counts[:, who]), 1.0)
 
-        def mean(values: Float[Array, "B N"]) -> Float[Array, ""]:
-            if there is not None:
-                return masked_stats.mean(values, there & other)
-            return jnp.mean(jnp.sum(others * values, axis=-1))
+        def one(j: Int[Array, ""]) -> tuple:
+            predict = self._of(j, seen, past)
 
-        if discrete:
-            errors = -jnp.sum(acted * jax.nn.log_softmax(outputs), axis=-1)
-            right = jnp.argmax(outputs, axis=-1) == jnp.argmax(acted, axis=-1)
-            loss, accuracy = mean(errors), mean(right.astype(errors.dtype))
-        else:
-            loss = mean(0.5 * jnp.sum((jnp.tanh(outputs) - acted) ** 2, axis=-1))
-            spread = mean(0.5 * jnp.sum((acted - jnp.mean(acted, axis=0)) ** 2, axis=-1))
-            accuracy = 1.0 - loss / jnp.maximum(spread, 1e-8)
-        return loss, {"opponent_model/loss": loss, "opponent_model/accuracy": accuracy}
+            def loss(model: OpponentModel) -> tuple[Float[Array, ""], Float[Array, ""]]:
+                errors, scores = _judged(predict(model), acted[:, j], discrete)
+                return jnp.sum(share[:, j] * errors), jnp.sum(share[:, j] * scores)
+
+            return jax.value_and_grad(loss, has_aux=True)(self._model(j))
+
+        (losses, scores), gradients = _one_by_one(one, who)
+        loss, score = jnp.sum(losses), jnp.sum(scores)
+        accuracy = score if discrete else 1.0 - loss / jnp.maximum(score, 1e-8)
+        gradient = jax.tree.map(
+            lambda model, each: jnp.zeros_like(model).at[who].set(each), self.models, gradients
+        )
+        return gradient, {"opponent_model/loss": loss, "opponent_model/accuracy": accuracy}
+
+    def _model(self, j: Int[Array, ""]) -> OpponentModel:
+        """Model of agent `j`."""
+        return jax.tree.map(lambda x: x[j], self.models)
+
+    def _of(
+        self, j: Int[Array, ""], seen: Float[Array, "B N F"], past: History
+    ) -> Callable[[OpponentModel], Float[Array, "B W"]]:
+        """Return a function from a model of agent `j` to its predictions."""
+        recent, whole = past.steps[j], self.first.steps[j]
+        return lambda model: model.predict(seen[:, j], recent, past.real, whole, self.first.over)
+
+
+def others(index: Int[Array, ""], agents: int) -> Int[Array, " M"]:
+    """The indices of all agents but one.
+
+    >>> others(jnp.array(1), 3).tolist()
+    [2, 0]
+    """
+    return (index + 1 + jnp.arange(agents - 1)) % agents
+
+
+def _one_by_one(function: Callable, who: Int[Array, " M"]) -> PyTree:
+    """Results of a function for each agent `who`, stacked.
+
+    On a processor one after the other: what is worked out for one fits its cache.
+    """
+    if jax.default_backend() == "cpu":
+        return jax.lax.map(function, who)
+    return jax.vmap(function)(who)
+
+
+def _judged(
+    outputs: Float[Array, "B W"], acted: Float[Array, "B W"], discrete: bool
+) -> tuple[Float[Array, " B"], Float[Array, " B"]]:
+    """Errors of predictions; and which of them are right, or how much there is to explain."""
+    if discrete:
+        right = jnp.argmax(outputs, axis=-1) == jnp.argmax(acted, axis=-1)
+        return -jnp.sum(acted * jax.nn.log_softmax(outputs), axis=-1), right.astype(outputs.dtype)
+    spread = acted - jnp.mean(acted, axis=0)
+    return (
+        0.5 * jnp.sum((jnp.tanh(outputs) - acted) ** 2, axis=-1),
+        0.5 * jnp.sum(spread**2, axis=-1),
+    )
 
 
 def init_opponent_models(

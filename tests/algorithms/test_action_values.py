@@ -7,6 +7,7 @@ import pytest
 
 from coterie.algorithms import IQL, IndependentCritic, InitKeys
 from coterie.algorithms.f2a2.critics import AttentionNetwork
+from coterie.algorithms.f2a2.policy_batch import JointActions
 from coterie.algorithms.networked.networked_ac import critic_value
 from coterie.rl.models import MLP, Inputs
 from coterie.rl.networks import ActionCritic, Critic
@@ -31,7 +32,9 @@ def attention():
 
 def independent():
     critic, part = IndependentCritic().build(KEY, SPEC), IndependentCritic()
-    return part.values(critic, Observation(SEEN), jnp.zeros((BATCH, 1, SIZE)), jnp.int32(0))
+    return part.values(
+        critic, Observation(SEEN), JointActions(jnp.zeros((BATCH, 1, SIZE))), jnp.int32(0)
+    )
 
 
 def q_network():

@@ -24,8 +24,8 @@ from coterie.algorithms.base.normalizing import REWARD_SCALE
 from coterie.algorithms.f2a2.consensus import DualState, SharedSplit
 from coterie.algorithms.f2a2.critics import AttentionNetwork
 from coterie.algorithms.f2a2.joint_batch import JointBatch, SampledSequence, Transition
-from coterie.algorithms.f2a2.off_policy import OtherActions
 from coterie.algorithms.f2a2.opponents import POLICIES
+from coterie.algorithms.f2a2.policy_batch import JointActions, OtherActions
 from coterie.catalogue import ALGORITHMS, make_env
 from coterie.errors import ConfigError, CoterieWarning, GraphError
 from coterie.graph import Complete, family
@@ -101,6 +101,11 @@ def one(name):
     return learner.actor_critic._replace(models=models, target=moved(models)), scene
 
 
+def known(now, then):
+    """What agent 1 knows of everybody's actions."""
+    return OtherActions(JointActions(now), JointActions(then), jnp.int32(1))
+
+
 def flat(critic, view, joint):
     """A critic's value of everybody's actions, by hand."""
     return critic.value(view.state, joint.reshape(BATCH, -1))
@@ -111,7 +116,7 @@ def test_targets_are_the_least_critics_of_what_all_would_do_next(method):
     algorithm, (student, scene) = method_of(method), one(method)
     others, index = scene.actions * 0.5, jnp.int32(1)
     target = jax.jit(algorithm._target)(
-        student.target, scene, OtherActions(scene.actions, others, index), ALPHA, KEY
+        student.target, scene, known(scene.actions, others), ALPHA, KEY
     )
     mine, nats = algorithm.next_action(scene.next(student.target.policy), KEY)
     joint = others.at[:, 1].set(mine)
@@ -151,11 +156,11 @@ def losses(method, **options):
     """The gradient of an agent's loss, and what it is made of."""
     algorithm, (student, scene) = method_of(method, **options), one(method)
     others = scene.actions[::-1]
-    known = OtherActions(others, others, jnp.int32(1))
-    target = jax.jit(algorithm._target)(student.target, scene, known, ALPHA, KEY)
+    did, would = JointActions(scene.actions), known(others, others)
+    target = jax.jit(algorithm._target)(student.target, scene, would, ALPHA, KEY)
 
     def loss(models):
-        return algorithm._loss(models, scene, known, target, ALPHA, KEY)[0]
+        return algorithm._loss(models, scene, did, would, target, ALPHA, KEY)[0]
 
     return jax.jit(jax.grad(loss))(student.models), algorithm, student, scene, others, target
 
@@ -168,7 +173,7 @@ def test_alternating_steps_are_plain_temporal_differences_and_plain_ascent(metho
     index = jnp.int32(1)
 
     def error(critics):
-        values = algorithm.values(critics, scene.view, scene.actions, index)
+        values = algorithm.values(critics, scene.view, JointActions(scene.actions), index)
         return jnp.mean(jnp.sum(0.5 * (values - target) ** 2, axis=0))
 
     def gain(policy):
@@ -213,10 +218,10 @@ def test_the_joint_objective_adds_its_two_terms(method):
 
     def lifted(critics):
         return -0.2 * jnp.mean(
-            weight * algorithm.values(critics, scene.view, scene.actions, index)[0]
+            weight * algorithm.values(critics, scene.view, JointActions(scene.actions), index)[0]
         )
 
-    values = algorithm.values(student.models.critic, scene.view, scene.actions, index)
+    values = algorithm.values(student.models.critic, scene.view, JointActions(scene.actions), index)
     surprise = jnp.minimum(1.0, jnp.sum((values - target) ** 2, axis=0))
 
     def wary(policy):

@@ -18,7 +18,10 @@ from coterie.types import Observation
 from tests.options import with_options
 
 NO, YES = False, True
-OFF_POLICY = ["maddpg", "maac", "f2a2-ddpg", "f2a2-td3", "f2a2-sac", "f2a2-isac", "iql", "li-jia"]
+OFF_POLICY = [
+    *("iddpg", "maddpg", "maac", "iql", "li-jia"),
+    *("f2a2-ddpg", "f2a2-td3", "f2a2-sac", "f2a2-isac"),
+]
 
 
 def trajectory(terminated, truncated, over, there=None):

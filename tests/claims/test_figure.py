@@ -52,7 +52,7 @@ def test_a_figure_that_was_stopped_goes_on(tmp_path, monkeypatch):
     picture, asked = tmp_path / "parts" / "one.png", itertools.count()
     with monkeypatch.context() as patch:
         patch.setattr(ProgressBar, "stopping", lambda bar: next(asked) >= BLOCKS + 1)
-        assert Figure(panels).make(picture) == "stopped; the same command goes on"
+        assert Figure(panels).make(picture) is None  # it was stopped
     assert not picture.exists() and (tmp_path / "parts" / "pond" / "slow").exists()
     assert Figure(panels).make(picture).splitlines()[-1] == whole.splitlines()[-1]  # the verdict
     for name in METHODS:
@@ -89,7 +89,7 @@ def test_every_figure_can_be_trained(name):
         for method in panel.methods.values():
             method.check(panel.settings.num_envs)
         for settings in (panel.settings, *panel.networks.values()):
-            settings.communication.among(panel.env.agents)
+            settings.communication.among(len(panel.env.names))
         curves = made_up(*panel.methods, *panel.references)
         assert all(claim.ask(curves).verdict in VERDICTS for claim in panel.claims)
         names |= {claim.name for claim in panel.claims}
@@ -103,5 +103,5 @@ def made_up(*labels):
 
 
 def test_an_unknown_figure_is_named():
-    with pytest.raises(ConfigError, match="unknown figure 'dpo-3': did you mean 'dpo-"):
-        figure_of("dpo-3")
+    with pytest.raises(ConfigError, match="unknown figure 'dpo-5': did you mean 'dpo-"):
+        figure_of("dpo-5")

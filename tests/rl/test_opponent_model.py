@@ -13,6 +13,7 @@ from coterie.rl import replay
 from coterie.rl.opponent_model import History, OpponentModels, init_opponent_models
 
 TEAM, SEEN, ACTS, WINDOW, LENGTH = 4, 2, 2, 3, 8
+ALL = jnp.arange(TEAM)
 RANDOM = np.random.default_rng(0)
 LEANING = np.array([[0.8, 0.2], [0.3, 0.7]])  # agent 1, by which of two things it sees
 
@@ -78,8 +79,7 @@ def taught(discrete=True, steps=300):
         minds, state = carry
         drawn = jax.random.randint(key, (256,), 0, len(lessons[0]))
         lesson = (*(x[drawn] for x in lessons[:2]), at(lessons[2], drawn))
-        loss = lambda mind: minds._replace(models=mind).loss(*lesson, jnp.int32(0), discrete)  # noqa: E731
-        gradient, metrics = jax.grad(loss, has_aux=True)(minds.models)
+        gradient, metrics = minds.gradient(*lesson, jnp.int32(0), discrete)
         change, state = rule.update(gradient, state)
         return (minds._replace(models=eqx.apply_updates(minds.models, change)), state), metrics
 
@@ -93,7 +93,7 @@ def taught(discrete=True, steps=300):
 def test_an_observer_learns_what_the_others_do():
     """Chances as they are, and what only the steps before can tell."""
     minds, metrics, (seen, acted, past) = taught()
-    chances = np.asarray(jax.nn.softmax(minds.predict(seen, past)))
+    chances = np.asarray(jax.nn.softmax(minds.predict(seen, past, ALL)))
     which = seen[:, 1].argmax(axis=-1)
     assert np.abs(chances[:, 1] - LEANING[which]).mean() < 0.1
     known = np.asarray(past.real[-1])  # not the first step of an episode
@@ -112,23 +112,23 @@ def test_an_observer_learns_what_the_others_do():
 def test_without_the_steps_before_an_alternating_player_is_a_coin():
     minds, _, (seen, acted, past) = taught()
     blind = past._replace(real=jnp.zeros_like(past.real))
-    chances = jax.nn.softmax(minds.predict(seen, blind))
+    chances = jax.nn.softmax(minds.predict(seen, blind, ALL))
     assert 0.4 < (chances[:, 2].argmax(-1) == acted[:, 2].argmax(-1)).mean() < 0.6
 
 
 def test_what_is_not_real_changes_nothing():
     minds, _, (seen, _, past) = taught()
     garbage = past._replace(steps=jnp.where(past.real[..., None], past.steps, 7.0))
-    one, other = minds.predict(seen, past), minds.predict(seen, garbage)
+    one, other = minds.predict(seen, past, ALL), minds.predict(seen, garbage, ALL)
     np.testing.assert_array_equal(one, other)
 
 
 def test_all_four_networks_learn_and_nobody_models_himself():
     minds, (seen, acted, past) = fresh(), moments(*episodes(5))
-    loss = lambda mind: minds._replace(models=mind).loss(seen, acted, past, jnp.int32(0), True)[0]  # noqa: E731
     # Heads start close to 0: what stands before them learns once they have moved.
-    moved = jax.tree.map(lambda x: x + 0.1, minds.models)
-    gradient = jax.jit(jax.grad(loss))(moved)
+    moved = minds._replace(models=jax.tree.map(lambda x: x + 0.1, minds.models))
+    learn = jax.jit(lambda minds: minds.gradient(seen, acted, past, jnp.int32(0), True)[0])
+    gradient = learn(moved)
     for part in (gradient.character, gradient.mental, gradient.natural, gradient.impromptu):
         sizes = [np.abs(np.asarray(x)).reshape(TEAM, -1).max(axis=1) for x in jax.tree.leaves(part)]
         assert (np.max(sizes, axis=0)[1:] > 0).all() and (np.max(sizes, axis=0)[0] == 0).all()
@@ -138,7 +138,7 @@ def test_all_four_networks_learn_and_nobody_models_himself():
 def test_numbers_are_predicted_as_numbers():
     """Continuous actions are not drawn: the error is that of the mean."""
     minds, metrics, (seen, _, past) = taught(discrete=False)
-    told = minds.sample(seen, past, False, jax.random.key(0))
+    told = minds.sample(seen, past, jnp.int32(0), False, jax.random.key(0))
     which = seen[:, 1].argmax(axis=-1)
     assert np.abs(told[:, 1] - LEANING[which]).mean() < 0.15
     assert 0.4 < float(metrics["opponent_model/accuracy"][-1]) < 1.0
@@ -146,8 +146,9 @@ def test_numbers_are_predicted_as_numbers():
 
 def test_draws_follow_the_chances():
     minds, _, (seen, _, past) = taught()
-    drawn = minds.sample(seen, past, True, jax.random.key(0))
-    assert set(np.unique(drawn)) == {0.0, 1.0} and (drawn.sum(axis=-1) == 1).all()
+    drawn = minds.sample(seen, past, jnp.int32(0), True, jax.random.key(0))
+    assert set(np.unique(drawn)) == {0.0, 1.0} and not drawn[:, 0].any()
+    assert (drawn[:, 1:].sum(axis=-1) == 1).all()
     first = seen[:, 1].argmax(axis=-1) == 0
     assert drawn[first, 1, 0].mean() == pytest.approx(0.8, abs=0.1)
 
@@ -169,3 +170,22 @@ def test_the_steps_before_are_found_in_a_memory(count):
             assert not real[2 - back, place] or values[2 - back, place] == expected
     newest = replay.latest(memory, jax.random.key(0), 200, 3)
     assert set(np.asarray(memory.items)[newest].tolist()) == set(kept[-3:])
+
+
+def test_the_gradient_is_that_of_the_mean_error_of_those_who_are_there():
+    minds, (seen, acted, past) = fresh(), moments(*episodes(3))
+    there = jnp.asarray(RANDOM.random(acted.shape[:2]) < 0.6)
+
+    def loss(models):
+        outputs = minds._replace(models=models).predict(seen, past, ALL)
+        errors = -jnp.sum(acted * jax.nn.log_softmax(outputs), axis=-1)
+        counts = there & (ALL != 2)
+        return jnp.sum(jnp.where(counts, errors, 0.0)) / jnp.sum(counts)
+
+    def both(minds):
+        gradient, metrics = minds.gradient(seen, acted, past, jnp.int32(2), True, there)
+        return gradient, metrics["opponent_model/loss"], jax.value_and_grad(loss)(minds.models)
+
+    gradient, told, (value, expected) = jax.jit(both)(minds)
+    assert float(told) == pytest.approx(float(value), rel=1e-5)
+    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, atol=1e-6), gradient, expected)

@@ -170,8 +170,9 @@ class ExperienceReplay(Part):
 
         def update(carry: tuple, key: Key[Array, ""]) -> tuple[tuple, Metrics]:
             student, network = carry
-            # Everybody draws the same steps, so that what is said of them can be put together.
-            sample = draw(stored, network.shared_key(student.updates))
+            # Who talks draws the same steps as all, so that what is said can be put together.
+            alike = network.shared_key(student.updates)
+            sample = draw(stored, jax.random.fold_in(key, 0) if network.isolated else alike)
             *updated, metrics = improve(student, sample, network, key)
             # Until there is enough to learn from, nothing is learned, and nothing was said.
             kept = jax.tree.map(lambda new, old: jnp.where(ready, new, old), tuple(updated), carry)

@@ -1,7 +1,7 @@
 """MAAC's critics as its authors compute them: everybody's step is encoded once, for all critics."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 from coterie.algorithms.base.algorithm import Information
-from coterie.algorithms.f2a2.critics import Attention, SoftCritic, require_heads
+from coterie.algorithms.f2a2.critics import Attention, SoftCritic, attended, require_heads, spread
+from coterie.algorithms.f2a2.policy_batch import JointActions
 from coterie.bounds import AtLeast
 from coterie.rl.distributions import masked
 from coterie.rl.layers import ACTIVATIONS, Dense
@@ -52,24 +53,31 @@ class CentralAttentionCritic(SoftCritic, name="central-attention"):
 
     def told(
         self, critic: "CentralAttentionNetwork", seen: Float[Array, "B F"], acted: Array
-    ) -> Float[Array, "B K"]:
+    ) -> "Told":
         return critic.told(seen, acted)
 
     def values(
         self,
         critic: "CentralAttentionNetwork",
         view: Observation,
-        actions: Float[Array, "B M W"],
+        actions: JointActions,
         index: Int[Array, ""],
     ) -> Float[Array, "B A"]:
-        everybody = view.critic_input.reshape(*actions.shape[:2], -1)
-        return critic.values(everybody[:, index], actions, index)
+        everybody = view.critic_input.reshape(*actions.taken.shape[:2], -1)
+        return critic.values(everybody[:, index], Told(*actions.told), index)
+
+
+class Told(NamedTuple):
+    """Keys and values of steps; of everybody's, `[N, B, H]` each."""
+
+    keys: Float[Array, "*N B H"]
+    values: Float[Array, "*N B H"]
 
 
 class CentralAttentionNetwork(eqx.Module):
     """`Q_i = zeta(g(o_i), sum_h sum_{j != i} alpha_j^h leaky(V_h F_j(o_j, a_j)))`, for all actions.
 
-    Agent `j` tells the keys and values of its own step, `[B, 2 H]`; see `AttentionNetwork`.
+    Agent `j` tells the keys and values of its own step; see `AttentionNetwork`.
     """
 
     own: Dense
@@ -100,7 +108,7 @@ class CentralAttentionNetwork(eqx.Module):
             spec.agents,
         )
 
-    def told(self, seen: Float[Array, "B F"], acted: Float[Array, "B W"]) -> Float[Array, "B K"]:
+    def told(self, seen: Float[Array, "B F"], acted: Float[Array, "B W"]) -> Told:
         """Keys and values of the own steps, as all critics read them.
 
         All agents' critics send gradients back, of which the encoder takes the mean; the sum of
@@ -110,24 +118,20 @@ class CentralAttentionNetwork(eqx.Module):
         view = seen if self.scale is None else self.scale(seen)
         code = active(self.encoder(jnp.concatenate([view, acted], axis=-1)))
         code = code / self.agents + jax.lax.stop_gradient(code - code / self.agents)
-        keys, values = code @ self.attention.key, active(code @ self.attention.value)
-        return jnp.concatenate([keys, values], axis=-1)
+        return Told(code @ self.attention.key, active(code @ self.attention.value))
 
     def values(
-        self, seen: Float[Array, "B F"], acted: Float[Array, "B N D"], index: Int[Array, ""]
+        self, seen: Float[Array, "B F"], told: Told, index: Int[Array, ""]
     ) -> Float[Array, "B A"]:
-        """Value of each action of agent `index`, which sees `seen`.
-
-        acted: everybody's actions, and after them what everybody tells; the own entry is ignored.
-        """
-        active, width = ACTIVATIONS["leaky_relu"], self.own.weight.shape[-1]
-        told = acted[..., -2 * width :].reshape(*acted.shape[:2], 2, self.num_heads, -1)
-        keys, values = told[:, :, 0], told[:, :, 1]
+        """Value of each action of agent `index`, which sees `seen`; everybody tells of its step,
+        and the own entry is ignored."""
+        active = ACTIVATIONS["leaky_relu"]
         mine = active(self.own(seen if self.scale is None else self.scale(seen)))
-        query = (mine @ self.attention.query).reshape(len(mine), self.num_heads, -1)
-        likeness = jnp.einsum("bnhd,bhd->bnh", keys, query) / query.shape[-1] ** 0.5
-        other = jnp.arange(acted.shape[1])[:, None] != index
-        weights = jax.nn.softmax(masked(likeness, other), axis=1)
-        weights = jnp.where(other, weights, 0.0)
-        heard = jnp.einsum("bnh,bnhd->bhd", weights, values).reshape(len(mine), -1)
+        query, keys, values = (
+            x.reshape(*x.shape[:-1], self.num_heads, -1)
+            for x in (mine @ self.attention.query, *told)
+        )
+        likeness = jnp.sum(keys * spread(query, len(keys)), axis=-1) / query.shape[-1] ** 0.5
+        other = jnp.arange(len(keys))[:, None, None] != index
+        heard = attended(masked(likeness, other), values).reshape(len(mine), -1)
         return self.outer(active(self.inner(jnp.concatenate([mine, heard], axis=-1))))

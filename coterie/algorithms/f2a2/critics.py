@@ -10,14 +10,16 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 from coterie.algorithms.base.algorithm import Information
+from coterie.algorithms.f2a2.policy_batch import JointActions
 from coterie.algorithms.f2a2.sharing import Sharing, WholeCritic
 from coterie.bounds import AtLeast
 from coterie.errors import require
 from coterie.internal.parts import Part
-from coterie.rl.distributions import masked
+from coterie.rl.distributions import NEVER
 from coterie.rl.layers import ACTIVATIONS, Dense
 from coterie.rl.models import MLP, Inputs, Model
 from coterie.rl.networks import ACTION_VALUE_GAIN, Policy
+from coterie.rl.opponent_model import others
 from coterie.rl.scaling import InputScale
 from coterie.types import LearnerSpec, Observation
 
@@ -40,11 +42,10 @@ class SoftCritic(Part, abc.ABC):
     def shared(self, critic: Any) -> list[PyTree]:
         """The parts of a critic that the team shares."""
 
-    def told(
-        self, critic: Any, seen: Float[Array, "B F"], acted: Float[Array, "B W"]
-    ) -> Float[Array, "B K"]:
-        """Numbers that all critics are told of the agent's own steps; none unless `central`."""
-        return jnp.zeros((len(seen), 0))
+    def told(self, critic: Any, seen: Float[Array, "B F"], acted: Float[Array, "B W"]) -> PyTree:
+        """Numbers that all critics are told of the agent's own steps, `[B, ...]`; none unless
+        `central`."""
+        return ()
 
     @abc.abstractmethod
     def head(self, critic: Any) -> Dense:
@@ -52,12 +53,9 @@ class SoftCritic(Part, abc.ABC):
 
     @abc.abstractmethod
     def values(
-        self, critic: Any, view: Observation, actions: Float[Array, "B M W"], index: Int[Array, ""]
+        self, critic: Any, view: Observation, actions: JointActions, index: Int[Array, ""]
     ) -> Float[Array, "B A"]:
-        """Value of each of the agent's actions; its own entry of `actions` is ignored.
-
-        actions: everybody's, and after the numbers of each what its critic tells of its step.
-        """
+        """Value of each of the agent's actions; its own entry of `actions` is ignored."""
 
 
 @dataclass(frozen=True)
@@ -93,10 +91,10 @@ class AttentionCritic(SoftCritic, name="attention"):
         self,
         critic: "AttentionNetwork",
         view: Observation,
-        actions: Float[Array, "B M W"],
+        actions: JointActions,
         index: Int[Array, ""],
     ) -> Float[Array, "B A"]:
-        return critic.values(view.critic_input, actions, index)
+        return critic.values(view.critic_input, actions.taken, index)
 
 
 def require_heads(width: int, heads: int) -> None:
@@ -139,7 +137,7 @@ class IndependentCritic(SoftCritic, name="independent"):
         self,
         critic: Policy,
         view: Observation,
-        actions: Float[Array, "B M W"],
+        actions: JointActions,
         index: Int[Array, ""],
     ) -> Float[Array, "B A"]:
         return critic.head(critic.body.step(view.observation, ())[0])
@@ -206,23 +204,43 @@ class AttentionNetwork(eqx.Module):
         active, (batch, agents, _) = ACTIVATIONS["leaky_relu"], acted.shape
         seen = seen if self.scale is None else self.scale(seen)
         views = jnp.moveaxis(seen.reshape(batch, agents, -1), 1, 0)
-        mine = active(self.own(views[index]))
-        others = active(jax.vmap(_encoded)(views, jnp.moveaxis(acted, 1, 0), self.encoders))
+        mine, who = active(self.own(views[index])), others(index, agents)
+        layers = jax.tree.map(lambda x: x[who], self.encoders)
+        codes = active(jax.vmap(_encoded)(views[who], jnp.moveaxis(acted, 1, 0)[who], layers))
         size = mine.shape[-1] // self.num_heads
         # What keys make of everybody, a query asks of itself: the same likeness, for one product.
         asking = mine @ self.attention.query, self.attention.key
         query, key = (x.reshape(-1, self.num_heads, size) for x in asking)
         asked = jnp.einsum("bhd,ehd->bhe", query, key)
-        likeness = jnp.einsum("nbe,bhe->nbh", others, asked) / size**0.5
-        other = jnp.arange(agents)[:, None, None] != index
-        weights = jax.nn.softmax(masked(likeness, other), axis=0)
-        weights = jnp.where(other, weights, 0.0)[..., None]
+        likeness = jnp.einsum("nbe,bhe->nbh", codes, asked) / size**0.5
         # For each agent by itself: the gradient of one large product takes twice as long.
-        value = jnp.broadcast_to(self.attention.value, (agents, *self.attention.value.shape))
-        values = active(others @ value).reshape(*weights.shape[:-1], size)
-        # A product with ones is the sum over agents in a third of the time.
-        heard = jnp.tensordot(jnp.ones(agents), weights * values, 1).reshape(batch, -1)
+        value = jnp.broadcast_to(self.attention.value, (len(who), *self.attention.value.shape))
+        values = active(codes @ value).reshape(*likeness.shape, size)
+        heard = attended(likeness, values).reshape(batch, -1)
         return self.outer(active(self.inner(jnp.concatenate([mine, heard], axis=-1))))
+
+
+def attended(
+    likeness: Float[Array, "N B H"], values: Float[Array, "N B H D"]
+) -> Float[Array, "B H D"]:
+    """The mean of everybody's values, each weighed by the softmax of its likeness; 0 of nobody's.
+
+    A likeness of `NEVER` has no weight.
+    """
+    most = jnp.max(jax.lax.stop_gradient(likeness), axis=0, initial=0.5 * NEVER)
+    chances = jnp.exp(likeness - most)
+    shares = 1.0 / jnp.maximum(total(chances), 1e-9)
+    return total((chances * spread(shares, len(likeness)))[..., None] * values)
+
+
+def total(x: Float[Array, "N *rest"]) -> Float[Array, "*rest"]:
+    """The sum over agents, in a tenth of the time of `jnp.sum`."""
+    return jnp.tensordot(jnp.ones(len(x)), x, 1)
+
+
+def spread(x: Float[Array, "*rest"], agents: int) -> Float[Array, "N *rest"]:
+    """Numbers beside each of the agents; the gradient is a `total`."""
+    return jnp.tensordot(jnp.ones(agents), x, 0)
 
 
 def _encoded(

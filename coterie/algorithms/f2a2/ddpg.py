@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
-from coterie.algorithms.f2a2.off_policy import F2A2OffPolicy, PolicyBatch
+from coterie.algorithms.f2a2.off_policy import F2A2OffPolicy
+from coterie.algorithms.f2a2.policy_batch import JointActions, PolicyBatch
 from coterie.algorithms.f2a2.sharing import InnerLayers, Sharing
 from coterie.algorithms.f2a2.temperature import FixedTemperature, Temperature
 from coterie.bounds import Above, AtLeast, Between
@@ -83,9 +84,9 @@ class F2A2DDPG(F2A2OffPolicy):
         return [critic.head for critic in critics]
 
     def values(
-        self, critics: Any, view: Observation, actions: Float[Array, "B M W"], index: Int[Array, ""]
+        self, critics: Any, view: Observation, actions: JointActions, index: Int[Array, ""]
     ) -> Float[Array, "K B"]:
-        flat = actions.reshape(len(actions), -1)
+        flat = actions.taken.reshape(len(actions.taken), -1)
         return jnp.stack([critic.value(view.critic_input, flat) for critic in critics])
 
     def next_action(self, choices: Distribution, key: Key[Array, ""]) -> tuple[Array, Array]:

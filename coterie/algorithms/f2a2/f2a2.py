@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import equinox as eqx
 import jax
 import optax
-from jaxtyping import Array, Float, Int, Key, PyTree
+from jaxtyping import Array, Key, PyTree
 
 from coterie.algorithms.base.algorithm import Information, InitKeys
 from coterie.algorithms.base.normalizing import Normalizing
@@ -23,7 +23,7 @@ from coterie.rl.layers import Dense
 from coterie.rl.models import MLP, Inputs, Model
 from coterie.rl.networks import Policy
 from coterie.rl.scaling import of_learned
-from coterie.types import LearnerSpec, Observation
+from coterie.types import LearnerSpec
 
 JOINT = Information(state="observations", actions="joint")
 """Declaration of critics of everybody's observations and actions."""
@@ -75,16 +75,6 @@ class F2A2(Normalizing):
     @abc.abstractmethod
     def heads(self, critics: Any) -> list[Dense]:
         """The last layers of critics."""
-
-    @abc.abstractmethod
-    def values(
-        self,
-        critics: Any,
-        view: Observation,
-        actions: Float[Array, "*batch M W"],
-        index: Int[Array, ""],
-    ) -> Float[Array, "K *batch"]:
-        """Values of everybody's actions by each critic; the agent's own actions are at `index`."""
 
     @abc.abstractmethod
     def policy_of(self, keys: Key[Array, "2"], inputs: Inputs, spec: LearnerSpec) -> Policy:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from coterie.algorithms.base.algorithm import Information
 from coterie.network import Network
@@ -139,13 +139,13 @@ class JointBatch(NamedTuple):
         """Actions now and next, of whoever is in the environment; zeros of the others."""
         return actions if self.there is None else jnp.where(self.there[..., None], actions, 0.0)
 
-    def while_there(
-        self, told: Float[Array, "B K"], index: Int[Array, ""], time: int
-    ) -> Float[Array, "B K"]:
-        """Numbers about an agent's steps, zeros where it is gone; `time` is 1 after the steps."""
+    def while_there(self, told: PyTree, index: Int[Array, ""], time: int) -> PyTree:
+        """Numbers about an agent's steps, `[B, K]`, zeros where it is gone; `time` is 1 after the
+        steps."""
         if self.there is None:
             return told
-        return jnp.where(self.there[time][:, index, None], told, 0.0)
+        there = self.there[time][:, index, None]
+        return jax.tree.map(lambda x: jnp.where(there, x, 0.0), told)
 
     @property
     def step(self) -> Transition:

@@ -22,7 +22,12 @@ from coterie.algorithms.base.off_policy import (
 from coterie.algorithms.f2a2.f2a2 import F2A2, JOINT
 from coterie.algorithms.f2a2.joint_batch import JointBatch, Sample, Transition
 from coterie.algorithms.f2a2.opponents import EstimatedActions, Opponents
-from coterie.algorithms.f2a2.policy_batch import ActionSample, OtherActions, PolicyBatch
+from coterie.algorithms.f2a2.policy_batch import (
+    ActionSample,
+    JointActions,
+    OtherActions,
+    PolicyBatch,
+)
 from coterie.algorithms.f2a2.temperature import Temperature
 from coterie.bounds import RATE, Above, AtLeast, AtMost, Between
 from coterie.errors import require
@@ -87,12 +92,16 @@ class F2A2OffPolicy(F2A2):
         """The own next action, `[B, W]`, by the target's choices, and the nats of entropy that it
         is paid for, `[B]`."""
 
-    def told(
-        self, critics: Any, seen: Float[Array, "B F"], acted: Float[Array, "B W"]
-    ) -> Float[Array, "B K"]:
-        """Numbers that everybody's critics are told of the agent's own steps; none but at a
-        centre."""
-        return jnp.zeros((len(seen), 0))
+    @abc.abstractmethod
+    def values(
+        self, critics: Any, view: Observation, actions: JointActions, index: Int[Array, ""]
+    ) -> Float[Array, "K B"]:
+        """Values of everybody's actions by each critic; the agent's own actions are at `index`."""
+
+    def told(self, critics: Any, seen: Float[Array, "B F"], acted: Float[Array, "B W"]) -> PyTree:
+        """Numbers that everybody's critics are told of the agent's own steps, `[B, ...]`; none but
+        at a centre."""
+        return ()
 
     @abc.abstractmethod
     def sample_action(self, choices: Distribution, key: Key[Array, ""]) -> Float[Array, "B W"]:
@@ -198,9 +207,9 @@ class F2A2OffPolicy(F2A2):
         information = self.information
         batch = JointBatch.of(sample.sequence, network, information)
         others, network = self._others(known, student, batch, network, (others_key, own_key))
-        heard, others = self._heard(student, batch, others, network)
+        did, others = self._heard(student, batch, others, network)
         gradient, felt, metrics = chunked(self._gradient, 1)(  # each judges all others' steps
-            student.models, student.target, heard, others, alpha, jnp.stack(gradient_keys)
+            student.models, student.target, batch, did, others, alpha, jnp.stack(gradient_keys)
         )
         gradient = self._felt(student.models, batch, gradient, felt, network)
         temperature, cooled = self.entropy_price.updated(temperature, metrics.pop("excess"))
@@ -240,48 +249,41 @@ class F2A2OffPolicy(F2A2):
         would = batch.of_those_there(would)
         # Alone in its arrays, an agent's place is the first.
         index = network.index if self.opponents.known else jnp.zeros((), jnp.int32)
-        return OtherActions(would[0], would[1], index), network
+        return OtherActions(JointActions(would[0]), JointActions(would[1]), index), network
 
     def _heard(
         self, student: ActorCriticState, batch: JointBatch, others: OtherActions, network: Network
-    ) -> tuple[JointBatch, OtherActions]:
+    ) -> tuple[JointActions, OtherActions]:
         """Everybody's actions, taken, now and next, with what everybody's critics tell of them."""
+        index = others.index
 
-        def beside(critics: Any, seen: Array, actions: Array, time: int) -> Array:
-            acted = actions[:, others.index]
-            mine = seen[:, others.index], acted
-            if jax.eval_shape(self.told, critics, *mine).shape[-1] == 0:
-                return actions
-            told = chunked(self.told)(critics, *mine)
-            told = batch.while_there(told, others.index, time)
-            heard = jnp.moveaxis(network.gather_public(told), 0, 1)
-            return jnp.concatenate([actions, heard], axis=-1)
+        def heard(critics: Any, seen: Array, actions: Array, time: int) -> JointActions:
+            if not jax.tree.leaves(self.told(critics, seen[:, index], actions[:, index])):
+                return JointActions(actions)
+            told = chunked(self.told)(critics, seen[:, index], actions[:, index])
+            told = batch.while_there(told, index, time)
+            return JointActions(actions, network.gather_public(told))
 
         critics, later = student.models.critic, student.target.critic
-        taken = beside(critics, batch.seen[-1], batch.actions, 0)
-        heard = others._replace(
-            now=beside(critics, batch.seen[-1], others.now, 0),
-            then=beside(later, batch.next_seen, others.then, 1),
+        return heard(critics, batch.seen[-1], batch.actions, 0), others._replace(
+            now=heard(critics, batch.seen[-1], others.now.taken, 0),
+            then=heard(later, batch.next_seen, others.then.taken, 1),
         )
-        return batch._replace(acted=taken[None]), heard
 
     def _felt(
-        self,
-        models: Models,
-        batch: JointBatch,
-        gradient: Models,
-        felt: Float[Array, "B M K"],
-        network: Network,
+        self, models: Models, batch: JointBatch, gradient: Models, felt: PyTree, network: Network
     ) -> Models:
         """The gradient with that of all agents' losses in what the own critics told them."""
-        if felt.shape[-1] == 0:
+        if not jax.tree.leaves(felt):
             return gradient
         index = network.index
         # A product with ones is the sum over agents in a thirtieth of the time.
-        everybody = jnp.tensordot(jnp.ones(network.size), network.gather_public(felt), 1)
-        mine = batch.while_there(jnp.moveaxis(everybody, 1, 0)[index], index, 0)
+        everybody = jax.tree.map(
+            lambda x: jnp.tensordot(jnp.ones(network.size), x, 1), network.gather_public(felt)
+        )
+        mine = batch.while_there(jax.tree.map(lambda x: x[index], everybody), index, 0)
 
-        def back(critics: Any, seen: Array, acted: Array, felt: Array) -> Any:
+        def back(critics: Any, seen: Array, acted: Array, felt: PyTree) -> Any:
             return jax.vjp(lambda critics: self.told(critics, seen, acted), critics)[1](felt)[0]
 
         seen, acted = batch.seen[-1][:, index], batch.actions[:, index]
@@ -293,19 +295,20 @@ class F2A2OffPolicy(F2A2):
         models: Models,
         target: Models,
         batch: JointBatch,
+        did: JointActions,
         others: OtherActions,
         alpha: Float[Array, ""],
         keys: Key[Array, "2"],
-    ) -> tuple[Models, Float[Array, "B M K"], Metrics]:
+    ) -> tuple[Models, PyTree, Metrics]:
         """The gradient of an agent's loss in its models, and in what critics told of the steps."""
         value = self._target(target, batch, others, alpha, keys[0])
 
-        def loss(models: Models, acted: Array) -> tuple[Float[Array, ""], Metrics]:
-            told = batch._replace(acted=acted)
-            return self._loss(models, told, others, value, alpha, keys[1])
+        def loss(models: Models, told: PyTree) -> tuple[Float[Array, ""], Metrics]:
+            heard = did._replace(told=told)
+            return self._loss(models, batch, heard, others, value, alpha, keys[1])
 
-        (gradient, felt), metrics = jax.grad(loss, (0, 1), has_aux=True)(models, batch.acted)
-        return gradient, felt[-1, ..., batch.step.acted.shape[-1] :], metrics
+        (gradient, felt), metrics = jax.grad(loss, (0, 1), has_aux=True)(models, did.told)
+        return gradient, felt, metrics
 
     def _target(
         self,
@@ -318,7 +321,7 @@ class F2A2OffPolicy(F2A2):
         """`y = r + gamma (min_k Q_k(o', a') + alpha nats)`, of one reward or of several."""
         step, view = batch.step, batch.next_view
         mine, nats = self.next_action(batch.next(target.policy), key)
-        actions = others.then.at[:, others.index, : mine.shape[-1]].set(mine)
+        actions = others.then.with_own(others.index, mine)
         later = jnp.min(self.values(target.critic, view, actions, others.index), axis=0)
         return step.reward + step.discount * (later + alpha * nats)
 
@@ -326,6 +329,7 @@ class F2A2OffPolicy(F2A2):
         self,
         models: Models,
         batch: JointBatch,
+        taken: JointActions,
         others: OtherActions,
         target: Float[Array, " B"],
         alpha: Float[Array, ""],
@@ -336,8 +340,8 @@ class F2A2OffPolicy(F2A2):
         present, choices = view.alive, batch.now(models.policy)
         mine = self.sample_action(choices, key)
         action = jnp.argmax(mine, axis=-1) if step.discrete else mine
-        did = _tried(choices, step, step.action, batch.actions)
-        might = _tried(choices, step, action, others.now.at[:, index, : mine.shape[-1]].set(mine))
+        did = _tried(choices, step, step.action, taken)
+        might = _tried(choices, step, action, others.now.with_own(index, mine))
 
         values = self.values(models.critic, view, did.actions, index)
         error = rule.critic_stored(values, target, did.moved)
@@ -401,7 +405,7 @@ def _played(
 
 
 def _tried(
-    choices: Distribution, step: Transition, action: Array, actions: Float[Array, "B M W"]
+    choices: Distribution, step: Transition, action: Array, actions: JointActions
 ) -> ActionSample:
     log_prob = choices.log_prob(action)
     return ActionSample(

@@ -171,6 +171,7 @@ class F2A2OnPolicy(F2A2):
     def values(
         self, critics: Critics, view: Observation, actions: Float[Array, "*batch N W"], index: Array
     ) -> Float[Array, "K *batch"]:
+        """Values of everybody's actions by each critic; the own action is at `index`."""
         flat = actions.reshape(*actions.shape[:-2], -1)
         return critics.joint.value(view.critic_input, flat)[None]
 

@@ -211,11 +211,11 @@ class EstimatedActions(Opponents, name="estimated"):
         discrete = batch.step.discrete
 
         def sampled(
-            models: OpponentModels, seen: Array, past: History, key: Key[Array, ""]
+            models: OpponentModels, seen: Array, past: History, index: Array, key: Key[Array, ""]
         ) -> Array:
-            return models.sample(seen, past, discrete, key)
+            return models.sample(seen, past, index, discrete, key)
 
-        told = chunked(sampled, 1)(_everybodys(state, network), seen, past, key)
+        told = chunked(sampled, 1)(_everybodys(state, network), seen, past, network.index, key)
         return told.reshape(2, *batch.actions.shape), network
 
     def update(
@@ -240,21 +240,20 @@ class EstimatedActions(Opponents, name="estimated"):
         """Models after one step towards what the others did in these steps."""
         discrete = batch.step.discrete
 
-        def loss(
-            model: OpponentModel,
-            first: History,
+        def gradient_of(
+            models: OpponentModels,
             seen: Array,
             acted: Array,
             past: History,
             index: Array,
             there: Array | None,
-        ) -> tuple[Float[Array, ""], Metrics]:
-            return OpponentModels(model, first).loss(seen, acted, past, index, discrete, there)
+        ) -> tuple[OpponentModel, Metrics]:
+            return models.gradient(seen, acted, past, index, discrete, there)
 
         models = _everybodys(state, network)
         there = None if batch.there is None else batch.there[0]
         told = batch.seen[-1], batch.actions, batch.before, network.index, there
-        gradient, metrics = chunked(jax.grad(loss, has_aux=True), 1)(*models, *told)
+        gradient, metrics = chunked(gradient_of, 1)(models, *told)
         change, optimizer = rule.update(gradient, state.optimizer)
         models = eqx.apply_updates(models.models, change)
         return OpponentModelState(models, optimizer, state.first), metrics

@@ -2,19 +2,33 @@
 
 from typing import NamedTuple
 
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, PyTree
 
 from coterie.rl.distributions import Distribution
 from coterie.types import Observation
 
 
+class JointActions(NamedTuple):
+    """Everybody's actions at some steps, and what everybody's critics tell of them, `[N B ...]`.
+
+    Critics tell nothing but at a centre.
+    """
+
+    taken: Float[Array, "B M W"]
+    told: PyTree = ()
+
+    def with_own(self, index: Int[Array, ""], mine: Float[Array, "B W"]) -> "JointActions":
+        """The actions with those of the agent at `index` in their place."""
+        return self._replace(taken=self.taken.at[:, index, : mine.shape[-1]].set(mine))
+
+
 class ActionSample(NamedTuple):
-    """Own action among others', as a critic sees them, `[B M W]`, and its log-probability.
+    """Own action among others', as a critic sees them, and its log-probability.
 
     moved: log pi - log pi_0: how far the policy has moved since the step, where it acts so.
     """
 
-    actions: Float[Array, "B M W"]
+    actions: JointActions
     log_prob: Float[Array, " B"]
     moved: Float[Array, " B"]
 
@@ -22,12 +36,12 @@ class ActionSample(NamedTuple):
 class OtherActions(NamedTuple):
     """Actions that everybody would take, as an agent knows them; its own entry is not used.
 
-    now, then: where steps began, and where they led to, `[B, M, W]`.
+    now, then: where steps began, and where they led to.
     index:     the own place among the agents.
     """
 
-    now: Float[Array, "B M W"]
-    then: Float[Array, "B M W"]
+    now: JointActions
+    then: JointActions
     index: Int[Array, ""]
 
 

@@ -9,8 +9,9 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from coterie.algorithms.base.algorithm import Information
 from coterie.algorithms.f2a2.critics import AttentionCritic, SoftCritic
-from coterie.algorithms.f2a2.off_policy import ActionSample, F2A2OffPolicy, PolicyBatch
+from coterie.algorithms.f2a2.off_policy import F2A2OffPolicy
 from coterie.algorithms.f2a2.opponents import CommunicatedActions
+from coterie.algorithms.f2a2.policy_batch import ActionSample, JointActions, PolicyBatch
 from coterie.algorithms.f2a2.temperature import FixedTemperature, Temperature
 from coterie.bounds import Between
 from coterie.errors import require
@@ -94,16 +95,14 @@ class F2A2SAC(F2A2OffPolicy):
         return [self.critic.head(critic) for critic in critics]
 
     def values(
-        self, critics: Any, view: Observation, actions: Float[Array, "B M W"], index: Int[Array, ""]
+        self, critics: Any, view: Observation, actions: JointActions, index: Int[Array, ""]
     ) -> Float[Array, "K B"]:
         each = [self.critic.values(critic, view, actions, index) for critic in critics]
-        mine = actions[:, index, : each[0].shape[-1]]
+        mine = actions.taken[:, index, : each[0].shape[-1]]
         return jnp.stack([jnp.sum(mine * values, axis=-1) for values in each])
 
-    def told(
-        self, critics: Any, seen: Float[Array, "B F"], acted: Float[Array, "B W"]
-    ) -> Float[Array, "B K"]:
-        return jnp.concatenate([self.critic.told(c, seen, acted) for c in critics], axis=-1)
+    def told(self, critics: Any, seen: Float[Array, "B F"], acted: Float[Array, "B W"]) -> PyTree:
+        return self.critic.told(critics[0], seen, acted)
 
     def next_action(self, choices: Distribution, key: Key[Array, ""]) -> tuple[Array, Array]:
         mine = choices.drawn(key)
@@ -131,5 +130,5 @@ class F2A2SAC(F2A2OffPolicy):
         """`Q_1 - alpha log pi - B` of an action."""
         each = self.critic.values(critics[0], case.view, tried.actions, case.index)
         base = jnp.sum(probabilities(case.choices) * each, axis=-1)
-        value = jnp.sum(tried.actions[:, case.index, : each.shape[-1]] * each, axis=-1)
+        value = jnp.sum(tried.actions.taken[:, case.index, : each.shape[-1]] * each, axis=-1)
         return value - case.alpha * tried.log_prob - base
