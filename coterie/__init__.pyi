@@ -4,6 +4,7 @@ from coterie.algorithms import DPO as DPO
 from coterie.algorithms import F2A2COMA as F2A2COMA
 from coterie.algorithms import F2A2DDPG as F2A2DDPG
 from coterie.algorithms import F2A2SAC as F2A2SAC
+from coterie.algorithms import IDDPG as IDDPG
 from coterie.algorithms import IPPO as IPPO
 from coterie.algorithms import IQL as IQL
 from coterie.algorithms import ITRPO as ITRPO
@@ -61,12 +62,17 @@ from coterie.centralized import MAAC as MAAC
 from coterie.centralized import MADDPG as MADDPG
 from coterie.centralized import MAPPO as MAPPO
 from coterie.claims.catalogue import claim as claim
+from coterie.envs import Ant as Ant
 from coterie.envs import Circle as Circle
 from coterie.envs import Commons as Commons
 from coterie.envs import ContinuousBandit as ContinuousBandit
 from coterie.envs import Env as Env
+from coterie.envs import HalfCheetah as HalfCheetah
+from coterie.envs import Hopper as Hopper
+from coterie.envs import Humanoid as Humanoid
 from coterie.envs import JaxEnv as JaxEnv
 from coterie.envs import Line as Line
+from coterie.envs import NumpyEnv as NumpyEnv
 from coterie.envs import RoverTower as RoverTower
 from coterie.envs import Spread as Spread
 from coterie.envs import SpreadFarama as SpreadFarama
@@ -74,6 +80,7 @@ from coterie.envs import SpreadLiJia as SpreadLiJia
 from coterie.envs import SpreadMATRPO as SpreadMATRPO
 from coterie.envs import Treasure as Treasure
 from coterie.envs import TreasureMATRPO as TreasureMATRPO
+from coterie.envs import Walker2d as Walker2d
 from coterie.errors import CoterieError as CoterieError
 from coterie.graph import Family as Family
 from coterie.graph import Graph as Graph

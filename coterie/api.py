@@ -211,13 +211,19 @@ def evaluate(folder: str | Path, episodes: int = 256, key: int = 0) -> dict[int,
 
 
 def watch(
-    folder: str | Path, seed: int | None = None, episodes: int = 3, out: str | Path | None = None
+    folder: str | Path,
+    seed: int | None = None,
+    episodes: int = 3,
+    steps: int = 200,
+    out: str | Path | None = None,
 ) -> list[Path]:
-    """Show a trained team at play: a moving picture (GIF) and, where possible, a still (PNG).
+    """Show a trained team at play: a moving picture (GIF or MP4) and a still (PNG).
 
-    out: the moving picture; by default `plots/team.gif` in the run's folder. The still lies beside.
+    steps: the most steps of an episode that are shown.
+    out:   the moving picture; by default `plots/team.gif` in the run's folder. The still lies
+           beside.
     """
-    from coterie.report.render import show
+    from coterie.report.render import require_moving, show
 
     run = open_run(folder)
     chosen = run.settings.seed if seed is None else seed
@@ -228,8 +234,11 @@ def watch(
     )
     moving = Path(out) if out is not None else run.folder / "plots" / "team.gif"
     standing = moving.with_suffix(".png")
-    require(episodes >= 1, f"episodes must be at least 1, not {episodes}.")
-    show([film(run, chosen, key) for key in range(episodes)], moving, standing, run.title)
+    for name, number in {"episodes": episodes, "steps": steps}.items():
+        require(number >= 1, f"{name} must be at least 1, not {number}.")
+    require_moving(moving)
+    shown = [film(run, chosen, key, steps) for key in range(episodes)]
+    show(shown, moving, standing, run.title, run.env.fps)
     return [moving, standing]
 
 

@@ -10,6 +10,7 @@ from coterie.algorithms import (
     F2A2COMA,
     F2A2DDPG,
     F2A2SAC,
+    IDDPG,
     IPPO,
     IQL,
     ITRPO,
@@ -38,11 +39,12 @@ from coterie.centralized import (
 from coterie.envs import ENVS
 from coterie.envs.game import Env
 from coterie.envs.gymnasium import GymnasiumEnv
+from coterie.envs.gymnasium_vector import GymnasiumVectorEnv
 from coterie.envs.jaxmarl import JaxMARLEnv
 from coterie.envs.jumanji import JumanjiEnv
 from coterie.envs.pettingzoo import PettingZooEnv
 from coterie.errors import require, unknown
-from coterie.internal.imports import GYMNASIUM, JAXMARL, JUMANJI, PETTINGZOO
+from coterie.internal.imports import GYMNASIUM, GYMNASIUM_VECTOR, JAXMARL, JUMANJI, PETTINGZOO
 from coterie.internal.parse_spec import imported, path_of
 from coterie.internal.parts import option_fields, read
 
@@ -59,6 +61,7 @@ ALGORITHMS: dict[str, Algorithm] = {
     "dpo-no-kl": DPO(kl_coef=0.0),
     "ippo": IPPO(),
     "ippo-kl": DPO(sqrt_kl_coef=0.0),
+    "iddpg": IDDPG(),
     "iql": IQL(),
     "mappo": MAPPO,
     "matrpo": MATRPO(),
@@ -91,6 +94,7 @@ ABOUT: dict[str, str] = {
     "dpo-no-kl": "Ablation of dpo: only the root of the divergence is penalised.",
     "ippo": "Independent PPO with clipped ratios.",
     "ippo-kl": "Independent PPO with an adaptive divergence penalty; dpo without the root.",
+    "iddpg": "Independent DDPG: deterministic policies, critics of the own observation and action.",
     "iql": "Independent double Q-learning with a replay memory; discrete actions.",
     "mappo": "Centralised reference: PPO with critics of the global state.",
     "matrpo": "Trust regions for a team that agrees on policy ratios by ADMM (Li & He).",
@@ -121,6 +125,7 @@ ABOUT: dict[str, str] = {
 LIBRARIES: dict[str, Callable[[str], Env]] = {
     PETTINGZOO: PettingZooEnv,
     GYMNASIUM: GymnasiumEnv,
+    GYMNASIUM_VECTOR: GymnasiumVectorEnv,
     JAXMARL: JaxMARLEnv,
     JUMANJI: JumanjiEnv,
 }
@@ -166,8 +171,8 @@ def _known(algorithm: Algorithm) -> Any:
 
 
 def make_env(name: str, **options: Any) -> Env:
-    """The environment of a name, of `pettingzoo:<factory>`, `gymnasium:<id>`, `jaxmarl:<name>` or
-    `jumanji:<name>`, or of a path `module:Class`.
+    """The environment of a name, of `pettingzoo:<factory>`, `gymnasium:<id>`,
+    `gymnasium-vector:<factory>`, `jaxmarl:<name>` or `jumanji:<name>`, or of a path `module:Class`.
 
     >>> make_env("spread", agents=5).agents
     5

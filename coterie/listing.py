@@ -6,7 +6,7 @@ from typing import Any
 from coterie.catalogue import ABOUT, ALGORITHMS, ENVS
 from coterie.claims.catalogue import FIGURES
 from coterie.graph import FAMILIES, WEIGHTS
-from coterie.internal.imports import GYMNASIUM, JAXMARL, JUMANJI, PETTINGZOO
+from coterie.internal.imports import GYMNASIUM, GYMNASIUM_VECTOR, JAXMARL, JUMANJI, PETTINGZOO
 from coterie.network import CHANNELS, SCHEDULES
 from coterie.rl.models import Model
 from coterie.training.loggers import LOGGERS
@@ -24,6 +24,7 @@ def names() -> dict[str, dict[str, str]]:
     any_environment = {
         f"{PETTINGZOO}...": "Any PettingZoo ParallelEnv, as pettingzoo:package.module.",
         f"{GYMNASIUM}...": "Any Gymnasium environment, as gymnasium:CartPole-v1.",
+        f"{GYMNASIUM_VECTOR}...": "Any batch of Gymnasium's VectorEnv, from my.module:make.",
         f"{JAXMARL}...": "An environment of JaxMARL, as jaxmarl:MPE_simple_spread_v3.",
         f"{JUMANJI}...": "An environment of Jumanji, as jumanji:RobotWarehouse-v0.",
     }

@@ -23,7 +23,7 @@ from coterie.training.action_scaling import action_scaling
 from coterie.training.checkpoint import kept_steps
 from coterie.training.evaluate import Scores, evaluator, reraise_env_error
 from coterie.training.loggers.table import read_table
-from coterie.training.play import StepKeys, play_episode, policy_player
+from coterie.training.play import LONGEST, StepKeys, play_episode, policy_player
 from coterie.training.recording import exports
 from coterie.training.run import Run
 from coterie.training.run_files import RunFiles
@@ -203,9 +203,9 @@ def score(run: Run, seed: int, episodes: int, key: int = 0) -> Scores:
     return jax.tree.map(lambda *parts: np.concatenate(parts)[:episodes], *scores)
 
 
-def film(run: Run, seed: int, key: int = 0) -> list[Any]:
-    """One episode of a trained team, to look at: scenes to draw, or the pictures `[H, W, 3]` of an
-    environment that paints itself; `EnvError` if it has neither."""
+def film(run: Run, seed: int, key: int = 0, longest: int = LONGEST) -> list[Any]:
+    """The first `longest` steps of an episode of a trained team, to look at: scenes to draw, or the
+    pictures `[H, W, 3]` of an environment that paints itself; `EnvError` if it has neither."""
     env, policies = run.played, trained_team(run, seed)
     vector = env.single()
     try:
@@ -215,7 +215,7 @@ def film(run: Run, seed: int, key: int = 0) -> list[Any]:
         first = env.render(stage.envs)
         draws = vector.agent_keys(key, len(env.specs))
         keys = (StepKeys(agents, agents[0]) for agents in draws)  # such environments draw nothing
-        states = play_episode(player, stage, keys, lambda moment: moment.envs)
+        states = play_episode(player, stage, keys, lambda moment: moment.envs, longest)
         return [first, *map(env.render, states)]
     finally:
         vector.close(())

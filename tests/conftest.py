@@ -23,6 +23,8 @@ os.environ.setdefault(
     "JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".cache" / "jax-tests")
 )
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+# Robots are painted without a screen.
+os.environ.setdefault("MUJOCO_GL", "egl")
 # What is trusted here is no business of who runs the tests.
 os.environ["XDG_STATE_HOME"] = f"{tempfile.gettempdir()}/coterie-state-{os.getpid()}"
 # JAX_NUMPY_RANK_PROMOTION stays as it is: bounds of shape [A] broadcast over batches on purpose.

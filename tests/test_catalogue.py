@@ -32,7 +32,12 @@ from tests.options import with_options
 from tests.runs import Pond
 
 TALK = Communication(Star(), channels=(LinkDropout(0.3), Delay(2)))
-OTHERS = ("gymnasium:rware:rware-tiny-2ag-v2", "jaxmarl:SMAX", "jumanji:Snake-v1")
+OTHERS = (
+    "gymnasium:rware:rware-tiny-2ag-v2",
+    "gymnasium-vector:my.pond:make",
+    "jaxmarl:SMAX",
+    "jumanji:Snake-v1",
+)
 ENV_NAMES = (*ENVS, "pettingzoo:mpe2.simple_spread_v3", *OTHERS, "tests.runs:Pond")
 
 

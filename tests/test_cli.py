@@ -200,6 +200,7 @@ def test_list_has_every_name(capsys):
         "circle",
         "pettingzoo:",
         "gymnasium:...",
+        "gymnasium-vector:...",
         "jaxmarl:...",
         "jumanji:...",
     ):

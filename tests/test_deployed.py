@@ -6,7 +6,7 @@ import pytest
 from gymnasium import spaces
 
 from coterie.envs.host.layout import measure
-from coterie.envs.pettingzoo import space_of
+from coterie.envs.host_env import space_of
 from coterie.errors import CoterieError
 from coterie.policies import Team, load_policy
 from coterie.policies.saving import policy_metadata, save_policy

@@ -70,6 +70,7 @@ CODE = {
     "env": ("env", lambda module: {"name": f"{module}:Meadow"}),
     "factory": ("env", lambda module: {"name": f"pettingzoo:{module}.Meadow"}),
     "module of an id": ("env", lambda module: {"name": f"gymnasium:{module}:Meadow-v0"}),
+    "batch": ("env", lambda module: {"name": f"gymnasium-vector:{module}:Meadow"}),
     "algorithm": ("algorithm", lambda module: {"name": f"{module}:Rule"}),
     "model": ("algorithm", lambda module: {"actor": {"kind": f"{module}:Net"}}),
     "graph": ("settings", lambda module: {"communication": {"graph": {"kind": f"{module}:Wheel"}}}),

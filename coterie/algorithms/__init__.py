@@ -8,6 +8,7 @@ from coterie.algorithms.base import InitKeys as InitKeys
 from coterie.algorithms.base import Trajectory as Trajectory
 from coterie.algorithms.base.normalizing import Normalizing as Normalizing
 from coterie.algorithms.base.off_policy import ExperienceReplay as ExperienceReplay
+from coterie.algorithms.ddpg import IDDPG as IDDPG
 from coterie.algorithms.deterministic import DeterministicOff as DeterministicOff
 from coterie.algorithms.deterministic import DeterministicOn as DeterministicOn
 from coterie.algorithms.f2a2 import F2A2COMA as F2A2COMA

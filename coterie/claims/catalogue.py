@@ -15,6 +15,8 @@ FIGURES: dict[str, Callable[[], Figure | Study]] = {
     "dpo-1a": dpo.figure_1a,
     "dpo-1b": dpo.figure_1b,
     "dpo-2": dpo.figure_2,
+    "dpo-3": dpo.figure_3,
+    "dpo-6": dpo.figure_6,
     "dpo-8": dpo.figure_8,
     "dpo-9": dpo.figure_9,
     "f2a2-5": f2a2.figure_5,

@@ -13,7 +13,7 @@ from coterie.network import Communication
 from coterie.training.settings import Settings
 
 METHODS = (
-    *("ippo", "dpo", "mappo", "iql", "itrpo", "ctrpo", "matrpo"),
+    *("ippo", "dpo", "mappo", "iql", "iddpg", "itrpo", "ctrpo", "matrpo"),
     *("networked-ac", "networked-q", "central-ac"),
     *("maddpg", "maac", "coma", "f2a2-ddpg", "f2a2-td3", "f2a2-sac", "f2a2-isac", "f2a2-coma"),
 )

@@ -8,6 +8,8 @@ from coterie.bounds import AtLeast, AtMost, require_bounds
 
 FILMED = 1_000
 """Most episodes of a picture: more take longer to look at than anyone has."""
+FILMED_STEPS = 10_000
+"""Most steps of an episode that are shown."""
 
 
 class Options:
@@ -134,5 +136,8 @@ class Watch(Trust):
     """Seed of the repetition; the first by default."""
     episodes: Annotated[int, AtLeast(1), AtMost(FILMED)] = 3
     """Number of episodes."""
+    steps: Annotated[int, AtLeast(1), AtMost(FILMED_STEPS)] = 200
+    """Most steps of an episode that are shown."""
     out: Path | None = None
-    """The moving picture, a .gif, with a still beside it. By default in the run's folder."""
+    """The moving picture, a .gif or .mp4, with a still beside it. By default in the run's
+    folder."""

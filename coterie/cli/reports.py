@@ -117,7 +117,7 @@ def watch_verb(arguments: list[str]) -> Answer:
     chosen = parse_only("watch RUN", Watch, options)
     prepare(1)
     with trusting(chosen.trust):
-        files = watch(folder, chosen.seed, chosen.episodes, chosen.out)
+        files = watch(folder, chosen.seed, chosen.episodes, chosen.steps, chosen.out)
     return Answer({"files": files}, [str(file) for file in files])
 
 

@@ -1,6 +1,7 @@
 """The worlds that teams play in, by name."""
 
 from coterie.envs.bandit import ContinuousBandit as ContinuousBandit
+from coterie.envs.batched import NumpyEnv as NumpyEnv
 from coterie.envs.commons import Commons as Commons
 from coterie.envs.finite import Climbing as Climbing
 from coterie.envs.finite import FiniteGame as FiniteGame
@@ -30,6 +31,11 @@ from coterie.envs.particle import SpreadLiJia as SpreadLiJia
 from coterie.envs.particle import SpreadMATRPO as SpreadMATRPO
 from coterie.envs.particle import Treasure as Treasure
 from coterie.envs.particle import TreasureMATRPO as TreasureMATRPO
+from coterie.envs.robots import Ant as Ant
+from coterie.envs.robots import HalfCheetah as HalfCheetah
+from coterie.envs.robots import Hopper as Hopper
+from coterie.envs.robots import Humanoid as Humanoid
+from coterie.envs.robots import Walker2d as Walker2d
 
 ENVS: dict[str, type[Env]] = {
     "spread": Spread,
@@ -49,5 +55,10 @@ ENVS: dict[str, type[Env]] = {
     "two-step": TwoStep,
     "continuous-bandit": ContinuousBandit,
     "commons": Commons,
+    "hopper": Hopper,
+    "halfcheetah": HalfCheetah,
+    "walker2d": Walker2d,
+    "ant": Ant,
+    "humanoid": Humanoid,
 }
 """Every environment that a name can stand for."""

@@ -15,7 +15,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Key, PyTree
+from jaxtyping import Array, Bool, Float, Key, PyTree, UInt32
 
 from coterie.bounds import require_bounds
 from coterie.encoding import ActionEncoding, Encoding
@@ -162,6 +162,11 @@ class Env(abc.ABC):
         return None
 
     @property
+    def fps(self) -> float:
+        """Steps per second in a moving picture, at most 50."""
+        return 10.0
+
+    @property
     def members(self) -> tuple[tuple[AgentSpec, ...], ...]:
         """Agents that stand behind each agent: itself, unless one decides for several."""
         return tuple((spec,) for spec in self.specs)
@@ -292,6 +297,20 @@ class Vectorized(VectorEnv):
 
     def global_state(self, state: PyTree, view: Observation) -> Float[Array, "G S"]:
         return jax.vmap(self.env.global_state)(state, self.env.shaped(view))
+
+
+def episode_seeds(key: Key[Array, ""], copies: int) -> UInt32[Array, " G"]:
+    """One seed per copy of an environment outside JAX. 31 bits: some environments pass them on to C
+    as signed integers."""
+    return jax.random.bits(key, (copies,), jnp.uint32) >> 1
+
+
+def own_streams(number: int, agents: int) -> Iterator[Key[Array, " N"]]:
+    """Each agent's own keys, step by step, in an episode that is played outside JAX."""
+    keys = jnp.stack([jax.random.key(number + agent) for agent in range(agents)])
+    while True:
+        keys, now = jnp.moveaxis(jax.vmap(jax.random.split)(keys), 1, 0)
+        yield now
 
 
 def _like(flag: Bool[Array, " G"], array: Array) -> Bool[Array, " G *ones"]:

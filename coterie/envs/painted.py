@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from coterie.encoding import MASK
-from coterie.envs.game import SingleEnv, Timestep
+from coterie.envs.game import SingleEnv, Timestep, own_streams
 from coterie.envs.host.episode import Copy
 from coterie.envs.host.factory import RAISED, close, describe
 from coterie.envs.host.layout import Layout, record
@@ -60,11 +60,7 @@ class PaintedEpisode(SingleEnv):
         return view.observation.reshape(1, -1)
 
     def agent_keys(self, number: int, agents: int) -> Iterator[Key[Array, " N"]]:
-        """Each agent's own stream."""
-        keys = jnp.stack([jax.random.key(number + agent) for agent in range(agents)])
-        while True:
-            keys, now = jnp.moveaxis(jax.vmap(jax.random.split)(keys), 1, 0)
-            yield now
+        return own_streams(number, agents)
 
     def close(self, state: Any) -> None:
         close(self.env)

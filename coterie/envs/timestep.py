@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Key
+from jaxtyping import Array, Bool, Float, Key, UInt32
 
 from coterie.types import AgentSpec, Observation
 
@@ -60,3 +60,21 @@ class PureEnv(abc.ABC):
     @abc.abstractmethod
     def step(self, state: Any, action: Array) -> tuple[Any, Timestep]:
         """Play the joint action (`[N]` integers or `[N, A]` numbers in the environment's units)."""
+
+
+class PureBatch(abc.ABC):
+    """Interface that the checks of environments written in NumPy rely on."""
+
+    @property
+    @abc.abstractmethod
+    def specs(self) -> tuple[AgentSpec, ...]:
+        """One `AgentSpec` per agent."""
+
+    @abc.abstractmethod
+    def reset(self, seeds: UInt32[np.ndarray, " G"]) -> tuple[Any, Observation]:
+        """Begin one copy from each seed; `(state, view)` with views `[G, N, ...]`."""
+
+    @abc.abstractmethod
+    def step(self, state: Any, action: np.ndarray) -> tuple[Any, Timestep]:
+        """Play the joint actions, `[G, N]` integers or `[G, N, A]` numbers in the environment's
+        units; `state` must stay as it is."""

@@ -36,7 +36,7 @@ class GymnasiumTeam:
     def __init__(self, env: Any):
         spaces = env.observation_space, env.action_space
         self.env = env
-        self.team = _are_tuples(*spaces)
+        self.team = are_tuples(*spaces)
         self.possible_agents = [f"agent-{i}" for i in range(len(spaces[0]) if self.team else 1)]
         self.agents: list[str] = []
         self.metadata = env.metadata
@@ -89,7 +89,8 @@ class GymnasiumTeam:
         return {agent: info for agent in self.possible_agents}
 
 
-def _are_tuples(seen: Any, acted: Any) -> bool:
+def are_tuples(seen: Any, acted: Any) -> bool:
+    """True if both spaces are Tuples, whose parts belong to the agents of a team."""
     from gymnasium.spaces import Tuple
 
     both = isinstance(seen, Tuple) and isinstance(acted, Tuple)

@@ -6,7 +6,8 @@ import sys
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
-PETTINGZOO, GYMNASIUM = "pettingzoo:", "gymnasium:"
+PETTINGZOO = "pettingzoo:"
+GYMNASIUM, GYMNASIUM_VECTOR = "gymnasium:", "gymnasium-vector:"
 JAXMARL, JUMANJI = "jaxmarl:", "jumanji:"
 """What stands before the name that an environment has in another library."""
 INSIDE = "Python itself"
@@ -18,6 +19,8 @@ def module_in(name: str) -> str:
 
     >>> module_in("my.pond:Env"), module_in("pettingzoo:my.pond:make"), module_in("jaxmarl:SMAX")
     ('my.pond', 'my.pond', '')
+    >>> module_in("gymnasium-vector:my.pond:make")
+    'my.pond'
     >>> module_in("gymnasium:rware:rware-tiny-2ag-v2"), module_in("gymnasium:CartPole-v1")
     ('rware', '')
     """
@@ -25,7 +28,7 @@ def module_in(name: str) -> str:
         return ""
     if name.startswith(GYMNASIUM):
         return name.removeprefix(GYMNASIUM).rpartition(":")[0]
-    return name.removeprefix(PETTINGZOO).partition(":")[0]
+    return name.removeprefix(PETTINGZOO).removeprefix(GYMNASIUM_VECTOR).partition(":")[0]
 
 
 def load(module: str) -> ModuleType:

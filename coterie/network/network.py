@@ -94,6 +94,11 @@ class Network(eqx.Module):
         return jnp.sum(self.neighbor != self.index)
 
     @property
+    def isolated(self) -> bool:
+        """True if nothing may be sent, and nothing that others see or do is known."""
+        return not self.traffic and not self.joint_observable
+
+    @property
     def rounds_to_deliver(self) -> int:
         """Number of rounds until every neighbour has heard a value, all but surely.
 

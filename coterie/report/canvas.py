@@ -12,11 +12,11 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-from PIL import Image, ImageColor, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont
 
 from coterie.envs.game import Scene
 from coterie.errors import EnvError, require
-from coterie.report.plot import PALETTE
+from coterie.internal.palette import color_of
 
 Point = tuple[float, float]
 Color = tuple[int, int, int]
@@ -51,11 +51,6 @@ def blend(color: Color, share: float, ground: Color = FLOOR) -> Color:
 def agents(scene: Scene) -> list[int]:
     """Return the indices of the agents' discs, whose kind begins with "agent"."""
     return [i for i, kind in enumerate(scene.kinds) if kind.startswith("agent")]
-
-
-def color_of(agent: int) -> Color:
-    """The colour of the agent with this number, the same in every picture."""
-    return ImageColor.getrgb(PALETTE[agent % len(PALETTE)])[:3]
 
 
 @dataclass(frozen=True)

@@ -19,14 +19,13 @@ from matplotlib.text import Text
 from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator
 
 from coterie.errors import RunError, printable, require
+from coterie.internal.palette import PALETTE
 from coterie.report.columns import RETURN
 from coterie.report.curve import Curve
 from coterie.report.files import SUFFIXES, picture, pictures_at
 from coterie.report.formatting import short
 from coterie.report.line import Line
 
-# Okabe and Ito's colours, told apart with every common colour blindness; yellow is too pale here.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#3B3B3B")
 _DASHES = ("-", (0, (4, 1.5)), (0, (1, 1.2)))  # once the colours are used up
 GREY = "#6B6B6B"
 LOOK: dict[Any, Any] = {

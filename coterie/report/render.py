@@ -4,7 +4,10 @@ Pictures are drawn from `Scene`s, or made from the frames that a host environmen
 itself. Files are written whole or not at all.
 """
 
+import warnings
 from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,12 +17,15 @@ from PIL import Image, ImageDraw
 
 from coterie.envs.timestep import Scene
 from coterie.errors import ConfigError, EnvError, require
-from coterie.report.canvas import DARK, PALE, Canvas, Stage, agents, blend, color_of, fit
+from coterie.internal.extras import install
+from coterie.internal.palette import color_of
+from coterie.report.canvas import DARK, PALE, Canvas, Stage, agents, blend, fit
 from coterie.report.files import picture
 
 TRAIL = 10  # steps that a moving agent's trail reaches back
 HOLD = 700  # milliseconds that the end of an episode stays
 COLORS = 128
+MOVING = (".gif", ".mp4")
 
 
 def show(
@@ -27,19 +33,20 @@ def show(
     moving: str | Path,
     standing: str | Path,
     title: str | None = None,
+    fps: float = 10,
 ) -> None:
-    """A GIF of all episodes at `moving` and a PNG of the first at `standing`.
+    """A GIF or MP4 of all episodes at `moving` and a PNG of the first at `standing`.
 
     episodes: scenes, which are drawn, or frames `[H, W, 3]` that an environment painted.
     """
     pictures = [picture for episode in episodes for picture in episode]
     if pictures and not isinstance(pictures[0], Scene):
-        animate_frames(pictures, moving)
+        animate_frames(pictures, moving, fps)
         with picture(standing, [".png"]) as part:
             Image.fromarray(np.asarray(episodes[0][-1], np.uint8)).save(part)
         return
     starts = [sum(map(len, episodes[:i])) for i in range(len(episodes))]
-    animate(pictures, moving, title, starts=starts)
+    animate(pictures, moving, title, fps, starts=starts)
     still(episodes[0], standing, title)
 
 
@@ -52,7 +59,7 @@ def animate(
     starts: Sequence[int] = (0,),
     width: int = 480,
 ) -> Path:
-    """A GIF of `scenes` at `path`: agents as coloured discs with trails, all else in grey.
+    """A GIF or MP4 of `scenes` at `path`: agents as coloured discs with trails, all else in grey.
 
     returns: the return up to each scene, shown above it.
     starts:  the scenes at which episodes begin, the first being 0; the end of an episode is held
@@ -99,7 +106,10 @@ def still(
 def animate_frames(
     frames: Sequence[np.ndarray], path: str | Path, fps: float = 10, width: int = 480
 ) -> Path:
-    """A GIF of frames `[H, W, 3]` (0 to 255) that an environment painted, no wider than `width`."""
+    """A GIF or MP4 of frames `[H, W, 3]` (0 to 255) that an environment painted.
+
+    width: the picture is no wider.
+    """
     require(len(frames) > 0, "there is no frame to show: play at least one step.", EnvError)
     wait, shape = _wait(fps), np.shape(frames[0])
     for i, frame in enumerate(frames):
@@ -145,15 +155,52 @@ def _progress(image: Image.Image, now: int, bounds: Sequence[int]) -> Image.Imag
     return image
 
 
+def require_moving(path: str | Path) -> None:
+    """Raise `ConfigError` unless a moving picture can be written at `path`."""
+    suffix = Path(path).suffix.lower()
+    require(
+        suffix in MOVING,
+        f"cannot write {str(path)!r}: a moving picture's name ends in {' or '.join(MOVING)}.",
+        ConfigError,
+    )
+    require(
+        suffix != ".mp4" or find_spec("imageio_ffmpeg") is not None,
+        f"an .mp4 needs imageio-ffmpeg, which is not installed: {install('mp4')}.",
+        ConfigError,
+    )
+
+
 def _save(images: Sequence[Image.Image], waits: Sequence[int], path: str | Path) -> Path:
-    """A GIF with one palette for all frames, so that only what moves takes space."""
-    palette = _sheet(images).quantize(COLORS, Image.Quantize.MEDIANCUT)
-    flat = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
-    with picture(path, [".gif"]) as part:
-        flat[0].save(
-            part, save_all=True, append_images=flat[1:], duration=list(waits), loop=0, optimize=True
-        )
+    """The images at `path`, each for so many milliseconds."""
+    require_moving(path)
+    write = _save_mp4 if Path(path).suffix.lower() == ".mp4" else _save_gif
+    with picture(path, MOVING) as part:
+        write(images, waits, part)
     return Path(path)
+
+
+def _save_gif(images: Sequence[Image.Image], waits: Sequence[int], part: Path) -> None:
+    """A GIF with one palette for all frames, so that only what moves takes space; it has the
+    colours of thin limbs, too."""
+    palette = _sheet(images).quantize(COLORS, Image.Quantize.MAXCOVERAGE)
+    flat = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
+    flat[0].save(
+        part, save_all=True, append_images=flat[1:], duration=list(waits), loop=0, optimize=True
+    )
+
+
+def _save_mp4(images: Sequence[Image.Image], waits: Sequence[int], part: Path) -> None:
+    """A film whose frames are repeated where they are held; its sides are even numbers."""
+    ffmpeg, least = import_module("imageio_ffmpeg"), min(waits)
+    width, height = (side - side % 2 for side in images[0].size)
+    film = ffmpeg.write_frames(str(part), (width, height), fps=1000 / least, macro_block_size=2)
+    with warnings.catch_warnings(action="ignore"):  # JAX warns of each new process
+        film.send(None)
+    for image, wait in zip(images, waits, strict=True):
+        frame = np.asarray(image.convert("RGB"))[:height, :width].tobytes()
+        for _ in range(round(wait / least)):
+            film.send(frame)
+    film.close()
 
 
 def _sheet(images: Sequence[Image.Image], most: int = 2_000_000) -> Image.Image:

@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from coterie.errors import RunError, require
+from coterie.internal.palette import PALETTE
 from coterie.report.files import SUFFIXES, picture
-from coterie.report.plot import GREY, LOOK, PALETTE, save
+from coterie.report.plot import GREY, LOOK, save
 from coterie.report.statistics import Interval
 
 Doses = Mapping[str, Interval]

@@ -19,8 +19,9 @@ from matplotlib.path import Path as Stroke
 
 from coterie.graph import Graph
 from coterie.graph.shapes import circle
+from coterie.internal.palette import PALETTE
 from coterie.report.files import SUFFIXES, picture
-from coterie.report.plot import GREY, LOOK, PALETTE, save
+from coterie.report.plot import GREY, LOOK, save
 
 Places = Float[np.ndarray, "N 2"]
 

@@ -49,7 +49,7 @@ class Categorical(NamedTuple):
     @property
     def possible(self) -> "Categorical":
         """Distribution with log-probability 0 for impossible actions, which are never asked for."""
-        return Categorical(jnp.where(self.log_probs > 0.1 * NEVER, self.log_probs, 0.0))
+        return Categorical(jnp.where(self._able, self.log_probs, 0.0))
 
     def sample(self, key: Key[Array, ""]) -> Int[Array, " *batch"]:
         """Draw one action per element of the batch."""
@@ -76,7 +76,7 @@ class Categorical(NamedTuple):
 
     def output_l2(self) -> Float[Array, " *batch"]:
         """The mean square of a policy's outputs: of possible actions' log-probabilities."""
-        return jnp.mean(self.possible.log_probs**2, axis=-1)
+        return _mean_square(self.log_probs, self._able)
 
     def mode(self) -> Int[Array, " *batch"]:
         """The most likely action."""
@@ -94,7 +94,7 @@ class Categorical(NamedTuple):
 
     def largest_entropy(self) -> Float[Array, " *batch"]:
         """Entropy of all possible actions alike: the logarithm of their number, in nats."""
-        possible = jnp.sum(self.log_probs > 0.1 * NEVER, axis=-1)
+        possible = jnp.sum(self._able, axis=-1)
         return jnp.log(possible.astype(self.log_probs.dtype))
 
     def kl(self, other: Any) -> Float[Array, " *batch"]:
@@ -104,6 +104,11 @@ class Categorical(NamedTuple):
     def fisher(self, tangent: "Categorical") -> "Categorical":
         """Fisher's metric: the gradient of a small change's divergence, to second order."""
         return Categorical(jnp.exp(self.log_probs) * tangent.log_probs)
+
+    @property
+    def _able(self) -> Bool[Array, "*batch A"]:
+        """Actions that are possible."""
+        return self.log_probs > 0.1 * NEVER
 
 
 class MultiCategorical(NamedTuple):
@@ -230,7 +235,7 @@ class Gaussian(NamedTuple):
 
     def output_l2(self) -> Float[Array, " *batch"]:
         """The mean square of a policy's outputs: of the means."""
-        return jnp.mean(self.mean**2, axis=-1)
+        return _mean_square(self.mean, self.real)
 
     def log_prob(self, action: Float[Array, "*batch D"]) -> Float[Array, " *batch"]:
         """`log pi(a)`, the log of a density."""
@@ -347,6 +352,15 @@ class TanhNormal(NamedTuple):
 def _log_slope(inner: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
     """`log d tanh(u) / du`."""
     return 2.0 * (LOG_2 - inner - jax.nn.softplus(-2.0 * inner))
+
+
+def _mean_square(
+    values: Float[Array, "*batch D"], real: Bool[Array, "*batch D"] | None
+) -> Float[Array, " *batch"]:
+    """The mean of the squares of those that are real: padding does not make it less."""
+    if real is None:
+        return jnp.mean(values**2, axis=-1)
+    return jnp.sum(jnp.where(real, values**2, 0.0), axis=-1) / jnp.maximum(real.sum(axis=-1), 1)
 
 
 def _flat(each: Float[Array, "*batch K A"]) -> Float[Array, "*batch KA"]:

@@ -115,7 +115,8 @@ class Player(NamedTuple):
         envs, timestep, following = self.vector.step(stage.envs, action, keys.envs)
         timestep = _earned(timestep, stage.view.alive)
         next_view = self.look(envs, timestep.view, timestep.state)
-        returns, lengths = stage.returns + timestep.reward, stage.lengths + 1
+        returns = stage.returns + timestep.reward
+        lengths = stage.lengths + _played(stage.view.alive)
         moment = Moment(
             view, stage.view.alive, decision, envs, timestep, next_view, returns, lengths
         )
@@ -136,6 +137,11 @@ def _earned(timestep: Timestep, alive: Bool[Array, "G N"] | None) -> Timestep:
     if alive is None:
         return timestep
     return timestep._replace(reward=jnp.where(alive, timestep.reward, 0.0))
+
+
+def _played(alive: Bool[Array, "G N"] | None) -> Int[Array, "*G"]:
+    """1 for a step, 0 where nobody is left: where a batch takes a step to begin an episode."""
+    return jnp.int32(1) if alive is None else jnp.any(alive, axis=-1).astype(jnp.int32)
 
 
 def init_env_state(vector: VectorEnv, memory: PyTree, key: Key[Array, ""]) -> EnvState:

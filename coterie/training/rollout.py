@@ -137,7 +137,7 @@ def _public(information: Information, units: ActionScaling, moment: Moment) -> P
 
 
 def _ended(moment: Moment) -> EpisodeStats:
-    over, info = moment.timestep.over, moment.timestep.info
+    over, info = moment.timestep.over & (moment.lengths > 0), moment.timestep.info
     return EpisodeStats(
         jnp.sum(over, dtype=jnp.int32),
         jnp.sum(jnp.where(over[:, None], moment.returns, 0.0), axis=0),

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from coterie.algorithms import InitKeys
+from coterie.algorithms.ddpg import Transition
 from coterie.centralized import MADDPG
-from coterie.centralized.maddpg import PAYLOAD, Transition
+from coterie.centralized.maddpg import PAYLOAD
 from coterie.graph import family
 from coterie.network import lift, networks
 from coterie.types import Box, Discrete, LearnerSpec, Observation

@@ -55,8 +55,10 @@ LONERS = {name: a for name, a in EVERY.items() if not a.information.sends}
 SPEAKERS = {
     name: a for name, a in PLAIN.items() if a.information.sends and not a.information.central
 }
-# One of each kind of memory stands for all: the others take half a minute each to compile.
-LATER = EVERY.keys() - PLAIN.keys() - {"ippo-recurrent", "iql-recurrent"}
+# One of each kind of memory stands for all, for the others take half a minute each to compile; and
+# one of each class, of which some have several names.
+KIN = {"f2a2-td3", "dpo-code", "dpo-no-kl", "ippo-kl"}
+LATER = (EVERY.keys() - PLAIN.keys() - {"ippo-recurrent", "iql-recurrent"}) | KIN
 ALONE = {name: a for name, a in PLAIN.items() if a.information.actions == "own"}
 J = 1  # the agent that is disturbed
 
@@ -93,7 +95,7 @@ def test_nothing_leaks(algorithm):
         assert any(part in name for name in mattering), part
 
 
-@each(SPEAKERS)
+@each(SPEAKERS, deep=KIN)
 def test_without_links_nothing_private_leaks(algorithm):
     """Though what all see and do is known to all, rewards, policies and critics are not."""
     lesson, learn, _ = taught(algorithm)
@@ -247,7 +249,7 @@ def test_an_iteration_in_one_program_is_its_phases_one_after_the_other(algorithm
 ORDER = np.array([2, 0, 3, 1])
 
 
-@each(ALONE)  # a critic of everybody's actions knows them by their order
+@each(ALONE, deep=KIN)  # a critic of everybody's actions knows them by their order
 def test_other_names_for_the_agents_give_the_same(algorithm):
     (agents, trajectory, _, keys), learn, _ = taught(algorithm)
     line = family("line", 4)
@@ -275,7 +277,7 @@ def test_other_names_for_the_agents_give_the_same(algorithm):
     )
 
 
-@each(PLAIN)
+@each(PLAIN, deep=KIN)
 def test_bytes_are_what_the_payloads_weigh_times_the_links(algorithm):
     (agents, trajectory, network, keys), learn, team = taught(algorithm)
     divide = compiled(algorithm, noise(algorithm)).divide

@@ -43,7 +43,7 @@ def test_the_three_ways_to_name_a_factory():
         ("lampz.make", "no module named lampz: is its folder on"),
         ("lamps:light", "lamps:light: module lamps has no 'light'; name a function"),
         ("lamps", "lamps: module lamps has no 'parallel_env'"),
-        ("lamps:number", "lamps:number is not a function that makes a ParallelEnv"),
+        ("lamps:number", "lamps:number is not a function that makes an environment"),
         (
             "lamps.broken",
             "importing lamps.broken failed: ModuleNotFoundError: No module named 'no_such",

@@ -147,7 +147,7 @@ def test_more_states_than_usual_are_played_where_room_is_reserved():
         vector.sessions.close(int(vector.sessions.start(np.zeros(1, np.uint32))[0]))
     assert list(vector.sessions._sets) == [states[1], states[0]]
     vector.shutdown()
-    assert vector.sessions._workers.gone
+    assert vector.sessions._players.gone
 
 
 def test_a_picture_that_fails_or_is_none_is_named():

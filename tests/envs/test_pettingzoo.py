@@ -259,11 +259,11 @@ def test_an_action_beyond_an_agents_own_is_refused():
 
 
 def test_a_picture_where_the_game_has_one():
-    env = make("mpe2.simple_spread_v3").render_env()
+    env = make("mpe2.simple_spread_v3").build(render_mode="rgb_array")
     env.reset(seed=0)
     assert env.render().shape == (700, 700, 3)
     with pytest.raises(EnvError, match=r"Ladder\(render_mode='rgb_array'\) failed: TypeError"):
-        make("worlds:Ladder").render_env()
+        make("worlds:Ladder").build(render_mode="rgb_array")
 
 
 @pytest.mark.parametrize("options", [("N",), ("=3",), ("N=3", "N=4"), ("a b=1",)])

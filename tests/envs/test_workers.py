@@ -36,7 +36,7 @@ def faulty(fault, deadline=60.0):
 def assert_fails(vector, sentence):
     """Step until JAX reports an error: the sentence is kept, and the workers are gone."""
     state, _ = vector.reset(jax.random.key(0))
-    processes = [worker.process for worker in vector.sessions._workers.workers]
+    processes = [worker.process for worker in vector.sessions._players.workers]
     with pytest.raises(jax.errors.JaxRuntimeError):
         play(vector, state, 3)
     with pytest.raises(EnvError, match=f"^worlds:Faulty: {sentence}"):
@@ -77,7 +77,7 @@ def test_a_game_that_hangs_is_ended_at_its_deadline():
 def test_a_worker_that_is_killed_is_reported():
     vector = faulty("raises")
     state, _ = vector.reset(jax.random.key(0))
-    vector.sessions._workers.workers[0].process.kill()
+    vector.sessions._players.workers[0].process.kill()
     with pytest.raises(jax.errors.JaxRuntimeError):
         play(vector, state, 1)
     assert "copies 0 to 1: its worker process ended by signal 9." in str(vector.failure)
@@ -120,7 +120,7 @@ from coterie.envs.pettingzoo import PettingZooEnv
 
 vector = PettingZooEnv("worlds:Ladder", workers=2).vectorize(2)
 vector.reset(jax.random.key(0))
-print(*[worker.process.pid for worker in vector.sessions._workers.workers], flush=True)
+print(*[worker.process.pid for worker in vector.sessions._players.workers], flush=True)
 time.sleep(float(sys.argv[1]))
 """
 
@@ -183,7 +183,7 @@ def test_games_play_on_for_the_next_state_and_are_closed_at_the_end(tmp_path):
     vector.reset(jax.random.key(2))  # in the copies of the state that was closed
     jax.effects_barrier()
     assert closed(tmp_path) == before
-    processes = [worker.process for worker in vector.sessions._workers.workers]
+    processes = [worker.process for worker in vector.sessions._players.workers]
     vector.shutdown()
     assert closed(tmp_path) == before + 4
     assert all(process.poll() is not None for process in processes)
@@ -201,7 +201,7 @@ def test_a_worker_imports_nothing_of_the_working_directory(tmp_path, monkeypatch
         1
     )
     vector.reset(jax.random.key(0))
-    vector.sessions._workers.close()
+    vector.sessions._players.close()
     assert not (tmp_path / "ran").exists()
 
 
@@ -210,7 +210,7 @@ def test_a_game_that_does_not_close_is_ended(tmp_path, monkeypatch):
     options = (f"path={tmp_path / 'closed'}", "hangs=True")
     vector = PettingZooEnv("worlds:Closing", options, workers=1).vectorize(1)
     jax.block_until_ready(vector.reset(jax.random.key(0)))
-    team = vector.sessions._workers
+    team = vector.sessions._players
     team.close()
     assert team.workers[0].process.returncode == -9
 

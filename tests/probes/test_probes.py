@@ -25,6 +25,7 @@ from coterie.algorithms.base.tabular import Tabular
 from coterie.algorithms.deterministic import Deterministic
 from coterie.algorithms.f2a2.f2a2 import F2A2
 from coterie.algorithms.f2a2.off_policy import F2A2OffPolicy
+from coterie.algorithms.f2a2.policy_batch import JointActions
 from coterie.algorithms.networked.base import Networked
 from coterie.algorithms.trpo.trust_region import TrustRegion
 from coterie.catalogue import ALGORITHMS
@@ -163,7 +164,11 @@ def judged(algorithm, agents, rules):
         return imagined(algorithm, algorithm.learned(agents), rules)
     if isinstance(algorithm, OffPolicy):
         critics = agents.actor_critic.models.critic
-        return jax.vmap(lambda critic: critic.value(everything[:, 0], first), out_axes=1)(critics)
+        joint = algorithm.information.state
+        seen = jnp.repeat(everything, 2, axis=1) if joint else rules.observation
+        acted = first if joint else first[:, :ACTIONS]
+        value = jax.vmap(lambda critic, seen: critic.value(seen, acted), (0, 1), 1)
+        return value(critics, seen)
     seen = everything if algorithm.information.state else rules.observation
     if isinstance(algorithm, NetworkedAC):
         agents = agents._replace(critic=agents.critic.value)
@@ -188,8 +193,8 @@ def imagined(algorithm, models, rules):
     everything = rules.observation.reshape(STATES, -1)
     first = jnp.tile(jnp.eye(3)[0], (STATES, 2, 1))
     if isinstance(algorithm, F2A2OffPolicy):  # and of what everybody's critics tell of them
-        told = jax.vmap(algorithm.told, (0, 1, 1), 1)(models.critic, rules.observation, first)
-        first = jnp.concatenate([first, told], axis=-1)
+        told = jax.vmap(algorithm.told, (0, 1, 1))(models.critic, rules.observation, first)
+        first = JointActions(first, told)
 
     def mine(models, seen, index):
         view = Observation(seen, state=everything)

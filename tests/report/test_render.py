@@ -9,6 +9,7 @@ from PIL import Image
 
 from coterie.envs.game import Scene
 from coterie.errors import ConfigError, EnvError
+from coterie.report import render
 from coterie.report.canvas import FLOOR, color_of, fit
 from coterie.report.render import HOLD, animate, animate_frames, still
 
@@ -147,3 +148,19 @@ def test_names_and_frames_that_do_not_fit(tmp_path):
         animate_frames([], tmp_path / "x.gif")
     with pytest.raises(EnvError, match=r"frame 1 is \[2, 3, 3\]"):
         animate_frames([np.zeros((2, 2, 3)), np.zeros((2, 3, 3))], tmp_path / "x.gif")
+
+
+@pytest.mark.filterwarnings("ignore:os.fork")  # JAX warns of new processes
+def test_a_film_holds_the_end_of_an_episode(tmp_path):
+    ffmpeg = pytest.importorskip("imageio_ffmpeg")
+    path = animate(walk(6), tmp_path / "x.mp4", fps=20, width=121)
+    reader = ffmpeg.read_frames(str(path))
+    about, frames = next(reader), list(reader)
+    assert about["size"][0] == 120 and about["fps"] == 20.0
+    assert len(frames) == 5 + (50 + HOLD) // 50
+
+
+def test_without_the_package_for_films_its_name_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(render, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"an .mp4 needs imageio-ffmpeg.*coterie\[mp4\]|\[mp4\]"):
+        animate(walk(2), tmp_path / "x.mp4")

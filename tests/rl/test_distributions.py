@@ -188,6 +188,8 @@ def test_what_critics_are_told_of_an_action(case):
 
 def test_the_size_of_outputs_is_of_what_is_possible():
     choices = categorical([0.5, 0.3, 0.5], jnp.array([True, False, True]))
-    np.testing.assert_allclose(choices.output_l2(), 2 * np.log(0.5) ** 2 / 3, rtol=1e-6)
+    np.testing.assert_allclose(choices.output_l2(), np.log(0.5) ** 2, rtol=1e-6)
     inner = Gaussian(jnp.array([3.0, 1.0]), jnp.zeros(2))
     assert inner.output_l2() == TanhNormal(inner).output_l2() == 5.0
+    padded = Gaussian(jnp.array([3.0, 1.0, 0.0]), jnp.zeros(3), jnp.array([True, True, False]))
+    assert padded.output_l2() == 5.0

@@ -3,13 +3,16 @@
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from coterie import plots
+from coterie.envs.gymnasium_vector import GymnasiumVectorEnv
 from coterie.envs.host.sessions import Sessions
 from coterie.envs.pettingzoo import PettingZooEnv
 from coterie.results import score
 from coterie.training import loop
+from coterie.training.loggers.table import read_table
 from coterie.training.run import new_run
 from tests.runs import SETTINGS, Pond, small
 
@@ -31,7 +34,7 @@ def test_there_are_as_many_environments_as_are_asked_for_and_none_afterwards(tmp
 
     def started(self, seeds):
         given = start(self, seeds)
-        teams.append(self._workers)
+        teams.append(self._players)
         return given
 
     monkeypatch.setattr(Sessions, "_take_set", noted)
@@ -47,6 +50,17 @@ def test_there_are_as_many_environments_as_are_asked_for_and_none_afterwards(tmp
     scores = score(run, 0, 6)  # two batches of the four environments of training
     assert scores.returns.tolist() == [[4.0, 4.0]] * 6
     assert [k for _, k in taken] == [0, 0] and teams[-1].gone
+
+
+def test_a_step_in_which_nobody_is_there_is_no_episode_and_earns_nothing(tmp_path):
+    """Episodes of two steps, each followed by a step that begins the next one."""
+    env = GymnasiumVectorEnv("gym_batches:PairBatch", ("mode=NEXT_STEP", "limit=2"))
+    run = new_run(small("ippo"), env, dataclasses.replace(SETTINGS, steps=96), tmp_path / "run")
+    assert loop.train(run) is True
+    training, evaluation = read_table(run.metrics(0)), read_table(run.evaluations(0))
+    assert training["episodes"].sum() == 4 * 8  # 24 steps in each of four environments
+    assert (training["episode_length"] == 2).all() and (evaluation["episode_length"] == 2).all()
+    assert (np.abs(training["episode_return"]) <= 2).all()
 
 
 def test_a_run_whose_numbers_are_all_0_has_no_second_picture(tmp_path, monkeypatch):

@@ -72,7 +72,9 @@ def test_a_film_outside_jax_shows_what_the_policy_files_play(tmp_path, monkeypat
     env = PettingZooEnv("worlds:Painted", ("extra=1",), workers=1)
     run = trained(tmp_path / "run", "iql", env)
     for key in range(3):
-        assert np.array_equal(film(run, 0, key), by_hand(run, env.render_env(), key))
+        assert np.array_equal(
+            film(run, 0, key), by_hand(run, env.build(render_mode="rgb_array"), key)
+        )
 
 
 def by_hand(run, env, key):

@@ -146,7 +146,7 @@ def test_games_that_cannot_be_saved_restart_at_checkpoints_either_way(tmp_path, 
     run = trained(tmp_path / "run", env=env, settings=settings, stop=2)
     trainer(
         run
-    ).setup.vector.sessions._workers = None  # as a new process would not know the environments
+    ).setup.vector.sessions._players = None  # as a new process would not know the environments
     resumed(run)
     assert_same_run(whole, run)
 

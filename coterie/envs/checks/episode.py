@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from coterie.envs.timestep import Timestep
+from coterie.types import Observation
+
 
 @dataclass
 class Round:
@@ -56,3 +59,27 @@ class Episode:
 Play = Callable[[int, int, int], Episode]
 """Plays an episode: the environment's seed, the seed of the random actions, the longest it may
 take."""
+
+
+def round_of(view: Observation, timestep: Timestep | None = None) -> Round:
+    """One step of one copy, by agent."""
+    masks = {} if view.action_mask is None else _by_agent(view.action_mask)
+    seen, inside = _by_agent(view.observation), _inside(view, timestep)
+    if timestep is None:
+        return Round(inside, seen, masks=masks)
+    given = map(_by_agent, (timestep.reward, timestep.terminated, timestep.truncated))
+    return Round(inside, seen, *given, masks=masks)
+
+
+def _inside(view: Observation, timestep: Timestep | None) -> tuple[int, ...]:
+    """Return the agents that act next: none if all have ended, else those present or not ended."""
+    going = np.ones(len(view.observation), bool)
+    if timestep is not None:
+        going = ~np.asarray(timestep.terminated | timestep.truncated)
+    if view.alive is not None and going.any():
+        going = np.asarray(view.alive)
+    return tuple(int(agent) for agent in np.flatnonzero(going))
+
+
+def _by_agent(values: Any) -> dict[int, Any]:
+    return dict(enumerate(np.asarray(values)))

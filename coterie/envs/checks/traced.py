@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Key, PyTree
 
 from coterie.envs.checks.checks import Checks, Plays
-from coterie.envs.checks.episode import Episode, Play, Round
+from coterie.envs.checks.episode import Episode, Play, round_of
 from coterie.envs.checks.shapes import faulty_shapes
 from coterie.envs.host.factory import describe
 from coterie.envs.timestep import PureEnv, Timestep
@@ -57,7 +57,7 @@ def player(env: PureEnv) -> Play:
         episode = Episode(tuple(range(len(env.specs))), seed)
         try:
             state, view = reset(jax.random.key(seed))
-            episode.moments.append(_moment(view))
+            episode.moments.append(round_of(view))
             key = jax.random.key(choices)
             while not episode.moments[-1].over and episode.steps < longest:
                 key, here = jax.random.split(key)
@@ -109,31 +109,7 @@ def _append(episode: Episode, timesteps: Timestep, longest: int) -> None:
         if episode.moments[-1].over or episode.steps >= longest:
             return
         timestep = jax.tree.map(lambda x, t=t: x[t], timesteps)
-        episode.moments.append(_moment(timestep.view, timestep))
-
-
-def _moment(view: Observation, timestep: Timestep | None = None) -> Round:
-    """One step, by agent."""
-    masks = {} if view.action_mask is None else _by_agent(view.action_mask)
-    seen, inside = _by_agent(view.observation), _inside(view, timestep)
-    if timestep is None:
-        return Round(inside, seen, masks=masks)
-    given = map(_by_agent, (timestep.reward, timestep.terminated, timestep.truncated))
-    return Round(inside, seen, *given, masks=masks)
-
-
-def _inside(view: Observation, timestep: Timestep | None) -> tuple[int, ...]:
-    """Return the agents that act next: none if all have ended, else those present or not ended."""
-    going = np.ones(len(view.observation), bool)
-    if timestep is not None:
-        going = ~np.asarray(timestep.terminated | timestep.truncated)
-    if view.alive is not None and going.any():
-        going = np.asarray(view.alive)
-    return tuple(int(agent) for agent in np.flatnonzero(going))
-
-
-def _by_agent(values: Any) -> dict[int, Any]:
-    return dict(enumerate(np.asarray(values)))
+        episode.moments.append(round_of(timestep.view, timestep))
 
 
 def padded(env: PureEnv, episode: Episode) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Factories of `ParallelEnv`s by dotted path; an environment's author writes its factory."""
+"""Factories of environments by dotted path; an environment's author writes its factory."""
 
 import ast
 import difflib
@@ -11,11 +11,13 @@ from typing import Any
 
 from coterie.errors import EnvError, brief, require
 from coterie.internal.extras import install
+from coterie.internal.gymnasium_vector import require_batch
 from coterie.internal.imports import load
 
 Options = tuple[tuple[str, Any], ...]
 
-EXTRA = ("pettingzoo", "mpe2", "gymnasium")
+EXTRA = {"pettingzoo": "pettingzoo", "mpe2": "pettingzoo", "gymnasium": "gymnasium"}
+"""Extras that install packages of environments."""
 
 MOVED = {"pettingzoo.mpe": "mpe2"}
 """Packages whose environments are now in another one."""
@@ -28,6 +30,14 @@ def build(factory: str, options: Options, **more: Any) -> Any:
     """A fresh `ParallelEnv` from `factory`, called with `options` (and `more`)."""
     env = called(factory, resolve(factory), {**dict(options), **more})
     _require_parallel(factory, env)
+    return env
+
+
+def build_batch(factory: str, options: Options, copies: int, **more: Any) -> Any:
+    """A fresh vector environment of Gymnasium's kind, with so many copies, from `factory`."""
+    given = {"num_envs": copies, **dict(options), **more}
+    env = called(factory, resolve(factory), given)
+    require_batch(factory, env, copies)
     return env
 
 
@@ -81,13 +91,13 @@ def resolve(factory: str) -> Callable[..., Any]:
     require(
         module.partition(".")[0] not in sys.stdlib_module_names,
         f"{factory} is a part of Python itself and makes no environment: name a function that "
-        "returns a ParallelEnv, as in my.module:make.",
+        "makes one, as in my.module:make.",
         EnvError,
     )
     found = _attribute(_module(module), attribute, factory) if colon else _module_or_member(factory)
     if isinstance(found, ModuleType):
         found = _attribute(found, "parallel_env", factory)
-    require(callable(found), f"{factory} is not a function that makes a ParallelEnv.", EnvError)
+    require(callable(found), f"{factory} is not a function that makes an environment.", EnvError)
     return found
 
 
@@ -134,7 +144,7 @@ def _module(path: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name in EXTRA:
             raise EnvError(
-                f"{path} needs {error.name}, which is not installed: {install('pettingzoo')}."
+                f"{path} needs {error.name}, which is not installed: {install(EXTRA[error.name])}."
             ) from None
         if error.name is not None and (path == error.name or path.startswith(error.name + ".")):
             raise _NoModule(_no_module(path)) from None
@@ -182,8 +192,8 @@ def _require_current(path: str) -> None:
 def _attribute(module: ModuleType, name: str, factory: str) -> Any:
     require(
         hasattr(module, name),
-        f"{factory}: module {module.__name__} has no {name!r}; name a function that returns a "
-        "ParallelEnv, as in my.module:make.",
+        f"{factory}: module {module.__name__} has no {name!r}; name a function that makes "
+        "an environment, as in my.module:make.",
         EnvError,
     )
     return getattr(module, name)

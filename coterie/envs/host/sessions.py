@@ -7,12 +7,11 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from coterie.envs.host.serve import START, STEP
-from coterie.envs.host.workers import Workers
 from coterie.errors import EnvError
 
 ANSWERS = ("view", "next", "reward", "terminated", "truncated", "info")
@@ -22,10 +21,34 @@ ALIVE = 32
 """Number of states that can be played at once, unless more are reserved."""
 
 
-class Sessions:
-    """States as numbers, each standing for a set of copies in the workers.
+@runtime_checkable
+class Players(Protocol):
+    """Interface of whoever plays sets of copies: worker processes, or batches in this one.
 
-    hire:    starts the workers; called at the first `start`, and again after a failure.
+    records: what the copies are told and answer, `[copies]` (`layout.record`), for one set at a
+             time.
+    """
+
+    records: np.ndarray
+
+    @property
+    def gone(self) -> bool:
+        """True if they have been closed; a failure closes them."""
+        ...
+
+    def command(self, what: int, number: int) -> None:
+        """Do `what` (`START` or `STEP`) with set `number`; raise `EnvError` if that fails."""
+        ...
+
+    def close(self) -> Any:
+        """Let all copies go."""
+        ...
+
+
+class Sessions:
+    """States as numbers, each standing for a set of copies.
+
+    hire:    starts whoever plays them; called at the first `start`, and again after a failure.
     failure: the error of the last call, if it failed.
 
     One state more than `alive` takes the copies of the state that was played longest ago. Copies of
@@ -33,11 +56,11 @@ class Sessions:
     played at once.
     """
 
-    def __init__(self, hire: Callable[[], Workers], alive: int = ALIVE):
+    def __init__(self, hire: Callable[[], Players], alive: int = ALIVE):
         self.hire = hire
         self.alive = alive
         self.failure: EnvError | None = None
-        self._workers: Workers | None = None
+        self._players: Players | None = None
         self._sets: OrderedDict[int, int] = OrderedDict()  # the set of each state, stalest first
         self._count = 0
         self._one_at_a_time = threading.Lock()  # there is one set of records for all states
@@ -59,31 +82,31 @@ class Sessions:
         """Forget all states, close their copies and end the workers."""
         with self._one_at_a_time:
             self._sets.clear()
-            if self._workers is not None:
-                self._workers.close()
+            if self._players is not None:
+                self._players.close()
 
     def _start(self, seeds: np.ndarray) -> tuple[np.int32, Any]:
         self.failure = None
-        if self._workers is None or self._workers.gone:
+        if self._players is None or self._players.gone:
             self._sets.clear()
-            self._workers = self.hire()
-        workers = self._workers
-        workers.records["seed"] = seeds
+            self._players = self.hire()
+        players = self._players
+        players.records["seed"] = seeds
         self._count += 1
         self._sets[self._count] = self._take_set()
-        workers.command(START, self._sets[self._count])
-        return np.int32(self._count), _copied(workers.records["next"])
+        players.command(START, self._sets[self._count])
+        return np.int32(self._count), _copied(players.records["next"])
 
     def _step(self, state: int, action: np.ndarray, seeds: np.ndarray) -> dict[str, Any]:
-        if self._workers is None or self._workers.gone or state not in self._sets:
+        if self._players is None or self._players.gone or state not in self._sets:
             raise EnvError(
                 f"state {state} is no longer played: it was closed, or more than {self.alive} "
                 "states were begun since; reset the environment to go on."
             )
         self._sets.move_to_end(state)
-        records = self._workers.records
+        records = self._players.records
         records["action"], records["seed"] = action, seeds
-        self._workers.command(STEP, self._sets[state])
+        self._players.command(STEP, self._sets[state])
         return {name: _copied(records[name]) for name in ANSWERS}
 
     def _take_set(self) -> int:
