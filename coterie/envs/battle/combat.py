@@ -90,7 +90,7 @@ def move_in_turn(field: Field, units: Units, action: Int[Array, " M"]) -> Int32[
 
     def turn(ground: Array, now: tuple[Array, Array, Array]) -> tuple[Array, Array]:
         unit, cell, goal = now
-        free = ground[goal] == EMPTY
+        free = (ground[goal] == EMPTY) & (goal != cell)  # the dead stay, on a cell that is free
         both = jnp.where(free, jnp.stack([cell, goal]), field.cells)
         change = jnp.stack([jnp.int32(EMPTY), unit])
         ground = ground.at[both].set(change, mode="drop", unique_indices=True)
@@ -105,7 +105,7 @@ def move_at_once(
     """Cells after moves all at once, to cells that were free before; of several units that want one
     the first in the order has it."""
     goals, count = _destinations(field, units, action), len(action)
-    free = field.occupants(units)[goals] == EMPTY
+    free = (field.occupants(units)[goals] == EMPTY) & (goals != units.cell)
     rank = jnp.zeros(count, jnp.int32).at[order].set(jnp.arange(count, dtype=jnp.int32))
     claims = jnp.full(field.cells, count, jnp.int32).at[goals].min(jnp.where(free, rank, count))
     return jnp.where(free & (claims[goals] == rank), goals, units.cell)
