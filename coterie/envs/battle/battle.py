@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Int32, Key, PyTree
 
-from coterie.bounds import AtLeast, AtMost
+from coterie.bounds import AtLeast, Between
 from coterie.envs.battle.combat import ACTIONS, HIT, KILLED, NONE, Resolution, resolve
 from coterie.envs.battle.field import RADIUS, SIDE, Field, Units
 from coterie.envs.battle.frozen import opponent_of
@@ -62,7 +62,7 @@ class Battle(JaxEnv):
     """
 
     map_size: Annotated[
-        int, AtLeast(12, "on less there is no room for two armies"), AtMost(500, "try 80")
+        int, Between(12, 500, hint="an army has 12 units on 20 cells a side, 256 on 80")
     ] = 20
     """Cells a side of the field. An army has 12, 64, 81, 121, 256 or 625 units on 20, 40, 45, 56,
     80 or 125."""

@@ -80,11 +80,13 @@ class Field:
         """Numbers of the cells at `(x, y)`; the corner of the walls is at (0, 0)."""
         return ((place[..., 1] + RADIUS) * self.stride + place[..., 0] + RADIUS).astype(np.int32)
 
-    def offset(self, offsets: Offsets) -> Int32[np.ndarray, " K"]:
+    def offset(self, offsets: Offsets) -> Int32[np.ndarray, "*K"]:
         """Differences of cell numbers for offsets `(dx, dy)`."""
         return (offsets[:, 1] * self.stride + offsets[:, 0]).astype(np.int32)
 
-    def place(self, cell: Int[Array, " M"]) -> tuple[Int[Array, " M"], Int[Array, " M"]]:
+    def place(
+        self, cell: Int[Array | np.ndarray, "*K"]
+    ) -> tuple[Int[Array | np.ndarray, "*K"], Int[Array | np.ndarray, "*K"]]:
         """Columns `x` and rows `y` of cells."""
         return cell % self.stride - RADIUS, cell // self.stride - RADIUS
 

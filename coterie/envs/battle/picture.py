@@ -19,8 +19,9 @@ def painted(field: Field, units: Units) -> np.ndarray:
     picture[[0, -1]] = picture[:, [0, -1]] = BRICK
     pixels = max(3, WIDTH // field.size)
     picture = picture.repeat(pixels, 0).repeat(pixels, 1)
+    columns, rows = (part * pixels for part in field.place(cell))
     for unit in np.flatnonzero(health >= 0.0):
-        column, row = (int(part) * pixels for part in field.place(cell[unit]))
+        column, row = columns[unit], rows[unit]
         share = WEAKEST + (1.0 - WEAKEST) * health[unit] / HEALTH
         color = np.array(color_of(int(unit >= len(cell) // 2)))
         shade = share * color + (1.0 - share) * np.array(GROUND)

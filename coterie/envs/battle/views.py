@@ -33,8 +33,9 @@ def chart(field: Field, units: Units) -> Float[Array, " C"]:
     ground = np.zeros((field.stride, field.stride), np.float32)
     square = ground[RADIUS:-RADIUS, RADIUS:-RADIUS]
     square[[0, -1]] = square[:, [0, -1]] = BRICK
-    share = signs(units) * units.health / HEALTH
-    return field.placed(units, jnp.asarray(ground.ravel()), share)
+    share = units.health / HEALTH  # before the sign, which would be folded into the divisor
+    signed = jnp.where(signs(units) < 0, -share, share)
+    return field.placed(units, jnp.asarray(ground.ravel()), signed)
 
 
 def windows(

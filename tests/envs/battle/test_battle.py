@@ -90,7 +90,7 @@ def test_from_magents_fields_with_its_order_of_attacks_everything_is_what_it_mad
     after, reward, view = jax.jit(jax.vmap(one))(*now)
     alive = seen["alive2"]
     assert alive.sum() > 2000 and (~alive).sum() > 500
-    np.testing.assert_array_equal(after.alive, alive)
+    np.testing.assert_array_equal(after.health >= 0, alive)
     place = np.stack(FIELD.place(after.cell), -1)
     np.testing.assert_array_equal(place[alive], seen["cell2"][alive])
     np.testing.assert_allclose(reward, seen["reward"], atol=1e-5)
@@ -108,7 +108,7 @@ def test_nobody_shares_a_cell_and_health_has_its_bounds(resolution):
 
     state, _ = env.reset(jax.random.key(0))
     _, (units, present) = jax.lax.scan(play, state, jax.random.split(jax.random.key(1), 100))
-    np.testing.assert_array_equal(present, units.alive)
+    np.testing.assert_array_equal(present, units.health >= 0)
     for cell, health in zip(np.asarray(units.cell), np.asarray(units.health), strict=True):
         living = cell[health >= 0]
         assert len(set(living.tolist())) == len(living)
@@ -121,7 +121,8 @@ def test_the_minimap_and_the_last_action_are_more_channels():
     env = Battle(minimap=True, last_action=True, opponent="random")
     state, view = env.reset(jax.random.key(0))
     assert view.observation.shape == (12, 13, 13, 31)
-    assert float(view.observation[0, 6, 6, 3]) >= 1.0  # the own place in the own army's map
+    column, row = (int(part) // 2 for part in FIELD.armies[0][0])
+    assert float(view.observation[0, row, column, 3]) >= 1.0  # the own place in the own map
     _, told = env.step(state, jnp.full(12, STAY))
     assert float(told.view.observation[3, 0, 0, 8 - 1 + STAY]) == 1.0
 
@@ -137,8 +138,8 @@ def test_a_picture_is_blue_and_red_and_paler_where_units_are_weak():
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"map_size": 11}, "no room for two armies"),
-        ({"map_size": 501}, "try 80"),
+        ({"map_size": 11}, "at least 12|between 12"),
+        ({"map_size": 501}, "256 on 80"),
         ({"map_size": 12, "minimap": True}, "13 squares a side, more than the 12 cells"),
         ({"opponent": "scrip"}, "unknown opponent 'scrip'.*script"),
         ({"opponent": "random", "both_armies": True}, "nobody is left to play as random"),
