@@ -69,10 +69,10 @@ def test_a_cell_that_is_left_earlier_is_free_and_at_once_it_is_not():
 
 @pytest.mark.parametrize("resolution", ["sequential", "simultaneous"])
 def test_the_cell_of_who_was_killed_in_this_step_is_free(resolution):
-    places = [(5, 5), (4, 5), (6, 5), (8, 5)]
-    action = [attack(1, 0), RIGHT_TWO, STAY, STAY]
-    after, health, _ = fight(places, [10, 10, 1, 10], action, resolution)
-    assert health[2] < 0 and after[1] == [6, 5]
+    places = [(6, 5), (3, 16), (5, 5), (4, 5)]
+    action = [STAY, STAY, attack(1, 0), RIGHT_TWO]
+    after, health, _ = fight(places, [1, 10, 10, 10], action, resolution)
+    assert health[0] < 0 and after[3] == [6, 5]
 
 
 def test_from_magents_fields_with_its_order_of_attacks_everything_is_what_it_made_of_them():
