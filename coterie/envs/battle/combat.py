@@ -93,7 +93,7 @@ def move_in_turn(field: Field, units: Units, action: Int[Array, " M"]) -> Int32[
         free = (ground[goal] == EMPTY) & (goal != cell)  # the dead stay, on a cell that is free
         both = jnp.where(free, jnp.stack([cell, goal]), field.cells)
         change = jnp.stack([jnp.int32(EMPTY), unit])
-        ground = ground.at[both].set(change, mode="drop", unique_indices=True)
+        ground = ground.at[both].set(change, mode="drop")
         return ground, jnp.where(free, goal, cell)
 
     return jax.lax.scan(turn, field.occupants(units), (numbers, units.cell, goals))[1]

@@ -125,4 +125,4 @@ class Field:
         """Values `[M]` on the cells of the living units, on a ground `[C]`."""
         cell = jnp.where(units.alive, units.cell, self.cells)
         value = value.astype(ground.dtype)
-        return ground.at[cell].set(value, mode="drop", unique_indices=True)
+        return ground.at[cell].set(value, mode="drop")
