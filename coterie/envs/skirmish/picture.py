@@ -1,0 +1,3 @@
+"""Pictures of a battle (placeholder)."""
+def paint(forces, there, units):
+    raise NotImplementedError
