@@ -232,10 +232,12 @@ def _meet(rules: Rules, units: Units, deeds: Deeds) -> Met:
     none = Met(zero, zero, zero, zero, zero, zero + NEVER, jnp.full_like(units.prey, -1))
     shot = _shots(units) if forces.has_splash else None
 
-    def one(j: Int[Array, ""], met: Met) -> Met:
-        return _from_one(forces, units, deeds, shot, j, met)
+    def one(met: Met, of: tuple) -> tuple[Met, None]:
+        return _from_one(forces, units, *of, met), None
 
-    return jax.lax.fori_loop(0, number, one, none)
+    numbers = np.arange(number, dtype=np.int32)
+    rows = {name: getattr(forces, name) for name in ROWS}
+    return jax.lax.scan(one, none, (numbers, units, deeds, shot, rows))[0]
 
 
 class Shots(NamedTuple):
@@ -256,50 +258,57 @@ def _shots(units: Units) -> Shots:
 
 
 def _from_one(
-    forces: Forces, units: Units, deeds: Deeds, shot: Shots | None, j: Int[Array, ""], met: Met
+    forces: Forces,
+    units: Units,
+    number: Int[Array, ""],
+    its: Units,
+    deed: Deeds,
+    shot: Shots | None,
+    row: dict[str, Array],
+    met: Met,
 ) -> Met:
-    """Add what unit `j` does to all."""
-    row = {name: jnp.asarray(getattr(forces, name))[j] for name in PAIRS}
-    dx, dy = units.x - units.x[j], units.y - units.y[j]
+    """Add what the unit with a number does to all."""
+    dx, dy = units.x - its.x, units.y - its.y
     square = dx * dx + dy * dy + TOUCH * TOUCH
     inverse = jax.lax.rsqrt(square)
-    distance, alive = square * inverse, units.health[j] > 0
+    distance, alive = square * inverse, its.health > 0
     push = alive * row["give"] * jnp.maximum(row["apart"] * inverse - 1.0, 0.0)
-    numbers = np.arange(len(forces.ally), dtype=np.int32)
-    aimed = units.target[j] == numbers
-    struck = deeds.hits[j] & (aimed if shot is None else _struck(forces, units, shot, j, aimed))
-    attacks = aimed & deeds.hits[j]
+    aimed = its.target == np.arange(len(forces.ally), dtype=np.int32)
+    attacks = aimed & deed.hits
+    struck = attacks if shot is None else deed.hits & _struck(forces, units, shot, row, aimed)
     far = distance - jnp.where(attacks, ATTACKER, 0.0)
     if forces.has_healers:
-        full = units.health[j] >= jnp.asarray(forces.health)[j]
-        far += LATER * (jnp.asarray(forces.heals)[j] | (full & forces.heals))
+        full = its.health >= row["health"]
+        far += LATER * (row["heals"] | (full & forces.heals))
     noticed = (distance <= row["notice"]) | attacks
     better = alive & (row["target"] > 0) & noticed & (far < met.nearest)
     return Met(
         met.push_x + push * dx,
         met.push_y + push * dy,
         met.damage + struck * row["damage"],
-        met.blows + struck * jnp.asarray(forces.blows)[j],
-        met.healed + jnp.where(aimed & deeds.heals[j], jnp.asarray(forces.heal)[j], 0.0),
+        met.blows + struck * row["blows"],
+        met.healed + jnp.where(aimed & deed.heals, row["heal"], 0.0),
         jnp.where(better, far, met.nearest),
-        jnp.where(better, j, met.prey),
+        jnp.where(better, number, met.prey),
     )
 
 
-PAIRS = ("damage", "target", "apart", "give", "notice")
+ROWS = (
+    *("damage", "target", "apart", "give", "notice"),
+    *("blows", "heal", "health", "heals", "ally", "splash_along", "splash_across"),
+)
 
 
 def _struck(
-    forces: Forces, units: Units, shot: Shots, j: Int[Array, ""], aimed: Bool[Array, " M"]
+    forces: Forces, units: Units, shot: Shots, row: dict[str, Array], aimed: Bool[Array, " M"]
 ) -> Bool[Array, " M"]:
-    """The units that an attack of unit `j` hits: its target, and enemies in its splash."""
-    along, across = (jnp.asarray(half)[j] for half in forces.splash)
-    dx, dy = units.x - shot.x[j], units.y - shot.y[j]
-    deep = dx * shot.along_x[j] + dy * shot.along_y[j]
-    wide = dx * shot.along_y[j] - dy * shot.along_x[j]
-    inside = (deep / (along + forces.radius)) ** 2 + (wide / (across + forces.radius)) ** 2 <= 1.0
-    foe = jnp.asarray(forces.ally)[j] != forces.ally
-    return aimed | (inside & foe & (across > 0.0) & ~forces.flies)
+    """The units that an attack hits: its target, and enemies in its splash."""
+    dx, dy = units.x - shot.x, units.y - shot.y
+    deep = (dx * shot.along_x + dy * shot.along_y) / (row["splash_along"] + forces.radius)
+    wide = (dx * shot.along_y - dy * shot.along_x) / (row["splash_across"] + forces.radius)
+    foe = row["ally"] != forces.ally
+    splashes = row["splash_across"] > 0.0
+    return aimed | ((deep * deep + wide * wide <= 1.0) & foe & splashes & ~forces.flies)
 
 
 def _suffer(rules: Rules, units: Units, deeds: Deeds, met: Met) -> Units:

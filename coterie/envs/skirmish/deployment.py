@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from coterie.envs.particle.observations import nearest_first
 from coterie.envs.skirmish.battle import ARRIVED, Orders, Rules, Units
 from coterie.envs.skirmish.forces import Forces
 from coterie.envs.skirmish.maps import Arena, Army, Map
@@ -25,28 +26,31 @@ LOOSE = 1.3
 
 def deployed(rules: Rules, there: Map, key: Key[Array, ""]) -> Units:
     """Both armies at their places, fresh, in an order that the key draws."""
-    ours, theirs = jax.random.split(key)
-    allies = _placed(there.allies, there.arena.allies, ours)
-    enemies = _placed(there.enemies, there.arena.enemies, theirs)
+    number = len(there.allies)
+    drawn = jax.random.uniform(key, (number + len(there.enemies) + 2,))  # one draw compiles soonest
+    allies = _placed(there.allies, there.arena.allies, drawn[: number + 1])
+    enemies = _placed(there.enemies, there.arena.enemies, drawn[number + 1 :])
     x, y = jnp.clip(jnp.concatenate([allies, enemies]).T, rules.low, rules.high)
     forces, zero, none = rules.forces, jnp.zeros_like(x), jnp.full(len(x), -1, jnp.int32)
     points = (jnp.asarray(p) for p in (forces.health, forces.shield, forces.energy))
     return Units(x, y, *points, zero, zero, zero, zero, none, none, none)
 
 
-def _placed(army: Army, middle: tuple[float, float], key: Key[Array, ""]) -> Float[Array, "K 2"]:
+def _placed(
+    army: Army, middle: tuple[float, float], drawn: Float[Array, " K+1"]
+) -> Float[Array, "K 2"]:
     """Places of an army: the seeds of a sunflower, turned at random and dealt at random; units of
-    one kind stand from west to east."""
-    turn, deal = jax.random.split(key)
+    one kind stand from west to east. Ranks are counted: a sort takes long to compile."""
     number = len(army)
     area = sum((2 * UNITS[kind].body.radius) ** 2 for kind in army) / number
     seed = np.arange(number) + 0.5
     radius = np.sqrt(LOOSE * area * seed / math.pi).astype(np.float32)
-    angle = jnp.asarray(GOLDEN * seed, jnp.float32) + jax.random.uniform(turn, maxval=2 * math.pi)
+    angle = jnp.asarray(GOLDEN * seed, jnp.float32) + 2 * math.pi * drawn[0]
     points = jnp.stack([radius * jnp.cos(angle), radius * jnp.sin(angle)], axis=1)
-    dealt = jax.random.permutation(deal, points) + np.asarray(middle, np.float32)
-    groups = np.searchsorted(army, sorted(set(army)))[1:]
-    return jnp.concatenate([part[jnp.argsort(part[:, 0])] for part in jnp.split(dealt, groups)])
+    dealt = points[nearest_first(drawn[None, 1:])[0]]
+    kind = np.searchsorted(sorted(set(army)), army)
+    eastward = nearest_first((dealt[:, 0] + 1e3 * kind)[None])[0]
+    return dealt[eastward] + np.asarray(middle, np.float32)
 
 
 def orders(forces: Forces, arena: Arena, units: Units, action: Int[Array, " N"]) -> Orders:

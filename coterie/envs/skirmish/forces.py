@@ -27,7 +27,6 @@ class Forces(NamedTuple):
 
     ally, heals, dies: whether it is an ally, heals, ends by its attack.
     step:     cells that it moves in a loop.
-    splash:   half axes of its splash, along and across, `[2, M]`.
     energy:   energy at the start, and at most; `heal`, `cost`, `charge`: points of health it heals,
               energy that takes, and energy it regains, in a loop.
 
@@ -50,7 +49,8 @@ class Forces(NamedTuple):
     period: Each
     damage_point: Each
     blows: Each
-    splash: Float[np.ndarray, "2 M"]
+    splash_along: Each
+    splash_across: Each
     dies: Flag
     heals: Flag
     energy: Each
@@ -70,7 +70,7 @@ class Forces(NamedTuple):
     @property
     def has_splash(self) -> bool:
         """True if an attack can hit more than its target."""
-        return bool(np.any(self.splash))
+        return bool(np.any(self.splash_across))
 
     @property
     def has_healers(self) -> bool:
@@ -101,7 +101,8 @@ def _bodies(units: list[Unit]) -> tuple[np.ndarray, ...]:
         [w.period for w in weapons],
         [w.damage_point for w in weapons],
         [w.blows for w in weapons],
-        np.transpose([w.splash for w in weapons]),
+        [w.splash[0] for w in weapons],
+        [w.splash[1] for w in weapons],
         np.array([w.dies for w in weapons]),
         np.array([u.heals for u in units]),
         [h.start for h in healing],
