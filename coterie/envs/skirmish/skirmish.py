@@ -193,7 +193,7 @@ class Skirmish(JaxEnv):
     def scene(self, state: Battle) -> np.ndarray:
         """Discs with bars of health and shield, shots, and beams that heal."""
         there = _field(self)
-        return paint(there.forces, there.map, state.units)
+        return paint(there.forces, there.map.arena, state.units)
 
 
 @functools.lru_cache(maxsize=64)
