@@ -96,8 +96,9 @@ class Skirmish(JaxEnv):
     paid: tuple[int, ...] | None = None
     """Agents that are paid; all if None. MATRPO pays the first alone: 0."""
 
-    wait: bool = False
-    """The dead wait for the end of the battle and are paid, as in SMAC; else they have left."""
+    leave: bool = False
+    """The dead leave the battle, and are not paid for what follows; else they wait for its end and
+    are paid, as in SMAC."""
 
     last_action: bool = False
     """Agents see the last actions of allies in sight."""
@@ -146,7 +147,7 @@ class Skirmish(JaxEnv):
         after = Battle(units, last, state.clock + 1)
         lost, won = beaten(there.forces, units)
         dead = ~units.alive
-        gone = (lost | won) | (dead[:number] & (not self.wait))
+        gone = (lost | won) | (dead[:number] & self.leave)
         info = {
             "won": (won & ~lost).astype(jnp.float32),
             "dead_allies": jnp.sum(dead[:number], dtype=jnp.float32),
@@ -182,7 +183,7 @@ class Skirmish(JaxEnv):
         seen = sight.eyes(units, number)
         possible = sight.masks(there.layout, there.forces, there.map.arena, units, seen)
         shown = sight.observe(there.layout, there.forces, units, seen, possible, state.last)
-        return Observation(shown, possible, None if self.wait else units.alive[:number])
+        return Observation(shown, possible, units.alive[:number] if self.leave else None)
 
     def global_state(self, state: Battle, view: Observation) -> Float[Array, " S"]:
         """The units and the last actions, as SMAC has them."""
