@@ -7,6 +7,7 @@ from jaxtyping import Array, Float, Key
 
 from coterie.envs import library
 from coterie.envs.game import AgentSpec, JaxEnv, Observation, Timestep
+from coterie.envs.host.factory import arguments
 from coterie.envs.jaxmarl import JaxMARLEnv, JaxMARLState
 from coterie.internal.imports import SMAX
 from coterie.internal.parts import IN_NAME
@@ -28,7 +29,7 @@ class SMAXEnv(JaxEnv):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.whole  # its arguments are checked at once
+        arguments(self.env_kwargs)
 
     @property
     def whole(self) -> JaxMARLEnv:

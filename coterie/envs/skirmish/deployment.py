@@ -37,7 +37,7 @@ def deployed(rules: Rules, there: Map, key: Key[Array, ""]) -> Units:
 
 
 def _placed(
-    army: Army, middle: tuple[float, float], drawn: Float[Array, " K+1"]
+    army: Army, middle: tuple[float, float], drawn: Float[Array, " D"]
 ) -> Float[Array, "K 2"]:
     """Places of an army: the seeds of a sunflower, turned at random and dealt at random; units of
     one kind stand from west to east. Ranks are counted: a sort takes long to compile."""

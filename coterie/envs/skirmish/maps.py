@@ -81,9 +81,7 @@ MAPS: dict[str, Map] = {
     "10m_vs_11m": Map(army(marine=10), army(marine=11), 150),
     "27m_vs_30m": Map(army(marine=27), army(marine=30), 180),
     "MMM": Map(*(army(marauder=2, marine=7, medivac=1),) * 2, 150),
-    "MMM2": Map(
-        army(marauder=2, marine=7, medivac=1), army(marauder=3, marine=8, medivac=1), 180
-    ),
+    "MMM2": Map(army(marauder=2, marine=7, medivac=1), army(marauder=3, marine=8, medivac=1), 180),
     "2s3z": Map(*(army(stalker=2, zealot=3),) * 2, 120),
     "3s5z": Map(*(army(stalker=3, zealot=5),) * 2, 150),
     "3s5z_vs_3s6z": Map(army(stalker=3, zealot=5), army(stalker=3, zealot=6), 170),

@@ -4,7 +4,6 @@ import functools
 from dataclasses import dataclass
 from typing import Annotated, Literal, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
@@ -108,7 +107,7 @@ class Skirmish(JaxEnv):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        there = _map(self)
+        there = self.battlefield
         require_room(there.arena, there.allies, there.enemies)
         number = len(there.allies)
         require(
@@ -123,7 +122,7 @@ class Skirmish(JaxEnv):
 
     @property
     def names(self) -> tuple[str, ...]:
-        allies = _map(self).allies
+        allies = self.battlefield.allies
         return tuple(f"{kind}-{allies[:i].count(kind)}" for i, kind in enumerate(allies))
 
     @property
@@ -158,9 +157,14 @@ class Skirmish(JaxEnv):
         return after, Timestep(self.view(after), reward, gone, late, info)
 
     @property
+    def battlefield(self) -> Map:
+        """The map, with armies and a size of the user's own."""
+        return _map(self)
+
+    @property
     def limit(self) -> int:
         """Steps after which a battle is cut off."""
-        return self.time_limit or _map(self).time_limit
+        return self.time_limit or self.battlefield.time_limit
 
     def pay(self, before: Units, after: Units, won: Bool[Array, ""]) -> Float[Array, " N"]:
         """Each agent's reward for a step."""
