@@ -127,7 +127,8 @@ def rules(forces: Forces, arena: Arena, reaction: float) -> Rules:
     """The constants of a battle in an arena; units in the air cross its walls' edge."""
     edge = np.where(forces.flies, 0.0, forces.radius)
     low, high = (np.asarray(corner, np.float32)[:, None] for corner in (arena.low, arena.high))
-    return Rules(forces, np.float32(low + edge), np.float32(high - edge), reaction)
+    low, high = (np.asarray(end, np.float32) for end in (low + edge, high - edge))
+    return Rules(forces, low, high, reaction)
 
 
 def fight(rules: Rules, units: Units, orders: Orders) -> Units:
@@ -177,7 +178,8 @@ def _left(forces: Forces, units: Units) -> Number:
 
 def _reach(forces: Forces, whom: Int[Array, " M"]) -> Number:
     """Distance of centres from which each unit reaches another one."""
-    return forces.range + forces.radius + jnp.asarray(forces.radius)[whom]
+    reach = jnp.asarray(forces.range + forces.radius)
+    return reach + jnp.asarray(forces.radius)[whom]
 
 
 def _act(
@@ -232,12 +234,12 @@ def _meet(rules: Rules, units: Units, deeds: Deeds) -> Met:
     none = Met(zero, zero, zero, zero, zero, zero + NEVER, jnp.full_like(units.prey, -1))
     shot = _shots(units) if forces.has_splash else None
 
-    def one(met: Met, of: tuple) -> tuple[Met, None]:
-        return _from_one(forces, units, *of, met), None
+    def fold(met: Met, one: One) -> tuple[Met, None]:
+        return _from_one(forces, units, one, met), None
 
-    numbers = np.arange(number, dtype=np.int32)
-    rows = {name: getattr(forces, name) for name in ROWS}
-    return jax.lax.scan(one, none, (numbers, units, deeds, shot, rows))[0]
+    numbers = jnp.arange(number, dtype=jnp.int32)
+    rows = {name: jnp.asarray(getattr(forces, name)) for name in ROWS}
+    return jax.lax.scan(fold, none, One(numbers, units, deeds, shot, rows))[0]
 
 
 class Shots(NamedTuple):
@@ -257,17 +259,20 @@ def _shots(units: Units) -> Shots:
     return Shots(x, y, dx * far, dy * far)
 
 
-def _from_one(
-    forces: Forces,
-    units: Units,
-    number: Int[Array, ""],
-    its: Units,
-    deed: Deeds,
-    shot: Shots | None,
-    row: dict[str, Array],
-    met: Met,
-) -> Met:
-    """Add what the unit with a number does to all."""
+class One(NamedTuple):
+    """The unit whose turn it is in the fold: its number, state, deed and shot, and the rows of the
+    tables that are its own."""
+
+    number: Array
+    units: Units
+    deed: Deeds
+    shot: Shots | None
+    row: dict[str, Array]
+
+
+def _from_one(forces: Forces, units: Units, one: One, met: Met) -> Met:
+    """Add what one unit does to all."""
+    its, deed, shot, row = one.units, one.deed, one.shot, one.row
     dx, dy = units.x - its.x, units.y - its.y
     square = dx * dx + dy * dy + TOUCH * TOUCH
     inverse = jax.lax.rsqrt(square)
@@ -289,7 +294,7 @@ def _from_one(
         met.blows + struck * row["blows"],
         met.healed + jnp.where(aimed & deed.heals, row["heal"], 0.0),
         jnp.where(better, far, met.nearest),
-        jnp.where(better, number, met.prey),
+        jnp.where(better, one.number, met.prey),
     )
 
 

@@ -20,6 +20,8 @@ MOVE = 2.0
 GOLDEN = math.pi * (3.0 - math.sqrt(5.0))
 """Angle from one seed of a sunflower to the next."""
 
+POINTS = ("health", "shield", "energy")
+
 LOOSE = 1.3
 """Area of an army at the start, over that of squares around its bodies."""
 
@@ -31,9 +33,10 @@ def deployed(rules: Rules, there: Map, key: Key[Array, ""]) -> Units:
     allies = _placed(there.allies, there.arena.allies, drawn[: number + 1])
     enemies = _placed(there.enemies, there.arena.enemies, drawn[number + 1 :])
     x, y = jnp.clip(jnp.concatenate([allies, enemies]).T, rules.low, rules.high)
-    forces, zero, none = rules.forces, jnp.zeros_like(x), jnp.full(len(x), -1, jnp.int32)
-    points = (jnp.asarray(p) for p in (forces.health, forces.shield, forces.energy))
-    return Units(x, y, *points, zero, zero, zero, zero, none, none, none)
+    zero, none = jnp.zeros_like(x), jnp.full(len(x), -1, jnp.int32)
+    fresh = {name: jnp.asarray(getattr(rules.forces, name)) for name in POINTS}
+    times = dict.fromkeys(("cooldown", "windup", "calm", "idle"), zero)
+    return Units(x, y, **fresh, **times, target=none, prey=none, hit=none)
 
 
 def _placed(
@@ -61,7 +64,7 @@ def orders(forces: Forces, arena: Arena, units: Units, action: Int[Array, " N"])
     number, total = len(action), len(forces.ally)
     move = action[:, None] == np.arange(FIRST_MOVE, FIRST_TARGET)
     way = MOVE * move.astype(jnp.float32) @ MOVES
-    rally = np.broadcast_to(np.float32(arena.allies), (total - number, 2))
+    rally = np.broadcast_to(np.asarray(arena.allies, np.float32), (total - number, 2))
     here = jnp.stack([units.x[:number], units.y[:number]], axis=1)
     x, y = jnp.concatenate([here + way, rally]).T
     near = jnp.where(jnp.any(move, axis=1), 0.0, jnp.inf)

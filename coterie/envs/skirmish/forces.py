@@ -114,7 +114,8 @@ def _bodies(units: list[Unit]) -> tuple[np.ndarray, ...]:
         np.array([b.flies for b in bodies]),
         [u.cooldown_loops * LOOP for u in units],
     )
-    return tuple(c if np.asarray(c).dtype == bool else np.asarray(c, np.float32) for c in columns)
+    arrays = (np.asarray(column) for column in columns)
+    return tuple(a if a.dtype == bool else a.astype(np.float32) for a in arrays)
 
 
 def _pairs(units: list[Unit], ally: Flag) -> tuple[np.ndarray, ...]:

@@ -67,6 +67,11 @@ def army(**units: int) -> Army:
     return tuple(kind for kind in sorted(units) for _ in range(units[kind]))
 
 
+def even(both: Army, time_limit: int, arena: Arena = Arena()) -> Map:
+    """Two equal armies."""
+    return Map(both, both, time_limit, arena)
+
+
 OPEN = Arena((0.0, 0.0), (32.0, 32.0))
 PIT = Arena((7.0, 6.0), (23.0, 21.0), (14.6, 9.49), (14.41, 16.76))
 CHAMBER = Arena((7.0, 7.0), (21.0, 25.0), (14.05, 10.35), (13.92, 20.04))
@@ -80,19 +85,19 @@ MAPS: dict[str, Map] = {
     "8m_vs_9m": Map(army(marine=8), army(marine=9), 120),
     "10m_vs_11m": Map(army(marine=10), army(marine=11), 150),
     "27m_vs_30m": Map(army(marine=27), army(marine=30), 180),
-    "MMM": Map(*(army(marauder=2, marine=7, medivac=1),) * 2, 150),
+    "MMM": even(army(marauder=2, marine=7, medivac=1), 150),
     "MMM2": Map(army(marauder=2, marine=7, medivac=1), army(marauder=3, marine=8, medivac=1), 180),
-    "2s3z": Map(*(army(stalker=2, zealot=3),) * 2, 120),
-    "3s5z": Map(*(army(stalker=3, zealot=5),) * 2, 150),
+    "2s3z": even(army(stalker=2, zealot=3), 120),
+    "3s5z": even(army(stalker=3, zealot=5), 150),
     "3s5z_vs_3s6z": Map(army(stalker=3, zealot=5), army(stalker=3, zealot=6), 170),
-    "1c3s5z": Map(*(army(colossus=1, stalker=3, zealot=5),) * 2, 180),
+    "1c3s5z": even(army(colossus=1, stalker=3, zealot=5), 180),
     "3s_vs_3z": Map(army(stalker=3), army(zealot=3), 150, OPEN),
     "3s_vs_4z": Map(army(stalker=3), army(zealot=4), 200, OPEN),
     "3s_vs_5z": Map(army(stalker=3), army(zealot=5), 250, OPEN),
     "2m_vs_1z": Map(army(marine=2), army(zealot=1), 150, HALL),
     "2s_vs_1sc": Map(army(stalker=2), army(spinecrawler=1), 300, CHAMBER),
     "6h_vs_8z": Map(army(hydralisk=6), army(zealot=8), 150, PIT),
-    "bane_vs_bane": Map(*(army(baneling=4, zergling=20),) * 2, 200, HALL),
+    "bane_vs_bane": even(army(baneling=4, zergling=20), 200, HALL),
 }
 """Maps of the StarCraft Multi-Agent Challenge, by their names there."""
 

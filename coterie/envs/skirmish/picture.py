@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import jax
 import numpy as np
 from PIL import Image, ImageDraw
 
@@ -63,7 +64,7 @@ def paint(forces: Forces, arena: Arena, units: Units) -> np.ndarray:
     size = WIDTH, max(16, round(WIDTH * height / width))
     image = Image.new("RGB", (size[0] * FINE, size[1] * FINE), GROUND)
     brush = Brush(ImageDraw.Draw(image), (arena.low[0], arena.high[1]), scale)
-    now = Units(*map(np.asarray, units))
+    now = jax.tree.map(np.asarray, units)
     living = np.flatnonzero(now.health > 0)
     for i in np.flatnonzero(now.hit >= 0):
         _strike(brush, forces, now, int(i))
@@ -76,9 +77,9 @@ def paint(forces: Forces, arena: Arena, units: Units) -> np.ndarray:
 
 def _strike(brush: Brush, forces: Forces, units: Units, i: int) -> None:
     """What a unit did to another one."""
-    ends = [(float(units.x[j]), float(units.y[j])) for j in (i, int(units.hit[i]))]
+    start, end = ((float(units.x[j]), float(units.y[j])) for j in (i, int(units.hit[i])))
     color = ALLY if forces.ally[i] else ENEMY
-    brush.line(*ends, BEAM if forces.heals[i] else color, 0.3 if forces.heals[i] else 0.08)
+    brush.line(start, end, BEAM if forces.heals[i] else color, 0.3 if forces.heals[i] else 0.08)
 
 
 def _unit(brush: Brush, forces: Forces, units: Units, i: int) -> None:

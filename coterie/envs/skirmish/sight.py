@@ -69,10 +69,10 @@ def layout(allies: Army, enemies: Army, last_action: bool) -> Layout:
     mixed = len(set(allies)) > 1 or len(set(enemies)) > 1
     kinds = sorted(set(units)) if mixed else []
     table = np.array([[unit == kind for kind in kinds] for unit in units], np.float32)
-    shields = [any(UNITS[kind].body.shield > 0 for kind in army) for army in (allies, enemies)]
     healed = len(allies) if any(UNITS[kind].heals for kind in allies) else 0
     targets = max(len(enemies), healed)
-    return Layout(len(allies), len(enemies), targets, table, *shields, last_action)
+    ours, theirs = (any(UNITS[kind].body.shield for kind in army) for army in (allies, enemies))
+    return Layout(len(allies), len(enemies), targets, table, ours, theirs, last_action)
 
 
 class Eyes(NamedTuple):
@@ -107,7 +107,8 @@ def masks(
     number = layout.allies
     alive = units.alive[:number, None]
     place = jnp.stack([units.x[:number], units.y[:number]], axis=1)[:, None] + MOVES
-    free = jnp.all((place >= np.float32(arena.low)) & (place < np.float32(arena.high)), axis=-1)
+    low, high = (np.asarray(corner, np.float32) for corner in (arena.low, arena.high))
+    free = jnp.all((place >= low) & (place < high), axis=-1)
     targets = _wide(seen.reached[:, number:], layout.targets)
     heals = forces.heals[:number]
     if np.any(heals):
