@@ -8,11 +8,14 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from coterie.envs.particle.observations import nearest_first
-from coterie.envs.skirmish.battle import ARRIVED, Orders, Rules, Units
 from coterie.envs.skirmish.forces import Forces
 from coterie.envs.skirmish.maps import Arena, Army, Map
 from coterie.envs.skirmish.sight import FIRST_MOVE, FIRST_TARGET, MOVES
+from coterie.envs.skirmish.state import Orders, Rules, Units
 from coterie.envs.skirmish.units import UNITS
+
+ARRIVED = 1.0
+"""A unit stops when it is as close to its rally point."""
 
 MOVE = 2.0
 """Distance of a move that is ordered; a step ends before that."""

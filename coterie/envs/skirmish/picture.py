@@ -6,9 +6,9 @@ import jax
 import numpy as np
 from PIL import Image, ImageDraw
 
-from coterie.envs.skirmish.battle import Units
 from coterie.envs.skirmish.forces import Forces
 from coterie.envs.skirmish.maps import Arena
+from coterie.envs.skirmish.state import Units
 from coterie.internal.palette import color_of
 
 WIDTH = 480

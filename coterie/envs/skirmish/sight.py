@@ -6,9 +6,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from coterie.envs.skirmish.battle import Units
 from coterie.envs.skirmish.forces import Forces
 from coterie.envs.skirmish.maps import Arena, Army
+from coterie.envs.skirmish.state import Units
 from coterie.envs.skirmish.units import UNITS
 
 SIGHT, SHOT = 9.0, 6.0

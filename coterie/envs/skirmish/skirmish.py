@@ -11,11 +11,12 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from coterie.bounds import AtLeast
 from coterie.envs.game import AgentSpec, Discrete, JaxEnv, Observation, Timestep
 from coterie.envs.skirmish import sight
-from coterie.envs.skirmish.battle import Rules, Units, fight, rules
+from coterie.envs.skirmish.battle import fight
 from coterie.envs.skirmish.deployment import beaten, deployed, orders
 from coterie.envs.skirmish.forces import Forces, forces
 from coterie.envs.skirmish.maps import Map, army_of, map_of, require_room
 from coterie.envs.skirmish.picture import paint
+from coterie.envs.skirmish.state import Rules, Units, rules
 from coterie.errors import require
 
 KILL, WIN, TOTAL = 10.0, 200.0, 20.0

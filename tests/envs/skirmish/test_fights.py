@@ -59,7 +59,10 @@ def test_attacks_follow_each_other_after_the_period_on_average():
 
 def test_an_attack_lands_after_its_damage_point_and_is_cancelled_by_an_order():
     env = duel("stalker", "marauder")
-    state = placed(env, SHOTS, windup=[0.125, 0.0])  # two of the three loops before the shot
+    state = placed(env, SHOTS, cooldown=[6 / 16, 9])  # ready for two of the three loops it needs
+    begun, _ = after(env, state, ATTACK)
+    assert begun.windup[0] == 2 / 16 and begun.health[1] == 125 and begun.hit[0] == -1
+    state = state._replace(units=begun)
     units, _ = after(env, state, ATTACK)
     assert units.hit[0] == 1 and units.health[1] < 125
     units, _ = after(env, state, [NORTH])

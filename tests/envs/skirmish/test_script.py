@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from coterie.envs.skirmish import Skirmish
-from coterie.envs.skirmish.battle import fight, rules
+from coterie.envs.skirmish.battle import fight
 from coterie.envs.skirmish.deployment import beaten, deployed, script
 from coterie.envs.skirmish.forces import forces
+from coterie.envs.skirmish.state import rules
 
 
 def battles(name, games, reaction=0.0, steps=120):
