@@ -100,6 +100,6 @@ def _targets(forces: Forces, action: Int[Array, " N"]) -> Int[Array, " N"]:
 
 
 def beaten(forces: Forces, units: Units) -> tuple[Bool[Array, ""], Bool[Array, ""]]:
-    """Whether the allies, and the enemies, have no unit left that fights."""
+    """Test if the allies, and if the enemies, have no unit left that fights."""
     fights = units.alive & ~forces.heals
     return ~jnp.any(fights & forces.ally), ~jnp.any(fights & ~forces.ally)

@@ -1,4 +1,4 @@
-"""What the units of a battle do to each other in one loop of the game's clock.
+"""Effects of all units of a battle on each other in one loop of the game's clock.
 
 Pairs are met one unit at a time: a loop over the units folds what each one does to all others, so
 that every operation is on a vector `[M]` (in batches `[G, M]`), and no table `[M, M]` is ever made.
@@ -19,11 +19,13 @@ ATTACKER = 2.0
 """A unit that attacks me counts as so much nearer, when I choose a target."""
 LATER = 50.0
 """Healers, and friends that need no healing, count as so much farther."""
+ALARM = 9.0
+"""Distance at which a unit that attacks anybody is noticed, as by a call for help."""
 NEVER = np.float32(1e9)
 
 
 class Met(NamedTuple):
-    """What befalls each unit in a loop, summed over all others.
+    """Effects on each unit in a loop, summed over all others.
 
     push_x, push_y: way that bodies push it.
     damage, blows:  points, before armour, and number of the blows that hit it.
@@ -99,7 +101,7 @@ def _from_one(forces: Forces, units: Units, one: One, met: Met) -> Met:
     if forces.has_healers:
         full = its.health >= row["health"]
         far += LATER * (row["heals"] | (full & forces.heals))
-    noticed = (distance <= row["notice"]) | attacks
+    noticed = (distance <= row["notice"]) | attacks | (deed.hits & (distance <= ALARM))
     better = alive & (row["target"] > 0) & noticed & (far < met.nearest)
     return Met(
         met.push_x + push * dx,

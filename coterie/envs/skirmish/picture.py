@@ -76,7 +76,7 @@ def paint(forces: Forces, arena: Arena, units: Units) -> np.ndarray:
 
 
 def _strike(brush: Brush, forces: Forces, units: Units, i: int) -> None:
-    """What a unit did to another one."""
+    """Draw a shot, or a beam that heals."""
     start, end = ((float(units.x[j]), float(units.y[j])) for j in (i, int(units.hit[i])))
     color = ALLY if forces.ally[i] else ENEMY
     brush.line(start, end, BEAM if forces.heals[i] else color, 0.3 if forces.heals[i] else 0.08)

@@ -1,4 +1,4 @@
-"""What agents of a battle perceive and can do, in SMAC's features and in its order."""
+"""Observations, masks and global state of a battle, in SMAC's features and in its order."""
 
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ MAP = 32.0
 
 
 class Layout(NamedTuple):
-    """What features of a battle there are.
+    """Features of a battle that there are.
 
     allies, enemies: numbers of units.
     targets:         number of targets; a healer's are allies.
@@ -92,7 +92,7 @@ class Eyes(NamedTuple):
 
 
 def eyes(units: Units, allies: int) -> Eyes:
-    """What the allies see of all units."""
+    """Views of the allies on all units."""
     alive = units.alive
     x, y = units.x - units.x[:allies, None], units.y - units.y[:allies, None]
     far = jnp.sqrt(x * x + y * y)

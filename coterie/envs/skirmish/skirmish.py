@@ -10,19 +10,19 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from coterie.bounds import AtLeast
 from coterie.envs.game import AgentSpec, Discrete, JaxEnv, Observation, Timestep
-from coterie.envs.skirmish import sight
 from coterie.envs.skirmish.battle import fight
 from coterie.envs.skirmish.deployment import beaten, deployed, orders
 from coterie.envs.skirmish.forces import Forces, forces
 from coterie.envs.skirmish.maps import Map, army_of, map_of, require_room
 from coterie.envs.skirmish.picture import paint
+from coterie.envs.skirmish.sight import Layout, eyes, global_state, layout, masks, observe
 from coterie.envs.skirmish.state import Rules, Units, rules
 from coterie.errors import require
 
 KILL, WIN, TOTAL = 10.0, 200.0, 20.0
 """Points of a kill and of a win, beside those of damage; and what they are scaled to."""
 LOSS = 0.5
-"""What own losses count, where they do."""
+"""Weight of own losses, where they count."""
 
 
 class Battle(NamedTuple):
@@ -43,7 +43,7 @@ class Field(NamedTuple):
 
     map: Map
     rules: Rules
-    layout: sight.Layout
+    layout: Layout
 
     @property
     def forces(self) -> Forces:
@@ -89,7 +89,7 @@ class Skirmish(JaxEnv):
     """Steps after which a battle is cut off; the map's if None."""
 
     reward: Literal["positive", "damage", "signed"] = "positive"
-    """What is paid: SMAC's reward, without its sign in a step in which shields regain more than is
+    """Kind of reward: SMAC's, without its sign in a step in which shields regain more than is
     lost; the same with its sign (F2A2); or less half of the own losses (SMAC with
     reward_only_positive=False)."""
 
@@ -185,16 +185,16 @@ class Skirmish(JaxEnv):
         """Observations, masks, and who lives."""
         there = _field(self)
         units, number = state.units, there.layout.allies
-        seen = sight.eyes(units, number)
-        possible = sight.masks(there.layout, there.forces, there.map.arena, units, seen)
-        shown = sight.observe(there.layout, there.forces, units, seen, possible, state.last)
+        seen = eyes(units, number)
+        possible = masks(there.layout, there.forces, there.map.arena, units, seen)
+        shown = observe(there.layout, there.forces, units, seen, possible, state.last)
         return Observation(shown, possible, units.alive[:number] if self.leave else None)
 
     def global_state(self, state: Battle, view: Observation) -> Float[Array, " S"]:
         """The units and the last actions, as SMAC has them."""
         there = _field(self)
         parts = there.layout, there.forces, there.map.arena
-        return sight.global_state(*parts, state.units, state.last)
+        return global_state(*parts, state.units, state.last)
 
     def scene(self, state: Battle) -> np.ndarray:
         """Discs with bars of health and shield, shots, and beams that heal."""
@@ -216,5 +216,5 @@ def _map(env: Skirmish) -> Map:
 def _field(env: Skirmish) -> Field:
     there = _map(env)
     constants = forces(there.allies, there.enemies)
-    layout = sight.layout(there.allies, there.enemies, env.last_action)
-    return Field(there, rules(constants, there.arena, env.reaction), layout)
+    law = rules(constants, there.arena, env.reaction)
+    return Field(there, law, layout(there.allies, there.enemies, env.last_action))

@@ -48,7 +48,7 @@ class Units(NamedTuple):
 
 
 class Orders(NamedTuple):
-    """What each unit is to do in a step.
+    """Orders of each unit for a step.
 
     scripted: True if it chooses its targets itself; constant.
     target:   its target, if it is not; -1 if none.
@@ -78,7 +78,7 @@ class Rules(NamedTuple):
 
 
 class Deeds(NamedTuple):
-    """What each unit does in a loop: `hits` and `heals` its target, or not."""
+    """Deeds of each unit in a loop: it `hits` its target, it `heals` it, or neither."""
 
     hits: Bool[Array, " M"]
     heals: Bool[Array, " M"]

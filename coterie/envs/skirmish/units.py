@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 Layer = Literal["ground", "cliffs", "air"]
-"""Where a body moves; bodies of different layers pass through each other."""
+"""Level on which a body moves; bodies of different layers pass through each other."""
 
 Attribute = Literal["armored", "light", "biological"]
 
 
 @dataclass(frozen=True)
 class Body:
-    """What a unit is; lengths in cells of the map.
+    """Body of a unit; lengths in cells of the map.
 
     health, shield: points at the start; a shield takes damage first, and without armour.
     radius:       from the centre to the edge that ranges are measured from.
@@ -45,7 +45,7 @@ class Body:
 
 @dataclass(frozen=True)
 class Weapon:
-    """How a unit attacks.
+    """Attack of a unit.
 
     damage:       points of a blow.
     period:       seconds from the start of an attack to that of the next one.
@@ -72,7 +72,7 @@ class Weapon:
 
 @dataclass(frozen=True)
 class Healing:
-    """How a unit heals friends on the ground that are biological.
+    """Healing of friends on the ground that are biological.
 
     rate:  points of health per second.
     cost:  energy per second.

@@ -184,6 +184,15 @@ def test_the_enemy_prefers_who_attacks_it_and_fighters_to_healers():
     assert units.target[2] == 0
 
 
+def test_an_attack_calls_all_enemies_near_by():
+    env = Skirmish(allies=("marine=2",), enemies=("marine=2",))
+    places = [[10, 16], [10, 8], [15, 16], [17, 16]]
+    units, _ = after(env, placed(env, places), [STOP, STOP])
+    assert units.target[3] == -1, "beyond five cells"
+    units, _ = after(env, placed(env, places), [FIRST, STOP])
+    assert units.target[3] == 0
+
+
 def test_a_medivac_of_the_enemy_follows_and_heals():
     env = Skirmish(allies=("marine=1",), enemies=("marine=1", "medivac=1"))
     state = placed(env, [[2, 9], [15, 16], [28, 16]], health=[45, 20, 150])
