@@ -147,11 +147,11 @@ def test_a_baneling_ends_with_its_attack_and_hurts_all_around_the_target():
 
 
 def test_a_colossus_burns_along_a_line_across_its_shot():
-    env = Skirmish(allies=("colossus=1",), enemies=("zealot=3",))
-    state = placed(env, [[10, 16], [16, 16], [16, 17.2], [14, 16]], shield=[0, 0, 0, 0])
-    units, _ = after(env, state, ATTACK)
+    env = Skirmish(allies=("colossus=1",), enemies=("zealot=4",))
+    places = [[10, 16], [16, 16], [16, 17.2], [14, 16], [16, 18.5]]
+    units, _ = after(env, placed(env, places, shield=[0] * 5), ATTACK)
     lost = 2 * (10 + 5 - 1)
-    np.testing.assert_array_equal(units.health[1:], [100 - lost, 100 - lost, 100])
+    np.testing.assert_array_equal(units.health[1:], [100 - lost, 100 - lost, 100, 100])
 
 
 def test_the_enemy_needs_its_reaction_to_choose_a_target():
