@@ -17,7 +17,7 @@ from coterie.envs.skirmish import Skirmish
 
 COPIES, STEPS, TURNS = 64, 100, 5
 CLOCKS = time.process_time, time.perf_counter
-MAPS = "2s3z", "3s5z", "MMM2", "27m_vs_30m"
+MAPS = "2s3z", "27m_vs_30m", "MMM2"
 ABSENT = "MMM2"
 """A map that SMAX does not have."""
 

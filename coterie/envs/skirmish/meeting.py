@@ -19,8 +19,6 @@ ATTACKER = 2.0
 """A unit that attacks me counts as so much nearer, when I choose a target."""
 LATER = 50.0
 """Healers, and friends that need no healing, count as so much farther."""
-ALARM = 9.0
-"""Distance at which a unit that attacks anybody is noticed, as by a call for help."""
 NEVER = np.float32(1e9)
 
 
@@ -51,7 +49,7 @@ def meet(rules: Rules, units: Units, deeds: Deeds) -> Met:
     shot = _shots(units) if forces.has_splash else None
 
     def fold(met: Met, one: One) -> tuple[Met, None]:
-        return _from_one(forces, units, one, met), None
+        return _from_one(rules, units, one, met), None
 
     numbers = jnp.arange(number, dtype=jnp.int32)
     rows = {name: jnp.asarray(getattr(forces, name)) for name in ROWS}
@@ -86,8 +84,9 @@ class One(NamedTuple):
     row: dict[str, Array]
 
 
-def _from_one(forces: Forces, units: Units, one: One, met: Met) -> Met:
+def _from_one(rules: Rules, units: Units, one: One, met: Met) -> Met:
     """Add what one unit does to all."""
+    forces = rules.forces
     its, deed, shot, row = one.units, one.deed, one.shot, one.row
     dx, dy = units.x - its.x, units.y - its.y
     square = dx * dx + dy * dy + TOUCH * TOUCH
@@ -101,7 +100,7 @@ def _from_one(forces: Forces, units: Units, one: One, met: Met) -> Met:
     if forces.has_healers:
         full = its.health >= row["health"]
         far += LATER * (row["heals"] | (full & forces.heals))
-    noticed = (distance <= row["notice"]) | attacks | (deed.hits & (distance <= ALARM))
+    noticed = (distance <= row["notice"]) | attacks | (deed.hits & (distance <= rules.alarm))
     better = alive & (row["target"] > 0) & noticed & (far < met.nearest)
     return Met(
         met.push_x + push * dx,

@@ -106,6 +106,10 @@ class Skirmish(JaxEnv):
     reaction: Annotated[float, AtLeast(0)] = 0.0
     """Seconds that a unit of the enemy without a target needs to choose one: a weaker enemy."""
 
+    alarm: Annotated[float, AtLeast(0)] = 0.0
+    """Distance within which an attack on anybody calls a unit of the enemy for help: a stronger
+    enemy, which cannot be drawn out one by one. 9 is as far as agents see."""
+
     def __post_init__(self) -> None:
         super().__post_init__()
         there = self.battlefield
@@ -216,5 +220,5 @@ def _map(env: Skirmish) -> Map:
 def _field(env: Skirmish) -> Field:
     there = _map(env)
     constants = forces(there.allies, there.enemies)
-    law = rules(constants, there.arena, env.reaction)
+    law = rules(constants, there.arena, env.reaction, env.alarm)
     return Field(there, law, layout(there.allies, there.enemies, env.last_action))

@@ -69,12 +69,14 @@ class Rules(NamedTuple):
     forces:   what the units are.
     low, high: corners of where each unit's centre can be, `[2, M]`.
     reaction: seconds that a unit without a target needs to choose one.
+    alarm:    distance within which it notices who attacks anybody.
     """
 
     forces: Forces
     low: Float[np.ndarray, "2 M"]
     high: Float[np.ndarray, "2 M"]
     reaction: float
+    alarm: float
 
 
 class Deeds(NamedTuple):
@@ -84,9 +86,9 @@ class Deeds(NamedTuple):
     heals: Bool[Array, " M"]
 
 
-def rules(forces: Forces, arena: Arena, reaction: float) -> Rules:
+def rules(forces: Forces, arena: Arena, reaction: float = 0.0, alarm: float = 0.0) -> Rules:
     """The constants of a battle in an arena; units in the air cross its walls' edge."""
     edge = np.where(forces.flies, 0.0, forces.radius)
     low, high = (np.asarray(corner, np.float32)[:, None] for corner in (arena.low, arena.high))
     low, high = (np.asarray(end, np.float32) for end in (low + edge, high - edge))
-    return Rules(forces, low, high, reaction)
+    return Rules(forces, low, high, reaction, alarm)

@@ -174,23 +174,25 @@ def test_the_enemy_marches_to_the_rally_point_and_waits_there():
 
 def test_the_enemy_prefers_who_attacks_it_and_fighters_to_healers():
     env = Skirmish(allies=("marine=2",), enemies=("zealot=1",))
-    state = placed(env, [[10, 18], [10, 11], [13, 16]])
+    state = placed(env, [[10, 12.5], [10, 18], [13, 16]])
     units, _ = after(env, state, [STOP, STOP])
-    assert units.target[2] == 0, "the nearest"
-    units, _ = after(env, placed(env, [[10, 18], [10, 14], [13, 15.9]]), [STOP, FIRST])
+    assert units.target[2] == 1, "the nearest"
+    units, _ = after(env, placed(env, [[10, 18], [10, 14], [13, 16.1]]), [STOP, FIRST])
     assert units.target[2] == 1, "a little farther, but it attacks"
     env = Skirmish(allies=("marine=1", "medivac=1"), enemies=("marine=1",))
     units, _ = after(env, placed(env, [[10, 16], [12, 16], [15, 16]]), [STOP, STOP])
     assert units.target[2] == 0
 
 
-def test_an_attack_calls_all_enemies_near_by():
-    env = Skirmish(allies=("marine=2",), enemies=("marine=2",))
-    places = [[10, 16], [10, 8], [15, 16], [17, 16]]
-    units, _ = after(env, placed(env, places), [STOP, STOP])
-    assert units.target[3] == -1, "beyond five cells"
-    units, _ = after(env, placed(env, places), [FIRST, STOP])
-    assert units.target[3] == 0
+def test_an_attack_calls_all_enemies_near_by_if_they_have_an_alarm():
+    called = {}
+    for alarm in (0.0, 9.0):
+        env = Skirmish(allies=("marine=2",), enemies=("marine=2",), alarm=alarm)
+        places = [[10, 16], [10, 8], [15, 16], [18, 16]]
+        orders = [STOP, STOP], [FIRST, STOP]
+        targets = [after(env, placed(env, places), each)[0].target[3] for each in orders]
+        called[alarm] = [int(target) for target in targets]
+    assert called == {0.0: [-1, -1], 9.0: [-1, 0]}
 
 
 def test_a_medivac_of_the_enemy_follows_and_heals():
