@@ -96,11 +96,12 @@ def _from_one(rules: Rules, units: Units, one: One, met: Met) -> Met:
     aimed = its.target == np.arange(len(forces.ally), dtype=np.int32)
     attacks = aimed & deed.hits
     struck = attacks if shot is None else deed.hits & _struck(forces, units, shot, row, aimed)
-    far = distance - jnp.where(attacks, ATTACKER, 0.0)
+    threatens = aimed & (its.cooldown > 0.0)  # it has attacked, and will again
+    far = distance - jnp.where(threatens, ATTACKER, 0.0)
     if forces.has_healers:
         full = its.health >= row["health"]
         far += LATER * (row["heals"] | (full & forces.heals))
-    noticed = (distance <= row["notice"]) | attacks | (deed.hits & (distance <= rules.alarm))
+    noticed = (distance <= row["notice"]) | threatens | (deed.hits & (distance <= rules.alarm))
     better = alive & (row["target"] > 0) & noticed & (far < met.nearest)
     return Met(
         met.push_x + push * dx,

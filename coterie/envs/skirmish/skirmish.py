@@ -106,9 +106,9 @@ class Skirmish(JaxEnv):
     reaction: Annotated[float, AtLeast(0)] = 0.0
     """Seconds that a unit of the enemy without a target needs to choose one: a weaker enemy."""
 
-    alarm: Annotated[float, AtLeast(0)] = 0.0
-    """Distance within which an attack on anybody calls a unit of the enemy for help: a stronger
-    enemy, which cannot be drawn out one by one. 9 is as far as agents see."""
+    alarm: Annotated[float, AtLeast(0)] = 9.0
+    """Distance within which an attack on anybody calls a unit of the enemy for help; without it the
+    enemy can be drawn out one by one."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
