@@ -16,7 +16,7 @@ from coterie.envs.skirmish.forces import Forces
 from coterie.envs.skirmish.state import TOUCH, Deeds, Number, Rules, Units
 
 ATTACKER = 2.0
-"""A unit that attacks me counts as so much nearer, when I choose a target."""
+"""A unit counts as so much nearer in the loop in which it hits me, when I choose a target."""
 LATER = 50.0
 """Healers, and friends that need no healing, count as so much farther."""
 NEVER = np.float32(1e9)
@@ -96,12 +96,11 @@ def _from_one(rules: Rules, units: Units, one: One, met: Met) -> Met:
     aimed = its.target == np.arange(len(forces.ally), dtype=np.int32)
     attacks = aimed & deed.hits
     struck = attacks if shot is None else deed.hits & _struck(forces, units, shot, row, aimed)
-    threatens = aimed & (its.cooldown > 0.0)  # it has attacked, and will again
-    far = distance - jnp.where(threatens, ATTACKER, 0.0)
+    far = distance - jnp.where(attacks, ATTACKER, 0.0)
     if forces.has_healers:
         full = its.health >= row["health"]
         far += LATER * (row["heals"] | (full & forces.heals))
-    noticed = (distance <= row["notice"]) | threatens | (deed.hits & (distance <= rules.alarm))
+    noticed = (distance <= row["notice"]) | attacks | (deed.hits & (distance <= rules.alarm))
     better = alive & (row["target"] > 0) & noticed & (far < met.nearest)
     return Met(
         met.push_x + push * dx,

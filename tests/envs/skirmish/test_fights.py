@@ -172,13 +172,11 @@ def test_the_enemy_marches_to_the_rally_point_and_waits_there():
     assert units.target[1] == -1
 
 
-def test_the_enemy_prefers_who_attacks_it_and_fighters_to_healers():
+def test_the_enemy_prefers_the_nearest_and_fighters_to_healers():
     env = Skirmish(allies=("marine=2",), enemies=("zealot=1",))
     state = placed(env, [[10, 12.5], [10, 18], [13, 16]])
     units, _ = after(env, state, [STOP, STOP])
     assert units.target[2] == 1, "the nearest"
-    units, _ = after(env, placed(env, [[10, 18], [10, 14], [13, 16.1]]), [STOP, FIRST])
-    assert units.target[2] == 1, "a little farther, but it attacks"
     env = Skirmish(allies=("marine=1", "medivac=1"), enemies=("marine=1",))
     units, _ = after(env, placed(env, [[10, 16], [12, 16], [15, 16]]), [STOP, STOP])
     assert units.target[2] == 0
