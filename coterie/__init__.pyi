@@ -74,6 +74,7 @@ from coterie.envs import JaxEnv as JaxEnv
 from coterie.envs import Line as Line
 from coterie.envs import NumpyEnv as NumpyEnv
 from coterie.envs import RoverTower as RoverTower
+from coterie.envs import Skirmish as Skirmish
 from coterie.envs import Spread as Spread
 from coterie.envs import SpreadFarama as SpreadFarama
 from coterie.envs import SpreadLiJia as SpreadLiJia

@@ -36,8 +36,8 @@ Every verb takes --json (its answer for programs) and --quiet (no progress, no a
 
 A first run, about a minute:  coterie train dpo spread --steps 300000
 Algorithms and environments by name (`coterie list`), `pettingzoo:mpe2.simple_spread_v3`,
-`gymnasium:CartPole-v1`, `jaxmarl:SMAX` or `jumanji:RobotWarehouse-v0` for another library's
-environment, or `module:Class` for your own."""
+`gymnasium:CartPole-v1`, `jumanji:RobotWarehouse-v0`, `jaxmarl:hanabi` or `smax:2s3z` for another
+library's environment, or `module:Class` for your own."""
 
 LONGEST = 1_500
 """Characters of an error on the command line."""
