@@ -1,6 +1,6 @@
 """Policies as programs for other runtimes: ONNX graphs, StableHLO, and the files themselves."""
 
-import importlib.util
+import importlib
 import json
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from coterie.errors import CoterieError
 from coterie.exports import FORMATS, export_policies
 from coterie.internal.trust import trust_code
 from coterie.policies import load_policy
-from coterie.policies.exporting import as_onnx
+from coterie.policies.exporting import as_onnx, as_stablehlo
 from coterie.policies.exporting.check import difference, ours, random_inputs
 from coterie.policies.exporting.program import Program
 from coterie.policies.saving import policy_metadata, save_policy
@@ -26,13 +26,9 @@ from examples.own_network import Residual
 from tests.runs import Pond, copied, finished, trained
 from tests.test_policies import ACTS, MODELS, wild
 
-HERE = [
-    name
-    for name in ("onnx", "stablehlo")
-    if name == "stablehlo"
-    or (importlib.util.find_spec("onnx") and importlib.util.find_spec("onnxruntime"))
-]
-needs_onnx = pytest.mark.skipif("onnx" not in HERE, reason="the extra export is not installed")
+pytest.importorskip("onnxruntime", reason="the extra export is not installed")
+pytest.importorskip("onnx", reason="the extra export is not installed")
+HERE = ["onnx", "stablehlo"]
 
 
 def program_of(folder, spec, model, deviations=None, encodings=None):
@@ -53,7 +49,6 @@ def off(program, name):
     return difference(program, FORMATS[name].caller(data))
 
 
-@needs_onnx
 @pytest.mark.parametrize("acts", ACTS)
 @pytest.mark.parametrize("name", MODELS)
 def test_every_network_is_an_onnx_graph(tmp_path, name, acts):
@@ -106,16 +101,14 @@ def test_the_check_compares_with_the_policy_as_it_is_deployed(tmp_path):
         return lambda inputs: {**ours(program, inputs), name: change(ours(program, inputs)[name])}
 
     assert difference(program, lambda inputs: ours(program, inputs)) == 0.0
-    with pytest.raises(CoterieError, match="the exported policy of x is off by .* nothing was wri"):
+    with pytest.raises(CoterieError, match=r"the exported policy of x is off by .* nothing was wri"):
         difference(program, wrong("logits", lambda x: x * np.float32(1 + 1e-5)))
     with pytest.raises(CoterieError, match="the exported policy of x is off by"):
         difference(program, wrong("action", lambda x: np.roll(x, 1, axis=0)))
 
 
-@needs_onnx
 def test_a_graph_says_whose_it_is_and_takes_any_number_of_observations(tmp_path):
-    import onnx
-
+    onnx = importlib.import_module("onnx")
     run = copied(finished(), tmp_path / "run")
     made = export_policies(run.folder)
     assert [m.path.name for m in made] == ["agent-0.onnx", "agent-1.onnx"]
@@ -189,12 +182,12 @@ def test_a_run_without_policies_gets_a_sentence(tmp_path):
 
 
 def test_a_network_of_ones_own_is_stablehlo_and_no_onnx_graph(tmp_path):
-    spec = LearnerSpec(2, Discrete(3), (2,))
+    spec = LearnerSpec(32, Discrete(3), (4, 4, 2))
     with trust_code():
         program = program_of(tmp_path, spec, Residual())
     assert off(program, "stablehlo") < 1e-6
     with pytest.raises(
-        CoterieError, match="x's network is .*:Residual, whose formula is its own code"
+        CoterieError, match=r"x's network is .*:Residual, whose formula is its own code"
     ):
         as_onnx.to_onnx(program)
 
@@ -202,8 +195,8 @@ def test_a_network_of_ones_own_is_stablehlo_and_no_onnx_graph(tmp_path):
 def test_without_the_package_the_extra_is_named(tmp_path, monkeypatch):
     program = program_of(tmp_path, LearnerSpec(2, Discrete(3), (2,)), MLP((4,)))
     monkeypatch.setattr(as_onnx.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(
-        CoterieError, match=r"--format onnx needs the package onnx: pip install .*export"
-    ):
-        as_onnx.to_onnx(program)
+    monkeypatch.setattr(as_stablehlo, "find_spec", lambda name: None)
+    for write, name in ((as_onnx.to_onnx, "onnx"), (as_stablehlo.to_stablehlo, "flatbuffers")):
+        with pytest.raises(CoterieError, match=rf"needs the package {name}: pip install .*export"):
+            write(program)
     assert as_onnx.onnx_caller(b"") is None

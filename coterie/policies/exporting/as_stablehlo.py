@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import jax
@@ -10,6 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import export
 
+from coterie.errors import require
+from coterie.internal.extras import install
 from coterie.policies.exporting.program import BATCH, Arrays, Library, Program
 from coterie.rl.layers import JAX
 
@@ -28,6 +31,10 @@ LIBRARY = Library(
 
 def to_stablehlo(program: Program) -> bytes:
     """The program of a policy as `jax.export` serializes it; its `fun_name` describes it."""
+    require(
+        find_spec("flatbuffers") is not None,
+        f"--format stablehlo needs the package flatbuffers: {install('export')}.",
+    )
     (batch,) = export.symbolic_shape(BATCH)
     inputs = {
         port.name: jax.ShapeDtypeStruct((batch, *port.shape), np.dtype(port.dtype))

@@ -102,7 +102,7 @@ class Program:
         return Port("action", (action.numbers,), "float32" if action.continuous else "int64")
 
     def description(self, library: Library) -> dict[str, str]:
-        """What is said of the policy beside its program: whose it is, and what goes in and out."""
+        """Description beside the program: whose policy it is, and what goes in and out."""
         about = self.about
         fields = ("name", "agent", "agents", "env", "method", "run", "seed", "step")
         identity = {field: str(getattr(about, field)) for field in fields}
