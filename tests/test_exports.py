@@ -101,7 +101,7 @@ def test_the_check_compares_with_the_policy_as_it_is_deployed(tmp_path):
         return lambda inputs: {**ours(program, inputs), name: change(ours(program, inputs)[name])}
 
     assert difference(program, lambda inputs: ours(program, inputs)) == 0.0
-    with pytest.raises(CoterieError, match=r"the exported policy of x is off by .* nothing was wri"):
+    with pytest.raises(CoterieError, match=r"the exported policy of x is off by .* nothing was w"):
         difference(program, wrong("logits", lambda x: x * np.float32(1 + 1e-5)))
     with pytest.raises(CoterieError, match="the exported policy of x is off by"):
         difference(program, wrong("action", lambda x: np.roll(x, 1, axis=0)))

@@ -11,15 +11,15 @@ from coterie.rl.forward import NUMPY
 
 
 class Outputs(NamedTuple):
-    """Outputs of a network for one step.
+    """Outputs of a network for one step, arrays of the library that it is computed with.
 
     values:  the logits of actions, or their means, `[A]`.
     log_std: the logarithms of the deviations of actions that are numbers, `[A]`.
     memory:  the memory after the step.
     """
 
-    values: np.ndarray
-    log_std: np.ndarray | None
+    values: Any
+    log_std: Any
     memory: Any
 
 
