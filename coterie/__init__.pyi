@@ -83,6 +83,8 @@ from coterie.envs import Treasure as Treasure
 from coterie.envs import TreasureMATRPO as TreasureMATRPO
 from coterie.envs import Walker2d as Walker2d
 from coterie.errors import CoterieError as CoterieError
+from coterie.exports import ExportedPolicy as ExportedPolicy
+from coterie.exports import export_policies as export_policies
 from coterie.graph import Family as Family
 from coterie.graph import Graph as Graph
 from coterie.graph import family as family

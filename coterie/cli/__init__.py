@@ -25,6 +25,7 @@ usage: coterie VERB ...
   evaluate RUN               play environments with a trained team
   plot RUN...                draw learning curves
   watch RUN                  make an animation of a trained team
+  export RUN                 write its policies as ONNX, StableHLO or NumPy files
   check ENV                  play an environment at random and report its faults
   graph FAMILY               draw a communication graph, and report how fast a team agrees
   claims FIGURE              reproduce a figure of a paper, and judge its claims
