@@ -75,6 +75,7 @@ from coterie.envs import JaxEnv as JaxEnv
 from coterie.envs import Line as Line
 from coterie.envs import NumpyEnv as NumpyEnv
 from coterie.envs import RoverTower as RoverTower
+from coterie.envs import Skirmish as Skirmish
 from coterie.envs import Spread as Spread
 from coterie.envs import SpreadFarama as SpreadFarama
 from coterie.envs import SpreadLiJia as SpreadLiJia
@@ -83,6 +84,8 @@ from coterie.envs import Treasure as Treasure
 from coterie.envs import TreasureMATRPO as TreasureMATRPO
 from coterie.envs import Walker2d as Walker2d
 from coterie.errors import CoterieError as CoterieError
+from coterie.exports import ExportedPolicy as ExportedPolicy
+from coterie.exports import export_policies as export_policies
 from coterie.graph import Family as Family
 from coterie.graph import Graph as Graph
 from coterie.graph import family as family

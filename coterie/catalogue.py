@@ -43,8 +43,16 @@ from coterie.envs.gymnasium_vector import GymnasiumVectorEnv
 from coterie.envs.jaxmarl import JaxMARLEnv
 from coterie.envs.jumanji import JumanjiEnv
 from coterie.envs.pettingzoo import PettingZooEnv
+from coterie.envs.smax import SMAXEnv
 from coterie.errors import require, unknown
-from coterie.internal.imports import GYMNASIUM, GYMNASIUM_VECTOR, JAXMARL, JUMANJI, PETTINGZOO
+from coterie.internal.imports import (
+    GYMNASIUM,
+    GYMNASIUM_VECTOR,
+    JAXMARL,
+    JUMANJI,
+    PETTINGZOO,
+    SMAX,
+)
 from coterie.internal.parse_spec import imported, path_of
 from coterie.internal.parts import option_fields, read
 
@@ -128,6 +136,7 @@ LIBRARIES: dict[str, Callable[[str], Env]] = {
     GYMNASIUM_VECTOR: GymnasiumVectorEnv,
     JAXMARL: JaxMARLEnv,
     JUMANJI: JumanjiEnv,
+    SMAX: SMAXEnv,
 }
 """Other libraries' environments: what stands before a name, and what makes it."""
 
@@ -172,7 +181,8 @@ def _known(algorithm: Algorithm) -> Any:
 
 def make_env(name: str, **options: Any) -> Env:
     """The environment of a name, of `pettingzoo:<factory>`, `gymnasium:<id>`,
-    `gymnasium-vector:<factory>`, `jaxmarl:<name>` or `jumanji:<name>`, or of a path `module:Class`.
+    `gymnasium-vector:<factory>`, `jaxmarl:<name>`, `jumanji:<name>` or `smax:<map>`, or of a path
+    `module:Class`.
 
     >>> make_env("spread", agents=5).agents
     5

@@ -6,7 +6,14 @@ from typing import Any
 from coterie.catalogue import ABOUT, ALGORITHMS, ENVS
 from coterie.claims.catalogue import FIGURES
 from coterie.graph import FAMILIES, WEIGHTS
-from coterie.internal.imports import GYMNASIUM, GYMNASIUM_VECTOR, JAXMARL, JUMANJI, PETTINGZOO
+from coterie.internal.imports import (
+    GYMNASIUM,
+    GYMNASIUM_VECTOR,
+    JAXMARL,
+    JUMANJI,
+    PETTINGZOO,
+    SMAX,
+)
 from coterie.network import CHANNELS, SCHEDULES
 from coterie.rl.models import Model
 from coterie.training.loggers import LOGGERS
@@ -27,6 +34,7 @@ def names() -> dict[str, dict[str, str]]:
         f"{GYMNASIUM_VECTOR}...": "Any batch of Gymnasium's VectorEnv, from my.module:make.",
         f"{JAXMARL}...": "An environment of JaxMARL, as jaxmarl:MPE_simple_spread_v3.",
         f"{JUMANJI}...": "An environment of Jumanji, as jumanji:RobotWarehouse-v0.",
+        f"{SMAX}...": "A map of JaxMARL's SMAX, as smax:2s3z.",
     }
     return {
         "algorithms": {name: ABOUT[name] for name in ALGORITHMS},

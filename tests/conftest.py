@@ -68,8 +68,9 @@ def pytest_collection_finish():
     gc.set_threshold(100_000, 20, 100)
 
 
-MEMORY = 2_300_000_000
-"""Bytes in use from which on compiled programs are forgotten."""
+MEMORY = 2_000_000_000
+"""Bytes in use from which on compiled programs are forgotten, looked at after each test: one test
+alone can add 300 MB, and a process is to stay below 2.5 GB."""
 
 
 @pytest.fixture(autouse=True)

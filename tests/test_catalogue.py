@@ -37,6 +37,7 @@ OTHERS = (
     "gymnasium-vector:my.pond:make",
     "jaxmarl:SMAX",
     "jumanji:Snake-v1",
+    "smax:2s3z",
 )
 ENV_NAMES = (*ENVS, "pettingzoo:mpe2.simple_spread_v3", *OTHERS, "tests.runs:Pond")
 

@@ -203,6 +203,7 @@ def test_list_has_every_name(capsys):
         "gymnasium-vector:...",
         "jaxmarl:...",
         "jumanji:...",
+        "smax:...",
     ):
         assert name in out
     with pytest.raises(SystemExit):

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1] / "coterie"
 GROUND = {"errors", "bounds", "types", "spaces", "encoding", "internal"}
 LEARNING = GROUND | {"graph", "network", "rl", "algorithms", "centralized"}
 TRAINING = LEARNING | {"envs", "catalogue", "policies", "training"}
-SHOWING = TRAINING | {"report", "results", "plots", "api"}
+SHOWING = TRAINING | {"report", "results", "plots", "exports", "api"}
 
 # What every part may import besides itself. A new part has to find its place here.
 MAY_IMPORT = {
@@ -31,6 +31,7 @@ MAY_IMPORT = {
     "training": TRAINING,
     "report": {"errors", "internal", "types", "envs", "graph"},
     "results": TRAINING | {"report"},
+    "exports": {"errors", "internal", "policies", "training"},
     "plots": TRAINING | {"report", "results"},
     "api": SHOWING,
     "claims": SHOWING | {"exact"},

@@ -350,7 +350,7 @@ def test_numpy_answers_as_jax_to_rounding(tmp_path, name, acts):
         policy = wild(Policy.init(keys, model, inputs, space))
     else:
         policy = wild(Policy.squashed(keys, model, inputs, space, deviations))
-    network = saved(tmp_path, spec, policy)._network
+    network = saved(tmp_path, spec, policy).network
     memory, own = policy.body.start(), network.start()
     for seen in np.random.default_rng(0).normal(size=(3, spec.observation)).astype(np.float32):
         features, memory = policy.body.step(jnp.asarray(seen), memory)

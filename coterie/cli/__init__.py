@@ -25,6 +25,7 @@ usage: coterie VERB ...
   evaluate RUN               play environments with a trained team
   plot RUN...                draw learning curves
   watch RUN                  make an animation of a trained team
+  export RUN                 write its policies as ONNX, StableHLO or NumPy files
   check ENV                  play an environment at random and report its faults
   graph FAMILY               draw a communication graph, and report how fast a team agrees
   claims FIGURE              reproduce a figure of a paper, and judge its claims
@@ -35,8 +36,8 @@ Every verb takes --json (its answer for programs) and --quiet (no progress, no a
 
 A first run, about a minute:  coterie train dpo spread --steps 300000
 Algorithms and environments by name (`coterie list`), `pettingzoo:mpe2.simple_spread_v3`,
-`gymnasium:CartPole-v1`, `jaxmarl:SMAX` or `jumanji:RobotWarehouse-v0` for another library's
-environment, or `module:Class` for your own."""
+`gymnasium:CartPole-v1`, `jumanji:RobotWarehouse-v0`, `jaxmarl:hanabi` or `smax:2s3z` for another
+library's environment, or `module:Class` for your own."""
 
 LONGEST = 1_500
 """Characters of an error on the command line."""

@@ -129,6 +129,19 @@ class Plot(Drawn):
 
 
 @dataclass(frozen=True)
+class Export(Trust):
+    """Export trained policies to another runtime."""
+
+    format: Literal["onnx", "stablehlo", "numpy"] = "onnx"
+    """Format of the files: an ONNX graph, StableHLO as jax.export serializes it, or the policy file
+    itself, which needs NumPy alone."""
+    seed: Annotated[int | None, AtLeast(0)] = None
+    """Seed of the repetition; the first by default."""
+    out: Path | None = None
+    """Folder of the files; by default RUN/seed-SEED/exports."""
+
+
+@dataclass(frozen=True)
 class Watch(Trust):
     """Draw a trained team at play."""
 

@@ -1,4 +1,5 @@
-"""The verbs that train no run of their own: evaluate, plot, watch, check, graph, claims, list."""
+"""The verbs that train no run of their own: evaluate, plot, watch, export, check, graph,
+claims, list."""
 
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
@@ -16,11 +17,13 @@ from coterie.claims.catalogue import claim, figure_of
 from coterie.cli.answers import Answer, console, trusting
 from coterie.cli.options import node_of
 from coterie.cli.parse import parse, parse_only
-from coterie.cli.records import Claims, Evaluate, Graphs, Nothing, Plot, Watch
+from coterie.cli.records import Claims, Evaluate, Export, Graphs, Nothing, Plot, Watch
 from coterie.cli.training import label_of
 from coterie.cli.words import scan, split
 from coterie.envs.checks.rules import HINT
+from coterie.exports import ExportedPolicy, export_policies
 from coterie.graph import graph_of, read_family
+from coterie.internal.extras import install
 from coterie.internal.jax_config import prepare
 from coterie.internal.signals import exit_code
 from coterie.listing import names
@@ -32,6 +35,7 @@ from coterie.plots import (
     summary_file,
     write_marl_eval,
 )
+from coterie.policies.metadata import SUFFIX
 from coterie.report.facts import facts_table, graph_facts
 from coterie.report.files import pictures_at
 from coterie.report.table import summary_table, to_rich
@@ -121,6 +125,27 @@ def watch_verb(arguments: list[str]) -> Answer:
     return Answer({"files": files}, [str(file) for file in files])
 
 
+def export_verb(arguments: list[str]) -> Answer:
+    """Export trained policies to another runtime."""
+    (folder,), options = split(arguments, "export RUN", 1)
+    chosen = parse_only("export RUN", Export, options)
+    prepare(1)
+    with trusting(chosen.trust):
+        made = export_policies(folder, chosen.format, chosen.seed, chosen.out)
+    files = [{"file": each.path, "error": each.error} for each in made]
+    return Answer({"format": chosen.format, "files": files}, [_exported(each) for each in made])
+
+
+def _exported(made: ExportedPolicy) -> str:
+    """A file, and how it was checked."""
+    if made.path.suffix == SUFFIX:
+        return f"{made.path}: the policy file as it is"
+    if made.error is None:
+        advice = install("export")
+        return f"{made.path}: not checked, for ONNX Runtime is not installed: {advice}"
+    return f"{made.path}: within {made.error:.1e} of the policy on random inputs"
+
+
 def check_verb(arguments: list[str]) -> Answer:
     """Play an environment at random and report its faults."""
     (name,), options = split(arguments, "check ENV", 1)
@@ -208,6 +233,7 @@ REPORTS: dict[str, Callable[[list[str]], Answer]] = {
     "evaluate": evaluate_verb,
     "plot": plot_verb,
     "watch": watch_verb,
+    "export": export_verb,
     "check": check_verb,
     "graph": graph_verb,
     "claims": claims_verb,

@@ -37,6 +37,7 @@ from coterie.envs.robots import HalfCheetah as HalfCheetah
 from coterie.envs.robots import Hopper as Hopper
 from coterie.envs.robots import Humanoid as Humanoid
 from coterie.envs.robots import Walker2d as Walker2d
+from coterie.envs.skirmish import Skirmish as Skirmish
 
 ENVS: dict[str, type[Env]] = {
     "spread": Spread,
@@ -62,5 +63,6 @@ ENVS: dict[str, type[Env]] = {
     "walker2d": Walker2d,
     "ant": Ant,
     "humanoid": Humanoid,
+    "skirmish": Skirmish,
 }
 """Every environment that a name can stand for."""

@@ -215,14 +215,15 @@ class JaxEnv(Env, PureEnv):
         better."""
         return view.observation.reshape(-1)
 
-    def scene(self, state: Any) -> Scene:
-        """Discs to draw; environments without a picture raise `EnvError`."""
+    def scene(self, state: Any) -> Scene | np.ndarray:
+        """Discs to draw, or a picture `[H, W, 3]` (0 to 255); environments without one raise
+        `EnvError`."""
         raise EnvError(f"{type(self).__name__} has no picture: give it a `scene(state)` method.")
 
     def single(self) -> SingleEnv:
         return OneEpisode(self)
 
-    def render(self, state: Any) -> Scene:
+    def render(self, state: Any) -> Scene | np.ndarray:
         return self.scene(state)
 
     def checks(self) -> Checks:

@@ -64,7 +64,7 @@ class AsOne(JaxEnv):
     def global_state(self, state: Any, view: Observation) -> Float[Array, " S"]:
         return view.observation[0]
 
-    def scene(self, state: Any) -> Scene:
+    def scene(self, state: Any) -> Scene | np.ndarray:
         return self.env.scene(state)
 
     def _view(self, view: Observation) -> Observation:

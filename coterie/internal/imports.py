@@ -8,7 +8,7 @@ from types import ModuleType
 
 PETTINGZOO = "pettingzoo:"
 GYMNASIUM, GYMNASIUM_VECTOR = "gymnasium:", "gymnasium-vector:"
-JAXMARL, JUMANJI = "jaxmarl:", "jumanji:"
+JAXMARL, JUMANJI, SMAX = "jaxmarl:", "jumanji:", "smax:"
 """What stands before the name that an environment has in another library."""
 INSIDE = "Python itself"
 """The place of what has no file."""
@@ -24,7 +24,7 @@ def module_in(name: str) -> str:
     >>> module_in("gymnasium:rware:rware-tiny-2ag-v2"), module_in("gymnasium:CartPole-v1")
     ('rware', '')
     """
-    if name.startswith((JAXMARL, JUMANJI)):
+    if name.startswith((JAXMARL, JUMANJI, SMAX)):
         return ""
     if name.startswith(GYMNASIUM):
         return name.removeprefix(GYMNASIUM).rpartition(":")[0]

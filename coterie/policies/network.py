@@ -11,15 +11,15 @@ from coterie.rl.forward import NUMPY
 
 
 class Outputs(NamedTuple):
-    """Outputs of a network for one step.
+    """Outputs of a network for one step, arrays of the library that it is computed with.
 
     values:  the logits of actions, or their means, `[A]`.
     log_std: the logarithms of the deviations of actions that are numbers, `[A]`.
     memory:  the memory after the step.
     """
 
-    values: np.ndarray
-    log_std: np.ndarray | None
+    values: Any
+    log_std: Any
     memory: Any
 
 
@@ -128,11 +128,15 @@ class Network(NamedTuple):
 
     def step(self, x: np.ndarray, memory: Any) -> Outputs:
         """Outputs for an observation `[F]`."""
-        seen = x if self.scale is None else forward.normalized(self.scale, x, NUMPY)
-        features = forward.layers(self.body, seen, NUMPY)
+        return self.outputs(x, memory, NUMPY)
+
+    def outputs(self, x: Any, memory: Any, ops: forward.Ops) -> Outputs:
+        """Outputs for observations `[..., F]`, in the library that `ops` are of."""
+        seen = x if self.scale is None else forward.normalized(self.scale, x, ops)
+        features = forward.layers(self.body, seen, ops)
         if self.cell is not None:
-            features = memory = forward.gated(self.cell, features, memory, NUMPY)
-        values, log_std = forward.dense(self.head, features, NUMPY), self.second
+            features = memory = forward.gated(self.cell, features, memory, ops)
+        values, log_std = forward.dense(self.head, features, ops), self.second
         if isinstance(log_std, Dense):
-            log_std = forward.log_deviation(log_std, features, self.deviations, NUMPY)
+            log_std = forward.log_deviation(log_std, features, self.deviations, ops)
         return Outputs(values, log_std, memory)

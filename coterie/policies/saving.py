@@ -112,7 +112,7 @@ class JaxNetwork:
 
     def __init__(self, policy: Policy):
         self._policy = policy
-        self._step = jax.jit(self._outputs)
+        self._step = jax.jit(self.outputs)
 
     def start(self) -> Any:
         """The memory at the start of an episode."""
@@ -123,9 +123,10 @@ class JaxNetwork:
         values, log_std, memory = self._step(jnp.asarray(x), memory)
         return Outputs(np.asarray(values), None if log_std is None else np.asarray(log_std), memory)
 
-    def _outputs(self, x: Any, memory: Any) -> Any:
+    def outputs(self, x: Any, memory: Any, ops: Any = None) -> Outputs:
+        """Outputs for observations `[..., F]`; a body calls JAX itself, whatever `ops` are."""
         features, memory = self._policy.body.step(x, memory)
-        return *self._policy.outputs(features), memory
+        return Outputs(*self._policy.outputs(features), memory)
 
 
 def network_of(policy: Policy, about: PolicyMetadata) -> PolicyNetwork:

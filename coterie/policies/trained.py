@@ -22,8 +22,11 @@ class TrainedPolicy:
     def __init__(self, network: PolicyNetwork, about: PolicyMetadata, greedy: bool, seed: int):
         require(seed >= 0, f"seed must be at least 0, not {seed}.")
         self.metadata = about
-        self._network = network
+        self.network = network
         self._greedy = greedy
+        self._sees = about.sees or Numbers(about.shape or (about.observation,))
+        sizes = np.array(about.action.each or (about.action.size,))
+        self._able = np.arange(sizes.max()) < sizes[:, None]
         own = f"{about.run}/{about.seed}/{about.agent}/{about.name}".encode()
         stream = np.frombuffer(hashlib.sha256(own).digest(), np.uint32).tolist()
         self._random = np.random.default_rng([seed, *stream])
@@ -31,7 +34,7 @@ class TrainedPolicy:
 
     def reset(self) -> None:
         """Forget the episode."""
-        self._memory = self._network.start()
+        self._memory = self.network.start()
 
     def __call__(self, observation: Any, action_mask: Any = None) -> int | np.ndarray:
         """The environment's action for an observation of the environment's own.
@@ -50,14 +53,20 @@ class TrainedPolicy:
         if action_mask is None and isinstance(observation, Mapping):
             action_mask = observation.get(MASK)
         possible = self._possible(action_mask)
-        outputs = self._network.step(numbers, self._memory)
-        require(
-            bool(np.isfinite(outputs.values).all()),
-            f"the network of {self.metadata.name} gives {outputs.values} for this observation: its "
-            "numbers are too large.",
-            EnvError,
-        )
+        outputs = self.network.step(numbers, self._memory)
+        if not np.isfinite(outputs.values).all():  # to write out an array takes longer than to act
+            raise EnvError(
+                f"the network of {self.metadata.name} gives {outputs.values} for this observation: "
+                "its numbers are too large."
+            )
         self._memory = outputs.memory
+        return self.action_of(outputs, possible)
+
+    def action_of(self, outputs: Outputs, possible: np.ndarray | None = None) -> int | np.ndarray:
+        """The environment's action that the network's outputs for one step stand for.
+
+        possible: which of `A` actions are possible, `[A]` truth values; all, if it is `None`.
+        """
         action = self.metadata.action.rescale(self._chosen(outputs, possible))
         acts = self.metadata.acts
         return self.metadata.action.plain(action) if acts is None else acts.decode(action)
@@ -65,17 +74,13 @@ class TrainedPolicy:
     def _numbers(self, observation: Any) -> np.ndarray:
         """An observation as the network's inputs `[F]`."""
         about = self.metadata
-        sees = about.sees or Numbers(about.shape or (about.observation,))
         try:
-            numbers = encoded(sees, observation, "observation")
+            numbers = encoded(self._sees, observation, "observation")
         except ValueError as error:
             raise EnvError(f"{about.name} cannot read this: {error}.") from None
-        known = range(about.states or 1)
-        require(
-            about.states == 0 or numbers[0] in known,
-            f"{about.name} knows the observations 0 to {known[-1]}, not {numbers[0]:g}.",
-            EnvError,
-        )
+        if about.states and numbers[0] not in range(about.states):
+            last = about.states - 1
+            raise EnvError(f"{about.name} knows the observations 0 to {last}, not {numbers[0]:g}.")
         return numbers
 
     def _possible(self, action_mask: Any) -> np.ndarray | None:
@@ -99,15 +104,9 @@ class TrainedPolicy:
             noise = 0.0 if self._greedy else self._random.standard_normal(values.shape)
             drawn = values + np.exp(outputs.log_std) * np.asarray(noise, np.float32)
             return np.tanh(drawn) if self.metadata.deviations is not None else drawn
-        sizes = np.array(action.each or (action.size,))
-        able = np.arange(max(sizes)) < sizes[:, None]
-        if possible is not None:
-            able &= possible.reshape(able.shape)
-        require(
-            bool(able.any(axis=1).all()),
-            f"the action_mask of {self.metadata.name} allows no action.",
-            EnvError,
-        )
+        able = self._able if possible is None else self._able & possible.reshape(self._able.shape)
+        if possible is not None and not able.any(axis=1).all():
+            raise EnvError(f"the action_mask of {self.metadata.name} allows no action.")
         scores = values.reshape(able.shape)
         if not self._greedy:  # the largest after Gumbel's noise is a draw of the softmax
             scores = scores + self._random.gumbel(size=able.shape)

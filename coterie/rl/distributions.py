@@ -98,8 +98,17 @@ class Categorical(NamedTuple):
         return jnp.log(possible.astype(self.log_probs.dtype))
 
     def kl(self, other: Any) -> Float[Array, " *batch"]:
-        """`KL(self || other)` to another categorical, in nats."""
-        return jnp.sum(jnp.exp(self.log_probs) * (self.log_probs - other.log_probs), axis=-1)
+        """`KL(self || other)` to another categorical, in nats.
+
+        As `sum p (r - 1 - log r)` with `r = q / p`, whose terms are of second order in a small
+        change: rounded logarithms would otherwise leave 1e-7 of either sign, in which the
+        divergence after a first gradient step is lost.
+        """
+        change = other.log_probs - self.log_probs
+        chance, small = jnp.exp(self.log_probs), change < 1.0
+        gained = chance * jnp.expm1(jnp.where(small, change, 0.0))
+        gained = jnp.where(small, gained, jnp.exp(other.log_probs) - chance)  # r may overflow
+        return jnp.sum(gained - chance * change, axis=-1)
 
     def fisher(self, tangent: "Categorical") -> "Categorical":
         """Fisher's metric: the gradient of a small change's divergence, to second order."""
@@ -259,9 +268,9 @@ class Gaussian(NamedTuple):
 
     def kl(self, other: Any) -> Float[Array, " *batch"]:
         """`KL(self || other)` to another Gaussian, in nats, summed over the `D` numbers."""
-        ratio = jnp.exp(2.0 * (self.log_std - other.log_std))
+        wider = self.log_std - other.log_std
         shift = ((self.mean - other.mean) * jnp.exp(-other.log_std)) ** 2
-        return self._sum(0.5 * (ratio + shift - 1.0) + other.log_std - self.log_std)
+        return self._sum(0.5 * (jnp.expm1(2.0 * wider) + shift) - wider)
 
     def fisher(self, tangent: "Gaussian") -> "Gaussian":
         """Fisher's metric: the gradient of a small change's divergence, to second order."""

@@ -49,8 +49,10 @@ def dense(layer: Any, x: Any, ops: Ops) -> Any:
     if layer.numbered:
         # A product is as fast as a look-up here, and its gradient has one order of summation.
         x = ops.one_hot(x[..., 0].astype(int), len(layer.weight))
+    if x.ndim <= 2:
+        return x @ layer.weight + layer.bias
     # On one axis of samples, for with two the gradient's product copies them, transposed.
-    rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1]) if x.ndim > 2 else x
+    rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
     return (rows @ layer.weight).reshape(*x.shape[:-1], len(layer.bias)) + layer.bias
 
 

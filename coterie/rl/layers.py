@@ -6,6 +6,7 @@ from typing import Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Key
 
 from coterie.rl import forward
@@ -19,7 +20,7 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 }
 
 
-def _convolve(images: Array, weight: Array) -> Array:
+def _convolve(images: Array, weight: Array | np.ndarray) -> Array:
     layout = ("NHWC", "HWIO", "NHWC")
     return jax.lax.conv_general_dilated(images, weight, (1, 1), "SAME", dimension_numbers=layout)
 

@@ -22,9 +22,10 @@ from coterie.rl.models import MLP, Inputs, Model
 from coterie.rl.scaling import InputScale
 from coterie.types import Mixed, Observation, Space
 
-ACTION_VALUE_GAIN = 0.01
-"""Gain of the heads of action values. Policies follow the differences between actions, and those of
-a fresh critic mean nothing: Adam would climb them at full step size."""
+FRESH_GAIN = 0.01
+"""Gain of heads that say next to nothing at first, as those of action values. Policies follow the
+differences between actions, and those of a fresh critic mean nothing: Adam would climb them at full
+step size."""
 
 
 class Policy(eqx.Module):
@@ -165,10 +166,10 @@ class Critic(eqx.Module):
     head: Dense
 
     @staticmethod
-    def init(keys: Key[Array, "2"], model: Model, inputs: Inputs) -> "Critic":
-        """A critic with an orthogonal head."""
+    def init(keys: Key[Array, "2"], model: Model, inputs: Inputs, gain: float = 1.0) -> "Critic":
+        """A critic with an orthogonal head of this gain."""
         body = model.body(keys[0], inputs)
-        return Critic(body, model.head(keys[1], inputs, body, 1, 1.0))
+        return Critic(body, model.head(keys[1], inputs, body, 1, gain))
 
     def value(self, features: Float[Array, "*batch H"]) -> Float[Array, " *batch"]:
         """The value, given the body's features."""
@@ -201,7 +202,7 @@ class ActionCritic(eqx.Module):
         front, seen, acted, body, activation, width = model.fuse(
             jnp.stack([keys[0], body_key]), inputs, actions
         )
-        head = Dense.init(head_key, width, 1, ACTION_VALUE_GAIN)
+        head = Dense.init(head_key, width, 1, FRESH_GAIN)
         return ActionCritic(seen, acted, body, head, front, inputs.scale, activation)
 
     def value(

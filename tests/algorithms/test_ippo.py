@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from coterie.algorithms import IPPO
+from coterie.algorithms.base.advantages import values_and_gae
 from coterie.algorithms.ppo.base import DrawnAction, Sample
 from coterie.internal.count import Count
 from coterie.network import lift
 from coterie.rl.distributions import Categorical
+from coterie.rl.masked_stats import mean
 from tests.support import catalogue, taught
 
 # ratio, advantage, what counts with a clip of 0.2, its slope in the ratio
@@ -90,3 +92,20 @@ def test_steps_fall_in_a_line_and_nothing_moves_in_the_end():
     learn = jax.jit(lift(annealed.learn))
     first, later, last = (moved(Count.of(steps)) for steps in (0, 75, 100))
     assert 0.1 * first < later < 0.5 * first and last == 0.0
+
+
+def test_a_fitted_intercept_is_the_mean_error_of_values():
+    plain = catalogue(recurrent=False)["ippo"]
+    lesson, _, _ = taught(plain)
+    fitting = replace(plain, fit_intercept=True, critic_lr=1e-12)
+
+    def errors(agent, trajectory):
+        told = trajectory.memory.critic, plain.discount, plain.gae_lambda
+        return mean(values_and_gae(agent.critic, trajectory, *told)[1], trajectory.view.alive)
+
+    batch = lesson.agents, lesson.trajectory, lesson.network, lesson.keys
+    after, _, _ = jax.jit(lift(fitting.learn))(*batch)
+    moved = after.critic.head.bias - lesson.agents.critic.head.bias
+    wanted = jax.vmap(errors)(lesson.agents, lesson.trajectory)
+    assert np.all(np.abs(wanted) > 1e-3)
+    np.testing.assert_allclose(moved[:, 0], wanted, rtol=1e-3)

@@ -22,7 +22,6 @@ from coterie.algorithms.trpo.consensus_admm import (
     LocalProblem,
 )
 from coterie.algorithms.trpo.direction_coefficients import STEPS, DirectionCoefficients
-from coterie.algorithms.trpo.joint_policy_model import TeamModel, log_probs_of, taken_by
 from coterie.centralized import CTRPO
 from coterie.envs.game import AgentSpec, Box, Discrete, JaxEnv, Observation, Timestep
 from coterie.envs.joint_agent import as_one
@@ -45,6 +44,7 @@ from coterie.network import (
     networks,
 )
 from coterie.rl.cg_subspace import ConstrainedStep, KrylovSubspace
+from coterie.rl.joint_policy_model import TeamModel, log_probs_of, taken_by
 from coterie.rl.linearized_policy import around
 from coterie.rl.models import MLP, Inputs
 from coterie.rl.networks import Policy
@@ -617,7 +617,9 @@ def test_the_ends_of_a_link_compare_ratios_of_the_same_numbers():
         with_options(MATRPO(), rollout_length=6, batch_size=4, hidden_sizes=(8,)), env
     )
     assert np.abs(trajectory.decision.action).max() > 1.0
-    mine, others = jax.jit(lift(lambda e, n: taken_by(e, n.index)))(trajectory, network)
+    mine, others = jax.jit(lift(lambda e, n: taken_by(e.decision.action, e.actions, n.index)))(
+        trajectory, network
+    )
     for agent in range(3):
         for place in range(2):
             other = (agent + 1 + place) % 3
@@ -632,7 +634,7 @@ def test_heads_follow_the_teams_order_from_ones_own_place():
     joint = np.asarray(trajectory.actions).argmax(axis=-1)  # [N, T, G, N]
 
     def taken(trajectory, network):
-        return taken_by(trajectory, network.index)
+        return taken_by(trajectory.decision.action, trajectory.actions, network.index)
 
     mine, others = jax.jit(lift(taken))(trajectory, network)
     size = len(joint)

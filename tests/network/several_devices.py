@@ -44,6 +44,10 @@ FAULTS = (
     *(Delay(2), Delay(2, "drop")),
 )
 
+ROUNDED = 5e-5
+"""Largest difference of an update, whose sums devices form in another order. It is that of duals:
+a penalty of 100 times differences of weights near 1, of which a rounding is 2^-23."""
+
 
 def spread(function, payloads, devices, **talk):
     """The team's version of `function(*mine, network)`, its agents spread over the devices."""
@@ -119,7 +123,7 @@ def compare_updates(algorithm):
 
     counts = [2, 4] if algorithm.information.sends else [2]
     knows, inputs = algorithm.information, (agents, trajectory, keys)
-    compare(learn, knows.sends, inputs, counts, 1e-5, joint_observable=knows.joint_observable)
+    compare(learn, knows.sends, inputs, counts, ROUNDED, joint_observable=knows.joint_observable)
 
 
 if __name__ == "__main__":

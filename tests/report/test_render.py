@@ -151,6 +151,7 @@ def test_names_and_frames_that_do_not_fit(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:os.fork")  # JAX warns of new processes
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # pipes of the reader
 def test_a_film_holds_the_end_of_an_episode(tmp_path):
     ffmpeg = pytest.importorskip("imageio_ffmpeg")
     path = animate(walk(6), tmp_path / "x.mp4", fps=20, width=121)

@@ -193,3 +193,25 @@ def test_the_size_of_outputs_is_of_what_is_possible():
     assert inner.output_l2() == TanhNormal(inner).output_l2() == 5.0
     padded = Gaussian(jnp.array([3.0, 1.0, 0.0]), jnp.zeros(3), jnp.array([True, True, False]))
     assert padded.output_l2() == 5.0
+
+
+def test_divergences_of_neighbors_are_not_lost_in_rounding():
+    """After a first step policies differ by a thousandth, and their divergence is of its square."""
+    logits = np.random.default_rng(0).normal(size=(64, 2, 5))
+    near = logits[:, 0] + 1e-3 * logits[:, 1]
+    p, q = (np.exp(x - np.logaddexp.reduce(x, -1, keepdims=True)) for x in (logits[:, 0], near))
+    exact = np.sum(p * np.log(p / q), axis=-1)
+    assert exact.max() < 2e-6
+    found = Categorical.of(jnp.float32(logits[:, 0])).kl(Categorical.of(jnp.float32(near)))
+    np.testing.assert_allclose(found, exact, 2e-3)
+    scale, other = 0.1 * logits[:, 0], 0.1 * near
+    change = scale - other
+    exact = np.sum(0.5 * (np.expm1(2 * change) + (change * np.exp(-other)) ** 2) - change, axis=-1)
+    found = [Gaussian(jnp.float32(x), jnp.float32(x)) for x in (scale, other)]
+    np.testing.assert_allclose(found[0].kl(found[1]), exact, 2e-3)
+
+
+def test_what_was_all_but_impossible_leaves_a_divergence_finite():
+    p, q = Categorical.of(jnp.array([200.0, 0.0])), Categorical.of(jnp.array([0.0, 3.0]))
+    assert float(p.kl(q)) == pytest.approx(np.logaddexp(0.0, 3.0), rel=1e-6)
+    assert np.all(np.isfinite(jax.grad(lambda x: p.kl(Categorical.of(x)))(jnp.array([0.0, 3.0]))))

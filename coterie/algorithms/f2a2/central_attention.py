@@ -15,7 +15,7 @@ from coterie.bounds import AtLeast
 from coterie.rl.distributions import masked
 from coterie.rl.layers import ACTIVATIONS, Dense
 from coterie.rl.models import Inputs
-from coterie.rl.networks import ACTION_VALUE_GAIN
+from coterie.rl.networks import FRESH_GAIN
 from coterie.rl.scaling import InputScale
 from coterie.types import LearnerSpec, Observation
 
@@ -102,7 +102,7 @@ class CentralAttentionNetwork(eqx.Module):
             Dense.init(encoder, seen + acted, width, 2.0**0.5),
             Attention(*(square(k, (width, width)) for k in jax.random.split(attention, 3))),
             Dense.init(inner, 2 * width, width, 2.0**0.5),
-            Dense.init(outer, width, spec.action.size, ACTION_VALUE_GAIN),
+            Dense.init(outer, width, spec.action.size, FRESH_GAIN),
             Inputs.of(spec).scale,
             heads,
             spec.agents,

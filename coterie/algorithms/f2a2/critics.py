@@ -18,7 +18,7 @@ from coterie.internal.parts import Part
 from coterie.rl.distributions import NEVER
 from coterie.rl.layers import ACTIVATIONS, Dense
 from coterie.rl.models import MLP, Inputs, Model
-from coterie.rl.networks import ACTION_VALUE_GAIN, Policy
+from coterie.rl.networks import FRESH_GAIN, Policy
 from coterie.rl.opponent_model import others
 from coterie.rl.scaling import InputScale
 from coterie.types import LearnerSpec, Observation
@@ -123,7 +123,7 @@ class IndependentCritic(SoftCritic, name="independent"):
 
     def build(self, key: Key[Array, ""], spec: LearnerSpec) -> Policy:
         keys, inputs = jax.random.split(key), Inputs.of(spec)
-        network = Policy.init(keys, self.model, inputs, spec.action, ACTION_VALUE_GAIN)
+        network = Policy.init(keys, self.model, inputs, spec.action, FRESH_GAIN)
         self.sharing.check(network)
         return network
 
@@ -186,7 +186,7 @@ class AttentionNetwork(eqx.Module):
             ),
             Attention(*(square(k, (width, width)) for k in jax.random.split(attention, 3))),
             Dense.init(inner, 2 * width, width, 2.0**0.5),
-            Dense.init(outer, width, spec.action.size, ACTION_VALUE_GAIN),
+            Dense.init(outer, width, spec.action.size, FRESH_GAIN),
             Inputs.of_state(spec).scale,
             heads,
         )

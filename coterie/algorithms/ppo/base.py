@@ -26,7 +26,7 @@ from coterie.rl.bodies import RecurrentState
 from coterie.rl.distributions import Distribution
 from coterie.rl.masked_stats import mean, standardize
 from coterie.rl.models import MLP, Inputs, Model
-from coterie.rl.networks import Critic, Policy
+from coterie.rl.networks import FRESH_GAIN, Critic, Policy
 from coterie.rl.optimizers import clipped_adams
 from coterie.rl.schedules import falling
 from coterie.types import LearnerSpec, Observation
@@ -95,6 +95,9 @@ class Proximal(Normalizing):
     """Largest change of a value from the old one in an update; no limit by default."""
     huber_delta: Annotated[float | None, Above(0)] = None
     """Error of a value from which its loss grows in a line (Huber 1964); by default nowhere."""
+    fit_intercept: bool = False
+    """Fit the bias of the critic's head to the mean error before each update, in closed form; the
+    critic starts near zero. Critics of bounded units need it where values are far from 0."""
     anneal_steps: Annotated[int | None, AtLeast(1)] = None
     """Steps, over all environments, in which step sizes and the entropy's weight fall to 0 in a
     line; constant by default."""
@@ -160,7 +163,8 @@ class Proximal(Normalizing):
     def init(self, keys: InitKeys, spec: LearnerSpec) -> tuple[PPOState, RecurrentStates]:
         own = jax.random.split(keys.own, 4)
         policy = Policy.init(own[0::2], self.actor, Inputs.of(spec), spec.action)
-        critic = Critic.init(own[1::2], self.critic, Inputs.of_critic(spec))
+        gain = FRESH_GAIN if self.fit_intercept else 1.0
+        critic = Critic.init(own[1::2], self.critic, Inputs.of_critic(spec), gain)
         optimizer = self._optimizer().init(eqx.filter((policy, critic), eqx.is_array))
         learner = PPOState(policy, critic, optimizer, self.start_coefficients(), Count.of(0))
         return learner, RecurrentStates(policy.body.start(), critic.body.start())
@@ -180,6 +184,8 @@ class Proximal(Normalizing):
         self, state: PPOState, trajectory: Trajectory, network: Network, key: Key[Array, ""]
     ) -> tuple[PPOState, Network, Metrics]:
         sample = self._sample_of(state.critic, trajectory)
+        if self.fit_intercept:
+            state, sample = _centered(state, sample)
         state, metrics = self._improve(state, sample, trajectory.memory, network.size, key)
         coefficients, more = self.adapt(
             state.coefficients,
@@ -294,6 +300,14 @@ class Proximal(Normalizing):
     def _optimizer(self) -> optax.GradientTransformation:
         rates = {"policy": self.actor_lr, "critic": self.critic_lr}
         return clipped_adams(rates, ("policy", "critic"), self.max_grad_norm, eps=1e-5)
+
+
+def _centered(state: PPOState, sample: Sample) -> tuple[PPOState, Sample]:
+    """The agent and its batch once the mean error of values is 0: of squared errors, the best bias
+    of a head while all else stands still. Adam needs error / step size steps for it."""
+    error = mean(sample.target - sample.value, sample.view.alive)
+    critic = eqx.tree_at(lambda c: c.head.bias, state.critic, state.critic.head.bias + error)
+    return state._replace(critic=critic), sample._replace(value=sample.value + error)
 
 
 def _deal(x: Array, order: Array, parts: int, axis: int) -> Array:

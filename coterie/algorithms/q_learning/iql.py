@@ -27,7 +27,7 @@ from coterie.rl.bodies import RecurrentState
 from coterie.rl.distributions import masked
 from coterie.rl.masked_stats import mean
 from coterie.rl.models import MLP, Inputs, Model
-from coterie.rl.networks import ACTION_VALUE_GAIN, Policy
+from coterie.rl.networks import FRESH_GAIN, Policy
 from coterie.rl.scaling import of_learned
 from coterie.rl.schedules import falling
 from coterie.types import LearnerSpec, Observation, blank_observation
@@ -123,7 +123,7 @@ class IQL(Normalizing):
 
     def init(self, keys: InitKeys, spec: LearnerSpec) -> tuple[IQLState, RecurrentState]:
         self.require_actions(spec.action)
-        inputs, gain = Inputs.of(spec), ACTION_VALUE_GAIN
+        inputs, gain = Inputs.of(spec), FRESH_GAIN
         values = Policy.init(jax.random.split(keys.own), self.critic, inputs, spec.action, gain)
         student = QNetworkState(
             values,

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from coterie.algorithms.base.algorithm import Information, Metrics, Trajectory
+from coterie.algorithms.base.algorithm import Information, Metrics, Trajectory, joint
 from coterie.algorithms.trpo.consensus_admm import (
     RATIOS,
     ADMMResult,
@@ -15,13 +15,13 @@ from coterie.algorithms.trpo.consensus_admm import (
     solve_admm,
 )
 from coterie.algorithms.trpo.direction_coefficients import STEPS, DirectionCoefficients
-from coterie.algorithms.trpo.joint_policy_model import TeamModel, log_probs_of, taken_by
 from coterie.algorithms.trpo.trust_region import TRPOState, TrustRegion
 from coterie.bounds import Above, AtLeast, Between
 from coterie.errors import require
 from coterie.network import Network, Payload, expand_mask
 from coterie.rl.cg_subspace import BoundaryStep, ConstrainedStep, Region
 from coterie.rl.distributions import Distribution
+from coterie.rl.joint_policy_model import TeamModel, log_probs_of, taken_by
 from coterie.rl.linearized_policy import LinearizedPolicy, around
 from coterie.rl.masked_stats import mean
 from coterie.rl.networks import Policy
@@ -153,7 +153,8 @@ class MATRPO(TrustRegion):
         self, model: TeamModel, trajectory: Trajectory, index: Int[Array, ""]
     ) -> LinearizedPolicy:
         """The model of the team to first order, with the log ratios of what everybody did."""
-        view, taken = trajectory.view, taken_by(trajectory, index)
+        view = trajectory.view
+        taken = taken_by(trajectory.decision.action, joint(trajectory), index)
 
         def log_probs(heads: tuple[Distribution, ...]) -> Float[Array, "T G N"]:
             each, there = log_probs_of(heads, taken, index), trajectory.there

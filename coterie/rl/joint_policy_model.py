@@ -4,7 +4,6 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from coterie.algorithms.base.algorithm import Trajectory, joint
 from coterie.rl.distributions import Categorical, Distribution, Gaussian
 from coterie.rl.layers import Dense
 from coterie.rl.networks import Policy
@@ -64,14 +63,14 @@ def log_probs_of(
     return jnp.roll(jnp.concatenate([mine[..., None], others], axis=-1), index, axis=-1)
 
 
-def taken_by(trajectory: Trajectory, index: Int[Array, ""]) -> tuple[Array, Array]:
+def taken_by(
+    mine: Array, everybody: Float[Array, "T G N W"], index: Int[Array, ""]
+) -> tuple[Array, Array]:
     """Actions of agent `index`, `[T, G]`, and the others', from the next one on, `[T, G, N - 1]`.
 
     Numbers are as all saw them, cut to [-1, 1]: agents agree on ratios of what was done.
     """
-    mine = trajectory.decision.action
-    others = jnp.roll(joint(trajectory), -index, axis=2)[:, :, 1:]
-    discrete = jnp.issubdtype(mine.dtype, jnp.integer)
-    if discrete:
+    others = jnp.roll(everybody, -index, axis=2)[:, :, 1:]
+    if jnp.issubdtype(mine.dtype, jnp.integer):
         return mine, jnp.argmax(others, axis=-1)
     return jnp.clip(mine, -1.0, 1.0), others

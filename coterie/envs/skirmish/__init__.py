@@ -1,0 +1,3 @@
+"""Unit micromanagement after StarCraft II: maps, units, and the battle itself."""
+
+from coterie.envs.skirmish.skirmish import Skirmish as Skirmish

@@ -1,0 +1,1 @@
+"""Trained policies as programs for other languages: ONNX graphs and StableHLO."""
