@@ -49,24 +49,23 @@ def tenth(x: Float[Array, " M"]) -> Float[Array, " M"]:
     return first + left * 0.1
 
 
-def windows(
+def images(
     field: Field, board: Float[Array, " C"], units: Units, which: slice
-) -> Float[Array, "K 13 13"]:
-    """The board around some units as their army sees it, own units positive; the dead see
-    nothing."""
+) -> Float[Array, "K 13 13 5"]:
+    """The five channels of the board around some units: walls, own units, their health, enemy
+    units, their health; the dead see nothing.
+
+    Every number is read and worked out by itself, in one flat row: learners are shown rows, and
+    from rows of cells compilers make them at half the speed.
+    """
     reach = np.arange(-RADIUS, RADIUS + 1, dtype=np.int32)
-    around = reach[:, None] * field.stride + reach
-    cells = units.cell[which, None, None] + around
-    seen = board.at[cells].get(mode="promise_in_bounds")
-    sign, alive = signs(units)[which, None, None], units.alive[which, None, None]
-    own = jnp.where(seen > 2.0, seen, seen * sign)
-    return jnp.where(SEEN & alive, own, 0.0)
-
-
-def unfolded(window: Float[Array, "*K"]) -> Float[Array, "*K 5"]:
-    """The five channels of a view: walls, own units, their health, enemy units, their health."""
-    x = window[..., None]
-    return jnp.where((x > LOW) & (x < HIGH), CONSTANT + FACTOR * x, 0.0)
+    around = np.repeat(reach[:, None] * field.stride + reach, len(LOW))
+    there = board.at[units.cell[which, None] + around].get(mode="promise_in_bounds")
+    sign, alive = signs(units)[which, None], units.alive[which, None]
+    x = jnp.where(there > 2.0, there, there * sign)
+    low, high, constant, factor = (np.tile(each, SIDE**2) for each in (LOW, HIGH, CONSTANT, FACTOR))
+    within = (low < x) & (x < high) & np.repeat(SEEN, len(LOW)) & alive
+    return jnp.where(within, constant + factor * x, 0.0).reshape(-1, SIDE, SIDE, len(LOW))
 
 
 def look(
@@ -81,7 +80,7 @@ def look(
     minimap: insert both armies' densities behind the channels of each, and append the place.
     last:    the last action and reward of every unit, to append.
     """
-    view = unfolded(windows(field, chart(field, units), units, which))
+    view = images(field, chart(field, units), units, which)
     if minimap:
         maps = minimaps(field, units, which)
         view = jnp.concatenate([view[..., :3], maps[..., :1], view[..., 3:], maps[..., 1:]], -1)
