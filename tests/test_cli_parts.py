@@ -14,6 +14,7 @@ from coterie.cli.words import scan
 from coterie.errors import ConfigError
 from coterie.graph import Family, Unlinked
 from coterie.internal.parts import describe, read
+from coterie.internal.trust import trust_code
 from coterie.training.run import MEMORY, new_run
 from tests.cli_parts import Agreement, Averaging, Clock, Dual, Memory, Own, Parted, Silent
 from tests.runs import python, refused
@@ -25,7 +26,8 @@ NAME = "tests.cli_parts:Parted"
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    return tmp_path
+    with trust_code():  # whichever test reads a file first
+        yield tmp_path
 
 
 def chosen(*words, value=None, prefix=""):

@@ -21,8 +21,8 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 
 
 def _convolve(images: Array, weight: Array | np.ndarray) -> Array:
-    layout = ("NHWC", "HWIO", "NHWC")
-    return jax.lax.conv_general_dilated(images, weight, (1, 1), "SAME", dimension_numbers=layout)
+    layout, kernel = ("NHWC", "HWIO", "NHWC"), jnp.asarray(weight)
+    return jax.lax.conv_general_dilated(images, kernel, (1, 1), "SAME", dimension_numbers=layout)
 
 
 JAX = forward.Ops(

@@ -76,7 +76,7 @@ class Symbol:
         return self.graph.constant(np.asarray(other, self.dtype))
 
     def reshape(self, *shape: int) -> "Symbol":
-        """The same numbers in another shape, of which one size may be -1."""
+        """Its numbers in another shape, of which one size may be -1."""
         known = np.prod([size for size in shape if size != -1], dtype=object)
         whole = int(np.prod(self.shape, dtype=object))
         sizes = tuple(whole // int(known) if size == -1 else int(size) for size in shape)
@@ -87,7 +87,7 @@ class Symbol:
         return Symbol(self.graph, name, sizes, self.dtype)
 
     def astype(self, dtype: Any) -> "Symbol":
-        """The same numbers of another type."""
+        """Its numbers, of another type."""
         wanted = np.dtype(dtype)
         if wanted == self.dtype:
             return self

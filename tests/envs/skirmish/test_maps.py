@@ -39,7 +39,8 @@ def test_mistakes_get_one_sentence(case):
     assert str(caught.value) == sentence
 
 
-def test_the_command_line_refuses_with_the_nearest_map():
+def test_the_command_line_refuses_with_the_nearest_map(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     assert "unknown map '2s3': did you mean '2s3z'" in refused(
         ["train", "ippo", "skirmish", "--map", "2s3"]
     )
