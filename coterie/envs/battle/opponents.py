@@ -39,7 +39,7 @@ class Opponent(abc.ABC):
         return ()
 
     def start(self, constants: PyTree) -> PyTree:
-        """What it remembers at the start of an episode."""
+        """Memory of the second army at the start of an episode."""
         return ()
 
     @abc.abstractmethod

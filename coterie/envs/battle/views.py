@@ -1,4 +1,4 @@
-"""What units see: windows of the field around them, as images."""
+"""Views of units: the field around them, as images."""
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ from coterie.envs.battle.combat import ACTIONS
 from coterie.envs.battle.field import RADIUS, SEEN, SIDE, Field, Units
 
 BRICK = 4.0
-"""What stands for a wall among the signed shares of health, which are from -1 to 1."""
+"""Number of a wall among the signed shares of health, which are from -1 to 1."""
 
 # A channel of a view is `constant + factor x` where `low < x < high`, and 0 elsewhere, if `x` is
 # what is on a cell: the wall, own units and their health, enemy units and their health.
