@@ -407,7 +407,7 @@ BAD = {
     ),
     "wide layers": (
         ["train", "dpo", "spread", "--actor.hidden-sizes", "1000000", "1000000"],
-        "what 3 agents learn and remember, with 1 seeds, would take",
+        "what 3 agents learn and remember would take",
     ),
     "states": (["check", "random-mdp", "--states", "1e9"], "states must be at most 1,000,000, not"),
     "a large bandit": (

@@ -163,6 +163,11 @@ class Env(abc.ABC):
         return None
 
     @property
+    def size_options(self) -> tuple[str, ...]:
+        """Names of the options that say how many agents there are, for messages."""
+        return tuple(f.name for f in fields(self) if f.name == "agents")
+
+    @property
     def fps(self) -> float:
         """Steps per second in a moving picture, at most 50."""
         return 10.0

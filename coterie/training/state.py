@@ -118,6 +118,8 @@ def resolve_specs(env: Env, vector: VectorEnv, algorithm: Algorithm) -> tuple[Le
         "rest).",
         EnvError,
     )
+    steps = {spec.quantization_step for spec in specs}
+    step = steps.pop() if len(steps) == 1 else 0.0
     mixed = are_mixed([spec.action for spec in env.specs])
     seen = {"own": (), "mean": (max(sizes),), "joint": sizes}[information.actions]
     return tuple(
@@ -133,6 +135,7 @@ def resolve_specs(env: Env, vector: VectorEnv, algorithm: Algorithm) -> tuple[Le
             num_envs=vector.copies,
             agents=len(specs),
             normalized=algorithm.normalize_observations and not spec.states,
+            quantization_step=step,
             widest=widest,
         )
         for spec in specs

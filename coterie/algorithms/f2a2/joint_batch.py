@@ -79,7 +79,7 @@ class SampledSequence(NamedTuple):
     ) -> "SampledSequence":
         """The steps at these places, and so many before them."""
         found, kept = replay.before(stored, places, length, num_envs)
-        steps: Transition = jax.tree.map(lambda items: items[found], stored.items)
+        steps: Transition = replay.at(stored, found)
         # Of the same episode: none ended in between. Nothing is asked of the step itself.
         going = jnp.cumprod(~steps.over[:-1][::-1], axis=0)[::-1] > 0
         return SampledSequence(steps, jnp.concatenate([kept[:-1] & going, jnp.ones_like(kept[:1])]))

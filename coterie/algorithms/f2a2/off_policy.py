@@ -158,7 +158,8 @@ class F2A2OffPolicy(F2A2):
         zero = jnp.zeros((), jnp.int32)
         student = ActorCriticState(models, models, optimizer, zero, extras)
         memory = models.policy.body.start()
-        stored = experience.empty(self._blank(spec), self.replay.buffer_size)
+        size, step = self.replay.buffer_size, spec.quantization_step
+        stored = experience.empty(self._blank(spec), size, step)
         return OffPolicyState(student, stored), memory
 
     def in_reward_units(self, state: OffPolicyState) -> list[PyTree]:

@@ -125,6 +125,10 @@ class Battle(JaxEnv):
         return len(self.field.armies[0])
 
     @property
+    def size_options(self) -> tuple[str, ...]:
+        return ("map_size",)
+
+    @property
     def learners(self) -> slice:
         """The units that are agents."""
         return slice(0, 2 * self.army if self.both_armies else self.army)
@@ -141,7 +145,9 @@ class Battle(JaxEnv):
 
     @property
     def specs(self) -> tuple[AgentSpec, ...]:
-        return (AgentSpec(self.shape, Discrete(ACTIONS)),) * self.learners.stop
+        plain = not (self.minimap or self.last_action)  # else densities and rewards are shown, too
+        spec = AgentSpec(self.shape, Discrete(ACTIONS), quantization_step=0.01 if plain else 0.0)
+        return (spec,) * self.learners.stop
 
     @property
     def constants(self) -> PyTree:

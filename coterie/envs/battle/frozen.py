@@ -16,7 +16,6 @@ from coterie.errors import ConfigError, brief, nearest, require
 from coterie.policies.metadata import SUFFIX, PolicyMetadata
 from coterie.policies.saving import restore_policy
 from coterie.policies.team import require_one_team
-from coterie.rl.networks import Policy
 from coterie.spaces import Discrete
 from coterie.types import Observation
 
@@ -35,7 +34,7 @@ class Frozen(Opponent):
         return trained(self.run)
 
     @property
-    def constants(self) -> Policy:
+    def constants(self) -> PyTree:
         which = np.arange(self.units) % self.team.count
         with jax.ensure_compile_time_eval():
             return jax.tree.map(lambda x: x[which], self.team.policies)
@@ -68,7 +67,7 @@ class Trained(NamedTuple):
     about:    the metadata of the first.
     """
 
-    policies: Policy
+    policies: PyTree
     about: PolicyMetadata
     count: int
 

@@ -13,6 +13,7 @@ from coterie.envs.battle.field import Units
 from coterie.envs.battle.picture import painted
 from coterie.envs.battle.views import look
 from coterie.errors import ConfigError
+from coterie.rl.replay import Quantized
 
 STAY, RIGHT_TWO, RIGHT = 6, 8, 7
 MAGENT2 = Path(__file__).parent / "magent2.npz"
@@ -104,10 +105,13 @@ def test_nobody_shares_a_cell_and_health_has_its_bounds(resolution):
     def play(state, key):
         action = jax.random.randint(key, (24,), 0, 21)
         state, told = env.step(state, action)
-        return state, (state.units, told.view.alive)
+        return state, (state.units, told.view)
 
     state, _ = env.reset(jax.random.key(0))
-    _, (units, present) = jax.lax.scan(play, state, jax.random.split(jax.random.key(1), 100))
+    _, (units, view) = jax.lax.scan(play, state, jax.random.split(jax.random.key(1), 100))
+    kept = Quantized.of(view.observation, env.specs[0].quantization_step)
+    np.testing.assert_allclose(kept.numbers, view.observation, atol=1e-5)  # a byte is enough
+    present = view.alive
     np.testing.assert_array_equal(present, units.health >= 0)
     for cell, health in zip(np.asarray(units.cell), np.asarray(units.health), strict=True):
         living = cell[health >= 0]
@@ -121,6 +125,7 @@ def test_the_minimap_and_the_last_action_are_more_channels():
     env = Battle(minimap=True, last_action=True, opponent="random")
     state, view = env.reset(jax.random.key(0))
     assert view.observation.shape == (12, 13, 13, 31)
+    assert env.specs[0].quantization_step == 0.0  # densities and rewards are in no steps
     column, row = (int(part) // 2 for part in FIELD.armies[0][0])
     assert float(view.observation[0, row, column, 3]) >= 1.0  # the own place in the own map
     _, told = env.step(state, jnp.full(12, STAY))
