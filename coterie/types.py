@@ -30,8 +30,8 @@ class AgentSpec:
     states: how many different observations there are, if they are numbered (`observation` is
             then 1); 0 otherwise.
     quantization_step: the step of the numbers of an observation, if each of them is, up to
-            rounding, a whole multiple of it from 0 to 255: replay memories then hold a byte for a
-            number. 0 otherwise: they hold 32 bits.
+            rounding, a whole multiple of it from 0 to 255: trajectories and replay memories then
+            hold a byte for a number. 0 otherwise: they hold 32 bits.
 
     >>> AgentSpec((7, 7, 3), Discrete(5)).size
     147
@@ -153,6 +153,12 @@ def kinds(specs: Sequence[LearnerSpec]) -> dict[LearnerSpec, list[int]]:
     for agent, spec in enumerate(specs):
         found.setdefault(spec, []).append(agent)
     return found
+
+
+def common_step(specs: Sequence[AgentSpec]) -> float:
+    """The quantization step of a team's observations; 0 if they have none in common."""
+    steps = {spec.quantization_step for spec in specs}
+    return steps.pop() if len(steps) == 1 else 0.0
 
 
 class Observation(NamedTuple):

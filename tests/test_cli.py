@@ -395,7 +395,7 @@ BAD = {
     ),
     "a large team": (
         ["train", "dpo", "spread", "--agents", "1000"],
-        "a rollout of 50 steps of 1,000 agents in 64 environments would take 154 GB",
+        "a rollout of 50 steps of 1,000 agents in 64 environments would take 307 GB",
     ),
     "a larger team": (
         ["train", "dpo", "spread", "--agents", "100000"],

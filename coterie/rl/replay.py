@@ -2,36 +2,11 @@
 
 from typing import NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Key, PyTree, UInt8
+from jaxtyping import Array, Bool, Int, Key, PyTree
 
-from coterie.types import Observation
-
-
-class Quantized(eqx.Module):
-    """Numbers that are multiples of a step, from 0 to 255 of them, in a byte each; others become
-    the nearest that are.
-
-    >>> Quantized.of(jnp.array([0.0, 0.5, 0.82000005]), 0.01).numbers.tolist() == [
-    ...     0.0, 0.5, float(jnp.float32(0.82))
-    ... ]
-    True
-    """
-
-    codes: UInt8[Array, "*batch"]
-    step: float = eqx.field(static=True)
-
-    @staticmethod
-    def of(x: Float[Array, "*batch"], step: float) -> "Quantized":
-        """The nearest multiples."""
-        return Quantized(jnp.clip(jnp.round(x / step), 0.0, 255.0).astype(jnp.uint8), step)
-
-    @property
-    def numbers(self) -> Float[Array, "*batch"]:
-        """Numbers that the bytes stand for."""
-        return self.codes.astype(jnp.float32) * self.step
+from coterie.rl.quantized import Quantized, compact, expanded, is_quantized
 
 
 class Replay(NamedTuple):
@@ -50,9 +25,7 @@ def empty(item: PyTree, capacity: int, step: float = 0.0) -> Replay:
 
     step: of observations that are kept as bytes (see `AgentSpec.quantization_step`), or 0.
     """
-    items = jax.tree.map(lambda x: jnp.zeros((capacity, *x.shape), x.dtype), item)
-    if step > 0.0:
-        items = jax.tree.map(lambda x: _compact(x, step), items, is_leaf=_is_observation)
+    items = compact(jax.tree.map(lambda x: jnp.zeros((capacity, *x.shape), x.dtype), item), step)
     return Replay(items, jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32))
 
 
@@ -68,7 +41,7 @@ def add(replay: Replay, items: PyTree) -> Replay:
             return Quantized(codes, old.step)
         return old.at[places].set(new)
 
-    stored = jax.tree.map(write, replay.items, items, is_leaf=_is_quantized)
+    stored = jax.tree.map(write, replay.items, items, is_leaf=is_quantized)
     size = jnp.minimum(replay.size + count, capacity)
     return Replay(stored, (replay.position + count) % capacity, size)
 
@@ -81,13 +54,7 @@ def sample(replay: Replay, key: Key[Array, ""], count: int) -> PyTree:
 
 def at(replay: Replay, places: Int[Array, "..."] | slice) -> PyTree:
     """The items at some places, with observations as numbers again."""
-
-    def read(items: Array | Quantized) -> Array:
-        if isinstance(items, Quantized):
-            return Quantized(items.codes[places], items.step).numbers
-        return items[places]
-
-    return jax.tree.map(read, replay.items, is_leaf=_is_quantized)
+    return expanded(jax.tree.map(lambda items: items[places], replay.items))
 
 
 def latest(replay: Replay, key: Key[Array, ""], count: int, among: int) -> Int[Array, " B"]:
@@ -112,17 +79,3 @@ def before(
     back = stride * jnp.arange(length, -1, -1)[:, None]
     age = (replay.position - 1 - places) % capacity
     return (places - back) % capacity, age + back < replay.size
-
-
-def _compact(x: Array | Observation, step: float) -> Array | Observation:
-    if not isinstance(x, Observation):
-        return x
-    return x._replace(observation=Quantized.of(x.observation, step))  # type: ignore[arg-type]
-
-
-def _is_observation(node: object) -> bool:
-    return isinstance(node, Observation)
-
-
-def _is_quantized(node: object) -> bool:
-    return isinstance(node, Quantized)

@@ -11,6 +11,7 @@ from coterie.envs.game import Env, VectorEnv
 from coterie.errors import require
 from coterie.internal.memory import require_room
 from coterie.network import lift
+from coterie.rl.quantized import compact
 from coterie.training.play import own_views
 from coterie.training.programs import Programs
 from coterie.training.run import Run
@@ -84,18 +85,20 @@ def _state(run: Run, programs: Programs) -> Share:
 
 
 def _rollout(setup: Setup, programs: Programs) -> Share:
-    """Observations of every agent before and after each step, its decisions and its rewards."""
+    """Observations of every agent before and after each step, its decisions and its rewards: twice,
+    as they are played and by agent."""
 
     def step(team: TrainState) -> Any:
         view = own_views(team.stage.envs, team.stage.view, None)
+        kept = compact(view, setup.specs[0].quantization_step)
         decision, _ = lift(setup.algorithm.act)(team.agents, team.stage.memory, view, team.keys)
-        return view, view, decision, team.stage.returns
+        return kept, kept, decision, team.stage.returns
 
     team = jax.eval_shape(programs.start, jax.random.key(0))
     steps, copies = setup.algorithm.rollout_length, setup.settings.num_envs
     return Share(
         f"a rollout of {steps:,} steps of {len(setup.names):,} agents in {copies:,} environments",
-        steps * bytes_of(jax.eval_shape(step, team)),
+        2 * steps * bytes_of(jax.eval_shape(step, team)),
         _lower(setup.env, "rollout_length", "num_envs"),
     )
 

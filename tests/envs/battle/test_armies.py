@@ -15,6 +15,7 @@ from coterie.envs.battle.opponents import Front
 from coterie.envs.battle.views import look
 from coterie.envs.game import Vectorized
 from coterie.errors import ConfigError
+from coterie.internal import memory
 from coterie.network import unstack
 from coterie.results import carried_team, trained_team
 from coterie.training.run import open_run
@@ -91,10 +92,26 @@ def test_evaluations_are_in_the_environment_that_is_named(run, capsys):
         (["--env.map-size", "9"], "between 12 and 500"),
     ],
 )
-def test_what_does_not_fit_gets_one_sentence(run, words, sentence):
+def test_what_does_not_fit_gets_one_sentence(run, monkeypatch, tmp_path, words, sentence):
+    monkeypatch.chdir(tmp_path)
     assert sentence in refused(["evaluate", str(run.folder), *words])
 
 
+@pytest.mark.parametrize(
+    ("method", "remedy"),
+    [("ippo", "lower --map-size."), ("iql", "lower --buffer-size or --map-size.")],
+)
+def test_a_battle_that_is_too_large_names_the_options_that_there_are(
+    monkeypatch, tmp_path, method, remedy
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(memory, "available", lambda: 10**6)
+    sentence = refused(["train", method, "battle", "--num-envs", "4"])
+    assert sentence.startswith("what 12 agents learn and remember would take")
+    assert sentence.endswith(f"are available: {remedy}")
+
+
+@pytest.mark.deep
 def test_another_games_policies_are_no_opponent_and_play_no_other_game():
     other = finished("ippo", Spread(agents=2))
     with pytest.raises(ConfigError, match=r"have 5 actions, as spread has them.*13, 13, 5.*21"):
