@@ -37,6 +37,30 @@ class SoftCritic(Part, abc.ABC):
     central: ClassVar[bool] = False
     """Whether it reads what other agents' critics make of their steps, as at a centre."""
 
+    def require_company(self, opponents: Opponents, central: bool, num_critics: int) -> None:
+        """Raise `ConfigError` unless the critic is told what it reads."""
+        joint = self.information.actions == "joint"
+        require(
+            joint or not opponents.known,
+            "this method does not observe the others' actions and cannot know what they would do: "
+            "use f2a2-sac, or --opponents ignored.",
+        )
+        require(
+            not joint or opponents.known,
+            "a critic that attends to the others has to know of them: use f2a2-isac, or "
+            "--opponents estimated or communicated.",
+        )
+        require(
+            not self.central or (central and isinstance(opponents, CommunicatedActions)),
+            "critics that read what others' critics make of their steps need a centre that is told "
+            "everybody's actions: use maac, or --critic attention.",
+        )
+        require(
+            not self.central or num_critics == 1,
+            "critics that read what others' critics make of their steps have no twins: use "
+            "--num-critics 1, or --critic attention.",
+        )
+
     @abc.abstractmethod
     def build(self, key: Key[Array, ""], spec: LearnerSpec) -> Any:
         """A fresh critic."""
@@ -103,33 +127,6 @@ class AttentionCritic(SoftCritic, name="attention"):
         index: Int[Array, ""],
     ) -> Float[Array, "B A"]:
         return critic.values(view.critic_input, actions.taken, index)
-
-
-def require_company(
-    critic: SoftCritic, opponents: Opponents, central: bool, num_critics: int
-) -> None:
-    """Raise `ConfigError` unless a critic is told what it reads: of the others, or of a centre."""
-    joint = critic.information.actions == "joint"
-    require(
-        joint or not opponents.known,
-        "this method does not observe the others' actions and cannot know what they would do: "
-        "use f2a2-sac, or --opponents ignored.",
-    )
-    require(
-        not joint or opponents.known,
-        "a critic that attends to the others has to know of them: use f2a2-isac, or "
-        "--opponents estimated or communicated.",
-    )
-    require(
-        not critic.central or (central and isinstance(opponents, CommunicatedActions)),
-        "critics that read what others' critics make of their steps need a centre that is told "
-        "everybody's actions: use maac, or --critic attention.",
-    )
-    require(
-        not critic.central or num_critics == 1,
-        "critics that read what others' critics make of their steps have no twins: use "
-        "--num-critics 1, or --critic attention.",
-    )
 
 
 def require_heads(width: int, heads: int) -> None:

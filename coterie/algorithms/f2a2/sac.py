@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from coterie.algorithms.base.algorithm import Information
 from coterie.algorithms.base.off_policy import ActorCriticState, Models
-from coterie.algorithms.f2a2.critics import AttentionCritic, SoftCritic, require_company
+from coterie.algorithms.f2a2.critics import AttentionCritic, SoftCritic
 from coterie.algorithms.f2a2.off_policy import F2A2OffPolicy
 from coterie.algorithms.f2a2.policy_batch import (
     ActionSample,
@@ -52,7 +52,7 @@ class F2A2SAC(F2A2OffPolicy):
     def __post_init__(self) -> None:
         super().__post_init__()
         central = self.information.central
-        require_company(self.critic, self.opponents, central, self.num_critics)
+        self.critic.require_company(self.opponents, central, self.num_critics)
 
     @property
     def entropy_price(self) -> Temperature:
