@@ -72,6 +72,7 @@ def test_in_a_larger_battle_agent_i_plays_policy_i_mod_n(run):
         np.testing.assert_array_equal(theirs, mine[np.arange(len(larger.specs)) % count])
 
 
+@pytest.mark.deep
 def test_evaluations_are_in_the_environment_that_is_named(run, capsys):
     larger = Battle(map_size=20, both_armies=True, time_limit=3)
     (scores,) = evaluate(run.folder, 2, env=larger).values()
