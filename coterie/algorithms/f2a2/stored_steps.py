@@ -27,7 +27,7 @@ class RecordedAction(NamedTuple):
     def of(
         policy: Policy, memory: RecurrentState, view: Observation, key: Key[Array, ""]
     ) -> tuple["RecordedAction", RecurrentState]:
-        """What a policy does, and its memory after."""
+        """Action that a policy draws, and its memory after."""
         choices, after = policy.step(view, memory)
         return RecordedAction(choices.sample(key), choices, memory), after
 
