@@ -63,6 +63,7 @@ from coterie.centralized import MADDPG as MADDPG
 from coterie.centralized import MAPPO as MAPPO
 from coterie.claims.catalogue import claim as claim
 from coterie.envs import Ant as Ant
+from coterie.envs import Battle as Battle
 from coterie.envs import Circle as Circle
 from coterie.envs import Commons as Commons
 from coterie.envs import ContinuousBandit as ContinuousBandit

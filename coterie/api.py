@@ -201,13 +201,19 @@ def _require_same(run: Run) -> None:
     )
 
 
-def evaluate(folder: str | Path, episodes: int = 256, key: int = 0) -> dict[int, Scores]:
-    """Play `episodes` environments with the trained team of every seed, from its policy files."""
+def evaluate(
+    folder: str | Path, episodes: int = 256, key: int = 0, env: Env | None = None
+) -> dict[int, Scores]:
+    """Play `episodes` environments with the trained team of every seed, from its policy files.
+
+    env: another environment than the one of the training, in which agents see and do the same: of
+         `n` policies its agent `i` plays policy `i mod n`.
+    """
     from coterie.results import score
 
     require(episodes >= 1, f"episodes must be at least 1, not {episodes}.")
     run = open_run(folder)
-    return {seed: score(run, seed, episodes, key) for seed in run.seeds}
+    return {seed: score(run, seed, episodes, key, env) for seed in run.seeds}
 
 
 def watch(
@@ -216,12 +222,14 @@ def watch(
     episodes: int = 3,
     steps: int = 200,
     out: str | Path | None = None,
+    env: Env | None = None,
 ) -> list[Path]:
     """Show a trained team at play: a moving picture (GIF or MP4) and a still (PNG).
 
     steps: the most steps of an episode that are shown.
     out:   the moving picture; by default `plots/team.gif` in the run's folder. The still lies
            beside.
+    env:   another environment, as in `evaluate`.
     """
     from coterie.report.render import require_moving, show
 
@@ -237,7 +245,7 @@ def watch(
     for name, number in {"episodes": episodes, "steps": steps}.items():
         require(number >= 1, f"{name} must be at least 1, not {number}.")
     require_moving(moving)
-    shown = [film(run, chosen, key, steps) for key in range(episodes)]
+    shown = [film(run, chosen, key, steps, env) for key in range(episodes)]
     show(shown, moving, standing, run.title, run.env.fps)
     return [moving, standing]
 

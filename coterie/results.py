@@ -12,6 +12,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Key
 
+from coterie.envs.game import Env
 from coterie.errors import RunError, advise, require
 from coterie.internal.memory import require_room
 from coterie.network import stack
@@ -176,18 +177,46 @@ def trained_team(run: Run, seed: int) -> Policy:
     return stack(policies)
 
 
-def score(run: Run, seed: int, episodes: int, key: int = 0) -> Scores:
-    """Play `episodes` episodes with a trained team.
+def carried_team(run: Run, seed: int, env: Env) -> Policy:
+    """The policies of a trained team in another environment, stacked: of `n` of them agent `i`
+    plays policy `i mod n`.
+
+    `ConfigError` unless each agent sees and does what the policy's agent did.
+    """
+    team, trained, specs = trained_team(run, seed), run.played.specs, env.specs
+    count = len(trained)
+    if env == run.played:
+        return team
+    for agent, (name, spec) in enumerate(zip(env.names, specs, strict=True)):
+        known = trained[agent % count]
+        require(
+            spec == known,
+            f"the policy of {run.played.names[agent % count]} sees {list(known.shape)} and has "
+            f"{known.action.size} actions, and {name} would see {list(spec.shape)} and have "
+            f"{spec.action.size}: change only what leaves both as they were.",
+        )
+    require(
+        len(specs) >= count or len(set(trained)) == 1,
+        f"{len(specs)} agents of several kinds cannot play the policies of {count}: play at least "
+        "as many.",
+    )
+    return jax.tree.map(lambda x: x[np.arange(len(specs)) % count], team)
+
+
+def score(run: Run, seed: int, episodes: int, key: int = 0, env: Env | None = None) -> Scores:
+    """Play `episodes` episodes with a trained team, in its own environment or in another (see
+    `carried_team`).
 
     Environments outside JAX are no more at a time than in training: they play one batch after the
     other, of which the last one is played to the end and counted in part.
     """
-    env, team = run.played.for_seed(seed), trained_team(run, seed)
-    outside = not env.vectorize(1).resumable
+    world = run if env is None else replace(run, env=env)
+    played, team = world.played.for_seed(seed), carried_team(run, seed, world.played)
+    outside = not played.vectorize(1).resumable
     copies = min(episodes, run.settings.num_envs) if outside else episodes
-    vector, first = env.vectorize(copies), jax.random.key(key)
+    vector, first = played.vectorize(copies), jax.random.key(key)
     require_room(2 * reset_bytes(vector), f"{copies:,} episodes side by side", "lower --episodes")
-    scale, greedy = action_scaling(run.played.specs), run.algorithm.deterministic_eval
+    scale, greedy = action_scaling(played.specs), run.algorithm.deterministic_eval
 
     @jax.jit
     def play(team: Policy, key: Key[Array, ""], world: Any) -> Scores:
@@ -203,19 +232,24 @@ def score(run: Run, seed: int, episodes: int, key: int = 0) -> Scores:
     return jax.tree.map(lambda *parts: np.concatenate(parts)[:episodes], *scores)
 
 
-def film(run: Run, seed: int, key: int = 0, longest: int = LONGEST) -> list[Any]:
+def film(
+    run: Run, seed: int, key: int = 0, longest: int = LONGEST, env: Env | None = None
+) -> list[Any]:
     """The first `longest` steps of an episode of a trained team, to look at: scenes to draw, or the
-    pictures `[H, W, 3]` of an environment that paints itself; `EnvError` if it has neither."""
-    env, policies = run.played, trained_team(run, seed)
-    vector = env.single()
+    pictures `[H, W, 3]` of an environment that paints itself; `EnvError` if it has neither.
+
+    env: another environment than its own, see `carried_team`.
+    """
+    played = (run if env is None else replace(run, env=env)).played
+    policies, vector = carried_team(run, seed, played), played.single()
     try:
-        scale, greedy = action_scaling(env.specs), run.algorithm.deterministic_eval
+        scale, greedy = action_scaling(played.specs), run.algorithm.deterministic_eval
         player = policy_player(policies, vector, scale, greedy)
         stage = player.begin(jax.random.key(key))
-        first = env.render(stage.envs)
-        draws = vector.agent_keys(key, len(env.specs))
+        first = played.render(stage.envs)
+        draws = vector.agent_keys(key, len(played.specs))
         keys = (StepKeys(agents, agents[0]) for agents in draws)  # such environments draw nothing
         states = play_episode(player, stage, keys, lambda moment: moment.envs, longest)
-        return [first, *map(env.render, states)]
+        return [first, *map(played.render, states)]
     finally:
         vector.close(())

@@ -29,6 +29,9 @@ class AgentSpec:
     action: what it can do.
     states: how many different observations there are, if they are numbered (`observation` is
             then 1); 0 otherwise.
+    quantization_step: the step of the numbers of an observation, if each of them is, up to
+            rounding, a whole multiple of it from 0 to 255: trajectories and replay memories then
+            hold a byte for a number. 0 otherwise: they hold 32 bits.
 
     >>> AgentSpec((7, 7, 3), Discrete(5)).size
     147
@@ -37,6 +40,7 @@ class AgentSpec:
     observation: int | tuple[int, ...]
     action: Space
     states: int = 0
+    quantization_step: float = 0.0
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -92,6 +96,8 @@ class LearnerSpec:
             their mean; none if it sees only its own.
     agents: how many the team has.
     normalized: networks are to normalize what they see.
+    quantization_step: the step of everybody's observations (see `AgentSpec`); 0 if they have none
+            in common.
     widest: the most numbers that others see of any agent's observation (see `encoder`), and the
             most that stand for any agent's action; (0, 0) for an agent on its own.
     """
@@ -107,6 +113,7 @@ class LearnerSpec:
     num_envs: int = 1
     agents: int = 1
     normalized: bool = False
+    quantization_step: float = 0.0
     widest: tuple[int, int] = (0, 0)
 
     @property
@@ -146,6 +153,12 @@ def kinds(specs: Sequence[LearnerSpec]) -> dict[LearnerSpec, list[int]]:
     for agent, spec in enumerate(specs):
         found.setdefault(spec, []).append(agent)
     return found
+
+
+def common_step(specs: Sequence[AgentSpec]) -> float:
+    """The quantization step of a team's observations; 0 if they have none in common."""
+    steps = {spec.quantization_step for spec in specs}
+    return steps.pop() if len(steps) == 1 else 0.0
 
 
 class Observation(NamedTuple):

@@ -395,7 +395,7 @@ BAD = {
     ),
     "a large team": (
         ["train", "dpo", "spread", "--agents", "1000"],
-        "a rollout of 50 steps of 1,000 agents in 64 environments would take 154 GB",
+        "a rollout of 50 steps of 1,000 agents in 64 environments would take 307 GB",
     ),
     "a larger team": (
         ["train", "dpo", "spread", "--agents", "100000"],
@@ -407,7 +407,7 @@ BAD = {
     ),
     "wide layers": (
         ["train", "dpo", "spread", "--actor.hidden-sizes", "1000000", "1000000"],
-        "what 3 agents learn and remember, with 1 seeds, would take",
+        "what 3 agents learn and remember would take",
     ),
     "states": (["check", "random-mdp", "--states", "1e9"], "states must be at most 1,000,000, not"),
     "a large bandit": (

@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "rl": {"errors", "bounds", "types", "internal"},
     "algorithms": {"errors", "bounds", "types", "internal", "rl", "network"},
     "centralized": {"errors", "bounds", "types", "internal", "rl", "network", "algorithms"},
-    "envs": {"errors", "bounds", "types", "spaces", "encoding", "internal"},
+    "envs": GROUND | {"policies"},  # an opponent plays trained policies
     "exact": {"errors", "envs"},
     "policies": {"errors", "types", "spaces", "encoding", "internal", "rl"},
     "catalogue": {"errors", "internal", "algorithms", "centralized", "envs"},

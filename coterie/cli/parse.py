@@ -2,13 +2,19 @@
 
 import difflib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from coterie.cli.help import help_of
 from coterie.cli.options import Node, node_of, require_different
 from coterie.cli.words import Given, Misspelled, scan
 from coterie.errors import ConfigError, brief
+
+ENV = "env."
+"""Beginning of the names of an environment's options, where they are beside a run's folder."""
+
+Changed = Callable[[Any], Any]
+"""An environment to another one, or to `None`."""
 
 
 def parse(prog: str, nodes: Mapping[str, Node], given: Mapping[str, Given]) -> dict[str, Any]:
@@ -34,6 +40,23 @@ def parse_only(prog: str, kind: type, options: Sequence[str]) -> Any:
     given = scan(options)
     node = node_of(kind, "options", given=given)
     return parse(prog, {"options": node}, given)["options"]
+
+
+def parse_for_run(prog: str, kind: type, options: Sequence[str]) -> tuple[Any, Changed]:
+    """A value of a verb's options, and what makes the environment of a run another one, by the
+    options of the environment behind `env.`; `None` without any."""
+    given = scan(options)
+    world = {name: words for name, words in given.items() if name.startswith(ENV)}
+    own = {name: words for name, words in given.items() if name not in world}
+    chosen = parse(prog, {"options": node_of(kind, "options", given=own)}, own)["options"]
+
+    def changed(env: Any) -> Any:
+        if not world:
+            return None
+        node = node_of(env, f"environment {type(env).__name__}", ENV, world)
+        return parse(prog, {"env": node}, world)["env"]
+
+    return chosen, changed
 
 
 def _require_known(groups: Sequence[Node], given: Mapping[str, Given]) -> None:

@@ -80,7 +80,8 @@ class Resume(Trust):
 
 @dataclass(frozen=True)
 class Evaluate(Trust):
-    """Play environments with a trained team."""
+    """Play environments with a trained team; `--env.OPTION` changes an option of its
+    environment."""
 
     episodes: Annotated[int, AtLeast(1)] = 256
     """Number of episodes."""
@@ -143,7 +144,7 @@ class Export(Trust):
 
 @dataclass(frozen=True)
 class Watch(Trust):
-    """Draw a trained team at play."""
+    """Draw a trained team at play; `--env.OPTION` changes an option of its environment."""
 
     seed: Annotated[int | None, AtLeast(0)] = None
     """Seed of the repetition; the first by default."""

@@ -3,7 +3,7 @@ claims, list."""
 
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from coterie.catalogue import make_env
 from coterie.claims.catalogue import claim, figure_of
 from coterie.cli.answers import Answer, console, trusting
 from coterie.cli.options import node_of
-from coterie.cli.parse import parse, parse_only
+from coterie.cli.parse import parse, parse_for_run, parse_only
 from coterie.cli.records import Claims, Evaluate, Export, Graphs, Nothing, Plot, Watch
 from coterie.cli.training import label_of
 from coterie.cli.words import scan, split
@@ -47,13 +47,15 @@ from coterie.training.run_files import RunSummary
 def evaluate_verb(arguments: list[str]) -> Answer:
     """Play environments with a trained team."""
     (folder,), options = split(arguments, "evaluate RUN", 1)
-    chosen = parse_only("evaluate RUN", Evaluate, options)
+    chosen, changed = parse_for_run("evaluate RUN", Evaluate, options)
     prepare(1)
     data: dict[str, Any] = {"folder": folder, "episodes": chosen.episodes, "key": chosen.key}
     data["seeds"], lines = {}, []
     with trusting(chosen.trust):
-        agents = open_run(folder).played.names
-        scored = evaluate(folder, chosen.episodes, chosen.key)
+        run = open_run(folder)
+        env = changed(run.env)
+        scored = evaluate(folder, chosen.episodes, chosen.key, env)
+        agents = (run if env is None else replace(run, env=env)).played.names
     for seed, scores in scored.items():
         data["seeds"][seed] = _scores(scores, agents)
         lines.append(_sentence(seed, scores, chosen.episodes))
@@ -118,10 +120,11 @@ def _picture(runs: list[RunSummary], first: Path, named: int, chosen: Plot) -> P
 def watch_verb(arguments: list[str]) -> Answer:
     """Draw a trained team at play."""
     (folder,), options = split(arguments, "watch RUN", 1)
-    chosen = parse_only("watch RUN", Watch, options)
+    chosen, changed = parse_for_run("watch RUN", Watch, options)
     prepare(1)
     with trusting(chosen.trust):
-        files = watch(folder, chosen.seed, chosen.episodes, chosen.steps, chosen.out)
+        env = changed(open_run(folder).env)
+        files = watch(folder, chosen.seed, chosen.episodes, chosen.steps, chosen.out, env)
     return Answer({"files": files}, [str(file) for file in files])
 
 

@@ -2,6 +2,7 @@
 
 from coterie.envs.bandit import ContinuousBandit as ContinuousBandit
 from coterie.envs.batched import NumpyEnv as NumpyEnv
+from coterie.envs.battle import Battle as Battle
 from coterie.envs.commons import Commons as Commons
 from coterie.envs.finite import Climbing as Climbing
 from coterie.envs.finite import FiniteGame as FiniteGame
@@ -56,6 +57,7 @@ ENVS: dict[str, type[Env]] = {
     "two-step": TwoStep,
     "continuous-bandit": ContinuousBandit,
     "commons": Commons,
+    "battle": Battle,
     "hopper": Hopper,
     "halfcheetah": HalfCheetah,
     "walker2d": Walker2d,

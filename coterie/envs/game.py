@@ -10,6 +10,7 @@ import abc
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 import jax
@@ -162,6 +163,11 @@ class Env(abc.ABC):
         return None
 
     @property
+    def size_options(self) -> tuple[str, ...]:
+        """Names of the options that say how many agents there are, for messages."""
+        return tuple(f.name for f in fields(self) if f.name == "agents")
+
+    @property
     def fps(self) -> float:
         """Steps per second in a moving picture, at most 50."""
         return 10.0
@@ -194,6 +200,20 @@ class JaxEnv(Env, PureEnv):
     @abc.abstractmethod
     def step(self, state: Any, action: Array) -> tuple[Any, Timestep]:
         """Play the joint action (`[N]` integers or `[N, A]` numbers in the environment's units)."""
+
+    @property
+    def constants(self) -> PyTree:
+        """Large arrays that the environment reads and never changes, if it has any; then it plays
+        by `reset_in` and `step_in`, which compiled programs give these arrays as an argument."""
+        return ()
+
+    def reset_in(self, constants: PyTree, key: Key[Array, ""]) -> tuple[Any, Observation]:
+        """`reset`, given the constants."""
+        return self.reset(key)
+
+    def step_in(self, constants: PyTree, state: Any, action: Array) -> tuple[Any, Timestep]:
+        """`step`, given the constants."""
+        return self.step(state, action)
 
     def global_state(self, state: Any, view: Observation) -> Float[Array, " S"]:
         """The world's state `[S]`: all observations side by side, unless an environment knows
@@ -272,18 +292,27 @@ class OneEpisode(SingleEnv):
 class Vectorized(VectorEnv):
     """Copies of a `JaxEnv`, batched by `vmap`."""
 
-    def __init__(self, env: JaxEnv, copies: int):
+    def __init__(self, env: JaxEnv, copies: int, constants: PyTree = None):
         self.env = env
         self.copies = copies
+        self._constants = constants
+
+    @property
+    def constants(self) -> PyTree:
+        return self.env.constants if self._constants is None else self._constants
+
+    def with_constants(self, world: PyTree) -> "Vectorized":
+        return Vectorized(self.env, self.copies, world)
 
     def reset(self, key: Key[Array, ""]) -> tuple[PyTree, Observation]:
-        state, view = jax.vmap(self.env.reset)(jax.random.split(key, self.copies))
+        reset = jax.vmap(partial(self.env.reset_in, self.constants))
+        state, view = reset(jax.random.split(key, self.copies))
         return state, self.env.flat(view)
 
     def step(
         self, state: PyTree, action: Array, key: Key[Array, ""]
     ) -> tuple[PyTree, Timestep, Observation]:
-        state, timestep = jax.vmap(self.env.step)(state, action)
+        state, timestep = jax.vmap(partial(self.env.step_in, self.constants))(state, action)
         timestep = timestep._replace(view=self.env.flat(timestep.view))
         timestep = timestep._replace(state=self.global_state(state, timestep.view))
         over = timestep.over

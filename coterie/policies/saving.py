@@ -145,16 +145,36 @@ def own_kinds(about: PolicyMetadata, where: str) -> dict[str, Kind]:
     return kinds_of(_blank(about, where))
 
 
+def restore_policy(path: Path) -> tuple[Policy, PolicyMetadata]:
+    """Read one agent's policy file into JAX, whatever its model, and its metadata."""
+
+    def kinds(said: Metadata) -> dict[str, Kind]:
+        return kinds_of(_blank(from_text(path, said), str(path)))
+
+    arrays, said = read_arrays(path, kinds)
+    require_finite(arrays, str(path))
+    about = from_text(path, said)
+    return from_arrays(arrays, _blank(about, str(path)), str(path)), about
+
+
 def _blank(about: PolicyMetadata, where: str) -> Policy:
     """A policy of the right shape, numbers to be filled in."""
     try:
         with reading(Path(where)):
-            model = read({"kind": about.model.name, **json.loads(about.model.own)}, Model)
+            model = read({"kind": about.model.name, **_model_fields(about.model)}, Model)
         return eqx.filter_eval_shape(lambda: _fresh(about, model))
     except CoterieError as error:
         raise RunError(f"{where}: {error}") from None
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise RunError(f"{where} does not describe a policy: {error!r}.") from None
+
+
+def _model_fields(told: Architecture) -> dict[str, Any]:
+    """The fields of a model, as they are written down."""
+    if told.foreign:
+        return json.loads(told.own)
+    known = {field.name for field in dataclasses.fields(Model.KINDS[told.name])}
+    return {name: value for name, value in vars(told).items() if name in known}
 
 
 def _fresh(about: PolicyMetadata, model: Model) -> Policy:

@@ -1,6 +1,6 @@
 """A team of trained policies, for an environment with dictionaries of agents."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 from coterie.encoding import MASK
 from coterie.errors import EnvError, RunError, require
 from coterie.policies.loading import load_policy
-from coterie.policies.metadata import SUFFIX
+from coterie.policies.metadata import SUFFIX, PolicyMetadata
 from coterie.policies.trained import TrainedPolicy
 
 
@@ -74,20 +74,25 @@ def load_team(run: str | Path, seed: int = 0, greedy: bool | None = None, stream
     require(bool(files), f"{folder} holds no policies: name the folder of a run.", RunError)
     policies = [load_policy(file, greedy, stream) for file in files]
     pairs = sorted(zip(policies, files, strict=True), key=lambda pair: pair[0].metadata.agent)
-    first = pairs[0][0].metadata
-    for policy, file in pairs:
-        about = policy.metadata
+    require_one_team([policy.metadata for policy, _ in pairs], folder)
+    return Team({policy.metadata.name: policy for policy, _ in pairs})
+
+
+def require_one_team(found: Sequence[PolicyMetadata], folder: Path) -> None:
+    """Raise `RunError` unless policies, in the order of their agents, are a whole team of one run
+    and step."""
+    first = found[0]
+    for about in found:
         require(
             (about.run, about.step, about.agents) == (first.run, first.step, first.agents),
-            f"{file} is of {about.identity}, and the first of the team of {first.identity}: "
-            "they are not of one run and step.",
+            f"{folder / about.file} is of {about.identity}, and the first of the team of "
+            f"{first.identity}: they are not of one run and step.",
             RunError,
         )
-    found = [policy.metadata.agent for policy, _ in pairs]
+    agents = [about.agent for about in found]
     require(
-        found == list(range(first.agents)),
-        f"{folder} holds the policies of the agents {found}, and the team has {first.agents}: "
+        agents == list(range(first.agents)),
+        f"{folder} holds the policies of the agents {agents}, and the team has {first.agents}: "
         "restore what is missing.",
         RunError,
     )
-    return Team({policy.metadata.name: policy for policy, _ in pairs})

@@ -1,4 +1,4 @@
-"""A replay memory as three pure functions over explicit state."""
+"""A replay memory as pure functions over explicit state."""
 
 from typing import NamedTuple
 
@@ -6,18 +6,26 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, Key, PyTree
 
+from coterie.rl.quantized import Quantized, compact, expanded, is_quantized
+
 
 class Replay(NamedTuple):
-    """The latest items: arrays `[capacity, ...]`, where the next goes, and how many there are."""
+    """The latest items: arrays `[capacity, ...]`, where the next goes, and how many there are.
+
+    Observations may be `Quantized`.
+    """
 
     items: PyTree
     position: Int[Array, ""]
     size: Int[Array, ""]
 
 
-def empty(item: PyTree, capacity: int) -> Replay:
-    """A memory for `buffer_size` items shaped like `item` (arrays or their shapes)."""
-    items = jax.tree.map(lambda x: jnp.zeros((capacity, *x.shape), x.dtype), item)
+def empty(item: PyTree, capacity: int, step: float = 0.0) -> Replay:
+    """A memory for `buffer_size` items shaped like `item` (arrays or their shapes).
+
+    step: of observations that are kept as bytes (see `AgentSpec.quantization_step`), or 0.
+    """
+    items = compact(jax.tree.map(lambda x: jnp.zeros((capacity, *x.shape), x.dtype), item), step)
     return Replay(items, jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32))
 
 
@@ -26,7 +34,14 @@ def add(replay: Replay, items: PyTree) -> Replay:
     count = jax.tree.leaves(items)[0].shape[0]
     capacity = jax.tree.leaves(replay.items)[0].shape[0]
     places = (replay.position + jnp.arange(count)) % capacity
-    stored = jax.tree.map(lambda old, new: old.at[places].set(new), replay.items, items)
+
+    def write(old: Array | Quantized, new: Array) -> Array | Quantized:
+        if isinstance(old, Quantized):
+            codes = old.codes.at[places].set(Quantized.of(new, old.step).codes)
+            return Quantized(codes, old.step)
+        return old.at[places].set(new)
+
+    stored = jax.tree.map(write, replay.items, items, is_leaf=is_quantized)
     size = jnp.minimum(replay.size + count, capacity)
     return Replay(stored, (replay.position + count) % capacity, size)
 
@@ -34,7 +49,12 @@ def add(replay: Replay, items: PyTree) -> Replay:
 def sample(replay: Replay, key: Key[Array, ""], count: int) -> PyTree:
     """`count` items drawn uniformly, with replacement, from those stored."""
     places = jax.random.randint(key, (count,), 0, jnp.maximum(replay.size, 1))
-    return jax.tree.map(lambda items: items[places], replay.items)
+    return at(replay, places)
+
+
+def at(replay: Replay, places: Int[Array, "..."] | slice) -> PyTree:
+    """The items at some places, with observations as numbers again."""
+    return expanded(jax.tree.map(lambda items: items[places], replay.items))
 
 
 def latest(replay: Replay, key: Key[Array, ""], count: int, among: int) -> Int[Array, " B"]:

@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 from coterie.algorithms import Information, Trajectory
 from coterie.envs.game import VectorEnv
 from coterie.network import lift
+from coterie.rl.quantized import compact, expanded
 from coterie.training.action_scaling import ActionScaling
 from coterie.training.play import EnvState, Moment, Player, StepKeys, choose, own_views, play_steps
 from coterie.types import Observation, ObservationEncoder
@@ -37,6 +38,7 @@ def rollout(
     vector: VectorEnv,
     units: ActionScaling,
     encoder: ObservationEncoder,
+    step: float,
     agents: PyTree,
     start: PyTree,
     stage: EnvState,
@@ -46,6 +48,7 @@ def rollout(
 
     act:        one agent's `(state, memory, view, key) -> (decision, memory)`.
     encoder:    the form in which agents see each other's observations.
+    step:       the step of everybody's observations, which are recorded as bytes; 0 without one.
     agents:     the agents' states, `[N, ...]`.
     start:      the agents' memories at the start of an episode, `[N, ...]`.
 
@@ -60,12 +63,13 @@ def rollout(
         return _shown(information, vector, encoder, envs, view, state)
 
     def record(moment: Moment) -> tuple[Trajectory, Public, EpisodeStats]:
-        return _record(information, moment), _public(information, units, moment), _ended(moment)
+        record = compact(_record(information, moment), step)
+        return record, _public(information, units, moment), _ended(moment)
 
     player = Player(decide, vector, units, start, look)
     before = stage.memory
     stage, (records, public, episodes) = play_steps(player, stage, keys, record)
-    trajectory = jax.tree.map(lambda x: jnp.moveaxis(x, 1, 0), records)
+    trajectory = expanded(jax.tree.map(lambda x: jnp.moveaxis(x, 1, 0), records))
     agents_of = trajectory.reward.shape[:1]
     known = jax.tree.map(lambda x: jnp.broadcast_to(x, agents_of + x.shape), public)
     episodes = jax.tree.map(lambda x: jnp.sum(x, axis=0), episodes)

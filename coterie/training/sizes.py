@@ -1,15 +1,17 @@
 """Sizes of a run's arrays, estimated from their shapes before any of them is made."""
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import jax
 from jaxtyping import PyTree
 
 from coterie.bounds import WHOLE
-from coterie.envs.game import VectorEnv
+from coterie.envs.game import Env, VectorEnv
 from coterie.errors import require
 from coterie.internal.memory import require_room
 from coterie.network import lift
+from coterie.rl.quantized import compact
 from coterie.training.play import own_views
 from coterie.training.programs import Programs
 from coterie.training.run import Run
@@ -72,24 +74,32 @@ def _require_counted(setup: Setup) -> None:
 
 def _state(run: Run, programs: Programs) -> Share:
     agents, seeds = len(programs.setup.names), len(run.seeds)
-    what = f"what {agents:,} agents learn and remember, with {seeds:,} seeds,"
-    return Share(what, held(run, programs), "lower --buffer-size, --seeds or --agents")
+    several = f", with {seeds:,} seeds," if seeds > 1 else ""
+    what = f"what {agents:,} agents learn and remember{several}"
+    remembers = "buffer_size" in _option_names(programs.setup.algorithm)
+    return Share(
+        what,
+        held(run, programs),
+        _lower(programs.setup.env, *["buffer_size"] * remembers, *["seeds"] * (seeds > 1)),
+    )
 
 
 def _rollout(setup: Setup, programs: Programs) -> Share:
-    """Observations of every agent before and after each step, its decisions and its rewards."""
+    """Observations of every agent before and after each step, its decisions and its rewards: twice,
+    as they are played and by agent."""
 
     def step(team: TrainState) -> Any:
         view = own_views(team.stage.envs, team.stage.view, None)
+        kept = compact(view, setup.specs[0].quantization_step)
         decision, _ = lift(setup.algorithm.act)(team.agents, team.stage.memory, view, team.keys)
-        return view, view, decision, team.stage.returns
+        return kept, kept, decision, team.stage.returns
 
     team = jax.eval_shape(programs.start, jax.random.key(0))
     steps, copies = setup.algorithm.rollout_length, setup.settings.num_envs
     return Share(
         f"a rollout of {steps:,} steps of {len(setup.names):,} agents in {copies:,} environments",
-        steps * bytes_of(jax.eval_shape(step, team)),
-        "lower --rollout-length, --num-envs or --agents",
+        2 * steps * bytes_of(jax.eval_shape(step, team)),
+        _lower(setup.env, "rollout_length", "num_envs"),
     )
 
 
@@ -109,5 +119,21 @@ def _evaluation(setup: Setup) -> Share:
     return Share(
         f"an evaluation in {setup.judged.copies:,} environments",
         2 * reset_bytes(setup.judged),
-        "lower --eval-episodes or --agents",
+        _lower(setup.env, "eval_episodes"),
     )
+
+
+def _lower(env: Env, *options: str) -> str:
+    """Advice to lower these options, or those of the environment that say how large a team is."""
+    names = [f"--{name.replace('_', '-')}" for name in (*options, *env.size_options)]
+    if not names:
+        return "use fewer agents"
+    return "lower " + " or ".join([*[", ".join(names[:-1])] * (len(names) > 1), names[-1]])
+
+
+def _option_names(value: Any) -> set[str]:
+    """Names of the options of a value and of its parts."""
+    fields = dataclasses.fields(value)
+    parts = [getattr(value, field.name) for field in fields]
+    inner = [_option_names(part) for part in parts if dataclasses.is_dataclass(part)]
+    return {field.name for field in fields}.union(*inner)

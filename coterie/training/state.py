@@ -26,6 +26,7 @@ from coterie.types import (
     Observation,
     ObservationEncoder,
     are_mixed,
+    common_step,
     in_mixed_team,
     kinds,
 )
@@ -133,6 +134,7 @@ def resolve_specs(env: Env, vector: VectorEnv, algorithm: Algorithm) -> tuple[Le
             num_envs=vector.copies,
             agents=len(specs),
             normalized=algorithm.normalize_observations and not spec.states,
+            quantization_step=common_step(specs),
             widest=widest,
         )
         for spec in specs
@@ -268,12 +270,12 @@ class Phases(NamedTuple):
 def phases(algorithm: Algorithm, env: Env, vector: VectorEnv) -> Phases:
     """The phases of an iteration of a team in these environments."""
     information, scale = algorithm.information, action_scaling(env.specs)
-    encoder = ObservationEncoder.of(env.specs)
+    encoder, step = ObservationEncoder.of(env.specs), common_step(env.specs)
     steps = algorithm.rollout_length * vector.copies
     central = _central_bytes(information, env) * steps
 
     def play(team: TrainState, keys: StepKeys) -> tuple[EnvState, Trajectory, EpisodeStats]:
-        world = vector, scale, encoder, team.agents, team.start, team.stage
+        world = vector, scale, encoder, step, team.agents, team.start, team.stage
         return rollout(algorithm.act, information, *world, keys)
 
     def report(

@@ -378,7 +378,8 @@ class Walk(JaxEnv):
 
     @property
     def specs(self):
-        return (AgentSpec(2, Discrete(3)), AgentSpec(1, Discrete(2)), AgentSpec(2, Discrete(3)))
+        first = AgentSpec(2, Discrete(3), quantization_step=0.5 * (self.fault == "between_steps"))
+        return (first, AgentSpec(1, Discrete(2)), AgentSpec(2, Discrete(3)))
 
     def reset(self, key):
         place = Place(jax.random.uniform(key), jnp.int32(0))
@@ -444,6 +445,9 @@ class Walk(JaxEnv):
     def unpadded(self, state, timestep):
         seen = timestep.view.observation.at[1, 1].set(state.number)
         return state, timestep._replace(view=timestep.view._replace(observation=seen))
+
+    def between_steps(self, state, timestep):
+        return state, timestep  # the number is drawn, see `specs`
 
     def wide_mask(self, state, timestep):
         mask = jnp.ones((3, 3), bool)
@@ -529,6 +533,8 @@ JAX = {
     "other_state": "the state after step has other parts than the state after reset",
     "nan": "the reward of agent 0 is nan at step 2",
     "unpadded": "the observation of agent 1 is not 0 beyond its own 1 numbers at step 1",
+    "between_steps": r"the observation of agent 0 has 0\.\d+ at step 0, which is no multiple of "
+    "its quantization_step 0.5 from 0 to 127.5",
     "wide_mask": "the action mask of agent 1 is True beyond its own 2 actions at step 1",
     "no_choice": "the action mask of agent 0 allows nothing after step 2",
     "revives": "agent 1 is back at step 3 although it had left",

@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from coterie.rl import replay
+from coterie.types import Observation
 
 wraps = pytest.mark.parametrize("wrap", [jax.jit, lambda function: function], ids=["jit", "plain"])
 
@@ -42,3 +43,24 @@ def test_draws_are_even_over_what_is_stored(stored):
     values, counts = np.unique(drawn["number"], return_counts=True)
     assert values.tolist() == list(range(max(1, stored - 9), stored + 1))
     assert stats.chisquare(counts).pvalue > 0.001
+
+
+@wraps
+def test_observations_in_steps_take_a_byte_and_come_back_as_the_nearest_multiples(wrap):
+    view = Observation(jnp.zeros(3), alive=jnp.array(True), state=jnp.zeros(1))
+    memory = replay.empty({"view": view, "reward": jnp.zeros(())}, 2, step=0.01)
+    seen = jnp.array([[0.0, 0.82000005, 2.55], [0.004, 0.996, -1.0], [0.3, 9.0, 1.0]])
+    given = Observation(seen, alive=jnp.array([True, False, True]), state=seen[:, 1:2])
+    for part in (slice(0, 2), slice(2, 3)):
+        new = {"view": given, "reward": seen[:, 1]}
+        memory = wrap(replay.add)(memory, jax.tree.map(lambda x, part=part: x[part], new))
+    codes = memory.items["view"].observation.codes
+    assert codes.dtype == jnp.uint8
+    assert codes.tolist() == [[30, 255, 100], [0, 100, 0]]
+    found = replay.at(memory, jnp.array([1, 0, 1]))
+    expected = np.array([[0.0, 1.0, 0.0], [0.3, 2.55, 1.0], [0.0, 1.0, 0.0]], np.float32)
+    np.testing.assert_allclose(found["view"].observation, expected, rtol=1e-7)
+    # All else is kept as it is.
+    np.testing.assert_array_equal(found["reward"], seen[jnp.array([1, 2, 1]), 1])
+    np.testing.assert_array_equal(found["view"].state[:, 0], seen[jnp.array([1, 2, 1]), 1])
+    np.testing.assert_array_equal(found["view"].alive, [False, True, False])

@@ -263,9 +263,8 @@ class OffPolicy(Normalizing):
         models = self.models(keys.own, spec)
         optimizer = self._optimizer().init(eqx.filter(models, eqx.is_array))
         student = ActorCriticState(models, models, optimizer, jnp.zeros((), jnp.int32))
-        return OffPolicyState(
-            student, experience.empty(self.blank(spec), self.replay.buffer_size)
-        ), ()
+        size, step = self.replay.buffer_size, spec.quantization_step
+        return OffPolicyState(student, experience.empty(self.blank(spec), size, step)), ()
 
     def learn(
         self, state: OffPolicyState, trajectory: Trajectory, network: Network, key: Key[Array, ""]

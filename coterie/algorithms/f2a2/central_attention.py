@@ -97,7 +97,7 @@ class CentralAttentionCritic(SoftCritic, name="central-attention"):
 
 
 def _told(critics: Any, seen: Float[Array, "B F"], acted: Float[Array, "B W"]) -> "Told":
-    """What an agent's only critic tells of its own steps."""
+    """Numbers that an agent's only critic tells of its own steps."""
     return critics[0].told(seen, acted)
 
 

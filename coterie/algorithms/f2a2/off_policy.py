@@ -159,7 +159,8 @@ class F2A2OffPolicy(F2A2):
         zero = jnp.zeros((), jnp.int32)
         student = ActorCriticState(models, models, optimizer, zero, extras)
         memory = models.policy.body.start()
-        stored = experience.empty(Transition.blank(models.policy, spec), self.replay.buffer_size)
+        size, step = self.replay.buffer_size, spec.quantization_step
+        stored = experience.empty(Transition.blank(models.policy, spec), size, step)
         return OffPolicyState(student, stored), memory
 
     def in_reward_units(self, state: OffPolicyState) -> list[PyTree]:

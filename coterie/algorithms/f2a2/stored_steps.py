@@ -27,7 +27,7 @@ class RecordedAction(NamedTuple):
     def of(
         policy: Policy, memory: RecurrentState, view: Observation, key: Key[Array, ""]
     ) -> tuple["RecordedAction", RecurrentState]:
-        """What a policy does, and its memory after."""
+        """Action that a policy draws, and its memory after."""
         choices, after = policy.step(view, memory)
         return RecordedAction(choices.sample(key), choices, memory), after
 
@@ -121,7 +121,7 @@ class SampledSequence(NamedTuple):
     ) -> "SampledSequence":
         """The steps at these places, and so many before them."""
         found, kept = experience.before(stored, places, length, num_envs)
-        steps: Transition = jax.tree.map(lambda items: items[found], stored.items)
+        steps: Transition = experience.at(stored, found)
         # Of the same episode: none ended in between. Nothing is asked of the step itself.
         going = jnp.cumprod(~steps.over[:-1][::-1], axis=0)[::-1] > 0
         return SampledSequence(steps, jnp.concatenate([kept[:-1] & going, jnp.ones_like(kept[:1])]))

@@ -24,6 +24,7 @@ from coterie.algorithms.li_jia.others_log_ratio import (
 from coterie.bounds import Above, AtLeast
 from coterie.errors import require
 from coterie.network import Network, chunked
+from coterie.rl import replay as experience
 from coterie.rl.distributions import TanhNormal
 from coterie.rl.importance import ess_fraction, importance
 from coterie.rl.masked_stats import mean
@@ -177,7 +178,8 @@ class LiJia(OffPolicy):
         self, state: OffPolicyState, network: Network
     ) -> tuple[OffPolicyState, Network]:
         stored = state.replay.items
-        own = _log_ratio(state.actor_critic.models.policy, stored)
+        every = experience.at(state.replay, slice(None))
+        own = _log_ratio(state.actor_critic.models.policy, every)
         drift, network = self.weight_estimation.updated(stored.drift, own, network)
         kept = state.replay._replace(items=stored._replace(drift=drift))
         return state._replace(replay=kept), network

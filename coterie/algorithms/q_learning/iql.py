@@ -132,7 +132,8 @@ class IQL(Normalizing):
             jnp.zeros((), jnp.int32),
         )
         memory = values.body.start()
-        past = replay.empty(self._blank(spec, memory), self.buffer_size)
+        blank = self._blank(spec, memory)
+        past = replay.empty(blank, self.buffer_size, spec.quantization_step)
         return IQLState(student, past, Count.of(0)), memory
 
     def act(

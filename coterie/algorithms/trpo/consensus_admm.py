@@ -113,7 +113,7 @@ class RatioExchange(Part, abc.ABC):
         places: Int[Array, " P"],
         network: Network,
     ) -> tuple[PyTree, Network]:
-        """What is known after the span was widened in these consecutive places."""
+        """Knowledge after the span was widened in these consecutive places."""
         return known, network
 
     @abc.abstractmethod

@@ -18,6 +18,8 @@ from coterie.errors import EnvError
 from coterie.internal.memory import require_room
 from coterie.types import Observation, are_mixed
 
+ROUNDING = 0.01
+"""Share of a quantization step by which numbers may miss a multiple of it."""
 BLOCK = 64
 """Steps compiled into one block of random play."""
 
@@ -39,9 +41,8 @@ def checks(env: PureEnv) -> Checks:
         "use fewer agents",
         EnvError,
     )
-    return Checks(
-        [], Plays(player(env), player(env)), (partial(padded, env), partial(numbered, env))
-    )
+    rules = tuple(partial(rule, env) for rule in (padded, numbered, quantized))
+    return Checks([], Plays(player(env), player(env)), rules)
 
 
 def player(env: PureEnv) -> Play:
@@ -138,4 +139,20 @@ def numbered(env: PureEnv, episode: Episode) -> Iterator[str]:
                     f"the observation of agent {agent} is {seen:g} at step {step}, but its "
                     f"{spec.states} states are numbered from 0 to {spec.states - 1}: give the "
                     "number of the state."
+                )
+
+
+def quantized(env: PureEnv, episode: Episode) -> Iterator[str]:
+    """Check that observations are multiples of the quantization step, from 0 to 255 of them."""
+    for step, moment in enumerate(episode.moments):
+        for agent, spec in enumerate(env.specs):
+            unit = spec.quantization_step
+            count = np.ravel(moment.observation[agent]) / (unit or 1.0)
+            off = np.abs(count - np.clip(np.round(count), 0.0, 255.0)) > ROUNDING
+            if unit and off.any():
+                yield (
+                    f"the observation of agent {agent} has {unit * count[off][0]:g} at step "
+                    f"{step}, which is no multiple of its quantization_step {unit:g} from 0 to "
+                    f"{255 * unit:g}, and would be learned from as the nearest one: leave the "
+                    "step out, or give another."
                 )
