@@ -20,7 +20,7 @@ from coterie.report.table import to_rich
 from coterie.sweeps.api import run_sweep
 from coterie.sweeps.result import SweepResult
 from coterie.sweeps.search import Grid, Random, Search
-from coterie.sweeps.space import Axis, Choice, Point, Range, Space, range_in
+from coterie.sweeps.space import Axis, Choice, Point, Range, Space, corners, range_in, require_space
 from coterie.sweeps.study import TPE, Median
 from coterie.sweeps.trial import Trial
 from coterie.training.config import Config
@@ -41,7 +41,9 @@ def sweep_verb(arguments: list[str]) -> Answer:
     base = dataclasses.replace(base, plots=False)
     output = Sweeping(base.folder, base.loggers)
     space = {name: axis for name in given if (axis := _axis(name, given[name].words))}
-    first = _at(given, {name: axis.ends[0] for name, axis in space.items() if axis.ends})
+    if space:
+        require_space(space)
+    first = _at(given, next(corners(space)))
     chosen = configured("sweep", base, output, first)[1]
     space = _numbers(space, nodes_of(base, output, first))
 

@@ -22,7 +22,7 @@ from coterie.sweeps.progress import SweepProgress
 from coterie.sweeps.result import SweepResult, curve_of, result_of
 from coterie.sweeps.runner import Plan, Runner
 from coterie.sweeps.search import Grid, Pruner, Search, identity
-from coterie.sweeps.space import Choice, Point, Range, Space, describe, require_space
+from coterie.sweeps.space import Choice, Point, Range, Space, corners, describe, require_space
 from coterie.sweeps.trial import Trial
 from coterie.training import loop
 from coterie.training.config import Config
@@ -181,11 +181,11 @@ def _checked(space: Space, configure: Configure, search: Search, column: str) ->
             f"--{name} cannot be swept: every trial has all seeds, as with --seeds 3.",
         )
     search.check(space)
-    made = [configure(point) for point in search.foreseen(space)]
-    for each in made:
+    first = configure(next(corners(space)))
+    for each in map(configure, search.foreseen(space)):
         each.algorithm.check(each.settings.num_envs)
-    loop.dry_run(made[0].run)
-    return made[0]
+    loop.dry_run(first.run)
+    return first
 
 
 def _plan(space: Space, first: Config, search: Search, column: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from coterie.internal.files import write_whole
 from coterie.report.curve import Curve
 from coterie.report.table import Row, summary_table
 from coterie.results import curve
+from coterie.sweeps.pictures import draw
 from coterie.sweeps.runner import Plan
 from coterie.sweeps.trial import Trial
 from coterie.training.config import Config
@@ -50,18 +51,21 @@ def curve_of(plan: Plan, trial: Trial) -> Curve:
 
 def result_of(plan: Plan, trials: Sequence[Trial], finished: bool) -> SweepResult:
     """The result of a sweep's trials; writes `sweep.csv` and the pictures beside them."""
-    ended = {trial.title: trial for trial in trials if trial.state == "finished"}
-    curves = {title: curve_of(plan, trial) for title, trial in ended.items()}
-    rows = summary_table(list(curves.values())) if curves else []
+    ended = [trial for trial in trials if trial.state == "finished"]
+    curves = [curve_of(plan, trial) for trial in ended]
+    rows = summary_table(curves) if curves else []
     file = plan.folder.path / "sweep.csv"
     write_whole(file, _csv(plan, trials, {row.label: row for row in rows}))
     found = SweepResult(plan.folder.path, finished, tuple(trials), tuple(rows), files=(file,))
     if not rows:
         return found
-    best = ended[rows[0].label]
+    best = next(trial for trial in ended if trial.title == rows[0].label)
     config = plan.configure(best.point)
     fresh = replace(config.settings, seed=config.run.seeds.stop)
-    return replace(found, best=best, config=replace(config, settings=fresh))
+    shown = list(zip(ended, curves, strict=True))
+    drawn = draw(plan.folder.path, config.run.title, plan.space, plan.column, shown)
+    files = (file, *drawn)
+    return replace(found, best=best, config=replace(config, settings=fresh), files=files)
 
 
 def _csv(plan: Plan, trials: Sequence[Trial], rows: Mapping[str, Row]) -> str:

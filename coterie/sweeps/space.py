@@ -61,7 +61,7 @@ class Range(Axis):
     more apart. They have four digits. `ConfigError` unless `low` is below `high`.
 
     >>> Range(1e-4, 1e-2).at(0.5), Range(0.9, 1.0).at(0.5), Range(1, 8, whole=True).at(0.5)
-    ('0.001', '0.95', '4')
+    ('0.001', '0.95', '5')
     """
 
     low: float
