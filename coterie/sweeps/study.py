@@ -69,7 +69,7 @@ class Median(Pruner):
         study = _study(optuna, others)
         # What was evaluated before the first update says nothing.
         pruner = optuna.pruners.MedianPruner(self.startup, n_warmup_steps=1)
-        return pruner.prune(study, _frozen(optuna, trial))
+        return bool(pruner.prune(study, _frozen(optuna, trial)))
 
 
 def _optuna() -> Any:

@@ -2,10 +2,7 @@
 
 import csv
 import json
-import os
 import signal
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +16,6 @@ from coterie.graph import Ring, Star
 from coterie.internal.lock import hold
 from coterie.rl.models import GRU, MLP
 from coterie.sweeps import Random, Range
-from coterie.sweeps.launcher import Local
 from coterie.training.config import read_config
 from coterie.training.settings import Settings
 from tests.runs import Pond, refused
@@ -234,20 +230,3 @@ def test_a_file_is_where_a_sweep_may_begin(capsys):
     assert len(told["table"]) == 2 and told["table"][0]["seeds"] == 2
     assert read_config("s/configurations/trial-001.toml").algorithm.epochs == 3
     assert told["best"]["command"].startswith("coterie train --config a.toml --actor-lr 1e-4")
-
-
-def test_this_machine_runs_as_many_trials_as_it_has_cores(monkeypatch):
-    monkeypatch.setattr("coterie.sweeps.launcher.cores", lambda: 8)
-    assert [Local().slots(seeds) for seeds in (1, 3, 5, 20)] == [8, 2, 1, 1]
-    assert Local(workers=3).slots(5) == 3
-
-
-def test_a_process_here_has_a_session_of_its_own(here):
-    code = "import os, time; print(os.getsid(0), flush=True); time.sleep(60)"
-    job = Local().submit([sys.executable, "-c", code], Path("logs/x.txt"), 1)
-    while not Path("logs/x.txt").read_text():
-        time.sleep(0.05)
-    assert int(Path("logs/x.txt").read_text()) == job.process.pid != os.getsid(0)
-    assert job.poll() is None
-    job.stop()
-    assert job.process.wait(10) == job.poll() == -signal.SIGTERM
