@@ -34,9 +34,9 @@ def main(log: Path, minutes: float, module: str, words: list[str]) -> None:
         code = 0
     except SystemExit as ended:
         code = ended.code or 0
+        raise
     finally:
         write_whole(code_file(log), f"{code if isinstance(code, int) else 1}\n")
-        sys.stdout.flush()
 
 
 def _watch(log: Path, minutes: float) -> None:
