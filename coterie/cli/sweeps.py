@@ -27,6 +27,11 @@ from coterie.training.config import Config
 from coterie.training.settings import Settings
 
 Words = Mapping[str, Given]
+ABOUT = """
+An option with commas has several values, and every combination of them is a trial:
+  --actor-lr 1e-4,3e-4    --actor.hidden-sizes "64,64 64"    --normalize-rewards yes,no
+With --search random or tpe, LOW..HIGH is a range, as --actor-lr 1e-4..1e-2; it is uniform in the
+logarithm if its ends are positive and a factor of ten or more apart."""
 SWITCH = ("yes", "no")
 """Values of an option that is switched on and off, where they are listed."""
 OWN = {field.name.replace("_", "-") for field in dataclasses.fields(Sweeping)}
@@ -44,7 +49,7 @@ def sweep_verb(arguments: list[str]) -> Answer:
     if space:
         require_space(space)
     first = _at(given, next(corners(space)))
-    chosen = configured("sweep", base, output, first)[1]
+    chosen = configured("sweep", base, output, first, ABOUT)[1]
     space = _numbers(space, nodes_of(base, output, first))
 
     def configure(point: Point) -> Config:

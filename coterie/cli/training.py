@@ -125,10 +125,12 @@ def base_of(
 
 
 def configured(
-    verb: str, base: Config, output: Any, given: Mapping[str, Given]
+    verb: str, base: Config, output: Any, given: Mapping[str, Given], about: str = ""
 ) -> tuple[Config, Any]:
     """The configuration with the given options, and the value of those that are the verb's own."""
-    chosen = parse(f"{verb} {base.method} {base.env_name}", nodes_of(base, output, given), given)
+    chosen = parse(
+        f"{verb} {base.method} {base.env_name}", nodes_of(base, output, given), given, about
+    )
     config = dataclasses.replace(
         base,
         algorithm=chosen["algorithm"],

@@ -26,6 +26,7 @@ from coterie.sweeps.space import Choice, Point, Range, Space, corners, describe,
 from coterie.sweeps.trial import Trial
 from coterie.training import loop
 from coterie.training.config import Config
+from coterie.training.fit import require_used
 from coterie.training.run import new_run
 from coterie.training.settings import Settings
 
@@ -184,6 +185,7 @@ def _checked(space: Space, configure: Configure, search: Search, column: str) ->
     first = configure(next(corners(space)))
     for each in map(configure, search.foreseen(space)):
         each.algorithm.check(each.settings.num_envs)
+        require_used(each.settings.communication, {each.method: each.algorithm})
     loop.dry_run(first.run)
     return first
 

@@ -60,15 +60,19 @@ class AttendedJob(Job):
 
 
 def attended(command: Sequence[str], log: Path, minutes: float = FOREVER) -> list[str]:
-    """The command that attends to `python -m MODULE ...`; removes what an earlier job has left.
+    """The command that attends to `python -m MODULE ...`.
 
-    >>> attended(["python", "-m", "coterie", "--version"], Path("/nowhere/x.txt"))[1:]
-    ['-m', 'coterie.sweeps.attend', 'x/log.txt', '0', 'coterie', '--version']
+    >>> attended(["python", "-m", "coterie", "--version"], Path("logs/x.txt"))[1:]
+    ['-m', 'coterie.sweeps.attend', 'logs/x.txt', '0', 'coterie', '--version']
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    for file in (log, code_file(log), stop_file(log)):
-        file.unlink(missing_ok=True)
     share, most = SPARED
     left = minutes - min(share * minutes, most)
     words = ["-m", "coterie.sweeps.attend", str(log), f"{left:g}", *command[2:]]
     return [sys.executable, *words]
+
+
+def clear(log: Path) -> None:
+    """Make the folder of a log, without what an earlier job has left there."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    for file in (log, code_file(log), stop_file(log)):
+        file.unlink(missing_ok=True)

@@ -31,7 +31,7 @@ class SweepProgress:
         console: Console | None,
     ):
         self.console = console or stderr_console()
-        self._result, self._total = result, total
+        self._title, self._result, self._total = title, result, total
         self._states: dict[int, State] = {t.number: t.state for t in known if t.state in ENDED}
         self._signals = StopSignals(self._asked)
         self._bar = Progress(
@@ -48,8 +48,8 @@ class SweepProgress:
         if self.console.is_terminal:
             self._bar.start()
         self._signals.__enter__()
-        if self._states:
-            self.say(f"{len(self._states)} of {self._total} trials are done")
+        done = f", of which {len(self._states)} are done" * bool(self._states)
+        self.say(f"{self._title}: {self._total} trials{done}")
         self._move()
         return self
 

@@ -2,6 +2,7 @@
 
 import importlib
 import subprocess
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,8 @@ from typing import Annotated, Any
 from coterie.bounds import AtLeast
 from coterie.errors import ConfigError
 from coterie.internal.extras import install
-from coterie.sweeps.attended import AttendedJob, attended
+from coterie.sweeps.attended import AttendedJob, attended, clear
 from coterie.sweeps.launcher import Job, Launcher
-
-LOOPBACK = "127.0.0.1"
-"""Address of a Ray that is started here: it is not reached from outside."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +32,12 @@ class Ray(Launcher, name="ray"):
         ray = _ray()
         if ray.is_initialized():
             return
-        own = {"_node_ip_address": LOOPBACK, "include_dashboard": False}
+        own = {"_node_ip_address": "127.0.0.1", "include_dashboard": False}
         asked = {"address": self.address} if self.address else own
         try:
-            ray.init(log_to_driver=False, configure_logging=False, **asked)
+            with warnings.catch_warnings():  # JAX's, of a fork that only starts another program
+                warnings.simplefilter("ignore", RuntimeWarning)
+                ray.init(log_to_driver=False, configure_logging=False, **asked)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise ConfigError(f"--launcher ray finds no cluster: {error}") from None
 
@@ -45,6 +45,7 @@ class Ray(Launcher, name="ray"):
         return self.workers
 
     def submit(self, command: Sequence[str], log: Path, seeds: int) -> Job:
+        clear(log)
         ray, words = _ray(), attended(command, log.resolve())
         task = ray.remote(subprocess.call)
         asked = {"num_cpus": self.cores or seeds, "num_gpus": self.gpus, "max_retries": 0}

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from coterie.bounds import AtLeast
 from coterie.errors import ConfigError, require
 from coterie.internal.extras import install
-from coterie.sweeps.attended import AttendedJob, attended
+from coterie.sweeps.attended import AttendedJob, attended, clear
 from coterie.sweeps.launcher import Job, Launcher
 
 
@@ -49,6 +49,7 @@ class Slurm(Launcher, name="slurm"):
         return self.workers
 
     def submit(self, command: Sequence[str], log: Path, seeds: int) -> Job:
+        clear(log)
         submitit = _submitit()
         words = attended(command, log, self.minutes)
         executor = submitit.AutoExecutor(log.parent / "submitit", cluster=self.cluster)

@@ -12,7 +12,7 @@ import coterie
 from coterie.algorithms import DPO
 from coterie.errors import ConfigError
 from coterie.sweeps import Local, Ray, Slurm
-from coterie.sweeps.attended import attended, code_file
+from coterie.sweeps.attended import attended, clear, code_file
 from coterie.sweeps.outcome import sentence_in
 from coterie.training.settings import Settings
 from tests.runs import ROOT, Pond, refused
@@ -75,6 +75,7 @@ def test_what_a_process_said_last_is_why_it_failed():
 def test_a_job_of_a_cluster_saves_before_its_time_is_over():
     """0.002 minutes: the attendant asks it to end at once, although nobody else does."""
     log = LOG.absolute()
+    clear(log)
     job = Local().submit(attended(WAIT, log, minutes=0.002), Path("outer.txt"), 1)
     assert ended(job) == 143
     assert code_file(log).read_text() == "143\n"

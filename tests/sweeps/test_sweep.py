@@ -71,7 +71,7 @@ def test_a_grid_tries_every_combination_and_ranks_them(capsys):
 
 
 def test_the_best_command_repeats_the_trial_with_other_seeds(capsys):
-    words = ["--seeds", "2", "--seed", "5", "--num-envs", "4", "--graph", "star"]
+    words = ["--seeds", "2", "--seed", "5", "--num-envs", "4", "--discount", "0.9"]
     told = answer(capsys, *WORDS, *HERE, *words)
     command = told["best"]["command"].split()
     assert command[:4] == ["coterie", "train", "dpo", POND]
@@ -167,7 +167,10 @@ def test_a_random_search_does_not_depend_on_where_it_stopped():
 
 
 def test_values_in_python_may_be_anything():
-    result = swept({"actor": [MLP((8,)), GRU((8,))], "graph": [Ring(), Star()]})
+    axes = {"actor": [MLP((8,)), GRU((8,))], "graph": [Ring(), Star()]}
+    with pytest.raises(ConfigError, match="graph"):  # dpo sends nothing
+        swept(axes)
+    result = coterie.sweep("networked-ac", Pond(), axes, SETTINGS, "s", launcher=DESKS)
     assert len(result.trials) == 4
     told = [read_config(f"s/configurations/trial-00{i}.toml") for i in range(4)]
     assert [type(each.algorithm.actor) for each in told] == [MLP, MLP, GRU, GRU]
