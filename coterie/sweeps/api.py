@@ -191,7 +191,7 @@ def _checked(space: Space, configure: Configure, search: Search, column: str) ->
 
 
 def _plan(space: Space, first: Config, search: Search, column: str) -> dict[str, Any]:
-    """What makes a sweep this one, as `sweep.json` has it."""
+    """Identity of a sweep, as `sweep.json` has it."""
     told = {
         "configuration": tomllib.loads(first.to_toml()),
         "space": describe(space),

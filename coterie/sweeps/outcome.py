@@ -1,4 +1,4 @@
-"""What a trial has left behind: its evaluations, and the last words of its process."""
+"""Traces of a trial: its evaluations, and the last words of its process."""
 
 import re
 import signal
@@ -33,7 +33,7 @@ def evaluated(run: Run) -> int:
 
 
 def sentence_in(log: Path, code: int) -> str:
-    """Why a process failed: its error's sentence, its last line, or the signal that ended it."""
+    """Reason of a failure: the error's sentence, its last line, or the signal that ended it."""
     lines = [line.strip() for line in _tail(log) if line.strip()]
     ours = [line for line in lines if re.match(r"coterie: (?!warning: )", line)]
     if ours:

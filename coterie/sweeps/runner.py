@@ -30,7 +30,7 @@ STOPPED = {128 + number for number in STOPS} | {-number for number in STOPS}
 
 @runtime_checkable
 class Watcher(Protocol):
-    """Who is told how a sweep goes, and says whether it is to stop."""
+    """Watcher of a sweep, which is told how it goes and says whether it is to stop."""
 
     def begun(self, trial: Trial) -> None:
         """A trial has begun."""

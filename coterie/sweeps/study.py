@@ -6,7 +6,7 @@ of, so that a sweep goes on where it was stopped.
 
 import importlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from coterie.bounds import AtLeast, AtMost
@@ -66,10 +66,14 @@ class Median(Pruner):
 
     def stops(self, trial: History, others: Sequence[History]) -> bool:
         optuna = _optuna()
-        study = _study(optuna, others)
-        # What was evaluated before the first update says nothing.
-        pruner = optuna.pruners.MedianPruner(self.startup, n_warmup_steps=1)
-        return bool(pruner.prune(study, _frozen(optuna, trial)))
+        study = _study(optuna, [_learned(each) for each in others])
+        pruner = optuna.pruners.MedianPruner(self.startup)
+        return bool(pruner.prune(study, _frozen(optuna, _learned(trial))))
+
+
+def _learned(each: History) -> History:
+    """A trial without the evaluation before its first update, which says nothing."""
+    return replace(each, values={step: v for step, v in each.values.items() if step > 0})
 
 
 def _optuna() -> Any:
@@ -100,7 +104,7 @@ def _frozen(optuna: Any, each: History, space: Space | None = None) -> Any:
     point = {name: _number(axis, each.trial.point[name]) for name, axis in (space or {}).items()}
     return optuna.trial.create_trial(
         state=optuna.trial.TrialState[states.get(state, "RUNNING")],
-        value=list(values.values())[-1] if state == "finished" else None,
+        value=[0.0, *values.values()][-1] if state == "finished" else None,
         params=point,
         distributions=_distributions(optuna, space or {}),
         intermediate_values=values,

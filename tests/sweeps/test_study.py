@@ -71,7 +71,8 @@ def test_a_trial_below_the_median_of_the_finished_ones_ends():
     rule = Median(startup=3)
     assert rule.stops(curve(3, 0.0, 1.9, state="running"), others)
     assert not rule.stops(curve(3, 0.0, 2.1, state="running"), others)
-    assert not rule.stops(curve(3, -9.0, state="running"), others)  # nothing is learned yet
+    assert not rule.stops(curve(3, -9.0, state="running"), others)  # nothing is learned yet,
+    assert rule.stops(curve(3, 9.0, 1.9, state="running"), others)  # so it does not help either
     assert not rule.stops(curve(3, 0.0, 1.9, state="running"), others[:2])
     assert not rule.stops(curve(3, state="running"), others)
 
