@@ -39,7 +39,7 @@ class SweepFolder:
         return self.path / "configurations" / f"{trial.name}.toml"
 
     def log(self, trial: Trial) -> Path:
-        """What the process of a trial has said."""
+        """Log of the process of a trial."""
         return self.path / "logs" / f"{trial.name}.txt"
 
     def read(self) -> list[Trial]:

@@ -61,7 +61,7 @@ class Slurm(Launcher, name="slurm"):
         return AttendedJob(log, lambda: not job.done(), lambda: job.cancel(check=False))
 
     def _asked(self, name: str, seeds: int) -> dict[str, Any]:
-        """What a job asks for, in submitit's words."""
+        """Resources of a job, in submitit's words."""
         told = {
             "name": name,
             "timeout_min": self.minutes,
