@@ -116,14 +116,14 @@ class Runner:
         trial = self._trial(number)
         try:
             run = self.plan.run(trial)
-        except CoterieError as error:  # a value that only this combination forbids
+            if run.finished:
+                self._note(trial, "finished")
+                return
+            self._note(trial, "running")
+            job = Adopted(run) if is_held(run.folder) else self._submit(trial, run)
+        except CoterieError as error:  # what only this combination forbids, or a cluster refuses
             self._note(trial, "failed", str(error))
             return
-        if run.finished:
-            self._note(trial, "finished")
-            return
-        self._note(trial, "running")
-        job = Adopted(run) if is_held(run.folder) else self._submit(trial, run)
         self._running.append(Running(trial, run, job))
         self._watcher.begun(trial)
 

@@ -3,13 +3,14 @@
 import importlib
 import os
 import shutil
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from coterie.bounds import AtLeast
-from coterie.errors import ConfigError, require
+from coterie.errors import ConfigError, RunError, brief, require
 from coterie.internal.extras import install
 from coterie.sweeps.attended import AttendedJob, attended, clear
 from coterie.sweeps.launcher import Job, Launcher
@@ -57,7 +58,10 @@ class Slurm(Launcher, name="slurm"):
         work = importlib.import_module("submitit.helpers").CommandFunction(
             words, verbose=False, cwd=os.getcwd()
         )
-        job = executor.submit(work)
+        try:
+            job = executor.submit(work)
+        except (RuntimeError, OSError, subprocess.SubprocessError) as error:
+            raise RunError(f"submitit could not submit the job: {brief(str(error), 300)}") from None
         return AttendedJob(log, lambda: not job.done(), lambda: job.cancel(check=False))
 
     def _asked(self, name: str, seeds: int) -> dict[str, Any]:

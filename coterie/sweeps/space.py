@@ -158,7 +158,7 @@ def range_in(words: str, whole: bool) -> Range | None:
     (Range(low=0.0001, high=0.01, whole=False), None)
     """
     low, dots, high = words.partition("..")
-    if not dots:
+    if not dots or not words.isascii():
         return None
     try:
         bounds = float(low), float(high)

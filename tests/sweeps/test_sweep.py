@@ -11,7 +11,7 @@ import pytest
 import coterie
 from coterie.algorithms import DPO
 from coterie.cli import main
-from coterie.errors import ConfigError, RunError
+from coterie.errors import ConfigError, RunError, require
 from coterie.graph import Ring, Star
 from coterie.internal.lock import hold
 from coterie.rl.models import MLP
@@ -104,6 +104,17 @@ def test_only_failures_are_an_error(capsys):
     assert ended.value.code == 2
     out = capsys.readouterr().out
     assert "trial-001: actor-lr 1e-3: failed, no such luck." in out
+
+
+def test_what_a_launcher_refuses_is_a_failed_trial():
+    class Full(Desk):
+        def submit(self, command, log, seeds):
+            require("trial-001" not in str(log), "there is no room.", RunError)
+            return super().submit(command, log, seeds)
+
+    result = swept({"actor_lr": [1e-4, 1e-3, 1e-2]}, Full())
+    assert [trial.state for trial in result.trials] == ["finished", "failed", "finished"]
+    assert result.trials[1].sentence == "there is no room."
 
 
 def test_a_combination_that_cannot_be_is_refused_before_anything_is_tried():
