@@ -16,7 +16,11 @@ from coterie.graph import Ring, Star
 from coterie.internal.lock import hold
 from coterie.rl.models import MLP
 from coterie.sweeps import Random, Range
+from coterie.sweeps import result as sweep_result
+from coterie.sweeps.pictures import draw
+from coterie.training import loop
 from coterie.training.config import read_config
+from coterie.training.loop import dry_run
 from coterie.training.settings import Settings
 from tests.runs import Pond, refused
 from tests.sweeps.desk import Desk
@@ -31,6 +35,8 @@ SETTINGS = Settings(steps=240, num_envs=4, seeds=2)
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sweep_result, "draw", lambda *_: [])  # which takes longer than the trials,
+    monkeypatch.setattr(loop, "dry_run", lambda _: None)  # and so does this
     Desk.commands.clear()
     return tmp_path
 
@@ -44,8 +50,8 @@ def answer(capsys, *words):
 DESKS = Desk()
 
 
-def swept(axes, launcher=DESKS, **options):
-    return coterie.sweep(DPO(), Pond(), axes, SETTINGS, "s", launcher=launcher, **options)
+def swept(axes, launcher=DESKS, folder="s", **options):
+    return coterie.sweep(DPO(), Pond(), axes, SETTINGS, folder, launcher=launcher, **options)
 
 
 def states(folder="s"):
@@ -63,11 +69,17 @@ def test_a_grid_tries_every_combination_and_ranks_them(capsys):
     ]
     assert told["table"][0]["final"] == pytest.approx(9.5 + 0.005)
     assert told["table"][-1]["final"] == pytest.approx(8.5 + 0.005)
-    assert told["files"] == ["s/sweep.csv", "s/parallel.png", "s/importance.png"]
     with open("s/sweep.csv") as file:
         rows = list(csv.DictReader(file))
     assert rows[2]["actor-lr"] == "1e-3" and rows[2]["state"] == "finished"
     assert float(rows[2]["final"]) == pytest.approx(9.505) and rows[2]["seeds"] == "2"
+
+
+def test_pictures_show_the_trials_and_what_mattered(monkeypatch):
+    monkeypatch.setattr(sweep_result, "draw", draw)
+    result = swept({"actor_lr": [1e-4, 1e-3]})
+    assert [file.name for file in result.files] == ["sweep.csv", "parallel.png", "importance.png"]
+    assert all(file.stat().st_size > 100 for file in result.files)
 
 
 def test_the_best_command_repeats_the_trial_with_other_seeds(capsys):
@@ -115,6 +127,12 @@ def test_what_a_launcher_refuses_is_a_failed_trial():
     result = swept({"actor_lr": [1e-4, 1e-3, 1e-2]}, Full())
     assert [trial.state for trial in result.trials] == ["finished", "failed", "finished"]
     assert result.trials[1].sentence == "there is no room."
+
+
+def test_a_method_that_does_not_fit_is_refused_at_once(monkeypatch):
+    monkeypatch.setattr(loop, "dry_run", dry_run)
+    said = refused(["sweep", "iql", POND, "--box", "--lr", "1e-4,1e-3", *HERE])
+    assert "discrete" in said
 
 
 def test_a_combination_that_cannot_be_is_refused_before_anything_is_tried():
@@ -171,10 +189,11 @@ def test_a_random_search_does_not_depend_on_where_it_stopped():
     short = swept(axes, search=Random(trials=3)).trials
     longer = swept(axes, search=Random(trials=6)).trials
     assert longer[:3] == short and len(longer) == 6
+    assert swept(axes, folder="t", search=Random(trials=6)).trials == longer
     rates = [float(trial.point["actor_lr"]) for trial in longer]
     assert len(set(rates)) == 6 and all(1e-4 <= rate <= 1e-2 for rate in rates)
     assert {trial.point["epochs"] for trial in longer} <= {"1", "2", "3", "4"}
-    assert len(Desk.commands) == 6
+    assert len(Desk.commands) == 6 + 6
 
 
 def test_values_in_python_may_be_anything():
