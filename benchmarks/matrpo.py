@@ -22,6 +22,7 @@ from rich.table import Table
 from coterie import family
 from coterie.algorithms import MATRPO
 from coterie.algorithms.base.algorithm import Trajectory
+from coterie.algorithms.trpo import DirectionCoefficients, FullRatios
 from coterie.algorithms.trpo.consensus_admm import RATIOS, ADMMResult, ADMMState
 from coterie.algorithms.trpo.trust_region import TRPOState
 from coterie.envs import SpreadMATRPO
@@ -30,7 +31,7 @@ from coterie.rl.linearized_policy import LinearizedPolicy
 from coterie.training.play import StepKeys
 from coterie.training.state import init_state, phases
 
-PAPERS = MATRPO(rollout_length=1000, ratio_exchange="linear")
+PAPERS = MATRPO(rollout_length=1000, ratio_exchange=DirectionCoefficients())
 NUM_ENVS, TURNS = 10, 3
 TEAMS = 3, 6, 12
 
@@ -192,7 +193,7 @@ def beside_the_printed_form(console: Console) -> None:
     """The same update in several ways, and the floor."""
     usual, edge = PAPERS, replace(PAPERS, step_rule="boundary")
     ways = {
-        "exact, all links": update(replace(usual, ratio_exchange="exact"), Static()),
+        "exact, all links": update(replace(usual, ratio_exchange=FullRatios()), Static()),
         "all links": update(usual, Static()),
         "one link": update(usual, EdgeGossip("cyclic")),
         "one link, to the edge": update(edge, EdgeGossip("cyclic")),
@@ -229,7 +230,7 @@ def beside_the_printed_form(console: Console) -> None:
     console.print(f"{whole / floor:.2f} of the floor, with the critic and the search")
 
 
-MORE = {"linear": 4_000, "exact": 400}
+MORE = {DirectionCoefficients(): 4_000, FullRatios(): 400}
 
 
 def along_rings(console: Console) -> None:
@@ -240,8 +241,8 @@ def along_rings(console: Console) -> None:
     table = Table(title="On a ring: an agent's end of a link in a round, and an update of the team")
     for heading in ("ratios", "agents", "us a link", "update, s", "critic, s", "MB sent"):
         table.add_column(heading, justify="right")
-    for ratios, more in MORE.items():
-        usual = replace(PAPERS, ratio_exchange=ratios)
+    for exchange, more in MORE.items():
+        usual = replace(PAPERS, ratio_exchange=exchange)
         longer = replace(usual, admm_rounds=usual.admm_rounds + more)
         for size in TEAMS:
             once, again, judging = (
@@ -253,7 +254,11 @@ def along_rings(console: Console) -> None:
             link = (again.processor - once.processor) / (size * more * 2)
             seconds = f"{once.processor:.2f}", f"{judging.processor:.2f}"
             table.add_row(
-                ratios, f"{size}", f"{1e6 * link:.0f}", *seconds, f"{sent(once) / 1e6:.0f}"
+                type(exchange).__name__,
+                f"{size}",
+                f"{1e6 * link:.0f}",
+                *seconds,
+                f"{sent(once) / 1e6:.0f}",
             )
     console.print(table)
 

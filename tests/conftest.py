@@ -32,8 +32,10 @@ os.environ["XDG_STATE_HOME"] = f"{tempfile.gettempdir()}/coterie-state-{os.getpi
 import contextlib
 import ctypes
 import gc
+import itertools
 
 import jax
+import jax._src.interpreters.mlir
 import jaxtyping
 import pytest
 
@@ -41,6 +43,28 @@ import pytest
 # tests run. An `int` is accepted where a `float` is asked for, as type checkers do.
 jaxtyping.install_import_hook(
     "coterie", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
+)
+
+
+def with_few_contexts(make, programs=50):
+    """Make contexts for the lowering of programs, one for so many.
+
+    A context takes 10 ms to make, as long as the rest of lowering a small program. It keeps the
+    constants of its programs, so it is not kept for ever.
+    """
+    asked = itertools.count()
+    kept = []
+
+    def context():
+        if next(asked) % programs == 0:
+            kept[:] = [make()]
+        return kept[0]
+
+    return context
+
+
+jax._src.interpreters.mlir.make_ir_context = with_few_contexts(
+    jax._src.interpreters.mlir.make_ir_context
 )
 
 

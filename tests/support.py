@@ -22,6 +22,7 @@ from coterie.algorithms import (
     WholeCritic,
 )
 from coterie.algorithms.ppo.base import Proximal
+from coterie.algorithms.trpo import DirectionCoefficients
 from coterie.catalogue import ALGORITHMS
 from coterie.envs.game import AgentSpec, Box, Discrete, JaxEnv, Observation, Timestep
 from coterie.errors import ConfigError
@@ -105,7 +106,7 @@ class Gossip(Proximal):
 OTHERS = {
     "gossip": Gossip(),
     "f2a2-ppo": F2A2PPO(),
-    "matrpo-linear": MATRPO(ratio_exchange="linear", dual_warm_start=0.9),
+    "matrpo-linear": MATRPO(ratio_exchange=DirectionCoefficients(), dual_warm_start=0.9),
 }
 
 NOISE = np.random.default_rng(0).normal(size=(64, 4, 12)).astype(np.float32)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from coterie.algorithms import ITRPO, MATRPO, Algorithm, NetworkedQAC
+from coterie.algorithms.trpo import DirectionCoefficients
 from coterie.centralized import CTRPO, MAPPO
 from coterie.claims.assertions import above, close, every, largest_seed_variance, not_worse, within
 from coterie.claims.figure import Claim, Figure, Panel
@@ -77,7 +78,7 @@ COLLECTOR = MATRPO(
     critic=MLP((64, 64), "selu"),
     penalty=5.0,
     step_rule="boundary",
-    ratio_exchange="linear",
+    ratio_exchange=DirectionCoefficients(),
 )
 COLLECTORS = _methods(COLLECTOR, joint=0.03)
 

@@ -23,9 +23,10 @@ from coterie.algorithms import (
 from coterie.algorithms.base.normalizing import REWARD_SCALE
 from coterie.algorithms.f2a2.consensus import DualState, SharedSplit
 from coterie.algorithms.f2a2.critics import AttentionNetwork
-from coterie.algorithms.f2a2.joint_batch import JointBatch, SampledSequence, Transition
+from coterie.algorithms.f2a2.joint_batch import JointBatch
 from coterie.algorithms.f2a2.opponents import POLICIES
-from coterie.algorithms.f2a2.policy_batch import JointActions, OtherActions
+from coterie.algorithms.f2a2.policy_batch import JointActions, UpdateBatch
+from coterie.algorithms.f2a2.stored_steps import SampledSequence, Transition
 from coterie.catalogue import ALGORITHMS, make_env
 from coterie.errors import ConfigError, CoterieWarning, GraphError
 from coterie.graph import Complete, family
@@ -101,9 +102,10 @@ def one(name):
     return learner.actor_critic._replace(models=models, target=moved(models)), scene
 
 
-def known(now, then):
-    """What agent 1 knows of everybody's actions."""
-    return OtherActions(JointActions(now), JointActions(then), jnp.int32(1))
+def drawn(scene, now, then):
+    """What agent 1 knows of everybody's actions at the steps of a scene."""
+    actions = map(JointActions, (scene.actions, now, then))
+    return UpdateBatch(scene, *actions, jnp.int32(1), ALPHA)
 
 
 def flat(critic, view, joint):
@@ -115,9 +117,8 @@ def flat(critic, view, joint):
 def test_targets_are_the_least_critics_of_what_all_would_do_next(method):
     algorithm, (student, scene) = method_of(method), one(method)
     others, index = scene.actions * 0.5, jnp.int32(1)
-    target = jax.jit(algorithm._target)(
-        student.target, scene, known(scene.actions, others), ALPHA, KEY
-    )
+    batch = drawn(scene, scene.actions, others)
+    target = jax.jit(algorithm._target)(student.target, batch, KEY)
     mine, nats = algorithm.next_action(scene.next(student.target.policy), KEY)
     joint = others.at[:, 1].set(mine)
     if method == "sac":
@@ -156,11 +157,11 @@ def losses(method, **options):
     """The gradient of an agent's loss, and what it is made of."""
     algorithm, (student, scene) = method_of(method, **options), one(method)
     others = scene.actions[::-1]
-    did, would = JointActions(scene.actions), known(others, others)
-    target = jax.jit(algorithm._target)(student.target, scene, would, ALPHA, KEY)
+    batch = drawn(scene, others, others)
+    target = jax.jit(algorithm._target)(student.target, batch, KEY)
 
     def loss(models):
-        return algorithm._loss(models, scene, did, would, target, ALPHA, KEY)[0]
+        return algorithm._loss(models, batch, target, KEY)[0]
 
     return jax.jit(jax.grad(loss))(student.models), algorithm, student, scene, others, target
 

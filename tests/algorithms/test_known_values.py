@@ -10,9 +10,10 @@ import pytest
 
 from coterie.algorithms import F2A2COMA, IPPO, CommunicatedActions, FixedTemperature
 from coterie.algorithms.f2a2.f2a2 import JOINT
-from coterie.algorithms.f2a2.joint_batch import JointBatch, SampledSequence, Transition
+from coterie.algorithms.f2a2.joint_batch import JointBatch
 from coterie.algorithms.f2a2.on_policy import Critics, PolicyBatch
 from coterie.algorithms.f2a2.policy_batch import JointActions
+from coterie.algorithms.f2a2.stored_steps import SampledSequence, Transition
 from coterie.catalogue import ALGORITHMS, make_env
 from coterie.errors import EnvError
 from coterie.exact import evaluate, uniform
@@ -89,7 +90,7 @@ def learned(name, env, updates):
         acted = actions if name == "coma" else JointActions(actions)
         if name == "maac":  # its critics read what everybody's encoders tell
             seen = view.state.reshape(*actions.shape[:2], -1)
-            told = jax.vmap(algorithm.told, (0, 1, 1))(critics, seen, actions)
+            told = jax.vmap(lambda c, v, a: c.told(v, a), (0, 1, 1))(critics[0], seen, actions)
             acted = JointActions(actions, told)
         each = lambda critic, index: algorithm.values(critic, view, acted, index)  # noqa: E731
         return jax.vmap(each)(critics, jnp.arange(2))

@@ -13,7 +13,6 @@ import scipy.optimize
 
 from benchmarks.matrpo import Direct, in_turn, sent, update
 from coterie.algorithms import ITRPO, MATRPO
-from coterie.algorithms.trpo import matrpo
 from coterie.algorithms.trpo.consensus_admm import (
     RATIOS,
     ADMMResult,
@@ -186,6 +185,8 @@ def serving(algorithm, graph="ring", schedule=Static(), rounds=12):
     return np.exp(choices.log_probs[:, 0])
 
 
+LINEAR = DirectionCoefficients()
+
 QUICK = {
     "rollout_length": 4,
     "actor": MLP((), "selu"),
@@ -249,7 +250,7 @@ class Cracked(MATRPO):
         return local._replace(at=at)
 
 
-@pytest.mark.parametrize("ratios", ["exact", pytest.param("linear", marks=pytest.mark.deep)])
+@pytest.mark.parametrize("ratios", [FullRatios(), pytest.param(LINEAR, marks=pytest.mark.deep)])
 @pytest.mark.parametrize("where", ["push", "at"])
 def test_a_solve_that_breaks_down_leaves_the_old_policy_and_harms_nobody_else(where, ratios):
     env, algorithm = Errand(), Cracked(**QUICK, where=where, ratio_exchange=ratios, admm_rounds=30)
@@ -290,7 +291,7 @@ def test_the_divergence_of_each_head_goes_by_its_agent():
     assert np.all(each[[0, 2]] > 1e-4) and np.all(np.abs(each[1]) < 1e-6)
 
 
-@pytest.mark.parametrize("ratios", ["exact", pytest.param("linear", marks=pytest.mark.deep)])
+@pytest.mark.parametrize("ratios", [FullRatios(), pytest.param(LINEAR, marks=pytest.mark.deep)])
 def test_a_warm_start_goes_on_where_the_last_update_stopped(ratios):
     """On the same problem over and over: few rounds come to what many would."""
 
@@ -327,7 +328,7 @@ def test_one_link_at_a_time_is_enough_and_no_talk_is_not():
 
 @pytest.mark.deep
 def test_ratios_to_first_order_do_as_well():
-    assert np.all(serving(MATRPO(**QUICK, admm_rounds=30, ratio_exchange="linear")) > 0.8)
+    assert np.all(serving(MATRPO(**QUICK, admm_rounds=30, ratio_exchange=LINEAR)) > 0.8)
 
 
 class Pointing(Errand):
@@ -405,11 +406,11 @@ class Whole(FullRatios):
     ratio = DirectionCoefficients.ratio
 
 
-def agreed_to_first_order(graph="line", schedule=Static(), channels=(), **options):
+def agreed_to_first_order(graph="line", schedule=Static(), channels=(), exchange=LINEAR, **options):
     """What each agent's rounds come to."""
     seen, actions, gains, model = joint_problem()
     options = {"cg_iters": 6, "damping": 1e-3, **options}
-    algorithm = MATRPO(ratio_exchange="linear", **options)
+    algorithm = MATRPO(ratio_exchange=exchange, **options)
 
     def mine(gain, network):
         local = local_of(model, seen, actions, network.index, algorithm.damping)
@@ -432,13 +433,10 @@ TURNS = [
     "schedule", [pytest.param(s, marks=[pytest.mark.deep] * (i > 1)) for i, s in enumerate(TURNS)]
 )
 @pytest.mark.parametrize("rounds", [4, pytest.param(40, marks=pytest.mark.deep)])
-def test_directions_told_once_do_what_log_ratios_told_in_every_round_do(
-    schedule, rounds, monkeypatch
-):
+def test_directions_told_once_do_what_log_ratios_told_in_every_round_do(schedule, rounds):
     """Links that take turns bring a direction across before the rounds go on."""
     found = agreed_to_first_order(schedule=schedule, admm_rounds=6 * rounds)
-    monkeypatch.setattr(matrpo, "DirectionCoefficients", Whole)
-    plain = agreed_to_first_order(schedule=schedule, admm_rounds=6 * rounds)
+    plain = agreed_to_first_order(schedule=schedule, exchange=Whole(), admm_rounds=6 * rounds)
     largest = np.abs(plain.ratio).max()
     np.testing.assert_allclose(found.ratio, plain.ratio, atol=1e-3 * largest)
     np.testing.assert_allclose(
@@ -503,8 +501,8 @@ def test_a_direction_is_sent_once_and_then_how_far_to_go_along_it():
     assert traffic[STEPS].bytes.tolist() == (4 * directions * rounds * links).tolist()
 
 
-@pytest.mark.parametrize("way", [FullRatios, DirectionCoefficients])
-def test_what_a_round_costs_in_a_larger_team_with_more_samples(way):
+@pytest.mark.parametrize("exchange", [FullRatios(), LINEAR])
+def test_what_a_round_costs_in_a_larger_team_with_more_samples(exchange):
     """Directions in common: the same. Log ratios in every round: as many times as there are."""
 
     def work(size, samples):
@@ -517,8 +515,8 @@ def test_what_a_round_costs_in_a_larger_team_with_more_samples(way):
             problem = LocalProblem(local, gain, ConstrainedStep(0.01, jnp.float32(1.0)), 1.0)
             if span is None:
                 span = KrylovSubspace.empty(local, 6)
-                return span, *way.fresh(problem, span, network)
-            return known.round(problem, span, meeting).step
+                return span, *exchange.start(problem, span, network)
+            return exchange.round(known, problem, span, meeting).step
 
         network = networks(family("ring", size), (RATIOS, STEPS))
         first = jax.jit(lift(lambda gain, network: mine(gain, network, None, None, None)))
@@ -526,13 +524,13 @@ def test_what_a_round_costs_in_a_larger_team_with_more_samples(way):
         return round_.cost_analysis()["flops"] / size
 
     grown = work(12, 120) / work(3, 60)
-    assert grown < 1.3 if way is DirectionCoefficients else grown > 4.0, grown
+    assert grown < 1.3 if exchange == LINEAR else grown > 4.0, grown
 
 
 def test_with_the_same_view_of_everything_the_team_takes_trpos_step():
     """Theorem 1: agreed, everybody's step is TRPO's for the joint policy and the mean advantage."""
     seen, actions, gains, model = joint_problem()
-    algorithm = MATRPO(admm_rounds=600, cg_iters=27, damping=1e-6, ratio_exchange="linear")
+    algorithm = MATRPO(admm_rounds=600, cg_iters=27, damping=1e-6, ratio_exchange=LINEAR)
 
     def mine(gain, network):
         local = local_of(model, seen, actions, network.index, algorithm.damping)

@@ -53,9 +53,11 @@ def imagined(algorithm, models, rules):
     """What critics of everybody's observations and actions think of each state, `[S, N]`."""
     everything = rules.observation.reshape(STATES, -1)
     first = jnp.tile(jnp.eye(3)[0], (STATES, 2, 1))
-    if isinstance(algorithm, F2A2OffPolicy):  # and of what everybody's critics tell of them
-        told = jax.vmap(algorithm.told, (0, 1, 1))(models.critic, rules.observation, first)
-        first = JointActions(first, told)
+    if isinstance(algorithm, F2A2OffPolicy):
+        first = JointActions(first)
+    if hasattr(models.critic[0], "told"):  # and of what everybody's critics tell of them
+        told = jax.vmap(lambda c, v, a: c.told(v, a), (0, 1, 1))
+        first = first._replace(told=told(models.critic[0], rules.observation, first.taken))
 
     def mine(models, seen, index):
         view = Observation(seen, state=everything)

@@ -1,7 +1,7 @@
 """MAAC's critics as its authors compute them: everybody's step is encoded once, for all critics."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -9,9 +9,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 from coterie.algorithms.base.algorithm import Information
+from coterie.algorithms.base.off_policy import ActorCriticState, Models
 from coterie.algorithms.f2a2.critics import Attention, SoftCritic, attended, require_heads, spread
-from coterie.algorithms.f2a2.policy_batch import JointActions
+from coterie.algorithms.f2a2.policy_batch import JointActions, UpdateBatch
 from coterie.bounds import AtLeast
+from coterie.network import Network, chunked
 from coterie.rl.distributions import masked
 from coterie.rl.layers import ACTIVATIONS, Dense
 from coterie.rl.models import Inputs
@@ -51,10 +53,37 @@ class CentralAttentionCritic(SoftCritic, name="central-attention"):
     def head(self, critic: "CentralAttentionNetwork") -> Dense:
         return critic.outer
 
-    def told(
-        self, critic: "CentralAttentionNetwork", seen: Float[Array, "B F"], acted: Array
-    ) -> "Told":
-        return critic.told(seen, acted)
+    def hear(self, student: ActorCriticState, drawn: UpdateBatch, network: Network) -> UpdateBatch:
+        steps, index = drawn.steps, drawn.index
+
+        def heard(critics: Any, seen: Array, actions: JointActions, time: int) -> JointActions:
+            told = chunked(_told)(critics, seen[:, index], actions.taken[:, index])
+            told = steps.while_there(told, index, time)
+            return actions._replace(told=network.gather_public(told))
+
+        critics, later = student.models.critic, student.target.critic
+        return drawn._replace(
+            taken=heard(critics, steps.seen[-1], drawn.taken, 0),
+            now=heard(critics, steps.seen[-1], drawn.now, 0),
+            then=heard(later, steps.next_seen, drawn.then, 1),
+        )
+
+    def send_back(
+        self, models: Models, drawn: UpdateBatch, gradient: Models, felt: PyTree, network: Network
+    ) -> Models:
+        index, steps = network.index, drawn.steps
+        # A product with ones is the sum over agents in a thirtieth of the time.
+        everybody = jax.tree.map(
+            lambda x: jnp.tensordot(jnp.ones(network.size), x, 1), network.gather_public(felt)
+        )
+        mine = steps.while_there(jax.tree.map(lambda x: x[index], everybody), index, 0)
+
+        def back(critics: Any, seen: Array, acted: Array, felt: PyTree) -> Any:
+            return jax.vjp(lambda critics: _told(critics, seen, acted), critics)[1](felt)[0]
+
+        own = steps.seen[-1][:, index], drawn.taken.taken[:, index]
+        more = chunked(back)(models.critic, *own, mine)
+        return gradient._replace(critic=jax.tree.map(jnp.add, gradient.critic, more))
 
     def values(
         self,
@@ -65,6 +94,11 @@ class CentralAttentionCritic(SoftCritic, name="central-attention"):
     ) -> Float[Array, "B A"]:
         everybody = view.critic_input.reshape(*actions.taken.shape[:2], -1)
         return critic.values(everybody[:, index], Told(*actions.told), index)
+
+
+def _told(critics: Any, seen: Float[Array, "B F"], acted: Float[Array, "B W"]) -> "Told":
+    """What an agent's only critic tells of its own steps."""
+    return critics[0].told(seen, acted)
 
 
 class Told(NamedTuple):

@@ -10,11 +10,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 from coterie.algorithms.base.algorithm import Information
-from coterie.algorithms.f2a2.policy_batch import JointActions
+from coterie.algorithms.base.off_policy import ActorCriticState, Models
+from coterie.algorithms.f2a2.opponents import CommunicatedActions, Opponents
+from coterie.algorithms.f2a2.policy_batch import JointActions, UpdateBatch
 from coterie.algorithms.f2a2.sharing import Sharing, WholeCritic
 from coterie.bounds import AtLeast
 from coterie.errors import require
 from coterie.internal.parts import Part
+from coterie.network import Network
 from coterie.rl.distributions import NEVER
 from coterie.rl.layers import ACTIVATIONS, Dense
 from coterie.rl.models import MLP, Inputs, Model
@@ -34,6 +37,30 @@ class SoftCritic(Part, abc.ABC):
     central: ClassVar[bool] = False
     """Whether it reads what other agents' critics make of their steps, as at a centre."""
 
+    def require_company(self, opponents: Opponents, central: bool, num_critics: int) -> None:
+        """Raise `ConfigError` unless the critic is told what it reads."""
+        joint = self.information.actions == "joint"
+        require(
+            joint or not opponents.known,
+            "this method does not observe the others' actions and cannot know what they would do: "
+            "use f2a2-sac, or --opponents ignored.",
+        )
+        require(
+            not joint or opponents.known,
+            "a critic that attends to the others has to know of them: use f2a2-isac, or "
+            "--opponents estimated or communicated.",
+        )
+        require(
+            not self.central or (central and isinstance(opponents, CommunicatedActions)),
+            "critics that read what others' critics make of their steps need a centre that is told "
+            "everybody's actions: use maac, or --critic attention.",
+        )
+        require(
+            not self.central or num_critics == 1,
+            "critics that read what others' critics make of their steps have no twins: use "
+            "--num-critics 1, or --critic attention.",
+        )
+
     @abc.abstractmethod
     def build(self, key: Key[Array, ""], spec: LearnerSpec) -> Any:
         """A fresh critic."""
@@ -42,10 +69,15 @@ class SoftCritic(Part, abc.ABC):
     def shared(self, critic: Any) -> list[PyTree]:
         """The parts of a critic that the team shares."""
 
-    def told(self, critic: Any, seen: Float[Array, "B F"], acted: Float[Array, "B W"]) -> PyTree:
-        """Numbers that all critics are told of the agent's own steps, `[B, ...]`; none unless
-        `central`."""
-        return ()
+    def hear(self, student: ActorCriticState, drawn: UpdateBatch, network: Network) -> UpdateBatch:
+        """The batch with what everybody's critics tell of the steps; nothing unless `central`."""
+        return drawn
+
+    def send_back(
+        self, models: Models, drawn: UpdateBatch, gradient: Models, felt: PyTree, network: Network
+    ) -> Models:
+        """The gradient with that of everybody's losses in what the own critics told."""
+        return gradient
 
     @abc.abstractmethod
     def head(self, critic: Any) -> Dense:

@@ -20,14 +20,15 @@ from coterie.algorithms.base.off_policy import (
     require_lookahead,
 )
 from coterie.algorithms.f2a2.f2a2 import F2A2, JOINT
-from coterie.algorithms.f2a2.joint_batch import JointBatch, Sample, Transition
+from coterie.algorithms.f2a2.joint_batch import JointBatch
 from coterie.algorithms.f2a2.opponents import EstimatedActions, Opponents
 from coterie.algorithms.f2a2.policy_batch import (
     ActionSample,
     JointActions,
-    OtherActions,
     PolicyBatch,
+    UpdateBatch,
 )
+from coterie.algorithms.f2a2.stored_steps import RecordedAction, Sample, Transition
 from coterie.algorithms.f2a2.temperature import Temperature
 from coterie.bounds import RATE, Above, AtLeast, AtMost, Between
 from coterie.errors import require
@@ -36,18 +37,10 @@ from coterie.rl import replay as experience
 from coterie.rl.bodies import RecurrentState
 from coterie.rl.distributions import Distribution
 from coterie.rl.masked_stats import mean
-from coterie.rl.networks import Policy, polyak_update
+from coterie.rl.networks import polyak_update
 from coterie.rl.optimizers import clipped_adams
 from coterie.rl.replay import Replay
-from coterie.types import LearnerSpec, Observation, ObservationEncoder, blank_observation
-
-
-class RecordedAction(NamedTuple):
-    """Action, the distribution it was drawn from, and the policy's memory before; `[G, ...]`."""
-
-    action: Array
-    choices: Distribution
-    memory: RecurrentState
+from coterie.types import LearnerSpec, Observation
 
 
 class F2A2Extras(NamedTuple):
@@ -98,10 +91,18 @@ class F2A2OffPolicy(F2A2):
     ) -> Float[Array, "K B"]:
         """Values of everybody's actions by each critic; the agent's own actions are at `index`."""
 
-    def told(self, critics: Any, seen: Float[Array, "B F"], acted: Float[Array, "B W"]) -> PyTree:
-        """Numbers that everybody's critics are told of the agent's own steps, `[B, ...]`; none but
-        at a centre."""
-        return ()
+    def hear(self, student: ActorCriticState, drawn: UpdateBatch, network: Network) -> UpdateBatch:
+        """The batch with what everybody's critics tell of the steps; nothing but at a centre."""
+        return drawn
+
+    def send_back(
+        self, models: Models, drawn: UpdateBatch, gradient: Models, felt: PyTree, network: Network
+    ) -> Models:
+        """The gradient with that of everybody's losses in what the own critics told.
+
+        felt: the gradient of the own loss in what everybody told, `[N, B, ...]`.
+        """
+        return gradient
 
     @abc.abstractmethod
     def sample_action(self, choices: Distribution, key: Key[Array, ""]) -> Float[Array, "B W"]:
@@ -158,7 +159,7 @@ class F2A2OffPolicy(F2A2):
         zero = jnp.zeros((), jnp.int32)
         student = ActorCriticState(models, models, optimizer, zero, extras)
         memory = models.policy.body.start()
-        stored = experience.empty(self._blank(spec), self.replay.buffer_size)
+        stored = experience.empty(Transition.blank(models.policy, spec), self.replay.buffer_size)
         return OffPolicyState(student, stored), memory
 
     def in_reward_units(self, state: OffPolicyState) -> list[PyTree]:
@@ -172,13 +173,14 @@ class F2A2OffPolicy(F2A2):
     def act(
         self, state: OffPolicyState, memory: RecurrentState, view: Observation, key: Key[Array, ""]
     ) -> tuple[RecordedAction, RecurrentState]:
-        return _played(state.actor_critic.models.policy, memory, view, key)
+        return RecordedAction.of(state.actor_critic.models.policy, memory, view, key)
 
     def learn(
         self, state: OffPolicyState, trajectory: Trajectory, network: Network, key: Key[Array, ""]
     ) -> tuple[OffPolicyState, Network, Metrics]:
         student, stored = state.actor_critic, state.replay.items
-        steps = self._steps(trajectory, stored.encoder)
+        ahead = Lookahead.of(trajectory, self.discount, self.n_step)
+        steps = Transition.of(trajectory, ahead, stored.encoder)
         known = self.opponents.set_characters(
             student.extras.opponents, steps, state.replay.size == 0
         )
@@ -203,15 +205,11 @@ class F2A2OffPolicy(F2A2):
         """One update: critic and policy, the agreement, and the models of the others."""
         others_key, *gradient_keys, own_key = jax.random.split(key, 4)
         pact, known, temperature = student.extras
-        alpha = self.entropy_price.alpha(temperature)
-        information = self.information
-        batch = JointBatch.of(sample.sequence, network, information)
-        others, network = self._others(known, student, batch, network, (others_key, own_key))
-        did, others = self._heard(student, batch, others, network)
+        drawn, network = self._with_others(student, sample, network, (others_key, own_key))
         gradient, felt, metrics = chunked(self._gradient, 1)(  # each judges all others' steps
-            student.models, student.target, batch, did, others, alpha, jnp.stack(gradient_keys)
+            student.models, student.target, drawn, jnp.stack(gradient_keys)
         )
-        gradient = self._felt(student.models, batch, gradient, felt, network)
+        gradient = self.send_back(student.models, drawn, gradient, felt, network)
         temperature, cooled = self.entropy_price.updated(temperature, metrics.pop("excess"))
         shared, mine = self.parts(gradient)
         shared, network = self.consensus.pooled(shared, network, self.payload)
@@ -223,130 +221,76 @@ class F2A2OffPolicy(F2A2):
         models, pact, network = self.agree(student.models, change, pact, network)
         target = polyak_update(student.target, models, jnp.where(due, self.tau, 0.0))
         known, more = self.opponents.update(
-            known, sample, network, information, self._opponent_rule()
+            known, sample, network, self.information, self._opponent_rule()
         )
         metrics |= {"gradient_norm": optax.tree.norm(gradient)} | more | cooled
         extras = F2A2Extras(pact, known, temperature)
         student = ActorCriticState(models, target, optimizer, student.updates + 1, extras)
         return student, network, metrics
 
-    def _others(
+    def _with_others(
         self,
-        known: PyTree,
         student: ActorCriticState,
-        batch: JointBatch,
+        sample: Sample,
         network: Network,
         keys: tuple[Key[Array, ""], Key[Array, ""]],
-    ) -> tuple[OtherActions, Network]:
-        """Actions that everybody would take now and next, as far as the agent knows."""
+    ) -> tuple[UpdateBatch, Network]:
+        """Drawn steps, with the actions that everybody would take as far as the agent knows."""
+        steps = JointBatch.of(sample.sequence, network, self.information)
 
         def own() -> tuple[Float[Array, "B W"], Float[Array, "B W"]]:
             now, then = jax.random.split(keys[1])
-            mine = self.sample_action(batch.now(student.models.policy), now)
-            return mine, self.next_action(batch.next(student.target.policy), then)[0]
+            mine = self.sample_action(steps.now(student.models.policy), now)
+            return mine, self.next_action(steps.next(student.target.policy), then)[0]
 
-        would, network = self.opponents.predict(known, batch, network, own, keys[0])
-        would = batch.of_those_there(would)
+        would, network = self.opponents.predict(
+            student.extras.opponents, steps, network, own, keys[0]
+        )
+        now, then = map(JointActions, steps.of_those_there(would))
         # Alone in its arrays, an agent's place is the first.
         index = network.index if self.opponents.known else jnp.zeros((), jnp.int32)
-        return OtherActions(JointActions(would[0]), JointActions(would[1]), index), network
-
-    def _heard(
-        self, student: ActorCriticState, batch: JointBatch, others: OtherActions, network: Network
-    ) -> tuple[JointActions, OtherActions]:
-        """Everybody's actions, taken, now and next, with what everybody's critics tell of them."""
-        index = others.index
-
-        def heard(critics: Any, seen: Array, actions: Array, time: int) -> JointActions:
-            if not jax.tree.leaves(self.told(critics, seen[:, index], actions[:, index])):
-                return JointActions(actions)
-            told = chunked(self.told)(critics, seen[:, index], actions[:, index])
-            told = batch.while_there(told, index, time)
-            return JointActions(actions, network.gather_public(told))
-
-        critics, later = student.models.critic, student.target.critic
-        return heard(critics, batch.seen[-1], batch.actions, 0), others._replace(
-            now=heard(critics, batch.seen[-1], others.now.taken, 0),
-            then=heard(later, batch.next_seen, others.then.taken, 1),
-        )
-
-    def _felt(
-        self, models: Models, batch: JointBatch, gradient: Models, felt: PyTree, network: Network
-    ) -> Models:
-        """The gradient with that of all agents' losses in what the own critics told them."""
-        if not jax.tree.leaves(felt):
-            return gradient
-        index = network.index
-        # A product with ones is the sum over agents in a thirtieth of the time.
-        everybody = jax.tree.map(
-            lambda x: jnp.tensordot(jnp.ones(network.size), x, 1), network.gather_public(felt)
-        )
-        mine = batch.while_there(jax.tree.map(lambda x: x[index], everybody), index, 0)
-
-        def back(critics: Any, seen: Array, acted: Array, felt: PyTree) -> Any:
-            return jax.vjp(lambda critics: self.told(critics, seen, acted), critics)[1](felt)[0]
-
-        seen, acted = batch.seen[-1][:, index], batch.actions[:, index]
-        more = chunked(back)(models.critic, seen, acted, mine)
-        return gradient._replace(critic=jax.tree.map(jnp.add, gradient.critic, more))
+        alpha = self.entropy_price.alpha(student.extras.temperature)
+        drawn = UpdateBatch(steps, JointActions(steps.actions), now, then, index, alpha)
+        return self.hear(student, drawn, network), network
 
     def _gradient(
-        self,
-        models: Models,
-        target: Models,
-        batch: JointBatch,
-        did: JointActions,
-        others: OtherActions,
-        alpha: Float[Array, ""],
-        keys: Key[Array, "2"],
+        self, models: Models, target: Models, drawn: UpdateBatch, keys: Key[Array, "2"]
     ) -> tuple[Models, PyTree, Metrics]:
         """The gradient of an agent's loss in its models, and in what critics told of the steps."""
-        value = self._target(target, batch, others, alpha, keys[0])
+        value = self._target(target, drawn, keys[0])
 
         def loss(models: Models, told: PyTree) -> tuple[Float[Array, ""], Metrics]:
-            heard = did._replace(told=told)
-            return self._loss(models, batch, heard, others, value, alpha, keys[1])
+            heard = drawn._replace(taken=drawn.taken._replace(told=told))
+            return self._loss(models, heard, value, keys[1])
 
-        (gradient, felt), metrics = jax.grad(loss, (0, 1), has_aux=True)(models, did.told)
+        (gradient, felt), metrics = jax.grad(loss, (0, 1), has_aux=True)(models, drawn.taken.told)
         return gradient, felt, metrics
 
     def _target(
-        self,
-        target: Models,
-        batch: JointBatch,
-        others: OtherActions,
-        alpha: Float[Array, ""],
-        key: Key[Array, ""],
+        self, target: Models, drawn: UpdateBatch, key: Key[Array, ""]
     ) -> Float[Array, " B"]:
         """`y = r + gamma (min_k Q_k(o', a') + alpha nats)`, of one reward or of several."""
-        step, view = batch.step, batch.next_view
-        mine, nats = self.next_action(batch.next(target.policy), key)
-        actions = others.then.with_own(others.index, mine)
-        later = jnp.min(self.values(target.critic, view, actions, others.index), axis=0)
-        return step.reward + step.discount * (later + alpha * nats)
+        step, view = drawn.steps.step, drawn.steps.next_view
+        mine, nats = self.next_action(drawn.steps.next(target.policy), key)
+        actions = drawn.then.with_own(drawn.index, mine)
+        later = jnp.min(self.values(target.critic, view, actions, drawn.index), axis=0)
+        return step.reward + step.discount * (later + drawn.alpha * nats)
 
     def _loss(
-        self,
-        models: Models,
-        batch: JointBatch,
-        taken: JointActions,
-        others: OtherActions,
-        target: Float[Array, " B"],
-        alpha: Float[Array, ""],
-        key: Key[Array, ""],
+        self, models: Models, drawn: UpdateBatch, target: Float[Array, " B"], key: Key[Array, ""]
     ) -> tuple[Float[Array, ""], Metrics]:
         """The agent's part of (4.4): critics at actions taken, the policy at fresh ones."""
-        step, view, rule, index = batch.step, batch.view, self.objective, others.index
-        present, choices = view.alive, batch.now(models.policy)
+        step, view, rule, index = drawn.steps.step, drawn.steps.view, self.objective, drawn.index
+        present, choices = view.alive, drawn.steps.now(models.policy)
         mine = self.sample_action(choices, key)
         action = jnp.argmax(mine, axis=-1) if step.discrete else mine
-        did = _tried(choices, step, step.action, taken)
-        might = _tried(choices, step, action, others.now.with_own(index, mine))
+        did = _tried(choices, step, step.action, drawn.taken)
+        might = _tried(choices, step, action, drawn.now.with_own(index, mine))
 
         values = self.values(models.critic, view, did.actions, index)
         error = rule.critic_stored(values, target, did.moved)
         fixed = jax.lax.stop_gradient(models.critic)
-        case = PolicyBatch(view, choices, did, might, target, index, alpha)
+        case = PolicyBatch(view, choices, did, might, target, index, drawn.alpha)
         gain = self.actor_objective(fixed, case)
         if self.td_terms == "both":
             held = jax.lax.stop_gradient(might)
@@ -363,45 +307,11 @@ class F2A2OffPolicy(F2A2):
         }
         return mean(error - gain, present), metrics
 
-    def _blank(self, spec: LearnerSpec) -> Transition:
-        """A remembered step of zeros, for its shapes."""
-        view, zero = blank_observation(spec)._replace(state=None), jnp.zeros(())
-
-        def acting() -> RecordedAction:
-            policy = self.models(InitKeys.of(jax.random.key(0)), spec).policy
-            return _played(policy, policy.body.start(), view, jax.random.key(0))[0]
-
-        action, choices, memory = jax.eval_shape(acting)
-        return Transition(view, action, choices, memory, zero, zero, zero > 0, view, spec.encoder)
-
-    def _steps(self, trajectory: Trajectory, encoder: ObservationEncoder) -> Transition:
-        """Data that the replay keeps of every step, `[T, G, ...]`."""
-        action, choices, memory = trajectory.decision
-        ahead = Lookahead.of(trajectory, self.discount, self.n_step)
-        return Transition(
-            trajectory.view._replace(state=None),
-            action,
-            choices.possible,  # what was impossible is not asked for again
-            memory,
-            ahead.reward,
-            ahead.discount,
-            trajectory.over,
-            ahead.next_view._replace(state=None),
-            encoder,
-        )
-
     def _opponent_rule(self) -> optax.GradientTransformation:
         """Optimiser of the models of the others."""
         return clipped_adams(
             {"opponent_models": self.critic_lr}, "opponent_models", self.max_grad_norm
         )
-
-
-def _played(
-    policy: Policy, memory: RecurrentState, view: Observation, key: Key[Array, ""]
-) -> tuple[RecordedAction, RecurrentState]:
-    choices, after = policy.step(view, memory)
-    return RecordedAction(choices.sample(key), choices, memory), after
 
 
 def _tried(

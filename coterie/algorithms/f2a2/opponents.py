@@ -12,7 +12,8 @@ import optax
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
 from coterie.algorithms.base.algorithm import Information, Metrics
-from coterie.algorithms.f2a2.joint_batch import JointBatch, Sample, SampledSequence, Transition
+from coterie.algorithms.f2a2.joint_batch import JointBatch
+from coterie.algorithms.f2a2.stored_steps import Sample, SampledSequence, Transition
 from coterie.bounds import AtLeast
 from coterie.internal.parts import Part
 from coterie.network import Network, Payload, chunked

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from jaxtyping import Array, Float, Int, PyTree
 
+from coterie.algorithms.f2a2.joint_batch import JointBatch
 from coterie.rl.distributions import Distribution
 from coterie.types import Observation
 
@@ -33,16 +34,22 @@ class ActionSample(NamedTuple):
     moved: Float[Array, " B"]
 
 
-class OtherActions(NamedTuple):
-    """Actions that everybody would take, as an agent knows them; its own entry is not used.
+class UpdateBatch(NamedTuple):
+    """Drawn steps with everybody's actions, as an agent knows them in an update.
 
-    now, then: where steps began, and where they led to.
+    taken:     the actions that were taken.
+    now, then: those that policies would take where steps began, and targets where they led to; the
+               agent's own entry is not used.
     index:     the own place among the agents.
+    alpha:     what a nat of entropy is worth.
     """
 
+    steps: JointBatch
+    taken: JointActions
     now: JointActions
     then: JointActions
     index: Int[Array, ""]
+    alpha: Float[Array, ""]
 
 
 class PolicyBatch(NamedTuple):

@@ -8,13 +8,18 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from coterie.algorithms.base.algorithm import Information
+from coterie.algorithms.base.off_policy import ActorCriticState, Models
 from coterie.algorithms.f2a2.critics import AttentionCritic, SoftCritic
 from coterie.algorithms.f2a2.off_policy import F2A2OffPolicy
-from coterie.algorithms.f2a2.opponents import CommunicatedActions
-from coterie.algorithms.f2a2.policy_batch import ActionSample, JointActions, PolicyBatch
+from coterie.algorithms.f2a2.policy_batch import (
+    ActionSample,
+    JointActions,
+    PolicyBatch,
+    UpdateBatch,
+)
 from coterie.algorithms.f2a2.temperature import FixedTemperature, Temperature
 from coterie.bounds import Between
-from coterie.errors import require
+from coterie.network import Network
 from coterie.rl.distributions import Distribution, probabilities
 from coterie.rl.layers import Dense
 from coterie.rl.models import Inputs
@@ -46,28 +51,8 @@ class F2A2SAC(F2A2OffPolicy):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        joint = self.critic.information.actions == "joint"
-        require(
-            joint or not self.opponents.known,
-            "this method does not observe the others' actions and cannot know what they would do: "
-            "use f2a2-sac, or --opponents ignored.",
-        )
-        require(
-            not joint or self.opponents.known,
-            "a critic that attends to the others has to know of them: use f2a2-isac, or "
-            "--opponents estimated or communicated.",
-        )
-        told = self.information.central and isinstance(self.opponents, CommunicatedActions)
-        require(
-            not self.critic.central or told,
-            "critics that read what others' critics make of their steps need a centre that is told "
-            "everybody's actions: use maac, or --critic attention.",
-        )
-        require(
-            not self.critic.central or self.num_critics == 1,
-            "critics that read what others' critics make of their steps have no twins: use "
-            "--num-critics 1, or --critic attention.",
-        )
+        central = self.information.central
+        self.critic.require_company(self.opponents, central, self.num_critics)
 
     @property
     def entropy_price(self) -> Temperature:
@@ -101,8 +86,13 @@ class F2A2SAC(F2A2OffPolicy):
         mine = actions.taken[:, index, : each[0].shape[-1]]
         return jnp.stack([jnp.sum(mine * values, axis=-1) for values in each])
 
-    def told(self, critics: Any, seen: Float[Array, "B F"], acted: Float[Array, "B W"]) -> PyTree:
-        return self.critic.told(critics[0], seen, acted)
+    def hear(self, student: ActorCriticState, drawn: UpdateBatch, network: Network) -> UpdateBatch:
+        return self.critic.hear(student, drawn, network)
+
+    def send_back(
+        self, models: Models, drawn: UpdateBatch, gradient: Models, felt: PyTree, network: Network
+    ) -> Models:
+        return self.critic.send_back(models, drawn, gradient, felt, network)
 
     def next_action(self, choices: Distribution, key: Key[Array, ""]) -> tuple[Array, Array]:
         mine = choices.drawn(key)

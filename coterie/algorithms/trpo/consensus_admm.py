@@ -7,16 +7,19 @@ coefficients of its step (see `direction_coefficients`).
 
 import abc
 import functools
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, PyTree
 
-from coterie.network import Inbox, Network, expand_mask
+from coterie.internal.parts import Part
+from coterie.network import Inbox, Network, Payload, expand_mask
 from coterie.rl.cg_subspace import KrylovSubspace, Region, SubspaceStep, best, extend
 from coterie.rl.linearized_policy import LinearizedPolicy
+from coterie.types import LearnerSpec
 
 RATIOS = "log-ratios"
 
@@ -84,64 +87,70 @@ class ADMMCarry(NamedTuple):
     network: Network
 
 
-class RatioExchange(eqx.Module):
-    """Exchange of log-ratios: the messages of agents, and the vectors that the ties hold."""
+class RatioExchange(Part, abc.ABC):
+    """Way of telling neighbours about log-ratios: the messages, and the vectors that ties hold.
 
-    @classmethod
-    @abc.abstractmethod
-    def fresh(
-        cls, problem: LocalProblem, span: KrylovSubspace, network: Network
-    ) -> tuple["RatioExchange", ADMMCarry]:
-        """Initial exchange and state of the rounds, before any message."""
+    known: what an agent knows from messages about directions; `()` if they are not told.
+    """
 
     @abc.abstractmethod
-    def whole(self, problem: LocalProblem, vector: Array) -> Float[Array, "T G N"]:
-        """Log-ratios of a vector of the ties."""
+    def payloads(
+        self, rounds: int, directions: int, ratios: Callable[[LearnerSpec], int]
+    ) -> tuple[Payload, ...]:
+        """Declaration of the messages of an update; `ratios` is the number of all log-ratios."""
 
     @abc.abstractmethod
+    def start(
+        self, problem: LocalProblem, span: KrylovSubspace, network: Network
+    ) -> tuple[PyTree, ADMMCarry]:
+        """Initial `known` and state of the rounds, before any message."""
+
     def add_directions(
         self,
+        known: PyTree,
         problem: LocalProblem,
         span: KrylovSubspace,
         places: Int[Array, " P"],
         network: Network,
-    ) -> tuple["RatioExchange", Network]:
-        """Update the exchange after the span was widened in these consecutive places."""
+    ) -> tuple[PyTree, Network]:
+        """What is known after the span was widened in these consecutive places."""
+        return known, network
 
     @abc.abstractmethod
-    def round(self, problem: LocalProblem, span: KrylovSubspace, meeting: ADMMCarry) -> ADMMCarry:
+    def round(
+        self, known: PyTree, problem: LocalProblem, span: KrylovSubspace, meeting: ADMMCarry
+    ) -> ADMMCarry:
         """Run one round: improve the step, exchange messages, update the ties."""
 
     @abc.abstractmethod
     def ratio(
         self, problem: LocalProblem, span: KrylovSubspace, step: SubspaceStep
     ) -> Float[Array, "T G N"]:
-        """The log ratios of a step."""
+        """The log-ratios of a step."""
+
+    @abc.abstractmethod
+    def expand(self, known: PyTree, problem: LocalProblem, vector: Array) -> Float[Array, "T G N"]:
+        """Log-ratios of a vector of the ties."""
 
 
-class FullRatios(RatioExchange):
-    """Exchange of all log-ratios in every round, as the stepped policy has them."""
+@dataclass(frozen=True)
+class FullRatios(RatioExchange, name="exact"):
+    """All log-ratios in every round, as the stepped policy has them."""
 
-    @classmethod
-    def fresh(
-        cls, problem: LocalProblem, span: KrylovSubspace, network: Network
-    ) -> tuple["FullRatios", ADMMCarry]:
+    def payloads(
+        self, rounds: int, directions: int, ratios: Callable[[LearnerSpec], int]
+    ) -> tuple[Payload, ...]:
+        return (Payload(RATIOS, messages=rounds, numbers=ratios),)
+
+    def start(
+        self, problem: LocalProblem, span: KrylovSubspace, network: Network
+    ) -> tuple[tuple[()], ADMMCarry]:
         ties = ADMMState.fresh(len(network.neighbor), problem.gain.shape)
-        return cls(), ADMMCarry(SubspaceStep.none(span), ties, network)
+        return (), ADMMCarry(SubspaceStep.none(span), ties, network)
 
-    def whole(self, problem: LocalProblem, vector: Float[Array, "T G N"]) -> Float[Array, "T G N"]:
-        return vector
-
-    def add_directions(
-        self,
-        problem: LocalProblem,
-        span: KrylovSubspace,
-        places: Int[Array, " P"],
-        network: Network,
-    ) -> tuple["FullRatios", Network]:
-        return self, network
-
-    def round(self, problem: LocalProblem, span: KrylovSubspace, meeting: ADMMCarry) -> ADMMCarry:
+    def round(
+        self, known: tuple[()], problem: LocalProblem, span: KrylovSubspace, meeting: ADMMCarry
+    ) -> ADMMCarry:
         pull = problem.gain + meeting.ties.pull(problem.penalty)
         step = best(span, span.gains(problem.local, pull), problem.region)
         ratio = self.ratio(problem, span, step)
@@ -156,6 +165,11 @@ class FullRatios(RatioExchange):
         local = problem.local
         ratio = local.at(local.start + step.along(span.moves))[0]
         return jnp.where(jnp.isfinite(jnp.sum(ratio)), ratio, 0.0)
+
+    def expand(
+        self, known: tuple[()], problem: LocalProblem, vector: Float[Array, "T G N"]
+    ) -> Float[Array, "T G N"]:
+        return vector
 
 
 class ADMMResult(NamedTuple):
@@ -172,11 +186,11 @@ class ADMMResult(NamedTuple):
     network: Network
 
 
-SoFar = tuple[KrylovSubspace, RatioExchange, ADMMCarry]
+SoFar = tuple[KrylovSubspace, PyTree, ADMMCarry]
 
 
 def solve_admm(
-    problem: LocalProblem, way: type[RatioExchange], directions: int, rounds: int, network: Network
+    problem: LocalProblem, exchange: RatioExchange, directions: int, rounds: int, network: Network
 ) -> ADMMResult:
     """Run so many rounds of ADMM.
 
@@ -187,16 +201,16 @@ def solve_admm(
 
     def wider(so_far: SoFar, places: Array) -> SoFar:
         span, known, (step, ties, network) = so_far
-        pull = problem.gain + known.whole(problem, ties.pull(problem.penalty))
+        pull = problem.gain + exchange.expand(known, problem, ties.pull(problem.penalty))
         span = extend(problem.local, span, pull, problem.region, places)
-        known, network = known.add_directions(problem, span, places, network)
+        known, network = exchange.add_directions(known, problem, span, places, network)
         return span, known, ADMMCarry(step, ties, network)
 
     def met(so_far: SoFar, rounds: int) -> SoFar:
         span, known, meeting = so_far
 
         def once(meeting: ADMMCarry, _: None) -> tuple[ADMMCarry, None]:
-            return known.round(problem, span, meeting), None
+            return exchange.round(known, problem, span, meeting), None
 
         return span, known, jax.lax.scan(once, meeting, None, length=rounds)[0]
 
@@ -208,12 +222,12 @@ def solve_admm(
     parts = min(len(places), rounds)
     each = max(4 * rounds // 5 // parts, 1)
     early = len(places) % parts
-    known, meeting = way.fresh(problem, span, network)
+    known, meeting = exchange.start(problem, span, network)
     so_far = span, known, meeting
     if early:
         so_far = wider(so_far, places[:early])
     so_far, _ = jax.lax.scan(part, so_far, places[early:].reshape(parts, -1))
     span, known, (step, ties, network) = met(so_far, rounds - parts * each)
-    whole = functools.partial(known.whole, problem)
-    ties = ADMMState(whole(ties.dual), jax.vmap(whole)(ties.edge_average))
-    return ADMMResult(step.along(span.moves), known.ratio(problem, span, step), ties, network)
+    expand = functools.partial(exchange.expand, known, problem)
+    ties = ADMMState(expand(ties.dual), jax.vmap(expand)(ties.edge_average))
+    return ADMMResult(step.along(span.moves), exchange.ratio(problem, span, step), ties, network)

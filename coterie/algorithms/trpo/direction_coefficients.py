@@ -5,6 +5,10 @@ goes along each. All that it knows of a neighbour are combinations of vectors wh
 its own it knows, too.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
@@ -16,55 +20,63 @@ from coterie.algorithms.trpo.consensus_admm import (
     LocalProblem,
     RatioExchange,
 )
-from coterie.network import Network, expand_mask
+from coterie.network import Network, Payload, expand_mask
 from coterie.rl.cg_subspace import KrylovSubspace, SubspaceStep, best
+from coterie.types import LearnerSpec
 
 STEPS = "steps"
 
 
-class DirectionCoefficients(RatioExchange):
+class ToldDirections(NamedTuple):
+    """Directions of an agent and its neighbours, as both ends of each link know them.
+
+    vectors: `[K R, M N]`; 0 for what is not there. As in a span, they are not read between the
+             finding of a direction and its writing.
+    pulls:   `mean(r . r')` of each own direction and each of them.
+    gains:   `mean(gain . r)` of the own directions.
+    across:  which directions of both ends a link has brought across.
+    """
+
+    vectors: Float[Array, "KR MN"]
+    pulls: Float[Array, "K KR"]
+    gains: Float[Array, " K"]
+    across: Bool[Array, "L K"]
+
+
+@dataclass(frozen=True)
+class DirectionCoefficients(RatioExchange, name="linear"):
     """Log-ratios to first order: of each direction once, then the coefficients of steps.
 
     With each of `K` directions come `R = 2 L` vectors: it as each of `L` neighbours was told, for a
     channel may have changed it, then each neighbour's as it was heard. Ties are of combinations,
     `[K, R]`. A direction that did not come across a link is not in what its ends tell each other:
     they do not agree on it, not in this update.
-
-    vectors: `[K R, M N]`; 0 for what is not there. As in a span, they are not read between the
-             finding of a direction and its writing.
-    pulls:   `mean(r . r')` of each own direction and each of them.
-    gains:   `mean(gain . r)` of the own directions.
-    known:   which directions of both ends a link has brought across.
     """
 
-    vectors: Float[Array, "KR MN"]
-    pulls: Float[Array, "K KR"]
-    gains: Float[Array, " K"]
-    known: Bool[Array, "L K"]
+    def payloads(
+        self, rounds: int, directions: int, ratios: Callable[[LearnerSpec], int]
+    ) -> tuple[Payload, ...]:
+        steps = Payload(STEPS, messages=rounds, numbers=lambda spec: directions)
+        return Payload(RATIOS, messages=directions, numbers=ratios), steps
 
-    @classmethod
-    def fresh(
-        cls, problem: LocalProblem, span: KrylovSubspace, network: Network
-    ) -> tuple["DirectionCoefficients", ADMMCarry]:
+    def start(
+        self, problem: LocalProblem, span: KrylovSubspace, network: Network
+    ) -> tuple[ToldDirections, ADMMCarry]:
         places, links = len(span.moves), len(network.neighbor)
         count = places * 2 * links
         vectors, pulls = jnp.zeros((count, problem.gain.size)), jnp.zeros((places, count))
         ties = ADMMState.fresh(links, (places, 2 * links))
-        known = jnp.zeros((links, places), bool)
-        return cls(vectors, pulls, jnp.zeros(places), known), ADMMCarry(
-            SubspaceStep.none(span), ties, network
-        )
-
-    def whole(self, problem: LocalProblem, vector: Float[Array, "K R"]) -> Float[Array, "T G N"]:
-        return (jnp.ravel(vector) @ self.vectors).reshape(problem.gain.shape)
+        known = ToldDirections(vectors, pulls, jnp.zeros(places), jnp.zeros((links, places), bool))
+        return known, ADMMCarry(SubspaceStep.none(span), ties, network)
 
     def add_directions(
         self,
+        known: ToldDirections,
         problem: LocalProblem,
         span: KrylovSubspace,
         places: Int[Array, " P"],
         network: Network,
-    ) -> tuple["DirectionCoefficients", Network]:
+    ) -> tuple[ToldDirections, Network]:
         own, links = span.ratio[places], len(network.neighbor)
         both, mask, network = _spread(own, network)
         if problem.local.both is not None:
@@ -73,25 +85,29 @@ class DirectionCoefficients(RatioExchange):
         new = jnp.moveaxis(both.reshape(-1, *own.shape), 0, 1).reshape(-1, problem.gain.size)
         weight = jnp.broadcast_to(problem.local.weight, problem.gain.shape).ravel()
         first, place = 2 * links * places[0], places[0]
-        vectors = _put(self.vectors, new, first, 0)
+        vectors = _put(known.vectors, new, first, 0)
         # The many vectors on the left: the other way round XLA takes ten times as long.
-        pulls = _put(self.pulls, span.ratio @ (weight * new).T, first, 1)
+        pulls = _put(known.pulls, span.ratio @ (weight * new).T, first, 1)
         pulls = _put(pulls, (vectors @ (weight * own).T).T, place, 0)
         gains = span.gains(problem.local, problem.gain)
-        across = jnp.broadcast_to(mask[:, None], (links, len(places)))
-        return DirectionCoefficients(
-            vectors, pulls, gains, _put(self.known, across, place, 1)
-        ), network
+        across = _put(known.across, jnp.broadcast_to(mask[:, None], (links, len(places))), place, 1)
+        return ToldDirections(vectors, pulls, gains, across), network
 
-    def round(self, problem: LocalProblem, span: KrylovSubspace, meeting: ADMMCarry) -> ADMMCarry:
+    def round(
+        self,
+        known: ToldDirections,
+        problem: LocalProblem,
+        span: KrylovSubspace,
+        meeting: ADMMCarry,
+    ) -> ADMMCarry:
         ties = meeting.ties
-        pulled = self.pulls @ jnp.ravel(ties.pull(problem.penalty))
-        step = best(span, self.gains + pulled, problem.region)
+        pulled = known.pulls @ jnp.ravel(ties.pull(problem.penalty))
+        step = best(span, known.gains + pulled, problem.region)
         heard, network = meeting.network.neighbors(step.share, STEPS)
-        count = len(self.known)
+        count = len(known.across)
         nothing, link = jnp.zeros((count, *ties.dual.shape)), jnp.arange(count)
-        said = nothing.at[link, :, link].set(jnp.where(self.known, heard.sent, 0.0))
-        values = jnp.where(self.known, heard.received, 0.0)
+        said = nothing.at[link, :, link].set(jnp.where(known.across, heard.sent, 0.0))
+        values = jnp.where(known.across, heard.received, 0.0)
         values = nothing.at[link, :, count + link].set(values)
         heard = heard._replace(sent=said, received=values)
         return ADMMCarry(step, ties.after(heard, problem.penalty), network)
@@ -100,6 +116,11 @@ class DirectionCoefficients(RatioExchange):
         self, problem: LocalProblem, span: KrylovSubspace, step: SubspaceStep
     ) -> Float[Array, "T G N"]:
         return step.along(span.ratio).reshape(problem.gain.shape)
+
+    def expand(
+        self, known: ToldDirections, problem: LocalProblem, vector: Float[Array, "K R"]
+    ) -> Float[Array, "T G N"]:
+        return (jnp.ravel(vector) @ known.vectors).reshape(problem.gain.shape)
 
 
 def _spread(

@@ -8,13 +8,12 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from coterie.algorithms.base.algorithm import Information, Metrics, Trajectory, joint
 from coterie.algorithms.trpo.consensus_admm import (
-    RATIOS,
     ADMMResult,
     FullRatios,
     LocalProblem,
+    RatioExchange,
     solve_admm,
 )
-from coterie.algorithms.trpo.direction_coefficients import STEPS, DirectionCoefficients
 from coterie.algorithms.trpo.trust_region import TRPOState, TrustRegion
 from coterie.bounds import Above, AtLeast, Between
 from coterie.errors import require
@@ -57,7 +56,7 @@ class MATRPO(TrustRegion):
     """beta: the weight of departures from the midpoints, and the step of the multipliers."""
     step_rule: Literal["exact", "closed", "boundary"] = "exact"
     """The best step within the region; its closed form if B = |E| beta H; or always its edge."""
-    ratio_exchange: Literal["linear", "exact"] = "exact"
+    ratio_exchange: RatioExchange = FullRatios()
     """Log ratios as the stepped policy has them, told in every round; or to first order: those of
     each direction once, and then how far steps go along each."""
     dual_warm_start: Annotated[float, Between(0, 1)] = 0.0
@@ -70,16 +69,10 @@ class MATRPO(TrustRegion):
 
     @property
     def information(self) -> Information:
-        rounds = self.admm_rounds
-
-        def samples(spec: LearnerSpec) -> int:
+        def ratios(spec: LearnerSpec) -> int:
             return self.rollout_length * spec.num_envs * spec.agents
 
-        if self.ratio_exchange == "exact":
-            told = (Payload(RATIOS, messages=rounds, numbers=samples),)
-        else:
-            steps = Payload(STEPS, messages=rounds, numbers=lambda spec: self.cg_iters)
-            told = (Payload(RATIOS, messages=self.cg_iters, numbers=samples), steps)
+        told = self.ratio_exchange.payloads(self.admm_rounds, self.cg_iters, ratios)
         if self.advantage_normalization == "team":
             twice = 2 * self.normalization_rounds
             told += (Payload(MOMENTS, messages=twice, numbers=lambda spec: 1),)
@@ -178,8 +171,7 @@ class MATRPO(TrustRegion):
         problem = LocalProblem(
             local, gain, self._region(self.penalty * network.degree), self.penalty
         )
-        way = FullRatios if self.ratio_exchange == "exact" else DirectionCoefficients
-        return solve_admm(problem, way, self.cg_iters, self.admm_rounds, network)
+        return solve_admm(problem, self.ratio_exchange, self.cg_iters, self.admm_rounds, network)
 
     def _region(self, stiffness: Float[Array, ""]) -> Region:
         if self.step_rule == "exact":
