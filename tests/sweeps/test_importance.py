@@ -42,4 +42,6 @@ def test_a_range_is_cut_into_quarters():
     points = [{"lr": str(float(i))} for i in range(1, 9)]
     ends = [np.array([float(i // 2)]) for i in range(8)]
     assert importance(space, points, ends).options == pytest.approx({"lr": 1.0})
+    within = [np.array([float(i % 2)]) for i in range(8)]  # nothing differs between quarters
+    assert importance(space, points, within).options == pytest.approx({"lr": 0.0})
     assert importance(space, points, [np.zeros(2)] * 8) is None
