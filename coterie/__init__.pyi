@@ -112,6 +112,8 @@ from coterie.rl.models import GRU as GRU
 from coterie.rl.models import MLP as MLP
 from coterie.rl.models import Inputs as Inputs
 from coterie.rl.models import Model as Model
+from coterie.sweeps.api import sweep as sweep
+from coterie.sweeps.result import SweepResult as SweepResult
 from coterie.training.config import Config as Config
 from coterie.training.config import read_config as read_config
 from coterie.training.loggers import Logger as Logger

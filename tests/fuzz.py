@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from coterie.catalogue import ALGORITHMS, make_algorithm, make_env
 from coterie.cli.options import Option, node_of
-from coterie.cli.records import Comparison, Evaluate, Graphs, Plot, Source, Watch
+from coterie.cli.records import Comparison, Evaluate, Graphs, Plot, Source, Sweeping, Watch
 from coterie.graph import FAMILIES
 from coterie.network import CHANNELS, SCHEDULES, Communication
 from coterie.training.settings import Settings
@@ -126,6 +126,16 @@ def of_comparison(rng: random.Random) -> tuple[list[str], list[Option], dict[str
     return ["dpo", "ippo", "spread"], options_of(*values), dict(TINY)
 
 
+def of_sweep(rng: random.Random) -> tuple[list[str], list[Option], dict[str, str]]:
+    """Names of a sweep, its options, one of them with several values, and a small budget."""
+    values = (make_algorithm("dpo"), make_env("spread"), Communication(), Settings(), Sweeping())
+    options = options_of(*values)
+    listed = rng.choice(options).name, ",".join(rng.choices((*NUMBERS, *WORDS), k=2))
+    ranged = rng.choice(options).name, "..".join(rng.choices(NUMBERS, k=2))
+    axis = rng.choice((("actor-lr", "1e-4,1e-3"), listed, ranged))
+    return ["dpo", "spread"], options, {**TINY, axis[0]: axis[1]}
+
+
 def of_configuration(rng: random.Random) -> tuple[list[str], list[Option], dict[str, str]]:
     """Names and options of a training that is only printed."""
     names, options, usual = of_training(rng)
@@ -168,6 +178,7 @@ VERBS = {
     "train": (50, of_training),
     "config": (12, of_configuration),
     "compare": (6, of_comparison),
+    "sweep": (8, of_sweep),
     "check": (8, of_env),
     "graph": (10, of_graph),
     "evaluate": (4, of_run(Evaluate)),

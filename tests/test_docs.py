@@ -32,10 +32,13 @@ def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.DOTALL)
 
 
+VERBS = ("coterie train", "coterie compare", "coterie sweep")
+
+
 def commands(pages: list[Path] = PAGES) -> list[str]:
     lines = [line for page in pages for block in blocks(page, "sh") for line in block.splitlines()]
     found = [line.split("#")[0].strip() for line in lines]
-    return sorted({line for line in found if line.startswith(("coterie train", "coterie compare"))})
+    return sorted({line for line in found if line.startswith(VERBS)})
 
 
 TRAINED = ("README.md", "tutorial.md")

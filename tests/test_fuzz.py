@@ -9,6 +9,7 @@ import warnings
 import pytest
 
 from coterie.cli import main
+from coterie.sweeps.runner import Runner
 from coterie.training.loop import Trainer
 from tests.fuzz import command
 from tests.runs import copied, finished, listing
@@ -39,6 +40,7 @@ def place(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Trainer, "fresh", begin)
     monkeypatch.setattr(Trainer, "restored", begin)
+    monkeypatch.setattr(Runner, "work", begin)
     before = signal.signal(signal.SIGALRM, late)
     yield tmp_path
     signal.alarm(0)

@@ -34,11 +34,12 @@ MAY_IMPORT = {
     "exports": {"errors", "internal", "policies", "training"},
     "plots": TRAINING | {"report", "results"},
     "api": SHOWING,
+    "sweeps": SHOWING,
     "claims": SHOWING | {"exact"},
     "listing": SHOWING | {"claims"},
-    "cli": SHOWING | {"claims", "listing"},
+    "cli": SHOWING | {"claims", "listing", "sweeps"},
     "__main__": {"cli"},
-    "__init__": SHOWING | {"claims", "listing"},
+    "__init__": SHOWING | {"claims", "listing", "sweeps"},
 }
 COLLECTIVES = {
     *("psum", "pmean", "pmax", "pmin", "all_gather", "all_to_all", "ppermute", "pshuffle"),

@@ -11,6 +11,7 @@ from typing import Any
 from coterie.cli.answers import QUIET, Answer, agrees, report
 from coterie.cli.completion import completion_verb
 from coterie.cli.reports import REPORTS
+from coterie.cli.sweeps import sweep_verb
 from coterie.cli.training import TRAINING
 from coterie.errors import CoterieError, CoterieWarning, brief, require, unknown
 from coterie.internal.trust import decide_by
@@ -20,6 +21,7 @@ usage: coterie VERB ...
 
   train ALGORITHM ENV        train a team; `coterie train dpo spread --help` shows the options
   compare ALGORITHM... ENV   train several algorithms on one environment; curves and a table
+  sweep ALGORITHM ENV        train it with several values of its options: --actor-lr 1e-4,3e-4
   resume RUN                 continue a run that was stopped
   config ALGORITHM ENV       print every option as a file, for `coterie train --config FILE`
   evaluate RUN               play environments with a trained team
@@ -44,6 +46,7 @@ LONGEST = 1_500
 
 VERBS: dict[str, Callable[[list[str]], Answer | None]] = {
     **TRAINING,
+    "sweep": sweep_verb,
     **REPORTS,
     "completion": completion_verb,
 }

@@ -57,8 +57,8 @@ _coterie() {
     return
   fi
   case "$$verb $$count" in
-  "train 0" | "config 0") found="$algorithms" ;;
-  "train 1" | "config 1" | "check 0") found="$environments" ;;
+  "train 0" | "sweep 0" | "config 0") found="$algorithms" ;;
+  "train 1" | "sweep 1" | "config 1" | "check 0") found="$environments" ;;
   compare*) found="$algorithms $environments" ;;
   "graph 0") found="$graphs" ;;
   "claims 0") found="$figures" ;;

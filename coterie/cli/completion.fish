@@ -54,9 +54,9 @@ function __coterie
         return
     end
     switch "$$verb "(count $$names)
-        case 'train 0' 'config 0'
+        case 'train 0' 'sweep 0' 'config 0'
             string join \n -- $$algorithms
-        case 'train 1' 'config 1' 'check 0'
+        case 'train 1' 'sweep 1' 'config 1' 'check 0'
             string join \n -- $$environments
         case 'compare *'
             string join \n -- $$algorithms $$environments

@@ -23,6 +23,7 @@ from coterie.cli.records import (
     Plot,
     Resume,
     Source,
+    Sweeping,
     Training,
     Watch,
 )
@@ -38,6 +39,7 @@ SHELLS = {"bash": "bash", "zsh": "bash", "fish": "fish"}
 RECORDS = {
     "train": (Settings, Communication, Source),
     "compare": (Settings, Communication, Comparison),
+    "sweep": (Settings, Communication, Sweeping),
     "config": (Settings, Communication, Training),
     "resume": (Resume,),
     "evaluate": (Evaluate,),

@@ -17,14 +17,19 @@ Changed = Callable[[Any], Any]
 """An environment to another one, or to `None`."""
 
 
-def parse(prog: str, nodes: Mapping[str, Node], given: Mapping[str, Given]) -> dict[str, Any]:
-    """The values that options make of `nodes`; prints help and leaves if that is asked for."""
+def parse(
+    prog: str, nodes: Mapping[str, Node], given: Mapping[str, Given], about: str = ""
+) -> dict[str, Any]:
+    """The values that options make of `nodes`; prints help and leaves if that is asked for.
+
+    about: what the help says below the usage.
+    """
     groups = [group for node in nodes.values() for group in node.groups]
     require_different(groups)
     try:
         _require_known(groups, given)
         if given.keys() & ASKED:
-            print(help_of(prog, groups))
+            print(help_of(prog, groups, about))
             sys.exit(0)
         missing = [f"--{o.name}" for node in nodes.values() for o in node.missing]
         missing = [name for name in missing if name.removeprefix("--") not in given]

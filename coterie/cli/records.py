@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from coterie.bounds import AtLeast, AtMost, require_bounds
+from coterie.sweeps.launcher import Launcher, Local
+from coterie.sweeps.search import MOST
 
 FILMED = 1_000
 """Most episodes of a picture: more take longer to look at than anyone has."""
@@ -69,6 +71,29 @@ class Comparison(Drawn, Output):
 
 
 @dataclass(frozen=True)
+class Sweeping(Output):
+    """Search, launcher and output of a sweep."""
+
+    config: Path | None = None
+    """The file of `coterie config` that has the algorithm, the environment and their options."""
+    trust: bool = False
+    """Run the code that the file names (module:Class, factories); read it first."""
+    search: Literal["grid", "random", "tpe"] = "grid"
+    """Search of the values: all combinations, at random, or by the results so far (needs
+    coterie[sweep])."""
+    trials: Annotated[int | None, AtLeast(1), AtMost(MOST)] = None
+    """Number of trials, for random and tpe; by default 20."""
+    search_seed: Annotated[int, AtLeast(0)] = 0
+    """Seed of random and tpe."""
+    prune: bool = False
+    """End a trial whose evaluations fall behind the median of the others (needs coterie[sweep])."""
+    column: str = "episode_return"
+    """Column of the evaluations; trials are compared by the last one."""
+    launcher: Launcher = Local()
+    """Where the processes of the trials run."""
+
+
+@dataclass(frozen=True)
 class Nothing(Options):
     """Verb without options of its own."""
 
@@ -76,6 +101,9 @@ class Nothing(Options):
 @dataclass(frozen=True)
 class Resume(Trust):
     """Continue a run."""
+
+    plots: bool = True
+    """Draw the run when it is finished; `coterie plot RUN` does it later."""
 
 
 @dataclass(frozen=True)

@@ -97,35 +97,55 @@ def resume_verb(arguments: list[str]) -> Answer:
     chosen = parse_only("resume RUN", Resume, options)
     prepare(len(read_summary(folder).seeds))
     with trusting(chosen.trust):
-        return _trained(resume(folder, console()))
+        return _trained(resume(folder, console(), plots=chosen.plots))
 
 
 def _config(verb: str, arguments: list[str]) -> Config:
     """Read the configuration of a training: from names or a file, with options on top of either."""
-    flags = [i for i, word in enumerate(arguments) if word.startswith("-")]
-    end = flags[0] if flags else len(arguments)
-    given = scan(arguments[end:])
-    usage = f"{verb} ALGORITHM ENV" + " | --config FILE" * (verb == "train")
-    base = _from_file(arguments[:end], given) if verb == "train" and "config" in given else None
-    if base is None:
-        (method, world), _ = split(arguments, usage, 2)
-        base = Config(method, make_algorithm(method), world, make_env(world), Settings())
+    base, given = base_of(verb, arguments, from_file=verb == "train")
     output: Any = Training(base.folder, base.loggers, base.plots)
     if verb == "train":
         output = Source(**vars(output))
-    nodes = {"algorithm": algorithm_node(base.method, base.algorithm, given)}
-    nodes |= world_nodes(base.env_name, base.env, given)
-    nodes |= run_nodes(base.settings, output, given)
-    chosen = parse(f"{verb} {base.method} {base.env_name}", nodes, given)
-    return dataclasses.replace(
+    config, chosen = configured(verb, base, output, given)
+    return dataclasses.replace(config, plots=chosen.plots, folder=chosen.folder)
+
+
+def base_of(
+    verb: str, arguments: list[str], from_file: bool, settings: Settings = Settings()
+) -> tuple[Config, Mapping[str, Given]]:
+    """The configuration that names, or a file where it may, stand for; and the options given."""
+    flags = [i for i, word in enumerate(arguments) if word.startswith("-")]
+    end = flags[0] if flags else len(arguments)
+    given = scan(arguments[end:])
+    if from_file and "config" in given:
+        return _from_file(arguments[:end], given), given
+    usage = f"{verb} ALGORITHM ENV" + " | --config FILE" * from_file
+    (method, world), _ = split(arguments, usage, 2)
+    return Config(method, make_algorithm(method), world, make_env(world), settings), given
+
+
+def configured(
+    verb: str, base: Config, output: Any, given: Mapping[str, Given], about: str = ""
+) -> tuple[Config, Any]:
+    """The configuration with the given options, and the value of those that are the verb's own."""
+    chosen = parse(
+        f"{verb} {base.method} {base.env_name}", nodes_of(base, output, given), given, about
+    )
+    config = dataclasses.replace(
         base,
         algorithm=chosen["algorithm"],
         env=chosen["env"],
         settings=settings_in(chosen),
         loggers=chosen["output"].loggers,
-        plots=chosen["output"].plots,
-        folder=chosen["output"].folder,
     )
+    return config, chosen["output"]
+
+
+def nodes_of(base: Config, output: Any, given: Mapping[str, Given]) -> dict[str, Node]:
+    """The options of a training, and those of the verb's own."""
+    nodes = {"algorithm": algorithm_node(base.method, base.algorithm, given)}
+    nodes |= world_nodes(base.env_name, base.env, given)
+    return nodes | run_nodes(base.settings, output, given)
 
 
 def _from_file(names: list[str], given: Mapping[str, Given]) -> Config:

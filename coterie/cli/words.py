@@ -8,6 +8,7 @@ import types
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, make_dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -91,16 +92,24 @@ def value_of(name: str, kind: Any, words: Sequence[str]) -> Any:
     words = [_whole(word) for word in words]
     if is_optional(kind):
         words = ["None" if word == "none" else word for word in words]
-    typed = [f"--value={words[0]}"] if len(words) == 1 else ["--value", *words]
     try:
-        with contextlib.redirect_stderr(io.StringIO()):
-            return tyro.cli(make_dataclass("Value", [("value", kind)]), args=typed).value
+        return _converted(kind, tuple(words))
     except SystemExit:
         raise Misspelled(_refusal(name, kind, words)) from None
     except tyro.constructors.UnsupportedTypeAnnotationError:
         raise ConfigError(
             f"--{name} cannot be typed: set {name.rpartition('.')[2]} in Python."
         ) from None
+
+
+@cache
+def _converted(kind: Any, words: tuple[str, ...]) -> Any:
+    """Words as a value of an annotation; a sweep asks for the same ones many times."""
+    import tyro
+
+    typed = [f"--value={words[0]}"] if len(words) == 1 else ["--value", *words]
+    with contextlib.redirect_stderr(io.StringIO()):
+        return tyro.cli(make_dataclass("Value", [("value", kind)]), args=typed).value
 
 
 def _refusal(name: str, kind: Any, words: Sequence[str]) -> str:

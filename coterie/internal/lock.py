@@ -39,6 +39,27 @@ def hold(folder: Path) -> Iterator[None]:
                 path.rmdir()
 
 
+def is_held(folder: Path) -> bool:
+    """True if a process holds a folder."""
+    try:
+        handle = os.open(folder / LOCK, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        return not _lock(handle)
+    finally:
+        os.close(handle)
+
+
+def holder(folder: Path) -> int | None:
+    """The process on this machine that holds a folder; `None` if there is none."""
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
+        told = json.loads((folder / LOCK).read_text())
+        if is_held(folder) and told["host"] == platform.node():
+            return int(told["process"])
+    return None
+
+
 @contextmanager
 def _locked(path: Path, folder: Path) -> Iterator[None]:
     handle = _acquire(path, folder)
