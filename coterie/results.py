@@ -46,7 +46,8 @@ def curves_of(run: RunFiles, labels: Mapping[str, str], training: bool = False) 
     tables = [read(path) for path in paths]
     for column in labels:
         for path, table in zip(paths, tables, strict=True):
-            require(column in table, _missing(path, column, table), RunError)
+            if column not in table:  # the sentence compares all names: not for each that is there
+                raise RunError(_missing(path, column, table))
     # Seeds side by side share the machine, so this is the time of one among them.
     seconds = _end("seconds", map(run.metrics, run.seeds), read)
     sent = _end("bytes", map(run.evaluations, run.seeds), read)
@@ -89,7 +90,8 @@ def having(runs: Sequence[RunFiles], column: str) -> tuple[list[RunFiles], bool]
     found = [run for run, table in zip(runs, tables, strict=True) if column in table]
     known = dict.fromkeys([*evaluated[0], *trained[0]])
     place = runs[0].seed_folder(runs[0].seeds[0])
-    require(len(found) > 0, _missing(place, column, known), RunError)
+    if not found:
+        raise RunError(_missing(place, column, known))
     left = [str(run.folder) for run in runs if run not in found]
     advise(not left, f"{', '.join(left)}: left out, for there is no column {column!r}.")
     return found, training

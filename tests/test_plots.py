@@ -257,3 +257,15 @@ def test_names_are_broken_beside_their_column():
         "  a-long-name  short",
     ]
     assert lines_of(known, 20)[2] == "      agent has two"
+
+
+def test_names_are_compared_only_for_a_column_that_is_missing(tmp_path, monkeypatch):
+    """In a team of hundreds every comparison of one name with all takes seconds."""
+    compared = []
+    monkeypatch.setattr("coterie.results._likeness", lambda *pair: compared.append(pair) or 0.0)
+    written(tmp_path / "run", agents=3)
+    plot_run(read_runs([tmp_path / "run"])[0])
+    assert compared == []
+    with pytest.raises(RunError, match="no column"):
+        plot_runs(read_runs([tmp_path / "run"]), tmp_path / "picture.png", column="retrun")
+    assert compared
