@@ -13,6 +13,8 @@ SHELL := /bin/bash
 BIN := .venv/bin
 # Compiled programs are kept here between runs.
 export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.cache/jax
+# So is the bytecode, for the tests start many programs.
+export PYTHONDONTWRITEBYTECODE :=
 
 # The first of these that runs, is new enough and can make environments; or set PYTHON=... yourself.
 PYTHONS := python3.13 python3.12 python3.11 python3

@@ -5,6 +5,7 @@ Everything here must happen before `jax` or `coterie` is imported, hence at impo
 
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -27,6 +28,9 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 os.environ.setdefault("MUJOCO_GL", "egl")
 # What is trusted here is no business of who runs the tests.
 os.environ["XDG_STATE_HOME"] = f"{tempfile.gettempdir()}/coterie-state-{os.getpid()}"
+# Who starts the tests in the background has Ctrl-C ignored, by all that they start, too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # JAX_NUMPY_RANK_PROMOTION stays as it is: bounds of shape [A] broadcast over batches on purpose.
 
 import contextlib
@@ -35,9 +39,9 @@ import gc
 import itertools
 
 import jax
-import jax._src.interpreters.mlir
 import jaxtyping
 import pytest
+from jax._src.interpreters import mlir
 
 # Every function and dataclass of the package checks its annotations, shapes included, while the
 # tests run. An `int` is accepted where a `float` is asked for, as type checkers do.
@@ -50,12 +54,15 @@ def with_few_contexts(make, programs=50):
     """Make contexts for the lowering of programs, one for so many.
 
     A context takes 10 ms to make, as long as the rest of lowering a small program. It keeps the
-    constants of its programs, so it is not kept for ever.
+    constants of its programs, so it is not kept for ever. A program that is lowered while another
+    one is being lowered has one of its own: in the same one it would be written into the other.
     """
     asked = itertools.count()
     kept = []
 
     def context():
+        if mlir.ir.Context.current is not None:
+            return make()
         if next(asked) % programs == 0:
             kept[:] = [make()]
         return kept[0]
@@ -63,9 +70,7 @@ def with_few_contexts(make, programs=50):
     return context
 
 
-jax._src.interpreters.mlir.make_ir_context = with_few_contexts(
-    jax._src.interpreters.mlir.make_ir_context
-)
+mlir.make_ir_context = with_few_contexts(mlir.make_ir_context)
 
 
 TESTS = Path(__file__).parent
@@ -79,6 +84,14 @@ def checked_shapes(request):
     asked = request.node.get_closest_marker("shapes") is not None
     trusted = request.path.parent in WHOLE and not asked
     jaxtyping.config.update("jaxtyping_disable", trusted)
+
+
+def pytest_collection_modifyitems(items):
+    """Tests of a file share a process, where what they need is compiled, unless they share one with
+    those of other files that need the same."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(TESTS.parent))))
 
 
 def pytest_unconfigure():

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -199,14 +200,21 @@ def noise(algorithm: Algorithm, **options: Any) -> Babble:
 
 
 @functools.cache
-def taught(algorithm: Algorithm, env: JaxEnv | None = None, graph: Graph | None = None) -> Class:
-    """A team that has played and learned twice, about to learn a third time."""
+def taught(
+    algorithm: Algorithm,
+    env: JaxEnv | None = None,
+    graph: Graph | None = None,
+    linked: bool = True,
+) -> Class:
+    """A team that has played and learned twice, about to learn a third time; with its links or
+    without."""
     env = env or noise(algorithm)
     if graph is None:
         central = algorithm.information.central  # everybody hears everybody
         graph = family("complete" if central else "line", len(env.specs))
     vector = env.vectorize(4)
     team = assembled(algorithm, env, vector, Communication(graph), jax.random.key(0))
+    team = team if linked else team._replace(network=unlinked(team.network))
     parts = compiled(algorithm, env)
     play, learn = parts.play, parts.learn
     trajectory = play(team, step_keys(algorithm, team))[1]
@@ -216,6 +224,11 @@ def taught(algorithm: Algorithm, env: JaxEnv | None = None, graph: Graph | None 
         agents, _, _ = learn(agents, trajectory, team.network, key)
     agents, trajectory = jax.device_get((agents, trajectory))
     return Class(Lesson(agents, trajectory, team.network, keys[2]), learn, team)
+
+
+def unlinked(network: Network) -> Network:
+    """The network with no link up in any round: as large as before, so that nothing compiles."""
+    return eqx.tree_at(lambda n: n.plan, network, jax.tree.map(jnp.zeros_like, network.plan))
 
 
 @functools.cache

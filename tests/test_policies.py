@@ -78,12 +78,7 @@ def masks(run, agent):
 
 # Of the kinds of policies; who is masked or sees less is like the first.
 LATER = {"unequal", "squashed", "deterministic"}
-KINDS = [
-    pytest.param(
-        c, marks=[pytest.mark.xdist_group(f"file-{c}"), *[pytest.mark.deep] * (c in LATER)]
-    )
-    for c in CASES
-]
+KINDS = [pytest.param(c, marks=[pytest.mark.deep] * (c in LATER)) for c in CASES]
 
 
 @pytest.mark.parametrize("case", KINDS)

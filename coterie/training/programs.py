@@ -1,13 +1,17 @@
 """The iteration, compiled: how a team starts, advances by a block, is judged and is checked."""
 
-from functools import cached_property, partial
-from typing import Any
+from collections.abc import Callable
+from functools import cached_property, lru_cache, partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int, Key, PyTree
 
+from coterie.algorithms import Algorithm
+from coterie.envs.game import Env, VectorEnv
+from coterie.network import Communication
 from coterie.training.action_scaling import action_scaling
 from coterie.training.batch_seeds import side_by_side
 from coterie.training.evaluate import Scores, evaluator
@@ -16,8 +20,8 @@ from coterie.training.setup import Setup
 from coterie.training.state import IterationStats, TrainState, init_state, iterations
 
 
-class Programs:
-    """The compiled programs of a setup; each is compiled when it is first used.
+class Compiled(NamedTuple):
+    """Programs that all runs of the same parts share, whatever their seeds are.
 
     start:    a key to a fresh team.
     advance:  teams, their worlds and a number of updates to the teams after a block of so many, and
@@ -26,13 +30,29 @@ class Programs:
     sound:    the agents' states to whether each array is finite, `[N]` each.
     """
 
+    start: Callable[..., Any]
+    advance: Callable[..., Any]
+    evaluate: Callable[..., Any]
+    sound: Callable[..., Any]
+
+    @staticmethod
+    def of(setup: Setup) -> "Compiled":
+        """The programs of a setup: those of an equal one, if there are some.
+
+        Environments outside JAX are their run's own, and so is what calls them.
+        """
+        parts, longest = (setup.algorithm, setup.env, setup.communication), setup.blocks.longest
+        if setup.vector.resumable and _hashable(parts):
+            return _shared(*parts, setup.vector.copies, setup.judged.copies, longest)
+        return _made(*parts, setup.vector, setup.judged, longest)
+
+
+class Programs:
+    """The compiled programs of a setup; each is compiled when it is first used."""
+
     def __init__(self, setup: Setup):
         self.setup = setup
-        parts = (setup.algorithm, setup.env, setup.vector, setup.communication)
-        self.start = jax.jit(partial(init_state, *parts))
-        self.advance = jax.jit(self._block, donate_argnums=0)
-        self.evaluate = jax.jit(self._play)
-        self.sound = jax.jit(_sound)
+        self.start, self.advance, self.evaluate, self.sound = Compiled.of(setup)
 
     @cached_property
     def held(self) -> int:
@@ -57,26 +77,57 @@ class Programs:
         known = self.setup.vector.resumable
         return team if known else team._replace(stage=team.stage._replace(envs=()))
 
-    def _block(
-        self, teams: list[TrainState], worlds: list[PyTree], updates: Int[Array, ""]
+
+@lru_cache(maxsize=8)
+def _shared(
+    algorithm: Algorithm,
+    env: Env,
+    communication: Communication,
+    num_envs: int,
+    episodes: int,
+    longest: int,
+) -> Compiled:
+    """Programs of runs in environments that are values."""
+    vector, judged = env.vectorize(num_envs), env.vectorize(episodes)
+    return _made(algorithm, env, communication, vector, judged, longest)
+
+
+def _made(
+    algorithm: Algorithm,
+    env: Env,
+    communication: Communication,
+    vector: VectorEnv,
+    judged: VectorEnv,
+    longest: int,
+) -> Compiled:
+    def block(team: TrainState, world: PyTree, updates: Int[Array, ""]) -> Any:
+        return iterations(algorithm, env, vector.with_constants(world), longest)(team, updates)
+
+    def advance(
+        teams: list[TrainState], worlds: list[PyTree], updates: Int[Array, ""]
     ) -> tuple[list[TrainState], list[IterationStats]]:
         """A block of iterations of every team, in the world that they share or in their own."""
-        setup = self.setup
+        return side_by_side(lambda team, world: block(team, world, updates), teams, worlds)
 
-        def block(team: TrainState, world: PyTree) -> tuple[TrainState, IterationStats]:
-            vector, most = setup.vector.with_constants(world), setup.blocks.longest
-            return iterations(setup.algorithm, setup.env, vector, most)(team, updates)
-
-        return side_by_side(block, teams, worlds)
-
-    def _play(self, team: TrainState, key: Key[Array, ""], world: PyTree) -> Scores:
+    def evaluate(team: TrainState, key: Key[Array, ""], world: PyTree) -> Scores:
         """One episode in each of the environments that the team is judged by."""
-        judged, scale = (
-            self.setup.judged.with_constants(world),
-            action_scaling(self.setup.env.specs),
-        )
-        play = evaluator(judged, scale, self.setup.algorithm.deterministic_eval)
-        return play(self.policies(team), key)
+        scale, policies = action_scaling(env.specs), jax.vmap(algorithm.policy)(team.agents)
+        play = evaluator(judged.with_constants(world), scale, algorithm.deterministic_eval)
+        return play(policies, key)
+
+    start = partial(init_state, algorithm, env, vector, communication)
+    return Compiled(
+        jax.jit(start), jax.jit(advance, donate_argnums=0), jax.jit(evaluate), jax.jit(_sound)
+    )
+
+
+def _hashable(parts: tuple[Any, ...]) -> bool:
+    """Whether these are values, which an environment of a user's own need not be."""
+    try:
+        hash(parts)
+    except TypeError:
+        return False
+    return True
 
 
 def fetched(values: Any) -> Any:

@@ -119,7 +119,7 @@ def resolve_specs(env: Env, vector: VectorEnv, algorithm: Algorithm) -> tuple[Le
         "rest).",
         EnvError,
     )
-    mixed = are_mixed([spec.action for spec in env.specs])
+    mixed, step = are_mixed([spec.action for spec in env.specs]), common_step(specs)
     seen = {"own": (), "mean": (max(sizes),), "joint": sizes}[information.actions]
     return tuple(
         LearnerSpec(
@@ -134,7 +134,7 @@ def resolve_specs(env: Env, vector: VectorEnv, algorithm: Algorithm) -> tuple[Le
             num_envs=vector.copies,
             agents=len(specs),
             normalized=algorithm.normalize_observations and not spec.states,
-            quantization_step=common_step(specs),
+            quantization_step=step,
             widest=widest,
         )
         for spec in specs

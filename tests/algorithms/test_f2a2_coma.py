@@ -72,8 +72,8 @@ def view(*shape):
 
 SPEC = LearnerSpec(SEEN, Discrete(WIDTH), state=TEAM * SEEN, sizes=(WIDTH,) * TEAM, agents=TEAM)
 KEY = jax.random.key(0)
-MODELS = moved(LITTLE.models(InitKeys.of(KEY), SPEC))
-OLDER = moved(MODELS.policy)
+MODELS = jax.jit(lambda: moved(LITTLE.models(InitKeys.of(KEY), SPEC)))()  # in one program
+OLDER = jax.jit(moved)(MODELS.policy)
 
 
 def trajectory(policy=OLDER):
@@ -96,7 +96,7 @@ def trajectory(policy=OLDER):
     return Trajectory(seen, DrawnAction(action, choices), numbers(*shape), *flags, after, (), joint)
 
 
-PLAYED = trajectory()
+PLAYED = jax.jit(trajectory)()
 
 
 def q(critics, view, joint):

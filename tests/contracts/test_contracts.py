@@ -4,7 +4,6 @@ import dataclasses
 import functools
 import re
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -45,6 +44,7 @@ from tests.support import (
     round_of,
     taught,
     touched,
+    unlinked,
     with_options,
 )
 
@@ -105,11 +105,6 @@ def test_without_links_nothing_private_leaks(algorithm):
     for name, other in disturbances(lesson, J):
         if private.search(name.replace("actor_critic", "")):
             assert touched(before, learn(*other)) <= {J}, name
-
-
-def unlinked(network):
-    """The network with no link up in any round: as large as before, so that nothing compiles."""
-    return eqx.tree_at(lambda n: n.plan, network, jax.tree.map(jnp.zeros_like, network.plan))
 
 
 def peeking(mine, trajectory, network, key):
@@ -375,7 +370,7 @@ def of_kind(name, kind, *marks):
 
 
 # Who knows both kinds of actions pads them alike: the second kind is left to the deep tests.
-KINDS = [of_kind(n, "discrete") for n in NAMES] + [
+KINDS = [of_kind(n, "discrete", *([pytest.mark.deep] if n in KIN else [])) for n in NAMES] + [
     of_kind(n, "box", *([pytest.mark.deep] if n in NAMES else [])) for n in BOXES
 ]
 
@@ -387,8 +382,8 @@ def test_beside_a_bigger_agent_one_learns_as_among_equals(algorithm, box):
     smallest, team = env.sizes[0], len(env.sizes)
     equals = noise(algorithm, sizes=(smallest,) * team, box=box)
     # Who agrees with agents of other sizes has no padding: senders are alone from the start.
-    usual = env == noise(algorithm) and not algorithm.information.sends
-    lesson, learn, _ = taught(algorithm, *(() if usual else (env, family("none", team))))
+    usual = None if env == noise(algorithm) else env
+    lesson, learn, _ = taught(algorithm, usual, linked=not algorithm.information.sends)
     agents, trajectory, network, keys = lesson
     specs = resolve_specs(env, env.vectorize(1), algorithm)
     alike = [algorithm.init(InitKeys.of(jax.random.key(0)), spec)[0] for spec in specs]
@@ -493,9 +488,8 @@ def without_past(agents):
     return agents._replace(replay=jax.tree.map(np.zeros_like, agents.replay))
 
 
-@pytest.mark.parametrize("name", ["f2a2-ddpg", "f2a2-coma", "networked-ac", "matrpo"])
-def test_who_is_gone_is_seen_nowhere_and_does_nothing(name):
-    algorithm = PLAIN[name]
+@each({name: PLAIN[name] for name in ("f2a2-ddpg", "f2a2-coma", "networked-ac", "matrpo")})
+def test_who_is_gone_is_seen_nowhere_and_does_nothing(algorithm):
     trajectory = taught(algorithm).lesson.trajectory
     absent = np.moveaxis(~trajectory.view.alive, 0, -1)
     if trajectory.actions is not None:

@@ -213,7 +213,8 @@ def test_arguments_are_checked_at_once():
         JaxMARLEnv("Pair_v0", ("a=1", "a=2"))
 
 
-def test_an_absent_library_is_named_with_its_remedy(monkeypatch):
+def test_an_absent_library_is_named_with_its_remedy(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, "jaxmarl", None)
     monkeypatch.setattr(extras, "distribution", lambda name: INSTALLED)
     with pytest.raises(EnvError, match=r"needs jaxmarl, which is not installed: pip install"):

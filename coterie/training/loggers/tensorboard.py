@@ -40,7 +40,9 @@ class TensorBoard:
         from tensorboardX.summary import hparams
 
         folder, kept = self._run.seed_folder(seed) / "tensorboard", self._kept[seed]
-        writer: Any = SummaryWriter(str(folder), purge_step=kept + 1)
+        # A name goes by the second it was made in, and a run may be resumed within one.
+        suffix = f".{kept + 1}"
+        writer: Any = SummaryWriter(str(folder), purge_step=kept + 1, filename_suffix=suffix)
         if kept < 0:
             parts = hparams(hyper_parameters(self._run), {"evaluation/return": 0.0})
             for summary in parts[:2]:  # what there is, and what it is here; its end is not known
