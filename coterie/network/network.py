@@ -18,6 +18,7 @@ from coterie.network.channels import Channel
 from coterie.network.link_schedule import LinkPlan, Seats, tries
 from coterie.network.round import Round
 from coterie.network.schedules import Schedule, Static, union
+from coterie.network.wire import Wire, over_wire
 
 AGENTS = "agents"
 DEVICES = "devices"
@@ -74,6 +75,8 @@ class Network(eqx.Module):
     traffic:   what was exchanged per payload since the counters were last cleared.
     channels:  what can happen to messages, in this order.
     joint_observable: whether what everybody sees and does is known to all.
+    wire:      what carries messages to other processes, where some of the team live; `None` if all
+               live in this one.
     """
 
     index: Int[Array, ""]
@@ -87,6 +90,7 @@ class Network(eqx.Module):
     size: int = eqx.field(static=True)
     axes: tuple[str, ...] = eqx.field(static=True)
     joint_observable: bool = eqx.field(static=True, default=False)
+    wire: Wire | None = eqx.field(static=True, default=None)
 
     @property
     def degree(self) -> Int[Array, ""]:
@@ -159,7 +163,7 @@ class Network(eqx.Module):
                 "what others saw or did is looked up but not declared: add it to the algorithm's "
                 'Information(state="observations") or Information(actions="joint").'
             )
-        return jax.tree.map(self._gather, jax.lax.stop_gradient(value))
+        return self._told(jax.lax.stop_gradient(value), "public")[0]
 
     def shared_key(self, number: Int[Array, ""]) -> Key[Array, ""]:
         """A random key that everybody has, another for each number: what all should draw alike."""
@@ -174,7 +178,7 @@ class Network(eqx.Module):
         """Run one round: every agent sends its value and receives the messages that arrive."""
         self._require_declared(payload)
         base = Round(self.key, self.clock, self.index, self.neighbor, self.size)
-        turn, plan = self.plan.turn(base, self._of_neighbors)
+        turn, plan = self.plan.turn(base, lambda x: self._of_neighbors(x, f"{payload}:links")[0])
         kept = self.past.get(payload)
         lost, after = jnp.zeros_like(turn.hears), []
         weight = _weight(value)
@@ -185,7 +189,8 @@ class Network(eqx.Module):
             value, past = channel.says(value, () if past is None else past, moment.own)
             after.append(past)
             weight = channel.weighs(value, weight)
-        values = self._of_neighbors(jax.lax.stop_gradient(value))
+        values, came = self._of_neighbors(jax.lax.stop_gradient(value), payload)
+        lost = lost | ~came
         before = self.traffic[payload]
         traffic = Traffic(
             before.rounds + 1,
@@ -202,12 +207,24 @@ class Network(eqx.Module):
         )
         return Inbox(values, turn.hears & ~lost, value, turn.weight), network
 
-    def _of_neighbors(self, value: PyTree) -> PyTree:
-        """Each neighbour's value, `[K, ...]`."""
-        return jax.tree.map(lambda x: self._gather(x)[self.neighbor], value)
+    def _of_neighbors(self, value: PyTree, name: str) -> tuple[PyTree, Bool[Array, " K"]]:
+        """Each neighbour's value, `[K, ...]`, and whose came."""
+        told, came = self._told(value, name)
+        return jax.tree.map(lambda x: x[self.neighbor], (told, came))
+
+    def _told(self, value: PyTree, name: str) -> tuple[PyTree, Bool[Array, " N"]]:
+        """Everybody's value, `[N, ...]`, and whose came: all within a process do."""
+        here = jax.tree.map(self._gather, value)
+        if self.wire is None:
+            return here, jnp.ones(self.size, bool)
+        clock = jax.tree.map(lambda x: self._gather(x)[0], self.clock)  # the same for all
+        return over_wire(self.wire, name, clock, here, self.size)
 
     def _gather(self, value: Array) -> Array:
-        """Every agent's value, `[N, ...]`: local agents first, then all devices' blocks."""
+        """Every agent's value, `[N, ...]`: local agents first, then all devices' blocks.
+
+        Of the team's agents, those who live in this process.
+        """
         gathered = jax.lax.all_gather(value, self.axes[0])
         for axis in self.axes[1:]:
             gathered = jax.lax.all_gather(gathered, axis, tiled=True)
