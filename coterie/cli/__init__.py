@@ -10,6 +10,7 @@ from typing import Any
 
 from coterie.cli.answers import QUIET, Answer, agrees, report
 from coterie.cli.completion import completion_verb
+from coterie.cli.fleet import FLEET
 from coterie.cli.reports import REPORTS
 from coterie.cli.sweeps import sweep_verb
 from coterie.cli.training import TRAINING
@@ -22,6 +23,9 @@ usage: coterie VERB ...
   train ALGORITHM ENV        train a team; `coterie train dpo spread --help` shows the options
   compare ALGORITHM... ENV   train several algorithms on one environment; curves and a table
   sweep ALGORITHM ENV        train it with several values of its options: --actor-lr 1e-4,3e-4
+  fleet ALGORITHM ENV        train a team with a process for each agent, over a network
+  agent FLEET                be one process of a fleet: --agent NAME
+  gather FLEET               put the policies of a fleet's agents together
   resume RUN                 continue a run that was stopped
   config ALGORITHM ENV       print every option as a file, for `coterie train --config FILE`
   evaluate RUN               play environments with a trained team
@@ -47,6 +51,7 @@ LONGEST = 1_500
 VERBS: dict[str, Callable[[list[str]], Answer | None]] = {
     **TRAINING,
     "sweep": sweep_verb,
+    **FLEET,
     **REPORTS,
     "completion": completion_verb,
 }

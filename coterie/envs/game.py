@@ -16,7 +16,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Key, PyTree, UInt32
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree, UInt32
 
 from coterie.bounds import require_bounds
 from coterie.encoding import ActionEncoding, Encoding
@@ -66,6 +66,17 @@ class VectorEnv(abc.ABC):
     def with_constants(self, world: PyTree) -> "VectorEnv":
         """These environments in that `world`, which a compiled program takes as an argument."""
         return self
+
+    def everybody(self, state: PyTree, value: PyTree, name: str) -> PyTree:
+        """What all of the team show, `[N, ...]`, of what those who play here do, `[k, ...]`.
+
+        They are the same, unless some of the team play in another process.
+        """
+        return value
+
+    def seats(self, agents: int) -> Int[np.ndarray, " k"]:
+        """Places in the team of those who play here."""
+        return np.arange(agents)
 
     def close(self, state: PyTree) -> None:  # noqa: B027 (most environments have nothing to do)
         """Let go of what `state` holds outside JAX; traced or not. It cannot be stepped again."""

@@ -19,6 +19,8 @@ class Timestep(NamedTuple):
     truncated:  the episode is cut off for this agent; more would have followed, `[..., N]`.
     info:       named extra numbers for logs, each `[...]` or `[..., N]`.
     state:      the global state after the step, `[..., S]`; `None` if the views are all there is.
+    ended:      whether the episode is done for every agent, `[...]`, where some of them play in
+                another process; `None` if all are here.
     """
 
     view: Observation
@@ -27,10 +29,13 @@ class Timestep(NamedTuple):
     truncated: Bool[Array, "*batch N"]
     info: dict[str, Array]
     state: Float[Array, "*batch S"] | None = None
+    ended: Bool[Array, "*batch"] | None = None
 
     @property
     def over(self) -> Bool[Array, "*batch"]:
         """True if the episode is done for every agent."""
+        if self.ended is not None:
+            return self.ended
         return jnp.all(self.terminated | self.truncated, axis=-1)
 
 

@@ -18,7 +18,7 @@ from coterie.network.channels import Channel
 from coterie.network.link_schedule import LinkPlan, Seats, tries
 from coterie.network.round import Round
 from coterie.network.schedules import Schedule, Static, union
-from coterie.network.wire import Wire, over_wire
+from coterie.network.wire import Tell, Wire, over_wire
 
 AGENTS = "agents"
 DEVICES = "devices"
@@ -163,7 +163,8 @@ class Network(eqx.Module):
                 "what others saw or did is looked up but not declared: add it to the algorithm's "
                 'Information(state="observations") or Information(actions="joint").'
             )
-        return self._told(jax.lax.stop_gradient(value), "public")[0]
+        tell = self.wire and self.wire.publish
+        return self._told(jax.lax.stop_gradient(value), "public", tell)[0]
 
     def shared_key(self, number: Int[Array, ""]) -> Key[Array, ""]:
         """A random key that everybody has, another for each number: what all should draw alike."""
@@ -209,16 +210,18 @@ class Network(eqx.Module):
 
     def _of_neighbors(self, value: PyTree, name: str) -> tuple[PyTree, Bool[Array, " K"]]:
         """Each neighbour's value, `[K, ...]`, and whose came."""
-        told, came = self._told(value, name)
+        told, came = self._told(value, name, self.wire and self.wire.exchange)
         return jax.tree.map(lambda x: x[self.neighbor], (told, came))
 
-    def _told(self, value: PyTree, name: str) -> tuple[PyTree, Bool[Array, " N"]]:
+    def _told(
+        self, value: PyTree, name: str, tell: Tell | None
+    ) -> tuple[PyTree, Bool[Array, " N"]]:
         """Everybody's value, `[N, ...]`, and whose came: all within a process do."""
         here = jax.tree.map(self._gather, value)
-        if self.wire is None:
+        if tell is None:
             return here, jnp.ones(self.size, bool)
         clock = jax.tree.map(lambda x: self._gather(x)[0], self.clock)  # the same for all
-        return over_wire(self.wire, name, clock, here, self.size)
+        return over_wire(tell, name, clock, here, self.size)
 
     def _gather(self, value: Array) -> Array:
         """Every agent's value, `[N, ...]`: local agents first, then all devices' blocks.

@@ -1,7 +1,7 @@
 """Messages with other processes, where the mapped network gathers."""
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -11,40 +11,49 @@ from jaxtyping import Array, Bool, PyTree
 
 from coterie.internal.count import Count
 
+Told = tuple[Sequence[np.ndarray], np.ndarray]
+"""What all say, `[N, ...]` each, zeros of those who are not heard; and who is heard, `[N]`."""
+
+
+Tell = Callable[[str, int, Sequence[np.ndarray]], Told]
+"""A method of a `Wire`."""
+
 
 class Wire(abc.ABC):
     """What carries messages between the processes of a team, a process for one agent or several.
 
-    It is compared by identity, and called once for each exchange, in the program's order.
+    It is compared by identity, and called once for each exchange, in the program's order. Its
+    methods get a payload's name, the round, which is the same in all processes, and what this
+    process's agents say, `[k, ...]` each. They raise nothing that a message can bring about, and
+    end after a while.
     """
 
     agents: tuple[int, ...]
     """The agents of the team that live in this process."""
 
     @abc.abstractmethod
-    def exchange(
-        self, name: str, clock: int, said: Sequence[np.ndarray]
-    ) -> tuple[Sequence[np.ndarray], np.ndarray]:
-        """Tell the others what this process's agents say, `[k, ...]` each, and hear them.
+    def exchange(self, name: str, clock: int, said: Sequence[np.ndarray]) -> Told:
+        """Tell the neighbors what is said, and hear them."""
 
-        name:  of the payload.
-        clock: the round, the same in all processes.
-
-        Returns what all say, `[N, ...]` each, zeros of those who are not heard, and who is heard,
-        `[N]`. It raises nothing that a message can bring about, and ends after a while.
-        """
+    @abc.abstractmethod
+    def publish(self, name: str, clock: int, said: Sequence[np.ndarray]) -> Told:
+        """Tell all what is said, which a method declares to be known to all, and hear all."""
 
 
 def over_wire(
-    wire: Wire, name: str, clock: Count, said: PyTree, agents: int
+    tell: Tell,
+    name: str,
+    clock: Count,
+    said: PyTree,
+    agents: int,
 ) -> tuple[PyTree, Bool[Array, " N"]]:
     """Everybody's value, `[N, ...]`, from what the agents of this process say, `[k, ...]`, and
-    whose came."""
+    whose came; `tell` is a method of a `Wire`."""
     leaves, shape = jax.tree.flatten(said)
 
     def call(high: np.ndarray, low: np.ndarray, *leaves: np.ndarray) -> tuple[np.ndarray, ...]:
         number = (int(high) << 32) + int(low)
-        told, came = wire.exchange(name, number, [np.asarray(leaf) for leaf in leaves])
+        told, came = tell(name, number, [np.asarray(leaf) for leaf in leaves])
         return *told, came
 
     whole = [jax.ShapeDtypeStruct((agents, *leaf.shape[1:]), leaf.dtype) for leaf in leaves]

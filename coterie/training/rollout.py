@@ -64,7 +64,7 @@ def rollout(
 
     def record(moment: Moment) -> tuple[Trajectory, Public, EpisodeStats]:
         record = compact(_record(information, moment), step)
-        return record, _public(information, units, moment), _ended(moment)
+        return record, _public(information, vector, units, moment), _ended(moment)
 
     player = Player(decide, vector, units, start, look)
     before = stage.memory
@@ -91,20 +91,23 @@ def _shown(
         return shown
     if information.state == "observations":
         seen = view._replace(observation=encoder(view.observation))
-        return shown._replace(state=_everybodys(seen))
+        return shown._replace(state=_everybodys(vector, envs, seen))
     known = vector.global_state(envs, view) if state is None else state
     agents = view.observation.shape[1]
     return shown._replace(state=jnp.broadcast_to(known, (agents, *known.shape)))
 
 
-def _everybodys(view: Observation) -> Float[Array, "N G S"]:
+def _everybodys(vector: VectorEnv, envs: PyTree, view: Observation) -> Float[Array, "k G S"]:
     """Observations of all agents, as each agent knows them: zeros for others that are gone."""
-    copies, agents, size = view.observation.shape
-    known = jnp.broadcast_to(view.observation, (agents, copies, agents, size))
-    if view.alive is not None:
-        mine = jnp.eye(agents, dtype=bool)[:, None]  # its last view is its own, gone or not
-        known = jnp.where((view.alive | mine)[..., None], known, 0.0)
-    return known.reshape(agents, copies, -1)
+    mine = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), (view.observation, view.alive))
+    seen, alive = vector.everybody(envs, mine, "observations")
+    agents, copies, size = seen.shape
+    seats = vector.seats(agents)
+    known = jnp.broadcast_to(jnp.swapaxes(seen, 0, 1), (len(seats), copies, agents, size))
+    if alive is not None:
+        own = jnp.eye(agents, dtype=bool)[seats][:, None]  # its last view is its own, gone or not
+        known = jnp.where((alive.T | own)[..., None], known, 0.0)
+    return known.reshape(len(seats), copies, -1)
 
 
 def _record(information: Information, moment: Moment) -> Trajectory:
@@ -125,19 +128,30 @@ def _record(information: Information, moment: Moment) -> Trajectory:
     )
 
 
-def _public(information: Information, units: ActionScaling, moment: Moment) -> Public:
+def _public(
+    information: Information, vector: VectorEnv, units: ActionScaling, moment: Moment
+) -> Public:
     """Return the parts of a step that all agents know, as declared."""
-    actions, present = None, moment.alive
+
+    def told(value: PyTree, name: str) -> PyTree:
+        """Everybody's, `[G, N, ...]`, of `[k, G, ...]`."""
+        every = vector.everybody(moment.envs, value, name)
+        return jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), every)
+
+    actions, shown, there, present = None, None, None, moment.alive
     if information.actions != "own":
-        actions = units.encode(moment.decision.action)
+        acted = units.encode(moment.decision.action)
         if present is not None:
-            actions = jnp.where(present[..., None], actions, 0.0)
+            acted = jnp.where(present[..., None], acted, 0.0)
+        actions = told(jnp.swapaxes(acted, 0, 1), "actions")
         if information.actions == "mean":
             actions = jnp.mean(actions, axis=1, keepdims=True)
-    parts = {name: getattr(moment.decision, name) for name in information.broadcasts}
-    shown = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), parts)
-    there = present if information.actions == "joint" else None
-    return Public(actions, shown or None, there)
+    if information.broadcasts:
+        parts = {name: getattr(moment.decision, name) for name in information.broadcasts}
+        shown = told(parts, "shown")
+    if information.actions == "joint" and present is not None:
+        there = told(present.T, "present")
+    return Public(actions, shown, there)
 
 
 def _ended(moment: Moment) -> EpisodeStats:

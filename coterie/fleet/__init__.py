@@ -1,0 +1,1 @@
+"""Fleets: a process for each agent, and messages between them."""
