@@ -35,9 +35,10 @@ MAY_IMPORT = {
     "plots": TRAINING | {"report", "results"},
     "api": SHOWING,
     "sweeps": SHOWING,
+    "fleet": TRAINING,
     "claims": SHOWING | {"exact"},
     "listing": SHOWING | {"claims"},
-    "cli": SHOWING | {"claims", "listing", "sweeps"},
+    "cli": SHOWING | {"claims", "listing", "sweeps", "fleet"},
     "__main__": {"cli"},
     "__init__": SHOWING | {"claims", "listing", "sweeps"},
 }
@@ -97,7 +98,7 @@ def test_imports_point_one_way(part):
 
 def test_only_the_network_maps_over_agents():
     for name, tree in MODULES.items():
-        allowed = {"io_callback"} if part_of(ROOT / name) == "envs" else set()
+        allowed = {"io_callback"} if part_of(ROOT / name) in ("envs", "fleet") else set()
         if part_of(ROOT / name) != "network":
             assert (COLLECTIVES & set(words_of(tree))) - allowed == set(), name
 

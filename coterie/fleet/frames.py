@@ -5,8 +5,11 @@ import zlib
 from typing import NamedTuple
 
 MAGIC, VERSION = b"COTF", 1
-HEAD = struct.Struct("<4sH16sIHIQIII")
-"""Magic, version, run, payload, sender, incarnation, round, turn, length and checksum."""
+HEAD = struct.Struct("<4sH16sIHIQII")
+"""Magic, version, run, payload, sender, incarnation, round, turn and length of the body."""
+CHECK = struct.Struct("<I")
+"""Checksum of head and body, which stands between them."""
+BEFORE = HEAD.size + CHECK.size
 
 
 class Frame(NamedTuple):
@@ -48,17 +51,16 @@ def pack(run: bytes, frame: Frame) -> bytes:
     True
     """
     *about, body = frame
-    name, sender, *numbers = about
-    head = (MAGIC, VERSION, run, name, sender, *numbers, len(body), zlib.crc32(body))
-    return HEAD.pack(*head) + body
+    head = HEAD.pack(MAGIC, VERSION, run, *about, len(body))
+    return head + CHECK.pack(zlib.crc32(body, zlib.crc32(head))) + body
 
 
 def unpack(run: bytes, data: bytes, longest: int) -> Frame:
     """Read a frame of a run with a body of at most `longest` bytes, or raise `Unreadable`."""
-    if len(data) < HEAD.size:
+    if len(data) < BEFORE:
         raise Unreadable("malformed")
-    magic, version, whose, *about, length, checksum = HEAD.unpack_from(data)
-    body = data[HEAD.size :]
+    magic, version, whose, *about, length = HEAD.unpack_from(data)
+    body = data[BEFORE:]
     if magic != MAGIC or length != len(body):
         raise Unreadable("malformed")
     if version != VERSION:
@@ -67,6 +69,7 @@ def unpack(run: bytes, data: bytes, longest: int) -> Frame:
         raise Unreadable("another run")
     if length > longest:
         raise Unreadable("too large")
-    if checksum != zlib.crc32(body):
+    if CHECK.unpack_from(data, HEAD.size)[0] != zlib.crc32(body, zlib.crc32(data[: HEAD.size])):
         raise Unreadable("damaged")
-    return Frame(*about, body)
+    name, sender, incarnation, clock, turn = about
+    return Frame(name, sender, incarnation, clock, turn, body)

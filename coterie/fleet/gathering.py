@@ -8,8 +8,8 @@ from coterie.fleet.plan import Plan
 
 
 def gather(plan: Plan) -> list[Path]:
-    """Copy every agent's policy to where a run has them, so that `coterie evaluate` and `watch` play
-    the team; the files."""
+    """Copy every agent's policy to where a run has them, for `coterie evaluate` and `watch`; the
+    files."""
     seed, made = plan.run.settings.seed, []
     pairs = [
         (plan.member_run(agent).policy_file(seed, name), plan.run.policy_file(seed, name))

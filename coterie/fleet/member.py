@@ -123,8 +123,8 @@ class Member:
             returns=team.stage.returns[:, rows],
         )
         every = team.agents, team.scales, team.start, team.keys, team.network
-        mine = jax.tree.map(lambda x: x[rows], every)
-        return TrainState(*mine, stage, team.env_key, team.iteration)
+        agents, scales, start, keys, network = jax.tree.map(lambda x: x[rows], every)
+        return TrainState(agents, scales, start, keys, network, stage, team.env_key, team.iteration)
 
     def _restored(self) -> TrainState:
         team = self._fresh()
@@ -178,7 +178,7 @@ class Member:
         setup, rows = self._setup, list(self.wire.agents)
         usual = phases(setup.algorithm, setup.env, setup.vector)
         specs = setup.env.specs
-        scale = action_scaling([specs[i] for i in rows])
+        scale = action_scaling(tuple(specs[i] for i in rows))
         encoder, step = ObservationEncoder.of(specs), common_step(specs)
 
         def play(team: TrainState, keys: Any) -> Any:

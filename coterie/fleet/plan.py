@@ -16,6 +16,7 @@ from coterie.training.run import Run, open_run
 from coterie.training.run_files import file_name
 
 FILE = "fleet.json"
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,12 @@ def read_plan(folder: Path) -> Plan:
         "`patience` in seconds.",
         RunError,
     )
+    for address in map(str, addresses):
+        require(
+            address.rpartition(":")[0] in LOOPBACK,
+            f"{address} is not on this machine: frames are not encrypted yet, and go no further "
+            f"than {LOOPBACK[0]}.",
+        )
     return Plan(run, tuple(map(str, addresses)), float(patience))
 
 

@@ -1,4 +1,4 @@
-"""Supervisor of a fleet on one machine: it starts the processes, and starts again what is killed."""
+"""Supervisor of a fleet on one machine: it starts processes, and starts again what is killed."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""The world as one process of a fleet sees it: its own agents' views and rewards, and no others'."""
+"""World as one process of a fleet sees it: its own agents' views and rewards, and no others'."""
 
 import time
 from collections.abc import Sequence
@@ -53,8 +53,15 @@ class Sight(NamedTuple):
         def own(tree: PyTree) -> PyTree:
             return jax.tree.map(lambda x: x[:, rows], tree)
 
-        flags = timestep.reward, timestep.terminated, timestep.truncated
-        return Sight(*own(flags), own(timestep.view), own(following), timestep.over, states)
+        return Sight(
+            own(timestep.reward),
+            own(timestep.terminated),
+            own(timestep.truncated),
+            own(timestep.view),
+            own(following),
+            timestep.over,
+            states,
+        )
 
 
 class Clock(NamedTuple):

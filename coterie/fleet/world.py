@@ -77,8 +77,9 @@ class World:
         self._link.close()
 
     def _all_sights(self, state: Any, action: Any, key: Any) -> tuple[Any, list[Sight]]:
-        state, *told = stepped(self._vector, self._shown, state, action, key)
-        return state, [Sight.of(*told, (i,)) for i in range(self._count)]
+        state, timestep, following, states = stepped(self._vector, self._shown, state, action, key)
+        everybody = range(self._count)
+        return state, [Sight.of(timestep, following, states, (i,)) for i in everybody]
 
     def _first(self, state: Any, view: Any) -> list[Sight]:
         """What is shown before the first step."""

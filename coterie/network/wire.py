@@ -2,6 +2,7 @@
 
 import abc
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -51,7 +52,7 @@ def over_wire(
     whose came; `tell` is a method of a `Wire`."""
     leaves, shape = jax.tree.flatten(said)
 
-    def call(high: np.ndarray, low: np.ndarray, *leaves: np.ndarray) -> tuple[np.ndarray, ...]:
+    def call(high: Any, low: Any, *leaves: Any) -> tuple[np.ndarray, ...]:
         number = (int(high) << 32) + int(low)
         told, came = tell(name, number, [np.asarray(leaf) for leaf in leaves])
         return *told, came
