@@ -16,7 +16,7 @@ from coterie.fleet.frames import Frame
 from coterie.fleet.link import Link
 from coterie.fleet.mailbox import Mailbox
 from coterie.fleet.plan import Plan
-from coterie.fleet.window import JOIN, NOW, Window
+from coterie.fleet.window import JOIN, NOW, START, Window
 from coterie.fleet.wire import FleetWire
 from coterie.internal.count import Count
 from coterie.network import Network, unstack
@@ -62,7 +62,7 @@ class Member:
             self._link.send,
             self._mailbox,
             incarnation,
-            (plan.patience, 300.0),
+            (plan.patience, START),
         )
         settings = plan.run.settings
         self._window = Window(
@@ -154,7 +154,7 @@ class Member:
 
     def _ask(self) -> int:
         """Ask the world for the number of updates after which this agent can take part."""
-        until = time.monotonic() + 300.0
+        until = time.monotonic() + START
         while time.monotonic() < until:
             self._link.send(
                 self._plan.world, Frame(JOIN, self._agent, self._incarnation, 0, 0, b"")
@@ -165,7 +165,7 @@ class Member:
             )
             if found:
                 return struct.unpack("<Q", found[self._plan.world])[0]
-        raise EnvError("the world has not answered for 300 s: is its process running?")
+        raise EnvError(f"the world has not answered for {START:.0f} s: is its process running?")
 
     def _iteration(self, team: TrainState) -> tuple[TrainState, IterationStats]:
         team = team._replace(network=_wired(team.network, self.wire))

@@ -24,6 +24,8 @@ from coterie.types import Observation
 SEEN, ACTED, JOIN, NOW = map(number_of, ("world/seen", "world/acted", "world/join", "world/now"))
 """What a world and its agents send each other."""
 
+START = 300.0
+"""Seconds that the processes of a fleet may take to start."""
 GIVEN_UP = 30.0
 """Seconds after which an agent gives up a world that does not answer."""
 
@@ -135,7 +137,7 @@ class Window(VectorEnv):
         self.copies, self._wire, self._size = copies, wire, len(env.specs)
         self._sight = sight_of(algorithm, env, copies, wire.agents)
         self._world, self._send, self._mailbox = world, send, mailbox
-        self._incarnation, self._patience = incarnation, 300.0
+        self._incarnation, self._patience = incarnation, START
         self._failure: EnvError | None = None
 
     def reset(self, key: Key[Array, ""]) -> tuple[Clock, Observation]:
@@ -181,19 +183,20 @@ class Window(VectorEnv):
             ACTED, min(self._wire.agents), self._incarnation, int(clock), 0, _bytes(action)
         )
         self._send(self._world, frame)
-        return self._hear(clock + 1)
+        sight = self._hear(clock + 1)
+        self._patience = GIVEN_UP  # from here on: the others may take long to start
+        return sight
 
     def _hear(self, clock: np.ndarray) -> Sight:
         until = time.monotonic() + self._patience
         found = self._mailbox.take(SEEN, (int(clock), 0), [self._world], lambda _: until)
-        self._patience = GIVEN_UP
         leaves, shape = jax.tree.flatten(self._sight)
         like = [np.zeros(1, leaf.dtype) for leaf in leaves]
         body = found.get(self._world, b"")
         values = arrays(body, [leaf.shape for leaf in leaves], like)
         if values is None:
             self._failure = EnvError(
-                f"the world has not answered for {GIVEN_UP:.0f} s: its process has ended or hangs."
+                f"the world has not answered for {self._patience:.0f} s: its process has ended or hangs."
             )
             raise self._failure
         return jax.tree.unflatten(shape, values)

@@ -20,6 +20,7 @@ from coterie.fleet.window import (
     JOIN,
     NOW,
     SEEN,
+    START,
     Sight,
     action_shape,
     action_type,
@@ -28,9 +29,6 @@ from coterie.fleet.window import (
     stepped,
 )
 from coterie.fleet.wire import arrays
-
-START = 300.0
-"""Seconds that agents may take to start."""
 
 
 class World:
