@@ -57,13 +57,13 @@ _coterie() {
     return
   fi
   case "$$verb $$count" in
-  "train 0" | "sweep 0" | "config 0") found="$algorithms" ;;
-  "train 1" | "sweep 1" | "config 1" | "check 0") found="$environments" ;;
+  "train 0" | "sweep 0" | "fleet 0" | "config 0") found="$algorithms" ;;
+  "train 1" | "sweep 1" | "fleet 1" | "config 1" | "check 0") found="$environments" ;;
   compare*) found="$algorithms $environments" ;;
   "graph 0") found="$graphs" ;;
   "claims 0") found="$figures" ;;
   "completion 0") found="$shells" ;;
-  "resume 0" | "evaluate 0" | "watch 0" | plot*)
+  "resume 0" | "agent 0" | "gather 0" | "evaluate 0" | "watch 0" | plot*)
     COMPREPLY=($$(compgen -d -- "$$current"))
     return
     ;;

@@ -54,9 +54,9 @@ function __coterie
         return
     end
     switch "$$verb "(count $$names)
-        case 'train 0' 'sweep 0' 'config 0'
+        case 'train 0' 'sweep 0' 'fleet 0' 'config 0'
             string join \n -- $$algorithms
-        case 'train 1' 'sweep 1' 'config 1' 'check 0'
+        case 'train 1' 'sweep 1' 'fleet 1' 'config 1' 'check 0'
             string join \n -- $$environments
         case 'compare *'
             string join \n -- $$algorithms $$environments
@@ -66,7 +66,7 @@ function __coterie
             string split ' ' -- '$figures'
         case 'completion 0'
             string split ' ' -- '$shells'
-        case 'resume 0' 'evaluate 0' 'watch 0' 'plot *'
+        case 'resume 0' 'agent 0' 'gather 0' 'evaluate 0' 'watch 0' 'plot *'
             __fish_complete_directories $$current
     end
 end

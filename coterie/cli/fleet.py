@@ -3,82 +3,63 @@
 import dataclasses
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from coterie.bounds import AtLeast
 from coterie.cli.answers import Answer, console
 from coterie.cli.parse import parse_only
-from coterie.cli.records import Options, Output
+from coterie.cli.records import Fleet, Nothing, Process
 from coterie.cli.training import base_of, configured
 from coterie.cli.words import split
 from coterie.errors import ConfigError, require
+from coterie.fleet.gathering import gather
+from coterie.fleet.link import require_zenoh
+from coterie.fleet.member import Member
+from coterie.fleet.plan import Plan, read_plan, require_fleet
+from coterie.fleet.supervisor import Supervisor, free_addresses
+from coterie.fleet.world import World
 from coterie.internal.jax_config import prepare
 from coterie.internal.signals import StopSignals, exit_code
+from coterie.results import score
+from coterie.training.loop import dry_run
 from coterie.training.run import new_run, reserved
-
-
-@dataclass(frozen=True)
-class Fleet(Output):
-    """Output and patience of a fleet."""
-
-    patience: Annotated[float, AtLeast(0.01)] = 10.0
-    """Seconds that a message is waited for, until it counts as lost."""
-
-
-@dataclass(frozen=True)
-class Process(Options):
-    """One process of a fleet."""
-
-    agent: str = ""
-    """Name of the agent that it is."""
-    world: bool = False
-    """Be the world, and no agent."""
-    incarnation: Annotated[int, AtLeast(0)] = 0
-    """How often this process was started before."""
 
 
 def fleet_verb(arguments: list[str]) -> Answer:
     """Train a team with a process for each agent, and one for the simulated world."""
-    from coterie.fleet.gathering import gather
-    from coterie.fleet.link import require_zenoh
-    from coterie.fleet.plan import Plan, require_fleet
-    from coterie.fleet.supervisor import Supervisor, free_addresses
-    from coterie.results import score
-    from coterie.training.loop import dry_run
-
     base, given = base_of("fleet", arguments, from_file=False)
     config, chosen = configured("fleet", base, Fleet(base.folder, base.loggers), given)
-    run = new_run(config.algorithm, config.env, config.settings, chosen.folder)
-    run = dataclasses.replace(run, method=config.method, env_name=config.env_name)
+    asked = new_run(config.algorithm, config.env, config.settings, chosen.folder)
+    asked = dataclasses.replace(asked, method=config.method, env_name=config.env_name)
     require_zenoh()
-    require_fleet(run)
-    dry_run(run)
-    run.require_new()
-    with reserved(run) as run:
+    require_fleet(asked)
+    dry_run(asked)
+    asked.require_new()
+    with reserved(asked) as run:
         plan = Plan(run, free_addresses(len(run.env.names) + 1), chosen.patience)
         plan.write()
-        console().print(
-            f"{run.folder}: a process for each of {len(plan.agents)} agents, and the world's",
-            highlight=False,
-        )
+        _say(f"{run.folder}: a process for each of {len(plan.agents)} agents, and the world's")
         supervisor = Supervisor(plan)
-        with StopSignals(lambda: console().print("stopping ...", highlight=False)) as signals:
-            finished = supervisor.run(
-                lambda: signals.stopping, lambda line: console().print(line, highlight=False)
-            )
-    data: dict[str, Any] = {
-        "folder": run.folder,
-        "finished": finished,
-        "restarts": sum(supervisor.restarts),
-    }
+        with StopSignals(lambda: _say("stopping ...")) as signals:
+            finished = supervisor.run(lambda: signals.stopping, _say)
+    return _trained(plan, finished, sum(supervisor.restarts))
+
+
+def _say(line: str) -> None:
+    """Tell who watches."""
+    console().print(line, highlight=False)
+
+
+def _trained(plan: Plan, finished: bool, restarts: int) -> Answer:
+    """The result of a fleet, and what can be done with it."""
+    run = plan.run
+    data: dict[str, Any] = {"folder": run.folder, "finished": finished, "restarts": restarts}
     if not finished:
         return Answer(data, code=exit_code())
     gather(plan)
-    scores = score(run, run.settings.seed, run.settings.eval_episodes)
-    data["return"] = float(scores.returns.mean())
-    line = f"{run.folder}: return {data['return']:.2f} in {len(scores.returns)} episodes"
+    returns = score(run, run.settings.seed, run.settings.eval_episodes).returns
+    data["return"] = float(returns.mean())
+    line = f"{run.folder}: return {data['return']:.2f} in {len(returns)} episodes"
     return Answer(data, [line, f"coterie watch {run.folder} shows the team at play"])
 
 
@@ -87,9 +68,6 @@ def agent_verb(arguments: list[str]) -> Answer:
     (folder,), options = split(arguments, "agent FLEET --agent NAME", 1)
     chosen = parse_only("agent FLEET", Process, options)
     prepare()
-    from coterie.fleet.member import Member
-    from coterie.fleet.plan import read_plan
-    from coterie.fleet.world import World
 
     plan = read_plan(Path(folder))
     require(
@@ -112,11 +90,9 @@ def agent_verb(arguments: list[str]) -> Answer:
 
 def gather_verb(arguments: list[str]) -> Answer:
     """Put the agents' policies together."""
-    from coterie.fleet.gathering import gather
-    from coterie.fleet.plan import read_plan
 
     (folder,), options = split(arguments, "gather FLEET", 1)
-    parse_only("gather FLEET", Options, options)
+    parse_only("gather FLEET", Nothing, options)
     files = gather(read_plan(Path(folder)))
     return Answer({"files": files}, [*map(str, files)])
 

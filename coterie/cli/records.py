@@ -71,6 +71,26 @@ class Comparison(Drawn, Output):
 
 
 @dataclass(frozen=True)
+class Fleet(Output):
+    """Output and patience of a fleet."""
+
+    patience: Annotated[float, AtLeast(0.01)] = 10.0
+    """Seconds that a message is waited for, until it counts as lost."""
+
+
+@dataclass(frozen=True)
+class Process(Options):
+    """One process of a fleet."""
+
+    agent: str = ""
+    """Name of the agent that it is."""
+    world: bool = False
+    """Be the world, and no agent."""
+    incarnation: Annotated[int, AtLeast(0)] = 0
+    """How often this process was started before."""
+
+
+@dataclass(frozen=True)
 class Sweeping(Output):
     """Search, launcher and output of a sweep."""
 

@@ -196,7 +196,8 @@ class Window(VectorEnv):
         values = arrays(body, [leaf.shape for leaf in leaves], like)
         if values is None:
             self._failure = EnvError(
-                f"the world has not answered for {self._patience:.0f} s: its process has ended or hangs."
+                f"the world has not answered for {self._patience:.0f} s: its process has ended "
+                "or hangs."
             )
             raise self._failure
         return jax.tree.unflatten(shape, values)
