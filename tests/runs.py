@@ -217,8 +217,9 @@ def assert_same_run(one: Run, other: Run, seed: int = 0) -> None:
 
 
 def listing(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder."""
-    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    """Every file below a folder, but for the bytecode of modules that happen to be imported."""
+    files = (p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+    return {str(p.relative_to(folder)): p.read_bytes() for p in files}
 
 
 def refused(arguments: list[str]) -> str:

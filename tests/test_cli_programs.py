@@ -345,7 +345,7 @@ def bash():
 @pytest.mark.parametrize("verb", sorted(RECORDS))
 def test_completion_knows_the_options_of_a_verb(verb, capsys):
     names = {"train": "dpo spread", "compare": "dpo ippo spread"}
-    names |= dict.fromkeys(("config", "sweep"), "dpo spread")
+    names |= dict.fromkeys(("config", "sweep", "fleet"), "dpo spread")
     named = {"graph": "ring", "claims": "dpo-1a", "check": "spread", "completion": "bash"}
     words = ({**names, **named}.get(verb) or ("" if verb == "list" else "run")).split()
     with pytest.raises(SystemExit):

@@ -68,9 +68,9 @@ class VectorEnv(abc.ABC):
         return self
 
     def everybody(self, state: PyTree, value: PyTree, name: str) -> PyTree:
-        """What all of the team show, `[N, ...]`, of what those who play here do, `[k, ...]`.
+        """Gather what all of the team show, `[N, ...]`, from what those who play here do, `[k, ...]`.
 
-        They are the same, unless some of the team play in another process.
+        These are all, unless some of the team play in another process.
         """
         return value
 

@@ -1,4 +1,4 @@
-"""What has arrived at a process of a fleet and was not read yet; all else is counted by reason."""
+"""Frames that have arrived at a process and were not read yet; all others, counted by reason."""
 
 import threading
 import time

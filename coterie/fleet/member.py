@@ -2,7 +2,7 @@
 know in a folder of its own."""
 
 import dataclasses
-import struct
+import itertools
 import time
 from collections.abc import Callable
 from typing import Any
@@ -11,12 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from coterie.errors import EnvError, require
+from coterie.errors import EnvError
 from coterie.fleet.frames import Frame
 from coterie.fleet.link import Link
 from coterie.fleet.mailbox import Mailbox
 from coterie.fleet.plan import Plan
-from coterie.fleet.window import JOIN, NOW, START, Window
+from coterie.fleet.window import JOIN, NOW, PLACE, ROUNDS, START, Window
 from coterie.fleet.wire import FleetWire
 from coterie.internal.count import Count
 from coterie.network import Network, unstack
@@ -76,29 +76,33 @@ class Member:
             incarnation,
         )
         self._iterate = jax.jit(self._iteration)
+        self._table, self._begun = Csv(), time.monotonic()
 
     def train(self, stopping: Callable[[], bool]) -> bool:
         """Train to the end of the run, from the latest checkpoint if there is one; False if it was
         stopped before."""
         team, blocks = self._restored(), self._run.blocks
-        table, reports, begun = Csv(), [], time.monotonic()
-        table.start(self._run)
+        self._table.start(self._run)
         compiled = self._iterate.lower(team).compile()  # before anybody waits for this agent
-        team = self._joined(team)
-        while (done := int(team.iteration) - 1) < blocks.updates and not stopping():
+        team, reports = self._joined(team), []
+        ends = {blocks.updates_after(block): block for block in range(1, blocks.number + 1)}
+        while (done := int(team.iteration) - 1) < blocks.updates:
+            if stopping():
+                return False
             with reraise_env_error(self._window):
                 team, report = jax.block_until_ready(compiled(team))
-            report = jax.tree.map(lambda x: x[None], fetched(report))
-            require_sound(report, (self._name,), done + 1)
-            reports.append(report)
-            ends = [blocks.updates_after(block) for block in range(1, blocks.number + 1)]
+            self._tell_rounds(team)
+            reports.append(jax.tree.map(lambda x: x[None], fetched(report)))
+            require_sound(reports[-1], (self._name,), done + 1)
             if done + 1 in ends:
-                self._log(table, reports, time.monotonic() - begun, team)
+                self._end_block(ends[done + 1], team, reports)
                 reports = []
-                if blocks.is_due(self._run.settings.num_checkpoints, ends.index(done + 1) + 1):
-                    self._keep(team)
-        table.finish()
-        return done >= blocks.updates
+        return True
+
+    def _end_block(self, block: int, team: TrainState, reports: list[IterationStats]) -> None:
+        self._log(reports, team)
+        if self._run.blocks.is_due(self._run.settings.num_checkpoints, block):
+            self._keep(team)
 
     def close(self) -> None:
         """End the session, once what was sent is on its way."""
@@ -136,36 +140,39 @@ class Member:
     def _joined(self, team: TrainState) -> TrainState:
         """The team where the run is now: at its beginning, or at the update after the present
         one."""
-        following = self._ask()
         done = int(team.iteration) - 1
-        rounds = team.network.clock.whole()[0] // max(done, 1)
-        require(
-            following == done or done > 0,
-            "the others have begun and this agent has no checkpoint: it begins with them, or from "
-            "the checkpoint that it keeps.",
-            EnvError,
-        )
+        following, rounds = self._ask(done)
         clock = Count.of(np.full(len(self.wire.agents), following * rounds))
-        steps = jnp.int32(following * self._run.algorithm.rollout_length)
-        envs, view = self._window.look(steps)
+        envs, view = self._window.look(jnp.int32(following * self._run.algorithm.rollout_length))
         stage = team.stage._replace(envs=envs, view=view)
         network = team.network if following == done else _at(team.network, clock)
         return team._replace(stage=stage, network=network, iteration=jnp.int32(following + 1))
 
-    def _ask(self) -> int:
-        """Ask the world for the number of updates after which this agent can take part."""
-        until = time.monotonic() + START
-        while time.monotonic() < until:
-            self._link.send(
-                self._plan.world, Frame(JOIN, self._agent, self._incarnation, 0, 0, b"")
-            )
+    def _ask(self, done: int) -> tuple[int, int]:
+        """Ask the world for the number of updates after which this agent can take part, and for the
+        rounds of exchange in each; who has missed some needs both."""
+        me, until = (self._agent, self._incarnation, self._incarnation), time.monotonic() + START
+        for turn in itertools.count():
+            self._link.send(self._plan.world, Frame(JOIN, *me, turn, b""))
             soon = time.monotonic() + 1.0
-            found = self._mailbox.take(
-                NOW, (self._incarnation, 0), [self._plan.world], lambda _, soon=soon: soon
-            )
+            place = self._incarnation, turn
+            found = self._mailbox.take(NOW, place, [self._plan.world], lambda _, soon=soon: soon)
             if found:
-                return struct.unpack("<Q", found[self._plan.world])[0]
+                following, rounds = PLACE.unpack(found[self._plan.world])
+                if following == done or rounds >= 0:
+                    return following, rounds
+                time.sleep(1.0)
+            if time.monotonic() > until:
+                break
         raise EnvError(f"the world has not answered for {START:.0f} s: is its process running?")
+
+    def _tell_rounds(self, team: TrainState) -> None:
+        """Tell the world, for those who join later, how many rounds an update has."""
+        clock, done = int(team.network.clock.whole()[0]), int(team.iteration) - 1
+        body = PLACE.pack(0, clock // done)
+        self._link.send(
+            self._plan.world, Frame(ROUNDS, self._agent, self._incarnation, done, 0, body)
+        )
 
     def _iteration(self, team: TrainState) -> tuple[TrainState, IterationStats]:
         team = team._replace(network=_wired(team.network, self.wire))
@@ -192,16 +199,18 @@ class Member:
 
         return usual._replace(play=play, report=report)
 
-    def _log(
-        self, table: Csv, reports: list[IterationStats], seconds: float, team: TrainState
-    ) -> None:
+    def _log(self, reports: list[IterationStats], team: TrainState) -> None:
         together = jax.tree.map(lambda *parts: np.concatenate(parts), *reports)
-        row = {"seconds": round(seconds, 3), **training_row(together, (self._name,))}
-        row |= {"messages/lost": float(self.wire.counts["lost"])}
-        row |= {"frames/dropped": float(sum(self._mailbox.dropped.values()))}
-        row |= {"incarnation": float(self._incarnation)}
         steps = steps_before(self._run, int(team.iteration))
-        table.log("training", self._seed, steps, {"steps": steps, **row})
+        row = {
+            "steps": steps,
+            "seconds": round(time.monotonic() - self._begun, 3),
+            **training_row(together, (self._name,)),
+            "messages/lost": float(self.wire.counts["lost"]),
+            "frames/dropped": float(sum(self._mailbox.dropped.values())),
+            "incarnation": float(self._incarnation),
+        }
+        self._table.log("training", self._seed, steps, row)
 
     def _keep(self, team: TrainState) -> None:
         """Write a checkpoint of this agent alone, and its policy."""

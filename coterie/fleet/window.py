@@ -1,5 +1,6 @@
 """World as one process of a fleet sees it: its own agents' views and rewards, and no others'."""
 
+import struct
 import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -21,8 +22,12 @@ from coterie.internal.count import Count
 from coterie.network.wire import over_wire
 from coterie.types import Observation
 
-SEEN, ACTED, JOIN, NOW = map(number_of, ("world/seen", "world/acted", "world/join", "world/now"))
-"""What a world and its agents send each other."""
+SEEN, ACTED, JOIN, NOW, ROUNDS = map(
+    number_of, ("world/seen", "world/acted", "world/join", "world/now", "world/rounds")
+)
+"""Numbers of the messages between a world and its agents."""
+PLACE = struct.Struct("<Qq")
+"""A number of updates, and the rounds of exchange in each; -1 where they are not known."""
 
 START = 300.0
 """Seconds that the processes of a fleet may take to start."""
@@ -31,7 +36,7 @@ GIVEN_UP = 30.0
 
 
 class Sight(NamedTuple):
-    """What a step shows the agents of one process, `[G, k, ...]`; `over` is `[G]`.
+    """Views, rewards and ends that a step shows the agents of one process, `[G, k, ...]`.
 
     states: the global state after the step, and where the next one begins, `[2, G, S]`, for methods
             that declare it; `None` for others.
@@ -49,7 +54,7 @@ class Sight(NamedTuple):
     def of(
         timestep: Timestep, following: Observation, states: Array | None, who: Sequence[int]
     ) -> "Sight":
-        """What these agents are shown of a step."""
+        """Cut out of a step what these agents are shown."""
         rows = np.asarray(who)
 
         def own(tree: PyTree) -> PyTree:
@@ -145,7 +150,7 @@ class Window(VectorEnv):
         return self.look(jnp.int32(0))
 
     def look(self, steps: Int[Array, ""]) -> tuple[Clock, Observation]:
-        """What the world shows after so many steps."""
+        """Look at the world after so many steps."""
         sight: Sight = io_callback(self._hear, self._sight, steps, ordered=True)
         return Clock.of(steps, sight), sight.following
 
@@ -161,11 +166,11 @@ class Window(VectorEnv):
 
     @property
     def failure(self) -> EnvError | None:
-        """What the world did not answer."""
+        """Error of a world that does not answer."""
         return self._failure
 
     def global_state(self, state: Clock, view: Observation) -> Float[Array, "G S"]:
-        """What the world has shown of it."""
+        """Return the global state that the world has shown."""
         assert state.state is not None  # it is declared
         return state.state
 

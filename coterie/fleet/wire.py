@@ -68,14 +68,14 @@ class FleetWire(Wire):
         return self._team(said, found)
 
     def _turn(self, number: int, clock: int) -> int:
-        """How many messages of this name there were in this round before."""
+        """Count the messages of this name in this round before."""
         last, turn = self._turns.get(number, (clock, -1))
         turn = turn + 1 if last == clock else 0
         self._turns[number] = clock, turn
         return turn
 
     def _until(self, now: float) -> Callable[[int], float]:
-        """When each process is no longer waited for: at once, if nothing came of it lately."""
+        """Deadline of each process: at once, if nothing came of it lately."""
         patience = self._patience[0 if self._begun else 1]
 
         def until(process: int) -> float:

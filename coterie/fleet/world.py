@@ -1,7 +1,6 @@
 """Process of a fleet's simulated world: every agent is told its own views and rewards, and no
 others'."""
 
-import struct
 import time
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +18,8 @@ from coterie.fleet.window import (
     ACTED,
     JOIN,
     NOW,
+    PLACE,
+    ROUNDS,
     SEEN,
     START,
     Sight,
@@ -45,13 +46,16 @@ class World:
         shape = action_shape(run.env, run.settings.num_envs)
         self._shape = (shape[0], 1, *shape[2:])
         self._action = np.zeros(shape, action_type(run.env))
-        self._mailbox = Mailbox(plan.fingerprint, range(self._count), 8 + self._action.nbytes)
+        self._mailbox = Mailbox(
+            plan.fingerprint, range(self._count), PLACE.size + self._action.nbytes
+        )
         self._link = Link(plan, plan.world, tuple(range(self._count)), self._mailbox)
         self._shown = shows_state(run.algorithm)
-        self._steps, self._begun = 0, False
+        self._steps, self._rounds, self._begun = 0, -1, False
         self._away: dict[int, float] = {}
         self._last: dict[int, bytes] = {}
         self._step = jax.jit(self._all_sights)
+        self._mailbox.answers(ROUNDS, self._note_rounds)
         self._mailbox.answers(JOIN, self._joined)
 
     def serve(self, stopping: Callable[[], bool]) -> None:
@@ -80,7 +84,7 @@ class World:
         return state, [Sight.of(timestep, following, states, (i,)) for i in everybody]
 
     def _first(self, state: Any, view: Any) -> list[Sight]:
-        """What is shown before the first step."""
+        """Show the agents how the episodes begin."""
         copies = view.observation.shape[0]
         no, zero = jnp.zeros((copies, self._count), bool), jnp.zeros((copies, self._count))
         states = None
@@ -121,8 +125,15 @@ class World:
 
     def _joined(self, frame: Frame) -> None:
         """Tell an agent that starts where the run is: it takes part from the next update on."""
-        length = self._plan.run.algorithm.rollout_length
+        length, agent = self._plan.run.algorithm.rollout_length, frame.sender
         following = -(-self._steps // length)
-        self._send(frame.sender, NOW, frame.incarnation, struct.pack("<Q", following))
-        if following * length == self._steps and frame.sender in self._last:
-            self._send(frame.sender, SEEN, self._steps, self._last[frame.sender])
+        body = PLACE.pack(following, self._rounds)
+        about = NOW, self._plan.world, 0, frame.incarnation, frame.turn
+        self._link.send(agent, Frame(*about, body))
+        if following * length == self._steps and agent in self._last:
+            self._send(agent, SEEN, self._steps, self._last[agent])
+
+    def _note_rounds(self, frame: Frame) -> None:
+        """Note how many rounds an update has."""
+        if len(frame.body) == PLACE.size:
+            self._rounds = PLACE.unpack(frame.body)[1]

@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, PyTree
 from coterie.internal.count import Count
 
 Told = tuple[Sequence[np.ndarray], np.ndarray]
-"""What all say, `[N, ...]` each, zeros of those who are not heard; and who is heard, `[N]`."""
+"""Values of all, `[N, ...]` each, zeros of those who are not heard; and who is heard, `[N]`."""
 
 
 Tell = Callable[[str, int, Sequence[np.ndarray]], Told]
@@ -21,7 +21,7 @@ Tell = Callable[[str, int, Sequence[np.ndarray]], Told]
 
 
 class Wire(abc.ABC):
-    """What carries messages between the processes of a team, a process for one agent or several.
+    """Carrier of messages between the processes of a team, a process for one agent or several.
 
     It is compared by identity, and called once for each exchange, in the program's order. Its
     methods get a payload's name, the round, which is the same in all processes, and what this

@@ -108,7 +108,7 @@ def test_one_state_that_is_only_cut_off():
     state, view = env.reset(jax.random.key(0))
     for left in (2, 1, 0):
         np.testing.assert_array_equal(view.observation, np.ones((5, 1)))
-        state, (view, reward, ended, cut, info, _) = env.step(state, jnp.full((5, 1), 1.0))
+        state, (view, reward, ended, cut, info, *_) = env.step(state, jnp.full((5, 1), 1.0))
         np.testing.assert_array_equal(ended, False)
         np.testing.assert_array_equal(cut, left == 0)
         np.testing.assert_allclose(reward, paid(env, np.ones((5, 1))), rtol=1e-5)
