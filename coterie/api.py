@@ -264,6 +264,8 @@ def check_env(env: str | Env, episodes: int = 3, seed: int = 0, longest: int = 1
     []
     """
     played = make_env(env) if isinstance(env, str) else env
+    if fatal := played.rehearse():
+        return [fatal]
     found = check.check_env(played, episodes, seed, longest)
     if all(sentence.startswith(HINT) for sentence in found):
         try:

@@ -21,7 +21,14 @@ from coterie.report.marl_eval import marl_eval
 from coterie.report.profile import profiles
 from coterie.report.table import summary_table, to_csv
 from coterie.results import agents_in, curve, curves_of, having, of_payloads, over_bytes
-from coterie.training.run_files import RunFiles, RunSummary, read_summary, reading_configuration
+from coterie.training.run_files import (
+    CONFIGURATION,
+    RunFiles,
+    RunSummary,
+    inner_runs,
+    read_summary,
+    reading_configuration,
+)
 
 Axis = Literal["steps", "bytes"]
 Format = Literal["png", "pdf", "svg"]
@@ -148,9 +155,9 @@ def summary_file(path: str | Path) -> Path:
 
 
 def _runs_in(folder: Path) -> list[Path]:
-    if (folder / "run.json").exists():
+    if (folder / CONFIGURATION).exists():
         return [folder]
-    return sorted(path.parent for path in folder.glob("*/run.json")) or [folder]
+    return inner_runs(folder) or [folder]
 
 
 @dataclass(frozen=True)

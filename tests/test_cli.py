@@ -508,7 +508,7 @@ BAD = {
     "a file": ([*TRAIN, "--folder", "file"], "file already exists"),
     "below a file": ([*TRAIN, "--folder", "file/run"], "file/run: Not a directory"),
     "no run": (["evaluate", "nowhere"], "nowhere is not a folder"),
-    "not a run": (["resume", "empty"], "empty/run.json is missing"),
+    "not a run": (["resume", "empty"], "empty is no run folder, for it has no run.json: name"),
     "pickled": (["evaluate", "pickled"], "pickled/run.json is damaged"),
     "damaged": (["watch", "damaged"], "damaged/run.json is damaged"),
     "not trained": (["evaluate", "untrained"], "untrained/seed-0/policies/agent-0.safetensors is"),

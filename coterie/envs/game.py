@@ -169,6 +169,13 @@ class Env(abc.ABC):
             "PettingZooEnv, or give it a `checks()` method."
         )
 
+    def rehearse(self) -> str | None:
+        """Play it in a process apart; the sentence if it ends that process, or hangs.
+
+        Only what is played outside of JAX needs that.
+        """
+        return None
+
     def catalogue_name(self) -> str | None:
         """The name that `make_env` makes it from; `None` if that is the name of its class."""
         return None

@@ -94,6 +94,11 @@ class GymnasiumEnv(Env):
         except EnvError as error:
             return Checks([str(error)])
 
+    def rehearse(self) -> str | None:
+        if self.vectorization != "workers":
+            return None
+        return PettingZooEnv(FACTORY, self._arguments, step_timeout=self.step_timeout).rehearse()
+
     @property
     def host(self) -> HostEnv:
         """The environment by its other interface; `CoterieError` if Gymnasium does not know it."""

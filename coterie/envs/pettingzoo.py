@@ -13,6 +13,7 @@ from coterie.envs.checks import host
 from coterie.envs.checks.checks import Checks
 from coterie.envs.host.factory import Options, arguments, build
 from coterie.envs.host.layout import Layout
+from coterie.envs.host.rehearsal import rehearsed
 from coterie.envs.host.sessions import Players, count_workers
 from coterie.envs.host.workers import Workers
 from coterie.envs.host_env import COPY, HostEnv, layout_of
@@ -90,6 +91,9 @@ class PettingZooEnv(HostEnv):
         except EnvError as error:
             return Checks([str(error)])
         return host.checks(used, fresh)
+
+    def rehearse(self) -> str | None:
+        return rehearsed(self.factory, self.env_kwargs, self.step_timeout)
 
     def catalogue_name(self) -> str:
         return f"{PETTINGZOO}{self.factory}"

@@ -42,6 +42,11 @@ class GymnasiumTeam:
         self.metadata = env.metadata
         self.render_mode = env.render_mode
 
+    @property
+    def unwrapped(self) -> Any:
+        """Environment inside of all wrappers."""
+        return getattr(self.env, "unwrapped", self.env)
+
     def observation_space(self, agent: str) -> Any:
         """Space of an agent's observations."""
         return self._parts(self.env.observation_space)[agent]

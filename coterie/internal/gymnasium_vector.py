@@ -81,6 +81,11 @@ class FirstCopy:
         self.metadata = env.metadata
         self.render_mode = getattr(env, "render_mode", None)
 
+    @property
+    def unwrapped(self) -> Any:
+        """Batch inside of all wrappers."""
+        return getattr(self.env, "unwrapped", self.env)
+
     def reset(self, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
         """Begin an episode from a seed, by resetting the whole batch."""
         seen, info = reset(self.env, [0 if seed is None else seed] * self.env.num_envs, options)

@@ -159,10 +159,19 @@ def require_kinds(where: str, kinds: Mapping[str, Kind], wanted: Mapping[str, Ki
     )
 
 
+def finite(array: np.ndarray) -> bool:
+    """True if an array holds neither an infinity nor a NaN.
+
+    >>> finite(np.ones(2)), finite(np.array([1.0, np.nan])), finite(np.array([True]))
+    (True, False, True)
+    """
+    return not np.issubdtype(array.dtype, np.floating) or bool(np.isfinite(array).all())
+
+
 def require_finite(arrays: Arrays, where: str) -> None:
     """Raise `RunError` naming the first array with a number that is not finite."""
     for name, array in arrays.items():
-        if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
+        if not finite(array):
             bad = array[~np.isfinite(array)].flat[0]
             raise RunError(
                 f"{where}, array {name} holds {bad}, and Coterie writes finite numbers alone: "

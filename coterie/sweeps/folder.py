@@ -10,6 +10,7 @@ from coterie.errors import RunError, require
 from coterie.internal.files import write_whole
 from coterie.internal.reading import read_json
 from coterie.sweeps.trial import Trial, read_trial
+from coterie.training.run_files import SWEEP
 
 FORMAT = 1
 
@@ -28,7 +29,7 @@ class SweepFolder:
     @property
     def file(self) -> Path:
         """File of the plan and the trials."""
-        return self.path / "sweep.json"
+        return self.path / SWEEP
 
     def run(self, trial: Trial) -> Path:
         """Run folder of a trial."""

@@ -17,7 +17,15 @@ from coterie.internal.files import (
     write_arrays,
     write_folder,
 )
-from coterie.internal.reading import REMEDY, Arrays, Kind, Metadata, read_arrays, require_finite
+from coterie.internal.reading import (
+    REMEDY,
+    Arrays,
+    Kind,
+    Metadata,
+    finite,
+    read_arrays,
+    require_finite,
+)
 from coterie.internal.typed import legible
 from coterie.training.run import Run
 from coterie.training.state import TrainState
@@ -52,7 +60,9 @@ def save_checkpoint(folder: Path, team: TrainState, progress: Progress, owner: O
             said = {"of": _of(owner, iteration, f"agent {agent}")}
             write_arrays(part / f"agent-{agent}.safetensors", to_arrays(mine), said)
         said = {"of": _of(owner, iteration, "the world"), "progress": json.dumps(progress)}
-        write_arrays(part / "world.safetensors", to_arrays(parts.world), said)
+        arrays = to_arrays(parts.world)
+        said["endless"] = json.dumps([name for name in arrays if not finite(arrays[name])])
+        write_arrays(part / "world.safetensors", arrays, said)
 
     write_folder(path, fill)
     for old in checkpoints(folder)[:-KEPT]:
@@ -99,8 +109,8 @@ def load_checkpoint(path: Path, like: TrainState, owner: Owner) -> tuple[TrainSt
     file = path / "world.safetensors"
     arrays, said = _read(file, _of(owner, iteration, "the world"), kinds_of(parts.world))
     world = from_arrays(arrays, parts.world, str(file))
-    # An environment's own state may hold an infinity: of ours is what agents see and have earned.
-    require_finite({n: a for n, a in arrays.items() if ".envs" not in n}, str(file))
+    endless = _endless(said, file)
+    require_finite({n: a for n, a in arrays.items() if n not in endless}, str(file))
     stacked = jax.tree.map(lambda *x: jax.numpy.stack(x), *agents)
     return _join(Parts(stacked, world)), _progress(said, file)
 
@@ -126,6 +136,18 @@ def _progress(said: Metadata, path: Path) -> Progress:
         return dict(json.loads(said["progress"]))
     except (LookupError, TypeError, ValueError, RecursionError) as error:
         raise RunError(f"{path} does not say how far the run was: {error!r}; {REMEDY}.") from None
+
+
+def _endless(said: Metadata, path: Path) -> set[str]:
+    """The arrays of an environment's own state in which it had left an infinity or a NaN.
+
+    What agents see and have earned is finite in any case.
+    """
+    try:
+        names = json.loads(said["endless"])
+        return {name for name in names if ".envs" in name}
+    except (LookupError, TypeError, ValueError, RecursionError) as error:
+        raise RunError(f"{path} does not say what is not finite: {error!r}; {REMEDY}.") from None
 
 
 def _of(owner: Owner, iteration: int, who: str) -> str:

@@ -19,7 +19,7 @@ from coterie.algorithms import Algorithm, Information
 from coterie.catalogue import algorithm_name, changed, env_name, make_algorithm, make_env
 from coterie.envs.game import Env
 from coterie.envs.joint_agent import as_one
-from coterie.errors import ConfigError, RunError, advise, require
+from coterie.errors import ConfigError, RunError, advise
 from coterie.internal.files import write_whole
 from coterie.internal.imports import module_in
 from coterie.internal.lock import LOCK
@@ -90,12 +90,11 @@ class Run(RunFiles):
 
     def require_new(self) -> None:
         """Raise `RunError` if the folder is in use."""
-        require(
-            self.unused,
-            f"{self.folder} already exists: choose another folder, or continue the run in it with "
-            f"`coterie resume {self.folder}`.",
-            RunError,
-        )
+        if self.unused:
+            return
+        more = f", or continue the run in it with `coterie resume {self.folder}`"
+        more *= self.configuration.exists()
+        raise RunError(f"{self.folder} already exists: choose another folder{more}.")
 
     def create(self) -> None:
         """Make the folder and write the configuration; refuses a folder that is in use.

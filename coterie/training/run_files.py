@@ -17,6 +17,11 @@ from coterie.policies.metadata import SUFFIX
 
 FORMAT = 3
 
+CONFIGURATION = "run.json"
+"""File that makes a folder a run's."""
+SWEEP = "sweep.json"
+"""File that makes a folder a sweep's."""
+
 LONGEST_NAME = 100
 """Letters that the name of an agent's file may have."""
 
@@ -41,7 +46,7 @@ class RunFiles(abc.ABC):
     @property
     def configuration(self) -> Path:
         """File of its algorithm, environment and settings."""
-        return self.folder / "run.json"
+        return self.folder / CONFIGURATION
 
     def seed_folder(self, seed: int) -> Path:
         """Folder of one repetition."""
@@ -90,11 +95,11 @@ def read_summary(folder: str | Path) -> RunSummary:
     """
     folder = Path(folder)
     with reading_configuration(folder) as told:
-        names = told["algorithm"]["name"], told["env"]["name"]
+        path, names = folder / CONFIGURATION, (told["algorithm"]["name"], told["env"]["name"])
         seeds = told["settings"]["seed"], told["settings"]["seeds"]
         require(
             all(isinstance(name, str) for name in names) and all(type(n) is int for n in seeds),
-            f"{folder / 'run.json'} names {names} and the seeds {seeds}: restore it from a copy.",
+            f"{path} names {names} and the seeds {seeds}: restore it from a copy.",
             RunError,
         )
         return RunSummary(folder, *names, *seeds)
@@ -103,10 +108,8 @@ def read_summary(folder: str | Path) -> RunSummary:
 @contextmanager
 def reading_configuration(folder: Path) -> Iterator[dict[str, Any]]:
     """The content of `run.json`; errors of the block are `RunError`s that name the file."""
-    require(
-        folder.is_dir(), f"{folder} is not a folder: name one that `coterie train` made.", RunError
-    )
-    path = folder / "run.json"
+    path = folder / CONFIGURATION
+    require_run(folder)
     told = read_json(path)
     try:
         require(
@@ -122,6 +125,41 @@ def reading_configuration(folder: Path) -> Iterator[dict[str, Any]]:
         raise RunError(f"{path}: {error}") from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RunError(f"{path} is not a run's configuration: {error!r}.") from None
+
+
+def require_run(folder: Path) -> None:
+    """Raise `RunError` unless a folder is a run's; it says what the folder is instead."""
+    require(
+        folder.is_dir(), f"{folder} is not a folder: name one that `coterie train` made.", RunError
+    )
+    if not (folder / CONFIGURATION).exists():
+        raise RunError(f"{folder} {_instead(folder)}")
+
+
+def inner_runs(folder: Path) -> list[Path]:
+    """The run folders in the folder of a comparison, a sweep or a figure."""
+    return sorted(path.parent for path in folder.glob(f"*/{CONFIGURATION}"))
+
+
+def _instead(folder: Path) -> str:
+    """Say what a folder without a run's configuration is, and what to name in its place."""
+    inner = inner_runs(folder)
+    one = f"name one of its {len(inner)} runs, as {inner[0]}" if inner else "it has no runs yet"
+    if (folder / SWEEP).exists():
+        return (
+            "is the folder of a sweep: the `coterie sweep` command that began it goes on with it; "
+            f"for one trial, {one}."
+        )
+    if inner:
+        return (
+            "is the folder of several runs: the `coterie compare` or `coterie claims` command that "
+            f"began it goes on with all; for one, {one}."
+        )
+    if any(folder.glob("seed-*")):
+        return f"is a run folder that has lost its {CONFIGURATION}: restore it from a copy."
+    around = [each for each in (*folder.parents,)[:3] if (each / CONFIGURATION).exists()]
+    where = around[0] if around else "one that `coterie train` made, as in runs/"
+    return f"is no run folder, for it has no {CONFIGURATION}: name {where}."
 
 
 def file_name(name: str) -> str:

@@ -1,9 +1,11 @@
 """Checkpoints: what is damaged, missing or somebody else's is named, and the one before stays."""
 
 import dataclasses
+import json
 import os
 import shutil
 
+import jax
 import numpy as np
 import pytest
 
@@ -155,17 +157,48 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize("part", ["weight", "view.observation", "returns"])
+@pytest.mark.parametrize("part", ["weight", "view.observation", "returns", "world"])
 @pytest.mark.parametrize("case", CHANGES)
 def test_a_forged_array_is_named(run, like, case, part):
     change, sentence = CHANGES[case]
     file = latest(run) / FILES[1 if part == "weight" else 2]
     arrays, said = read_arrays(file)
     arrays = {name: array.copy() for name, array in arrays.items()}
-    change(arrays, next(name for name in arrays if name.endswith(part)))
+    change(arrays, _of_world(arrays) if part == "world" else _named(arrays, part))
     write_arrays(file, arrays, said)
     text = refusal(run, like)
     assert str(file) in text and sentence in text
+
+
+def _named(arrays, part):
+    return next(name for name in arrays if name.endswith(part))
+
+
+def _of_world(arrays):
+    """The first array of numbers in the environments' own state."""
+    return next(n for n in arrays if ".envs" in n and arrays[n].dtype == np.float32)
+
+
+def test_an_infinity_that_an_environment_has_left_in_its_state_comes_back(run, like):
+    """What is said of the world's own arrays counts for them alone."""
+    file = latest(run) / FILES[2]
+    arrays, said = read_arrays(file)
+    assert json.loads(said["endless"]) == []
+    world, seen = _of_world(arrays), _named(arrays, "view.observation")
+    stage = like.stage
+    endless = jax.tree.map(lambda x: x * np.inf if x.dtype == np.float32 else x, stage.envs)
+    later = like._replace(stage=stage._replace(envs=endless), iteration=like.iteration * 0 + 12)
+    written = checkpoint.save_checkpoint(run.checkpoints(0), later, {}, run.owner(0))
+    arrays, said = read_arrays(written / FILES[2])
+    assert not np.isfinite(arrays[world]).all() and world in json.loads(said["endless"])
+    load_checkpoint(written, like, run.owner(0))
+    arrays[seen] = arrays[seen] * np.nan
+    write_arrays(written / FILES[2], arrays, said | {"endless": json.dumps([world, seen])})
+    with pytest.raises(RunError, match=r"view\.observation holds nan"):
+        load_checkpoint(written, like, run.owner(0))
+    write_arrays(written / FILES[2], arrays, said | {"endless": "3"})
+    with pytest.raises(RunError, match="does not say what is not finite"):
+        load_checkpoint(written, like, run.owner(0))
 
 
 def test_what_is_no_file_is_not_waited_for(run, like):

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from coterie.encoding import MASK, ActionEncoding, Bytes, Numbers
+from coterie.encoding import MASK, Bytes
 from coterie.envs.checks.checks import Checks, Plays
 from coterie.envs.checks.episode import Episode, Round
 from coterie.envs.checks.rules import HINT, leaves
-from coterie.envs.host.encodings import acted_by, encoding_of
+from coterie.envs.host.chance import masks_in, random_actions
+from coterie.envs.host.encodings import encoding_of
 from coterie.envs.host.factory import RAISED, close, describe
-from coterie.envs.host.layout import NUMBERS, mask_of
+from coterie.envs.host.layout import NUMBERS
 
 LARGE = 30_000
 """Numbers in an observation from which on smaller ones are proposed."""
@@ -58,7 +59,8 @@ def play(env: Any, seed: int, choices: int, longest: int) -> Episode:
         raw, infos = env.reset(seed=seed)
         _remember(episode, env, raw, infos, ({}, {}, {}))
         while not episode.moments[-1].over and episode.steps < longest:
-            actions = _actions(env, episode.moments[-1], random)
+            now = episode.moments[-1]
+            actions = random_actions(env, now.inside, now.masks, random)
             before = raw
             raw, reward, terminated, truncated, infos = env.step(actions)
             _look_back(episode, before)
@@ -70,12 +72,7 @@ def play(env: Any, seed: int, choices: int, longest: int) -> Episode:
 
 def _remember(episode: Episode, env: Any, raw: Any, infos: Any, rest: tuple[Any, ...]) -> None:
     """Record copies: an environment may write again into the arrays that it gave."""
-    masks = {agent: mask_of(raw.get(agent), infos.get(agent, {})) for agent in env.possible_agents}
-    masks = {
-        agent: _possible(acted_by(agent, env.action_space(agent)), mask)
-        for agent, mask in masks.items()
-        if mask is not None
-    }
+    masks = masks_in(env, raw, infos)
     inside = tuple(agent for agent in env.possible_agents if agent in env.agents)
     observation, reward, terminated, truncated = copy.deepcopy((raw, *rest))
     told = Round(inside, observation, reward, terminated, truncated, masks, dict(infos))
@@ -92,25 +89,6 @@ def _look_back(episode: Episode, before: dict[Any, Any]) -> None:
 
 def _bytes(value: Any) -> list[bytes]:
     return [leaf.tobytes() for leaf in leaves(value)]
-
-
-def _actions(env: Any, moment: Round, random: np.random.Generator) -> dict[Any, Any]:
-    return {
-        agent: _action(acted_by(agent, env.action_space(agent)), moment.masks.get(agent), random)
-        for agent in moment.inside
-    }
-
-
-def _possible(coding: ActionEncoding, mask: Any) -> np.ndarray:
-    return np.array(mask) if isinstance(coding, Numbers) else coding.mask(mask)
-
-
-def _action(coding: ActionEncoding, mask: np.ndarray | None, random: np.random.Generator) -> Any:
-    """A random action; not `space.sample()`, whose generator may be the environment's own."""
-    if isinstance(coding, Numbers):
-        return coding.decode(random.uniform(coding.low, coding.high))
-    possible = np.arange(coding.actions) if mask is None else np.flatnonzero(mask)
-    return coding.decode(int(random.choice(possible)) if len(possible) else 0)
 
 
 def in_space(env: Any, episode: Episode) -> Iterator[str]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
+from coterie.envs.host.declared import require_declared
 from coterie.errors import EnvError, brief, require
 from coterie.internal.extras import install
 from coterie.internal.gymnasium_vector import require_batch
@@ -28,29 +29,38 @@ RAISED = (Exception, SystemExit)
 
 def build(factory: str, options: Options, **more: Any) -> Any:
     """A fresh `ParallelEnv` from `factory`, called with `options` (and `more`)."""
-    env = called(factory, resolve(factory), {**dict(options), **more})
+    env = called(factory, resolve(factory), dict(options), **more)
     _require_parallel(factory, env)
     return env
 
 
 def build_batch(factory: str, options: Options, copies: int, **more: Any) -> Any:
     """A fresh vector environment of Gymnasium's kind, with so many copies, from `factory`."""
-    given = {"num_envs": copies, **dict(options), **more}
-    env = called(factory, resolve(factory), given)
+    env = called(factory, resolve(factory), {"num_envs": copies, **dict(options)}, **more)
     require_batch(factory, env, copies)
     return env
 
 
-def called(name: str, make: Callable[..., Any], options: Mapping[str, Any]) -> Any:
-    """Call a function that makes an environment; `EnvError` with what it was given if it fails."""
+def called(name: str, make: Callable[..., Any], options: Mapping[str, Any], **more: Any) -> Any:
+    """Call a function that makes an environment with options, and `more` that are not the user's.
+
+    `EnvError` with what it was given if it fails, or if it is given what it does not declare.
+    """
+    told = {**options, **more}
     try:
-        return make(**options)
+        env = make(**told)
     except RAISED as error:
-        given = ", ".join(f"{key}={brief(repr(value))}" for key, value in options.items())
+        given = ", ".join(f"{key}={brief(repr(value))}" for key, value in told.items())
         raise EnvError(
             f"{name}({given}) failed: {brief(describe(error), 600)}; --env-kwargs are its "
             "arguments."
         ) from error
+    try:
+        require_declared(name, make, env, options)
+    except EnvError:
+        close(env)
+        raise
+    return env
 
 
 def arguments(env_kwargs: Sequence[str]) -> Options:

@@ -1,55 +1,28 @@
 """Worker processes that play copies of an environment for this one, and the handling of their
 failures.
 
-Workers are started as fresh interpreters and not through `multiprocessing`: nothing of the caller's
-main module is imported again, so that a script needs no `if __name__ == "__main__"` and no worker
-touches an accelerator. Shared memory is an unnamed file: nothing stays behind, however we end.
+Shared memory is an unnamed file: nothing stays behind, however we end.
 """
 
 import mmap
 import os
 import subprocess
-import sys
 import tempfile
 import time
 import weakref
 from itertools import pairwise
 from multiprocessing import Pipe
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from coterie.envs.host.boot import ending, started
 from coterie.envs.host.layout import Layout, record
 from coterie.envs.host.serve import COMMAND, Job
 from coterie.errors import EnvError
 
-PACKAGE = Path(__file__).parents[2]
-
-# The package is entered past its `__init__`, which would import JAX; the environment finds the real
-# one.
-BOOT = """
-import os, signal, sys, types
-os.dup2(2, 1)  # what an environment prints is no part of an answer
-signal.signal(signal.SIGINT, signal.SIG_IGN)
-sys.path[:] = {path!r}
-for name, folder in {packages!r}:
-    sys.modules[name] = types.ModuleType(name)
-    sys.modules[name].__path__ = [folder]
-from coterie.envs.host.serve import serve
-for name in [name for name in sys.modules if name.partition(".")[0] == "coterie"]:
-    del sys.modules[name]
-serve({pipe}, {memory})
-sys.stdout.flush(), sys.stderr.flush(), os._exit(0)  # taking modules apart can take seconds
-"""
-
 CLOSING = 5.0
 """Seconds that the environments have to close before their workers are ended."""
-
-PARTS: tuple[tuple[str, ...], ...] = ((), ("envs",), ("envs", "host"))
-
-THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-"""A worker has about one core; more can be asked for in the environment."""
 
 
 class Workers:
@@ -105,8 +78,7 @@ class Workers:
             )
         except (EOFError, ConnectionError):
             code = worker.end(CLOSING)
-            how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
-            return f"{self._where(worker.job)}: its worker process ended {how}."
+            return f"{self._where(worker.job)}: its worker process ended {ending(code)}."
 
     def _where(self, job: Job) -> str:
         """Name the copy that a silent worker was busy with."""
@@ -123,17 +95,9 @@ class Worker:
     def __init__(self, job: Job, memory: int):
         self.job = job
         self.pipe, theirs = Pipe()
-        packages = [(".".join(("coterie", *part)), str(PACKAGE.joinpath(*part))) for part in PARTS]
-        path = [str(entry) for entry in sys.path]
-        boot = BOOT.format(path=path, packages=packages, pipe=theirs.fileno(), memory=memory)
         with theirs:
-            self.process = subprocess.Popen(
-                [sys.executable, "-P", "-c", boot],  # nothing from the working directory
-                stdin=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(), memory),
-                process_group=0,
-                env={**THREADS, **os.environ, "JAX_PLATFORMS": "cpu"},
-            )
+            shared = (theirs.fileno(), memory)
+            self.process = started("serve", "serve", shared, shared)
         self.send_bytes(job.text())
 
     def send(self, what: int, number: int) -> None:
