@@ -68,7 +68,7 @@ class VectorEnv(abc.ABC):
         return self
 
     def everybody(self, state: PyTree, value: PyTree, name: str) -> PyTree:
-        """Gather what all of the team show, `[N, ...]`, from what those who play here do, `[k, ...]`.
+        """Gather what all of the team show, `[N, ...]`, from what these agents do, `[k, ...]`.
 
         These are all, unless some of the team play in another process.
         """

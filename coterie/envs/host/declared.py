@@ -112,8 +112,8 @@ def _fault(parameter: inspect.Parameter, value: Any) -> str | None:
         shown = hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
         known = "" if default is inspect.Parameter.empty else f", {default!r} by default"
         return f"it is declared as {shown}{known}"
-    counted = isinstance(value, int | float) and isinstance(default, int) and default >= 1
-    if parameter.name in LENGTHS and counted and value < 1:
+    none = isinstance(value, int | float) and value < 1
+    if parameter.name in LENGTHS and none and isinstance(default, int) and default >= 1:
         return f"an episode has at least 1 step, and {default} by default"
     return None
 
@@ -121,7 +121,7 @@ def _fault(parameter: inspect.Parameter, value: Any) -> str | None:
 def _no_mode(env: Any, mode: Any) -> str | None:
     """Say that an environment does not list a render mode, if it lists any."""
     told = getattr(env, "metadata", None)
-    modes = told.get("render_modes") if isinstance(told, Mapping) else None
+    modes: Any = told.get("render_modes") if isinstance(told, Mapping) else None
     listed = isinstance(modes, Iterable) and not isinstance(modes, str)
     if mode is None or not listed or mode in list(modes):
         return None
