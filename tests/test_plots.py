@@ -64,7 +64,7 @@ def test_a_folder_of_runs_stands_for_its_runs(both):
     (both / "pictures").mkdir()
     runs = read_runs([both, both / "first"])
     assert [run.folder.name for run in runs] == ["first", "second"]
-    with pytest.raises(RunError, match=r"pictures/run.json is missing"):
+    with pytest.raises(RunError, match=r"pictures is no run folder, for it has no run.json"):
         read_runs([both / "pictures"])
 
 

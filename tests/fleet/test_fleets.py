@@ -66,7 +66,8 @@ def test_a_plan_is_read_as_it_was_written(tmp_path):
         (None, "is no fleet's folder"),
     ],
 )
-def test_a_folder_that_is_no_fleet_gets_one_sentence(tmp_path, text, sentence):
+def test_a_folder_that_is_no_fleet_gets_one_sentence(tmp_path, monkeypatch, text, sentence):
+    monkeypatch.chdir(tmp_path)
     made = plan(tmp_path)
     made.write()
     file = made.run.folder / "fleet.json"
@@ -74,7 +75,8 @@ def test_a_folder_that_is_no_fleet_gets_one_sentence(tmp_path, text, sentence):
     assert sentence in refused(["agent", str(made.run.folder), "--world"])
 
 
-def test_an_address_of_another_machine_is_refused(tmp_path):
+def test_an_address_of_another_machine_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     made = plan(tmp_path)
     away = dataclasses.replace(made, addresses=("192.0.2.1:7447", *made.addresses[1:]))
     away.write()
