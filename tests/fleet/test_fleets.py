@@ -116,14 +116,14 @@ def test_a_fleet_learns_what_the_team_learns_in_one_process(tmp_path):
 
 @pytest.mark.deep
 def test_an_agent_that_is_killed_comes_back_from_its_checkpoint(tmp_path):
-    fleet = started(tmp_path / "fleet", *SMALL, "--steps", "320000", "--num-checkpoints", "100")
+    fleet = started(tmp_path / "fleet", *SMALL, "--steps", "96000", "--num-checkpoints", "30")
     table = tmp_path / "fleet" / "agents" / "agent-1" / "seed-0" / "metrics.csv"
     waited(lambda: table.exists() and len(table.read_text().splitlines()) > 3)
     os.kill(process_of(tmp_path, "agent-1"), signal.SIGKILL)
     assert fleet.wait(400) == 0
     rows = table.read_text().splitlines()
     assert rows[-1].endswith(",1"), "it was not started again"
-    assert int(rows[-1].split(",")[0]) == 320_000
+    assert int(rows[-1].split(",")[0]) == 96_000
 
 
 def process_of(folder, name):
